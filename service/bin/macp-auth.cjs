@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+"use strict";
+// libuv reads UV_THREADPOOL_SIZE when the first job enters its pool, and loading the first ES module is such a job: this file
+// is CommonJS so that the size is set before that. A signing thread for each core, and one for the log and the file system.
+const { availableParallelism } = require("node:os");
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism() + 1));
+
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+if (!existsSync(join(__dirname, "../dist/main.js"))) {
+  process.stderr.write("macp-auth: the service is not built yet; run: npm run build\n");
+  process.exit(1);
+}
+import("../dist/main.js");

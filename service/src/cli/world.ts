@@ -1,0 +1,22 @@
+/** What a command may touch of the process it runs in. Made in main.ts; a test makes its own. */
+export interface World {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output: what was asked for, and nothing else. */
+  out(text: string): void;
+  /** Writes to standard error: everything else. */
+  err(text: string): void;
+  /** All of standard input, as text. */
+  readStdin(): Promise<string>;
+  readonly stdoutIsTerminal: boolean;
+  readonly stdinIsTerminal: boolean;
+  /** The wall clock in seconds since 1970, whole. */
+  readonly clock: import("../kernel/clock.ts").Clock;
+  /** The user that the process runs as; `undefined` where the system has no such number. */
+  readonly userId: number | undefined;
+  readonly nodeVersion: string;
+  /** Runs the service until it is told to stop; resolves to the exit code. */
+  serve(): Promise<number>;
+}
+
+/** 0: done. 1: done, and the answer is no (a token that does not verify, a failed check, a service that could not start). 2: the call was wrong. */
+export type ExitCode = 0 | 1 | 2;

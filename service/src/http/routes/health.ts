@@ -1,0 +1,10 @@
+import { z } from "zod";
+import { json } from "../respond.ts";
+
+/** The body of `GET /healthz`. */
+export const HealthBody = z.strictObject({ ok: z.literal(true) }).meta({ id: "Health" });
+
+/** `GET /healthz`: the process answers. Says nothing of its parts; those are for the admin listener. */
+export function health(): Response {
+  return json(200, { ok: true });
+}

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import type { Clock } from "../../kernel/clock.ts";
+import type { LiveKeys } from "../../keys/live-keys.ts";
+import { problem } from "../problem.ts";
+import { problemResponse, rendered } from "../respond.ts";
+
+const Text = z.string();
+/** The body of `GET /.well-known/jwks.json` (RFC 7517 section 5). */
+export const JwksBody = z
+  .strictObject({
+    keys: z.array(
+      z.union([
+        z.strictObject({ kty: z.literal("RSA"), n: Text, e: Text, kid: Text, alg: z.literal("RS256"), use: z.literal("sig") }),
+        z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: Text, y: Text, kid: Text, alg: z.literal("ES256"), use: z.literal("sig") }),
+      ]),
+    ),
+  })
+  .meta({ id: "Jwks" });
+
+export interface JwksDeps {
+  readonly clock: Clock;
+  readonly keys: LiveKeys;
+  /** How long a shared cache may repeat the answer. */
+  readonly jwksMaxAgeSeconds: number;
+}
+
+/** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
+export function jwks(deps: JwksDeps, ifNoneMatch: string | undefined): Response {
+  const document = deps.keys.viewAt(deps.clock.now()).jwks;
+  if (document === undefined) return problemResponse({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+  const headers = {
+    "cache-control": `public, max-age=${String(deps.jwksMaxAgeSeconds)}`,
+    etag: document.etag,
+    "access-control-allow-origin": "*",
+  };
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) return new Response(null, { status: 304, headers });
+  return rendered(document.body, headers);
+}
+
+/** RFC 9110 section 13.1.2: weak comparison against each listed tag, or `*`. */
+function matches(ifNoneMatch: string, etag: string): boolean {
+  if (ifNoneMatch.trim() === "*") return true;
+  return ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from "node:http";
+import { z } from "zod";
+import { printable } from "../../kernel/printable.ts";
+import type { RequestId } from "../../kernel/ids.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { mint, type MintDeps } from "../../tokens/mint.ts";
+import { parseMintRequest } from "../../tokens/mint-request.ts";
+import { readJsonBody } from "../body.ts";
+import { type Problem, problem, problemOf } from "../problem.ts";
+import { json, problemResponse } from "../respond.ts";
+
+/** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
+export const MintResponseBody = z
+  .strictObject({
+    token: z.string().meta({ description: "The signed JWT." }),
+    sender: z.string(),
+    expires_in_seconds: z.int().positive().meta({ description: "exp - iat" }),
+    expires_at: z.int().meta({ description: "exp: seconds since 1970-01-01T00:00:00Z" }),
+    token_id: z.string().meta({ description: "jti" }),
+    warnings: z.array(z.string()).optional().meta({ description: "What the runtime will make of scopes that may surprise their author." }),
+  })
+  .meta({ id: "MintResponse" });
+
+export interface MintRouteDeps extends MintDeps {
+  readonly log: Log;
+}
+
+/** `POST /tokens`: read the body, read the request, mint, answer. */
+export async function mintToken(deps: MintRouteDeps, incoming: IncomingMessage, requestId: RequestId): Promise<Response> {
+  const body = await readJsonBody(incoming);
+  if (body.kind === "refused") return refuse(deps.log, body.problem, requestId);
+
+  const parsed = parseMintRequest(body.kind === "json" ? body.value : {});
+  if (parsed.kind === "invalid") return refuse(deps.log, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
+
+  const outcome = await mint(deps, parsed.request);
+  if (outcome.kind === "refused") return refuse(deps.log, problemOf(outcome.refusal), requestId);
+
+  const { token, claims, kid, warnings } = outcome;
+  const ttlSeconds = claims.exp - claims.iat;
+  deps.log.info({
+    event: "token_minted",
+    sender: printable(claims.sub),
+    ttl_seconds: ttlSeconds,
+    jti: claims.jti,
+    kid: printable(kid),
+    request_id: requestId,
+  });
+  return json(200, {
+    token,
+    sender: claims.sub,
+    expires_in_seconds: ttlSeconds,
+    expires_at: claims.exp,
+    token_id: claims.jti,
+    ...(warnings.length > 0 && { warnings }),
+  });
+}
+
+function refuse(log: Log, refusal: Problem, requestId: RequestId): Response {
+  log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
+  return problemResponse(refusal);
+}

@@ -1,0 +1,26 @@
+/** Whole seconds since 1970-01-01T00:00:00Z: a NumericDate of RFC 7519 section 2. */
+export type EpochSeconds = number & { readonly unit: "epoch-seconds" };
+
+/** Where the time comes from. Passed in, so that a test can move it. */
+export interface Clock {
+  /** The wall clock, rounded down to the second. */
+  now(): EpochSeconds;
+}
+
+/** Brands a count of seconds since the epoch, rounded down. */
+export function epochSeconds(seconds: number): EpochSeconds {
+  return Math.floor(seconds) as EpochSeconds;
+}
+
+/** The moment `seconds` after `moment`; negative seconds go back. */
+export function after(moment: EpochSeconds, seconds: number): EpochSeconds {
+  return epochSeconds(moment + seconds);
+}
+
+/** The later of the moments. */
+export function latest(first: EpochSeconds, ...others: readonly EpochSeconds[]): EpochSeconds {
+  return Math.max(first, ...others) as EpochSeconds;
+}
+
+/** The machine's own wall clock. */
+export const systemClock: Clock = { now: () => epochSeconds(Date.now() / 1000) };

@@ -1,0 +1,37 @@
+import type { Random } from "./random.ts";
+
+declare const brand: unique symbol;
+type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+/** Key id: the JWK's own `kid`, else its RFC 7638 SHA-256 thumbprint. 1 to 256 printable characters. */
+export type Kid = Branded<string, "Kid">;
+/** Token id (RFC 7519 section 4.1.7): 128 random bits, base64url, 22 characters. */
+export type Jti = Branded<string, "Jti">;
+/** Who a token speaks for; becomes `sub`. Any well-formed text that is not blank, byte for byte. */
+export type Sender = Branded<string, "Sender">;
+/** Names one request in the log and in `x-request-id`. 1 to 64 characters of `[A-Za-z0-9._-]`. */
+export type RequestId = Branded<string, "RequestId">;
+
+const KID = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Reads a key id from untrusted text; `undefined` when it is empty, too long or holds control characters. */
+export function parseKid(text: string): Kid | undefined {
+  return KID.test(text) ? (text as Kid) : undefined;
+}
+
+/** Reads a sender; `undefined` when it is blank or not well-formed Unicode (the runtime's JSON reader refuses a lone surrogate). */
+export function parseSender(text: string): Sender | undefined {
+  return text.trim() !== "" && text.isWellFormed() ? (text as Sender) : undefined;
+}
+
+/** A fresh token id. */
+export function newJti(random: Random): Jti {
+  return random.bytes(16).toString("base64url") as Jti;
+}
+
+/** The caller's own request id when it is harmless in a log line, else a fresh one. */
+export function requestIdFrom(header: string | undefined, random: Random): RequestId {
+  if (header !== undefined && REQUEST_ID.test(header)) return header as RequestId;
+  return random.bytes(12).toString("base64url") as RequestId;
+}

@@ -1,0 +1,208 @@
+import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from "node:crypto";
+import { type Kid, parseKid } from "../kernel/ids.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { weaknessOf } from "./weak-rsa.ts";
+
+/** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
+export type PublicJwk =
+  | { readonly kty: "RSA"; readonly n: string; readonly e: string; readonly kid: Kid; readonly alg: "RS256"; readonly use: "sig" }
+  | {
+      readonly kty: "EC";
+      readonly crv: "P-256";
+      readonly x: string;
+      readonly y: string;
+      readonly kid: Kid;
+      readonly alg: "ES256";
+      readonly use: "sig";
+    };
+
+/** A key that passed every import rule; `privateKey` is there when it can sign. */
+export interface ImportedKey {
+  readonly kid: Kid;
+  readonly alg: Algorithm;
+  readonly publicJwk: PublicJwk;
+  /** RFC 7638 SHA-256 thumbprint, base64url. Two keys with one thumbprint are one key. */
+  readonly thumbprint: string;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject | undefined;
+}
+
+/** Keys, or one line for each reason why not. The lines hold no key material; the caller puts the key's place before them. */
+export type ImportOutcome =
+  | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
+  | { readonly kind: "refused"; readonly faults: readonly string[] };
+
+const MAKE_ONE = "make one with: macp-auth keygen";
+const RSA_BITS_MIN = 2048;
+/** The runtime's verifier refuses larger ones. */
+const RSA_BITS_MAX = 8192;
+const RSA_PRIVATE = ["d", "p", "q", "dp", "dq", "qi"] as const;
+const BASE64URL = /^[A-Za-z0-9_-]+$/;
+
+/** Reads a key file: a private JWK, a JWK Set, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
+export function importKeys(text: string): ImportOutcome {
+  const trimmed = text.replace(/^\uFEFF/, "").trim();
+  if (trimmed.startsWith("-----BEGIN")) return importPem(trimmed);
+  const parsed = parseObject(trimmed);
+  if (parsed === undefined) return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
+  return "keys" in parsed ? importSet(parsed["keys"]) : importOne(parsed);
+}
+
+/** Reads a single private JWK, as `MACP_AUTH_SIGNING_KEY_JSON` holds it. */
+export function importJwk(text: string): ImportOutcome {
+  const parsed = parseObject(text);
+  if (parsed === undefined) return refused(`is not a JSON object; give one private JWK, or ${MAKE_ONE}`);
+  if ("keys" in parsed) return refused("is a JWK Set; give a set through MACP_AUTH_SIGNING_KEY_FILE");
+  return importOne(parsed);
+}
+
+/** RFC 7638: SHA-256 over the required members in lexical order, base64url. */
+export function thumbprintOf(jwk: { kty: "RSA"; n: string; e: string } | { kty: "EC"; crv: string; x: string; y: string }): string {
+  const members = jwk.kty === "RSA" ? { e: jwk.e, kty: jwk.kty, n: jwk.n } : { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y };
+  return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
+}
+
+function importPem(text: string): ImportOutcome {
+  const blocks = text.match(/-----BEGIN ([A-Z ]*)-----[^-]*-----END \1-----/g) ?? [];
+  const privates = blocks.filter((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block));
+  const [pem] = privates;
+  if (pem === undefined) return refused(`is PEM without a private key; ${MAKE_ONE}`);
+  if (privates.length > 1) return refused("holds more than one PEM private key; put several keys into a JWK Set");
+  if (pem.includes("ENCRYPTED")) return refused("is an encrypted PEM key; decrypt it first: openssl pkcs8 -in FILE -out PLAIN");
+  try {
+    return importOne(createPrivateKey(pem).export({ format: "jwk" }) as Record<string, unknown>);
+  } catch {
+    return refused(`is PEM that holds no RSA or P-256 private key; ${MAKE_ONE}`);
+  }
+}
+
+function importSet(members: unknown): ImportOutcome {
+  if (!Array.isArray(members) || members.length === 0) return refused(`is a JWK Set without keys; ${MAKE_ONE}`);
+  const outcomes = members.map((member: unknown) => importOne(member));
+  const keys = outcomes.flatMap((outcome) => (outcome.kind === "imported" ? outcome.keys : []));
+  const faults = outcomes.flatMap((outcome, index) =>
+    outcome.kind === "refused" ? outcome.faults.map((fault) => `key ${String(index + 1)} ${fault}`) : [],
+  );
+  if (faults.length === 0) faults.push(...faultsOfSet(keys));
+  return faults.length > 0 ? { kind: "refused", faults } : { kind: "imported", keys };
+}
+
+function faultsOfSet(keys: readonly ImportedKey[]): string[] {
+  const faults: string[] = [];
+  keys.forEach((key, index) => {
+    const twin = keys.findIndex((other) => other.kid === key.kid || other.thumbprint === key.thumbprint);
+    if (twin < index) faults.push(`key ${String(index + 1)} repeats key ${String(twin + 1)} (same kid or same key); remove one of them`);
+  });
+  if (keys[0]?.privateKey === undefined) faults.push("key 1 is public only, and the first key of a set signs; put a private key first");
+  return faults;
+}
+
+function importOne(value: unknown): ImportOutcome {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return refused("is not a JSON object");
+  const jwk = value as Record<string, unknown>;
+  const kty = jwk["kty"];
+  if (kty === "oct") return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
+  if (kty !== "RSA" && kty !== "EC") return refused(`has a kty that is neither "RSA" nor "EC"; ${MAKE_ONE}`);
+  const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
+  return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
+}
+
+function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): string[] {
+  const faults: string[] = [];
+  const { kid, use, alg, key_ops: operations } = jwk;
+  const wanted = kty === "RSA" ? "RS256" : "ES256";
+  if (kid !== undefined && (typeof kid !== "string" || parseKid(kid) === undefined)) {
+    faults.push("has a kid that is not a text of 1 to 256 printable characters; mend it or leave it out");
+  }
+  if (use !== undefined && use !== "sig") faults.push('has a use other than "sig"; use a signing key');
+  if (alg !== undefined && alg !== wanted) faults.push(`has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`);
+  if (operations !== undefined && !areSigningOperations(operations, "d" in jwk ? "sign" : "verify")) {
+    faults.push('has key_ops that do not allow signing; use ["sign"] for a private key, ["verify"] for a public one, or leave it out');
+  }
+  return faults;
+}
+
+/** RFC 7517 section 4.3: no duplicates, and nothing beside signing and verifying. */
+function areSigningOperations(operations: unknown, needed: "sign" | "verify"): boolean {
+  if (!Array.isArray(operations) || new Set(operations).size !== operations.length) return false;
+  return operations.includes(needed) && operations.every((operation) => operation === "sign" || operation === "verify");
+}
+
+function faultsOfRsa(jwk: Record<string, unknown>): string[] {
+  const present = RSA_PRIVATE.filter((name) => jwk[name] !== undefined);
+  const faults = faultsOfMembers(jwk, ["n", "e", ...present]);
+  if (present.length > 0 && present.length < RSA_PRIVATE.length) faults.push("lacks some of d, p, q, dp, dq, qi; export the whole private key");
+  if (jwk["oth"] !== undefined) faults.push("has more than two primes (oth); use a two-prime key");
+  if (faults.length > 0) return faults;
+  const modulus = unsigned(jwk["n"]);
+  const bits = modulus.toString(2).length;
+  if (bits < RSA_BITS_MIN) return [`is an RSA key of ${String(bits)} bits, fewer than 2048; ${MAKE_ONE}`];
+  if (bits > RSA_BITS_MAX) return [`is an RSA key of ${String(bits)} bits, more than the runtime's 8192; ${MAKE_ONE}`];
+  if (unsigned(jwk["e"]) !== 65_537n) return [`has a public exponent other than 65537; ${MAKE_ONE}`];
+  const weakness = weaknessOf(modulus);
+  return weakness === undefined ? [] : [`is weak: ${weakness}; ${MAKE_ONE}`];
+}
+
+function faultsOfEc(jwk: Record<string, unknown>): string[] {
+  if (jwk["crv"] !== "P-256") return [`is an EC key that is not on the curve P-256; ${MAKE_ONE}`];
+  const names = jwk["d"] === undefined ? ["x", "y"] : ["x", "y", "d"];
+  const faults = faultsOfMembers(jwk, names);
+  if (faults.length > 0) return faults;
+  return names.filter((name) => bytesOf(jwk[name]).length !== 32).map((name) => `has a member ${name} that is not 32 bytes long (RFC 7518 section 6.2)`);
+}
+
+function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[]): string[] {
+  return names
+    .filter((name) => typeof jwk[name] !== "string" || !BASE64URL.test(jwk[name]))
+    .map((name) => `has a member ${name} that is missing or not base64url`);
+}
+
+function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
+  const text = (name: string): string => String(jwk[name]);
+  const core =
+    kty === "RSA"
+      ? ({ kty, n: text("n"), e: text("e") } as const)
+      : ({ kty, crv: "P-256", x: text("x"), y: text("y") } as const);
+  const thumbprint = thumbprintOf(core);
+  const kid = (jwk["kid"] ?? thumbprint) as Kid;
+  const publicJwk: PublicJwk =
+    core.kty === "RSA" ? { ...core, kid, alg: "RS256", use: "sig" } : { ...core, kid, alg: "ES256", use: "sig" };
+  try {
+    const publicKey = createPublicKey({ key: { ...core } as JsonWebKey, format: "jwk" });
+    const privateKey = jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
+    if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
+      return refused("has private members that do not belong to its public ones; export the key again");
+    }
+    return { kind: "imported", keys: [{ kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }] };
+  } catch {
+    // The library's own message may quote what it was given: it is dropped on purpose.
+    return refused(`is not a valid ${kty} key: its numbers do not fit together; export the key again`);
+  }
+}
+
+/** A trial signature: what this private key signs, that public key must verify. */
+function signsFor(privateKey: KeyObject, publicKey: KeyObject): boolean {
+  const probe = Buffer.from("macp-auth key self-test");
+  return verify("sha256", probe, publicKey, sign("sha256", probe, privateKey));
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(fault: string): ImportOutcome {
+  return { kind: "refused", faults: [fault] };
+}
+
+function bytesOf(member: unknown): Buffer {
+  return Buffer.from(String(member), "base64url");
+}
+
+function unsigned(member: unknown): bigint {
+  return BigInt(`0x${bytesOf(member).toString("hex") || "0"}`);
+}

@@ -1,0 +1,42 @@
+import { type KeyObject, sign, verify } from "node:crypto";
+import { promisify } from "node:util";
+import { Impossible } from "../kernel/assert.ts";
+import type { Algorithm } from "./algorithm.ts";
+
+/** Port. Signs the bytes of a JWS signing input (RFC 7515 section 5.1) with one key and one algorithm. */
+export interface Signer {
+  readonly alg: Algorithm;
+  /** Length of a signature as base64url, so that a token's size is known before it is signed. */
+  readonly signatureChars: number;
+  /**
+   * The raw JWS signature: PKCS#1 v1.5 for RS256, r‖s of 64 bytes for ES256 (RFC 7518 sections 3.3, 3.4).
+   * Rejects when the key cannot be used; never resolves to a signature that the public key does not verify on its first use.
+   */
+  sign(input: Buffer): Promise<Buffer>;
+}
+
+const signInPool = promisify(sign);
+
+/**
+ * Signs in libuv's thread pool, so the event loop never waits for a signature. Every signature is checked against the
+ * public key until a first one has passed: a key that does not belong to its JWKS entry is found before a token leaves.
+ */
+export function localSigner(alg: Algorithm, privateKey: KeyObject, publicKey: KeyObject): Signer {
+  const dsaEncoding = "ieee-p1363";
+  const bytes = alg === "ES256" ? 64 : Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+  let checked = false;
+  return {
+    alg,
+    signatureChars: Math.ceil((bytes * 4) / 3),
+    async sign(input) {
+      const signature = await signInPool("sha256", input, { key: privateKey, dsaEncoding });
+      if (!checked) {
+        if (!verify("sha256", input, { key: publicKey, dsaEncoding }, signature)) {
+          throw new Impossible("a signature does not verify with the public key that the JWKS serves");
+        }
+        checked = true;
+      }
+      return signature;
+    },
+  };
+}

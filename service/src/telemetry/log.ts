@@ -1,0 +1,21 @@
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+
+/** What the service writes down. One line for each event, named by `event`; never a token, a key or a request's body. */
+export type Log = Logger;
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A log that writes JSON lines to `destination`, UTC times in RFC 3339 form. */
+export function openLog(level: LogLevel, destination: DestinationStream): Log {
+  return pino(
+    {
+      level,
+      base: null,
+      messageKey: "message",
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+}
