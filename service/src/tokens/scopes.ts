@@ -2,6 +2,7 @@ import { z } from "zod";
 
 /** The runtime reads `max_open_sessions` as an unsigned 64-bit integer. */
 const U64_END = 2 ** 64;
+const NOT_A_COUNT = "scopes.max_open_sessions must be a whole number of 0 or more";
 
 /**
  * The five fields of `macp_scopes` that the runtime reads, each absent, null or of its type. One field of a wrong type makes
@@ -18,11 +19,12 @@ export const Scopes = z
         .nullish()
         .meta({ description: "Modes the agent may use, matched exactly. Absent or null means all modes; an empty list means none." }),
       max_open_sessions: z
-        .custom<number>((value) => typeof value === "number" && Number.isInteger(value) && value >= 0 && value < U64_END, {
-          error: "scopes.max_open_sessions must be a whole number of 0 or more",
-        })
+        .number({ error: NOT_A_COUNT })
+        .multipleOf(1, { error: NOT_A_COUNT })
+        .gte(0, { error: NOT_A_COUNT })
+        .lt(U64_END, { error: NOT_A_COUNT })
         .nullish()
-        .meta({ type: ["integer", "null"], minimum: 0, description: "How many sessions the agent may hold open. Absent or null means no limit." }),
+        .meta({ description: "How many sessions the agent may hold open. Absent or null means no limit." }),
     },
     { error: "scopes must be an object" },
   )
