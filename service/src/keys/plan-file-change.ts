@@ -41,10 +41,8 @@ export function planFileChange(ring: KeyRing, file: readonly ImportedKey[], now:
   const takeover = takeoverMoment(all, first.kid, signing, now, policy.leadSeconds);
   const inFile = new Set(file.map((key) => key.kid));
   const planned = all.map((record) => settle(record, { first: first.kid, signing: signing?.kid, takeover, now }));
-  return {
-    kind: "planned",
-    ring: planned.map((record) => ({ ...record, removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy) })),
-  };
+  const settled = planned.map((record) => ({ ...record, removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy) }));
+  return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "removed") };
 }
 
 /** When the first key of the file may sign: already, when it does; else once it has been served for the lead. */

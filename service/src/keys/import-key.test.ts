@@ -1,0 +1,127 @@
+import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
+import { calculateJwkThumbprint } from "jose";
+import { describe, expect, test } from "vitest";
+import { importJwk, importKeys, type ImportOutcome, thumbprintOf } from "./import-key.ts";
+import { weaknessOf } from "./weak-rsa.ts";
+
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+const rsaJwk = rsa.export({ format: "jwk" });
+const ecJwk = ec.export({ format: "jwk" });
+const publicOf = ({ kty, n, e, crv, x, y }: JsonWebKey): JsonWebKey =>
+  JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) as JsonWebKey;
+
+function faultsOf(outcome: ImportOutcome): string {
+  return outcome.kind === "refused" ? outcome.faults.join("\n") : "";
+}
+
+describe("a signing key", () => {
+  test("is taken from a JWK, a JWK Set and PEM in PKCS#8, PKCS#1 and SEC1 form, as the same key", () => {
+    const forms = [
+      [rsa, JSON.stringify(rsaJwk), JSON.stringify({ keys: [rsaJwk] }), rsa.export({ type: "pkcs8", format: "pem" }), rsa.export({ type: "pkcs1", format: "pem" })],
+      [ec, JSON.stringify(ecJwk), JSON.stringify({ keys: [ecJwk] }), ec.export({ type: "pkcs8", format: "pem" }), ec.export({ type: "sec1", format: "pem" })],
+    ] as const;
+    for (const [key, ...texts] of forms) {
+      for (const text of texts) {
+        const outcome = importKeys(`\uFEFF\n${text.toString()}\n`);
+        expect(outcome.kind).toBe("imported");
+        if (outcome.kind === "imported") expect(outcome.keys[0]?.privateKey?.equals(key)).toBe(true);
+      }
+    }
+  });
+
+  test("is named by its RFC 7638 thumbprint unless it has a kid of its own", async () => {
+    const named = importJwk(JSON.stringify({ ...ecJwk, kid: "dev-key-1" }));
+    const unnamed = importJwk(JSON.stringify(rsaJwk));
+    expect(named).toMatchObject({ keys: [{ kid: "dev-key-1" }] });
+    expect(unnamed).toMatchObject({ keys: [{ kid: await calculateJwkThumbprint(publicOf(rsaJwk) as { kty: string }) }] });
+  });
+
+  test("has the thumbprint that RFC 7638 section 3.1 works out", () => {
+    const n =
+      "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+    expect(thumbprintOf({ kty: "RSA", n, e: "AQAB" })).toBe("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+  });
+
+  test("shows its public members and nothing else", () => {
+    const outcome = importKeys(JSON.stringify({ keys: [ecJwk, { ...rsaJwk, x5c: ["AA=="], ext: true }] }));
+    const shown = outcome.kind === "imported" ? outcome.keys.map((key) => Object.keys(key.publicJwk)) : [];
+    expect(shown).toEqual([
+      ["kty", "crv", "x", "y", "kid", "alg", "use"],
+      ["kty", "n", "e", "kid", "alg", "use"],
+    ]);
+  });
+});
+
+describe("a key is refused, in a line that says why and holds none of it,", () => {
+  const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey.export({ format: "jwk" });
+  const exponent3 = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 3 }).privateKey.export({ format: "jwk" });
+  const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ format: "jwk" });
+  const otherEc = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
+  const otherRsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
+  const { qi: _, ...withoutQi } = rsaJwk;
+  const cases: readonly [string, unknown, RegExp][] = [
+    ["when it is no JSON", "{not json", /neither a JSON Web Key/],
+    ["when it is a list", [ecJwk], /neither a JSON Web Key/],
+    ["when it is symmetric", { kty: "oct", k: "c2VjcmV0LXNlY3JldC1zZWNyZXQ" }, /symmetric/],
+    ["when its kty is unknown", { kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" }, /neither "RSA" nor "EC"/],
+    ["when it is RSA of fewer than 2048 bits", small, /1024 bits, fewer than 2048/],
+    ["when its public exponent is not 65537", exponent3, /exponent other than 65537/],
+    ["when it is on another curve than P-256", p384, /not on the curve P-256/],
+    ["when its point is not on the curve", { ...ecJwk, y: ecJwk.x }, /not a valid EC key/],
+    ["when a coordinate is short", { ...ecJwk, x: "AAAA" }, /not 32 bytes/],
+    ["when EC private and public parts differ", { ...ecJwk, d: otherEc.d }, /not belong|not a valid/],
+    ["when RSA private and public parts differ", { ...otherRsa, n: rsaJwk.n }, /not belong|not a valid/],
+    ["when a private member is missing", withoutQi, /lacks some of/],
+    ["when it has more than two primes", { ...rsaJwk, oth: [] }, /more than two primes/],
+    ["when a member is not base64url", { ...ecJwk, d: "a+b/==" }, /member d that is missing or not base64url/],
+    ["when kid is a number", { ...ecJwk, kid: 7 }, /kid/],
+    ["when kid is empty", { ...ecJwk, kid: "" }, /kid/],
+    ["when kid holds a control character", { ...ecJwk, kid: "a\nb" }, /kid/],
+    ["when use contradicts", { ...ecJwk, use: "enc" }, /use other than "sig"/],
+    ["when alg contradicts", { ...ecJwk, alg: "RS256" }, /alg other than "ES256"/],
+    ["when key_ops forbids signing", { ...ecJwk, key_ops: ["verify"] }, /key_ops/],
+    ["when key_ops repeats itself", { ...ecJwk, key_ops: ["sign", "sign"] }, /key_ops/],
+    ["when a set is empty", { keys: [] }, /without keys/],
+    ["when a set starts with a public key", { keys: [publicOf(ecJwk)] }, /first key of a set signs/],
+    ["when a set names two keys alike", { keys: [{ ...ecJwk, kid: "a" }, { ...otherEc, kid: "a" }] }, /key 2 repeats key 1/],
+    ["when a set holds one key twice", { keys: [{ ...ecJwk, kid: "a" }, { ...ecJwk, kid: "b" }] }, /key 2 repeats key 1/],
+    ["when PEM is encrypted", ec.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString(), /encrypted/],
+    ["when PEM holds two keys", `${ec.export({ type: "pkcs8", format: "pem" }).toString()}${rsa.export({ type: "pkcs8", format: "pem" }).toString()}`, /more than one/],
+    ["when PEM is public", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", /without a private key/],
+    ["when PEM is garbage", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", /no RSA or P-256/],
+  ];
+  test.each(cases)("%s", (_name, value, reason) => {
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const faults = faultsOf(importKeys(text));
+    expect(faults).toMatch(reason);
+    for (const secret of [rsaJwk.d, rsaJwk.p, rsaJwk.q, ecJwk.d, small.d, otherRsa.d, "c2VjcmV0"]) expect(faults).not.toContain(secret);
+  });
+
+  test("when it is a set where one JWK is asked for", () => {
+    expect(faultsOf(importJwk(JSON.stringify({ keys: [ecJwk] })))).toMatch(/MACP_AUTH_SIGNING_KEY_FILE/);
+  });
+
+  test("once for each of its faults", () => {
+    const outcome = importKeys(JSON.stringify({ keys: [{ ...ecJwk, kid: 1, use: "enc" }, { kty: "oct" }] }));
+    expect(outcome.kind === "refused" && outcome.faults.length).toBe(3);
+  });
+});
+
+describe("an RSA modulus is weak", () => {
+  test("when its primes lie close together", () => {
+    // Any two odd numbers without small factors that lie near each other show the structure; they need not be prime.
+    const soundLooking = (number: bigint): boolean => !/even|small/.test(weaknessOf(number) ?? "");
+    let [one, other] = [(1n << 1023n) + 1n, (1n << 1023n) + 2n ** 400n + 1n];
+    while (!soundLooking(one)) one += 2n;
+    while (!soundLooking(other)) other += 2n;
+    expect(weaknessOf(one * other)).toMatch(/close together/);
+  });
+  test("when it is even or has a small factor", () => {
+    expect(weaknessOf(2n ** 2047n)).toMatch(/even/);
+    expect(weaknessOf(3n * (2n ** 2046n + 1n))).toMatch(/small factor/);
+  });
+  test("and is not, when it was made by OpenSSL", () => {
+    expect(weaknessOf(BigInt(`0x${Buffer.from(rsaJwk.n ?? "", "base64url").toString("hex")}`))).toBeUndefined();
+  });
+});

@@ -1,0 +1,18 @@
+import { type Clock, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
+
+/** A clock that moves when it is told to. */
+export class TestClock implements Clock {
+  #now: EpochSeconds;
+
+  constructor(start = 1_800_000_000) {
+    this.#now = epochSeconds(start);
+  }
+
+  now(): EpochSeconds {
+    return this.#now;
+  }
+
+  move(seconds: number): void {
+    this.#now = epochSeconds(this.#now + seconds);
+  }
+}
