@@ -2,6 +2,7 @@ import { z } from "zod";
 
 /** The runtime reads `max_open_sessions` as an unsigned 64-bit integer. */
 const U64_END = 2 ** 64;
+const NOT_MODES = "scopes.allowed_modes must be an array of strings";
 const NOT_A_COUNT = "scopes.max_open_sessions must be a whole number of 0 or more";
 
 /**
@@ -15,7 +16,7 @@ export const Scopes = z
       can_manage_mode_registry: flag("can_manage_mode_registry", "false"),
       is_observer: flag("is_observer", "false"),
       allowed_modes: z
-        .array(z.string(), { error: "scopes.allowed_modes must be an array of strings" })
+        .array(z.string({ error: NOT_MODES }), { error: NOT_MODES })
         .nullish()
         .meta({ description: "Modes the agent may use, matched exactly. Absent or null means all modes; an empty list means none." }),
       max_open_sessions: z

@@ -1,0 +1,113 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ConfigError } from "../kernel/faults.ts";
+import { Environment, loadSettings } from "./settings.ts";
+
+function faultsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    loadSettings(environment);
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) return thrown.faults;
+    throw thrown;
+  }
+}
+
+test("with nothing set, the service is what its predecessor was", () => {
+  const { settings, warnings } = loadSettings({});
+  expect(settings).toMatchObject({
+    port: 3200,
+    host: undefined,
+    issuer: "macp-auth-service",
+    audience: "macp-runtime",
+    maxTtlSeconds: 3600,
+    defaultTtlSeconds: 300,
+    alg: "RS256",
+    keySource: { kind: "ephemeral" },
+    keyLeadSeconds: 7200,
+  });
+  expect(warnings).toEqual([]);
+});
+
+test("a variable that is set to nothing counts as unset", () => {
+  const blank = Object.fromEntries(Object.keys(Environment.shape).map((name, index) => [name, index % 2 === 0 ? "" : "  "]));
+  expect(loadSettings(blank)).toEqual(loadSettings({}));
+});
+
+describe("a fault names its variable and the mend", () => {
+  test.each([
+    ["PORT", "abc", /^PORT must be a whole number from 0 to 65535, and is "abc"$/],
+    ["PORT", "65536", /^PORT /],
+    ["PORT", "3200.5", /^PORT /],
+    ["PORT", "-1", /^PORT /],
+    ["MACP_AUTH_MAX_TTL_SECONDS", "0", /^MACP_AUTH_MAX_TTL_SECONDS must be a whole number from 1/],
+    ["MACP_AUTH_DEFAULT_TTL_SECONDS", "-5", /^MACP_AUTH_DEFAULT_TTL_SECONDS /],
+    ["MACP_AUTH_DEFAULT_TTL_SECONDS", "1e3", /^MACP_AUTH_DEFAULT_TTL_SECONDS /],
+    ["MACP_AUTH_SIGNING_ALG", "HS256", /^MACP_AUTH_SIGNING_ALG must be RS256 or ES256, and is "HS256"$/],
+    ["MACP_AUTH_SIGNING_ALG", "rs256", /^MACP_AUTH_SIGNING_ALG /],
+    ["MACP_AUTH_SIGNING_ALG", "none", /^MACP_AUTH_SIGNING_ALG /],
+    ["MACP_AUTH_LOG_LEVEL", "loud", /^MACP_AUTH_LOG_LEVEL /],
+    ["MACP_AUTH_KEY_LEAD_SECONDS", "429", /need 430 to learn of a new key; use 7200, or at least 430$/],
+  ])("%s=%s", (name, value, line) => {
+    const faults = faultsOf({ [name]: value });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(line);
+  });
+
+  test("and all faults are told at once", () => {
+    const faults = faultsOf({
+      PORT: "x",
+      MACP_AUTH_SIGNING_ALG: "none",
+      MACP_AUTH_MAX_TTL_SECONDS: "0",
+      MACP_AUTH_SIGNING_KEY_JSON: "{}",
+      MACP_AUTH_SIGNING_KEY_FILE: "/k",
+    });
+    expect(faults).toHaveLength(4);
+    expect(faults.join("\n")).toMatch(/PORT[^]*ALG|ALG[^]*PORT/);
+  });
+
+  test("and a value is shown short and harmless, for it may be a secret in the wrong place", () => {
+    const [fault] = faultsOf({ PORT: `\u001b[31m${"s3cret".repeat(50)}` });
+    expect(fault).toContain("\\u{1b}");
+    expect(fault?.length).toBeLessThan(120);
+  });
+});
+
+describe("a lead", () => {
+  test("at the floor is taken, with a warning that a verifier in its grace may refuse", () => {
+    expect(loadSettings({ MACP_AUTH_KEY_LEAD_SECONDS: "430" }).warnings.join()).toMatch(/below 4030/);
+    expect(loadSettings({ MACP_AUTH_KEY_LEAD_SECONDS: "4030" }).warnings).toEqual([]);
+  });
+  test("has a floor that follows what is declared of the verifiers", () => {
+    const slow = { MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "3600", MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0" };
+    expect(faultsOf({ ...slow, MACP_AUTH_KEY_LEAD_SECONDS: "3669" })).toHaveLength(1);
+    expect(faultsOf({ ...slow, MACP_AUTH_KEY_LEAD_SECONDS: "3670" })).toHaveLength(0);
+  });
+});
+
+test("a default above the ceiling is cut to it, with a warning", () => {
+  const { settings, warnings } = loadSettings({ MACP_AUTH_DEFAULT_TTL_SECONDS: "500", MACP_AUTH_MAX_TTL_SECONDS: "100" });
+  expect(settings.defaultTtlSeconds).toBe(100);
+  expect(warnings).toHaveLength(1);
+});
+
+test("a mistyped name is told and ignored; a neighbour's name is neither", () => {
+  const { warnings } = loadSettings({ MACP_AUTH_ISUER: "x", MACP_AUTH_JWKS_TTL_SECS: "300", MACP_AUTH_SERVICE_URL: "http://x" });
+  expect(warnings).toEqual([expect.stringMatching(/^MACP_AUTH_ISUER is not a setting/)]);
+});
+
+test("a key never shows when settings are printed", () => {
+  const { settings } = loadSettings({ MACP_AUTH_SIGNING_KEY_JSON: '{"d":"s3cret"}' });
+  expect(JSON.stringify(settings)).not.toContain("s3cret");
+  expect(`${JSON.stringify(settings)}`).toContain("[secret]");
+});
+
+test("whatever the environment holds, it is either read or refused with lines that name their variables", () => {
+  const names = fc.constantFrom(...Object.keys(Environment.shape));
+  fc.assert(
+    fc.property(fc.dictionary(names, fc.oneof(fc.string(), fc.integer().map(String))), (environment) => {
+      for (const fault of faultsOf(environment)) expect(fault).toMatch(/^(PORT|HOST|MACP_AUTH_[A-Z_]+)/);
+    }),
+    { numRuns: 500 },
+  );
+});

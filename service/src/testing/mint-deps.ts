@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import type { Random } from "../kernel/random.ts";
+import { LiveKeys } from "../keys/live-keys.ts";
+import { signersFor } from "../keys/load-keys.ts";
+import { ringAtBoot } from "../keys/plan-file-change.ts";
+import type { MintDeps } from "../tokens/mint.ts";
+import { TestClock } from "./moments.ts";
+import { testKey } from "./test-keys.ts";
+
+/** Bytes that differ at each call and are the same in each run. */
+export function countingRandom(): Random {
+  let count = 0;
+  return {
+    bytes(size) {
+      count += 1;
+      return createHash("shake256", { outputLength: size }).update(String(count)).digest();
+    },
+  };
+}
+
+/** What minting needs, sound by default; override the one thing a test is about. */
+export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
+  const clock = new TestClock();
+  const keys = [testKey("signing")];
+  return {
+    clock,
+    random: countingRandom(),
+    keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys)),
+    policy: { issuer: "macp-auth-service", audience: "macp-runtime", defaultTtlSeconds: 300, maxTtlSeconds: 3600 },
+    ...override,
+  };
+}

@@ -1,0 +1,126 @@
+import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Impossible } from "../kernel/assert.ts";
+import type { Sender } from "../kernel/ids.ts";
+import { LiveKeys } from "../keys/live-keys.ts";
+import { localSigner } from "../keys/signer.ts";
+import { ringAtBoot } from "../keys/plan-file-change.ts";
+import { mintDeps } from "../testing/mint-deps.ts";
+import { TestClock } from "../testing/moments.ts";
+import { testKey } from "../testing/test-keys.ts";
+import { checkClaims, type Claims } from "./claims.ts";
+import { mint, type MintOutcome, TOKEN_BYTES_MAX } from "./mint.ts";
+import { parseMintRequest } from "./mint-request.ts";
+
+async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
+  const parsed = parseMintRequest(JSON.parse(JSON.stringify(body)));
+  if (parsed.kind === "invalid") throw new Error(parsed.invalid.text);
+  return mint(deps, parsed.request);
+}
+
+function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> {
+  if (outcome.kind === "refused") throw new Error(outcome.refusal.reason);
+  return outcome;
+}
+
+test("a token carries the sender, one issuer, one audience, whole-second times and an id of 128 bits, signed by the served key", async () => {
+  const deps = mintDeps();
+  const { token } = minted(await mintFrom({ sender: " agent://é😀 ", scopes: { is_observer: true, custom: [1] } }, deps));
+  const jwk = deps.keys.viewAt(deps.clock.now()).served[0]?.publicJwk as JWK;
+  const { payload, protectedHeader } = await compactVerify(token, await importJWK(jwk));
+  expect(protectedHeader).toEqual({ alg: "ES256", kid: "signing", typ: "JWT" });
+  expect(JSON.parse(Buffer.from(payload).toString())).toEqual({
+    macp_scopes: { is_observer: true, custom: [1] },
+    sub: " agent://é😀 ",
+    iss: "macp-auth-service",
+    aud: "macp-runtime",
+    iat: deps.clock.now(),
+    exp: deps.clock.now() + 300,
+    jti: expect.stringMatching(/^[A-Za-z0-9_-]{22}$/) as string,
+  });
+});
+
+test.each([
+  [undefined, 300],
+  [null, 300],
+  [60, 60],
+  [3600, 3600],
+  [9999, 3600],
+  [1e308, 3600],
+  [59.5, 59],
+  [1.5, 1],
+  [0.4, 1],
+  [1e-7, 1],
+])("a wish for %s seconds is granted as %s", async (asked, granted) => {
+  const { claims } = minted(await mintFrom({ sender: "a", ttl_seconds: asked }));
+  expect(claims.exp - claims.iat).toBe(granted);
+});
+
+test("a token that could not reach the runtime is refused with its size, and one byte less is minted", async () => {
+  const sizeFor = async (length: number): Promise<MintOutcome> => mintFrom({ sender: "a".repeat(length) });
+  let length = 8_000;
+  while ((await sizeFor(length)).kind === "minted") length += 1;
+  const { token } = minted(await sizeFor(length - 1));
+  expect(token.length).toBeLessThanOrEqual(TOKEN_BYTES_MAX);
+  const outcome = await sizeFor(length);
+  expect(outcome).toMatchObject({ refusal: { reason: "token_too_large", bytesMax: TOKEN_BYTES_MAX } });
+});
+
+test("without a key that may sign there is no token", async () => {
+  expect(await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map()) }))).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
+});
+
+test("a signer whose key is not the served one is found at its first signature, before a token leaves", async () => {
+  const [served, other] = [testKey("served"), testKey("other")];
+  if (other.privateKey === undefined) throw new Error("no private key");
+  const clock = new TestClock();
+  const keys = new LiveKeys(ringAtBoot([served], clock.now()), new Map([[served.kid, localSigner("ES256", other.privateKey, served.publicKey)]]));
+  await expect(mintFrom({ sender: "a" }, mintDeps({ clock, keys }))).rejects.toThrow(Impossible);
+});
+
+test("claims that break a promise are never signed, whatever code built them", () => {
+  const { policy } = mintDeps();
+  const sound = { macp_scopes: {}, sub: "a", iss: policy.issuer, aud: policy.audience, iat: 1_000, exp: 1_300, jti: "A".repeat(22) };
+  const broken: Partial<Record<keyof Claims, unknown>>[] = [
+    { exp: 1_000 },
+    { exp: 999 },
+    { exp: 1_000 + 3_601 },
+    { exp: Number.NaN },
+    { iat: 1_000.5 },
+    { sub: " " },
+    { iss: "other" },
+    { aud: "other" },
+    { jti: "short" },
+  ];
+  expect(() => checkClaims(sound as unknown as Claims, policy)).not.toThrow();
+  for (const change of broken) expect(() => checkClaims({ ...sound, ...change } as unknown as Claims, policy), JSON.stringify(change)).toThrow(Impossible);
+});
+
+test("any scopes reach the token with the meaning that they had in the request, whatever their names", async () => {
+  const deps = mintDeps();
+  const names = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("__proto__", "constructor", "toJSON", "hasOwnProperty"));
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(names, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 }), async (scopes) => {
+      const text = JSON.stringify({ sender: "a", scopes });
+      const parsed = parseMintRequest(JSON.parse(text));
+      if (parsed.kind === "invalid") return;
+      const { token } = minted(await mint(deps, parsed.request));
+      const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
+      expect(payload).toContain(JSON.stringify((JSON.parse(text) as { scopes: object }).scopes));
+      expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+      expect(decodeJwt(token).sub).toBe("a");
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a sender that is not blank comes back byte for byte", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: "binary", minLength: 1, maxLength: 200 }), async (sender) => {
+      fc.pre(sender.trim() !== "" && sender.isWellFormed());
+      expect(minted(await mintFrom({ sender })).claims.sub).toBe(sender as Sender);
+    }),
+    { numRuns: 300 },
+  );
+});
