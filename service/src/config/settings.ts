@@ -3,7 +3,7 @@ import { ConfigError } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import { ALGORITHMS } from "../keys/algorithm.ts";
-import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
+import { FIXED_TIMING, leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
@@ -78,6 +78,7 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     jwksMaxAgeSeconds: env.MACP_AUTH_JWKS_MAX_AGE_SECONDS,
     verifierTtlSeconds: env.MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS,
     verifierGraceSeconds: env.MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS,
+    ...FIXED_TIMING,
   };
   const faults = [...faultsAcross(given), ...faultsOfLead(env.MACP_AUTH_KEY_LEAD_SECONDS, timing)];
   if (faults.length > 0) throw new ConfigError(faults);

@@ -1,6 +1,4 @@
-/**
- * What rotation must know about this issuer and its verifiers. All in seconds; the letters are those of docs/keys.md.
- */
+/** What rotation must know about this issuer and its verifiers. All in seconds; the letters are those of docs/keys.md. */
 export interface RotationTiming {
   /** S: the longest life of a token. */
   readonly maxTtlSeconds: number;
@@ -10,22 +8,39 @@ export interface RotationTiming {
   readonly verifierTtlSeconds: number;
   /** G: how long a verifier that cannot fetch goes on with its old JWKS. */
   readonly verifierGraceSeconds: number;
+  /** F: how long a replica may go on with what it last read of the key set. */
+  readonly replicaLagSeconds: number;
+  /** L: how long a verifier's JWKS fetch may take. */
+  readonly fetchSeconds: number;
+  /** ε: how far a replica's clock may be off the store's. */
+  readonly clockSkewSeconds: number;
+  /** λ: how long after `exp` a verifier still accepts a token. */
+  readonly expLeewaySeconds: number;
+  /** δ: how far a verifier's clock may be off. */
+  readonly verifierClockSeconds: number;
 }
 
-/** F: how long another replica may lag behind this one. */
-export const REPLICA_LAG_SECONDS = 60;
-/** L: how long a verifier's JWKS fetch may take (3 s to connect, 5 s in all). */
-export const FETCH_SECONDS = 5;
-/** ε: how far two replicas' clocks may lie apart. */
-export const CLOCK_SKEW_SECONDS = 5;
-/** λ: how long after `exp` a verifier still accepts a token. */
-export const EXP_LEEWAY_SECONDS = 60;
-/** δ: how far a verifier's clock may be off. */
-export const VERIFIER_CLOCK_SECONDS = 30;
+/** What this service and the MACP runtime do: F, L (3 s to connect, 5 s in all), ε, λ, δ. */
+export const FIXED_TIMING = {
+  replicaLagSeconds: 60,
+  fetchSeconds: 5,
+  clockSkewSeconds: 5,
+  expLeewaySeconds: 60,
+  verifierClockSeconds: 30,
+} as const;
+
+/** Small bounds for tests that rotate every few seconds. Never for verifiers that matter. */
+export const FAST_TIMING = {
+  replicaLagSeconds: 1,
+  fetchSeconds: 1,
+  clockSkewSeconds: 1,
+  expLeewaySeconds: 0,
+  verifierClockSeconds: 0,
+} as const;
 
 /** B1: served for less than this before its first signature, a key is unknown to verifiers that refresh on time. */
 export function leadFloorSeconds(timing: RotationTiming): number {
-  return REPLICA_LAG_SECONDS + timing.jwksMaxAgeSeconds + FETCH_SECONDS + timing.verifierTtlSeconds + CLOCK_SKEW_SECONDS;
+  return timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds + timing.clockSkewSeconds;
 }
 
 /** B2: from this lead on, even a verifier that could not refresh for its whole grace knows the key. */
@@ -33,7 +48,18 @@ export function leadThroughGraceSeconds(timing: RotationTiming): number {
   return leadFloorSeconds(timing) + timing.verifierGraceSeconds;
 }
 
-/** B3: how long a key is served after its last signature, so that its last token dies of age and not of rotation. */
-export function overlapSeconds(timing: RotationTiming): number {
-  return REPLICA_LAG_SECONDS + timing.maxTtlSeconds + EXP_LEEWAY_SECONDS + VERIFIER_CLOCK_SECONDS + CLOCK_SKEW_SECONDS;
+/** B3: how long a key is served after its last signature, where tokens lived at most `maxTtlSeconds`. */
+export function overlapSeconds(timing: RotationTiming, maxTtlSeconds: number = timing.maxTtlSeconds): number {
+  return timing.replicaLagSeconds + maxTtlSeconds + toleranceSeconds(timing) + timing.clockSkewSeconds;
+}
+
+/** λ + δ: how long after its `exp` some verifier may still accept a token. */
+export function toleranceSeconds(timing: RotationTiming): number {
+  return timing.expLeewaySeconds + timing.verifierClockSeconds;
+}
+
+/** B4: until when verifiers may accept tokens of a key after it was revoked, counted from the revocation. */
+export function revocationSeconds(timing: RotationTiming): { readonly refreshing: number; readonly inGrace: number } {
+  const refreshing = timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds;
+  return { refreshing, inGrace: refreshing + timing.verifierGraceSeconds };
 }

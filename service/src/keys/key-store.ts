@@ -1,0 +1,75 @@
+import type { EpochSeconds } from "../kernel/clock.ts";
+import type { Kid } from "../kernel/ids.ts";
+import type { Algorithm } from "./algorithm.ts";
+import type { KeyChange } from "./key-change.ts";
+import type { ManagedKey } from "./managed-key.ts";
+
+/** A running instance of the service, as the store last heard of it. */
+export interface Replica {
+  readonly id: string;
+  /** The algorithm it is configured to sign with. */
+  readonly alg: Algorithm;
+  /** The version of the key set that it serves. */
+  readonly version: number;
+  readonly seenAt: EpochSeconds;
+}
+
+/** One that fetches the JWKS, known by its address and User-Agent. */
+export interface VerifierSighting {
+  readonly address: string;
+  readonly userAgent: string;
+  /** The newest version of the set that it was served. */
+  readonly version: number;
+  readonly seenAt: EpochSeconds;
+  /** The shortest time between two of its fetches, in seconds; `undefined` after one fetch. */
+  readonly minIntervalSeconds: number | undefined;
+  readonly fetches: number;
+}
+
+/** The whole key set as one consistent read. */
+export interface KeySet {
+  /** Grows by one with each change; 0 is the empty set of a new store. */
+  readonly version: number;
+  readonly keys: readonly ManagedKey[];
+  /** The store's clock at the read: the only clock that decides about keys. */
+  readonly now: EpochSeconds;
+  /** When a replica that serves the JWKS last reported; `undefined` before the first. */
+  readonly servedAt: EpochSeconds | undefined;
+  readonly replicas: readonly Replica[];
+  readonly verifiers: readonly VerifierSighting[];
+}
+
+/** What a replica tells the store about every ten seconds. */
+export interface Beat {
+  readonly replica: Omit<Replica, "seenAt">;
+  /** Whether it serves the JWKS now. Only then does the lead clock run. */
+  readonly serving: boolean;
+  /** The longest token life it is configured with. */
+  readonly maxTtlSeconds: number;
+  readonly signings: readonly { readonly kid: Kid; readonly maxExp: EpochSeconds }[];
+  /** Fetches since the last beat; `seenAt` in the replica's clock. */
+  readonly verifiers: readonly VerifierSighting[];
+}
+
+/**
+ * Port. Where managed keys live. Every adapter passes `testing/key-store-contract.ts`. Methods reject with
+ * `StoreUnavailable` when the store cannot be reached in time and with `StoreCorrupt` when what it holds was altered.
+ */
+export interface KeyStore {
+  load(): Promise<KeySet>;
+  /** Applies all changes in one transaction if the set is still at version `seen`; else changes nothing and says `stale`. */
+  replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale">;
+  /** Notes that a replica lives, what it serves and what it signed. Never changes the version. */
+  beat(beat: Beat): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store cannot be reached, or not in time. Nothing is known to have changed; trying again is sound. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** What the store holds was altered, swapped or is of another key-encryption key: nothing of it is used. */
+export class StoreCorrupt extends Error {
+  override readonly name = "StoreCorrupt";
+}

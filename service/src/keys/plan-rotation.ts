@@ -1,0 +1,155 @@
+import { after, type EpochSeconds } from "../kernel/clock.ts";
+import type { Kid } from "../kernel/ids.ts";
+import { ALGORITHMS, type Algorithm } from "./algorithm.ts";
+import type { KeyChange } from "./key-change.ts";
+import type { KeySet, VerifierSighting } from "./key-store.ts";
+import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
+import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
+
+/** What rotation is to achieve. Seconds. */
+export interface RotationPolicy {
+  /** The algorithm that this replica is configured to sign with. */
+  readonly alg: Algorithm;
+  readonly periodSeconds: number;
+  readonly leadSeconds: number;
+  readonly timing: RotationTiming;
+  /** Whether activation waits until every known verifier has fetched a set with the key. */
+  readonly gate: "off" | "warn" | "enforce";
+}
+
+/** One step of a rotation; steps of one plan are applied together or not at all. */
+export type RotationStep = KeyChange | MakeKey;
+
+/** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
+export interface MakeKey {
+  readonly kind: "make";
+  readonly alg: Algorithm;
+  readonly activate: boolean;
+}
+
+/** Something that is not as it should be and that rotation cannot mend by itself now. */
+export type RotationAlarm =
+  | { readonly kind: "overdue"; readonly alg: Algorithm; readonly kid: Kid; readonly sinceSeconds: number }
+  | { readonly kind: "verifiers_behind"; readonly kid: Kid; readonly verifiers: readonly VerifierSighting[]; readonly held: boolean }
+  | { readonly kind: "too_many_keys"; readonly alg: Algorithm };
+
+export interface RotationPlan {
+  readonly steps: readonly RotationStep[];
+  readonly alarms: readonly RotationAlarm[];
+}
+
+/** I7: verifiers try every key on an unknown kid, so the JWKS holds at most this many of one algorithm. */
+export const KEYS_SERVED_MAX = 4;
+
+/**
+ * What is to be done now so that tokens are signed by a key that every verifier knows, a successor stands ready, and no key
+ * leaves before its last token: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
+ * replica, so any number of runners equals one.
+ */
+export function planRotation(set: KeySet, policy: RotationPolicy): RotationPlan {
+  const { keys, now } = set;
+  const paused = pauses(set, policy.timing);
+  // A key whose lead clock stands still cannot become ready in the same plan.
+  const pausedKids = new Set(paused.map((step) => step.kid));
+  const wanted = wantedAlgorithms(set, policy);
+  const plans = wanted.map((alg) => planAlgorithm(set, alg, policy, pausedKids));
+  return {
+    steps: [...paused, ...plans.flatMap((plan) => plan.steps), ...windDown(keys, wanted), ...retirements(keys, now, policy.timing)],
+    alarms: plans.flatMap((plan) => plan.alarms),
+  };
+}
+
+/** The algorithms of all live replicas, so that a fleet in the middle of a change of algorithm does not fight over it. */
+function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorithm[] {
+  const live = set.replicas.filter((replica) => set.now - replica.seenAt <= policy.timing.replicaLagSeconds);
+  return ALGORITHMS.filter((alg) => alg === policy.alg || live.some((replica) => replica.alg === alg));
+}
+
+/** The lead counts only time in which the key was really served: a gap in which no replica served stops it. */
+function pauses({ keys, now, servedAt }: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
+  const gap = servedAt === undefined ? 0 : now - servedAt;
+  if (gap <= timing.replicaLagSeconds) return [];
+  return keys.filter(isStandby).map((key) => ({ kind: "pause", kid: key.kid, seconds: Math.min(gap, now - key.publishedAt) }));
+}
+
+function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy, pausedKids: ReadonlySet<Kid>): RotationPlan {
+  const own = set.keys.filter((key) => key.alg === alg);
+  const active = own.find(isActive);
+  const standby = own.filter(isStandby).toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
+  if (active === undefined && !set.keys.some((key) => key.activatedAt !== undefined)) {
+    // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
+    return standby.length > 0 ? activation(set, standby[0] as ManagedKey, undefined, policy) : bootstrap(set, alg);
+  }
+  const ready = standby.find((key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid));
+  const due = active === undefined || set.now >= after(active.activatedAt ?? set.now, policy.periodSeconds);
+  if (due && ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
+  const overdue: RotationAlarm[] =
+    due && active !== undefined
+      ? [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: set.now - (active.activatedAt ?? set.now) - policy.periodSeconds }]
+      : [];
+  return withStandby({ steps: [], alarms: overdue }, own, standby, alg);
+}
+
+/** The first key of all, and its successor. When another algorithm bootstraps in the same plan, only one key signs at once. */
+function bootstrap(set: KeySet, alg: Algorithm): RotationPlan {
+  const steps: RotationStep[] = [{ kind: "make", alg, activate: true }];
+  if (set.keys.length === 0) steps.push({ kind: "make", alg, activate: false });
+  return { steps, alarms: [] };
+}
+
+/** A ready key takes over from the active one in one transaction, unless the gate holds it. */
+function activation(set: KeySet, ready: ManagedKey, active: ManagedKey | undefined, policy: RotationPolicy): RotationPlan {
+  const behind = policy.gate === "off" ? [] : verifiersBehind(set, ready, policy);
+  const held = behind.length > 0 && policy.gate === "enforce";
+  const alarms: RotationAlarm[] = behind.length > 0 ? [{ kind: "verifiers_behind", kid: ready.kid, verifiers: behind, held }] : [];
+  return { steps: held ? [] : takeOver(ready, active, policy), alarms };
+}
+
+/** The two changes that make one key sign instead of another. The old one goes first: never two active keys. */
+export function takeOver(ready: ManagedKey, active: ManagedKey | undefined, policy: RotationPolicy): KeyChange[] {
+  const activate: KeyChange = {
+    kind: "activate",
+    kid: ready.kid,
+    lifeSeconds: lifeSeconds(policy),
+    maxTtlSeconds: policy.timing.maxTtlSeconds,
+  };
+  return active === undefined ? [activate] : [{ kind: "deactivate", kid: active.kid }, activate];
+}
+
+/** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */
+export function lifeSeconds(policy: RotationPolicy): number {
+  return 2 * policy.periodSeconds + policy.timing.maxTtlSeconds;
+}
+
+/** Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. */
+export function verifiersBehind(set: KeySet, key: ManagedKey, policy: RotationPolicy): readonly VerifierSighting[] {
+  const horizon = leadThroughGraceSeconds(policy.timing);
+  return set.verifiers.filter((verifier) => set.now - verifier.seenAt <= horizon && verifier.version < key.publishedVersion);
+}
+
+/** Adds a new standby key where the plan leaves none, unless the JWKS would hold too many. */
+function withStandby(plan: RotationPlan, own: readonly ManagedKey[], standby: readonly ManagedKey[], alg: Algorithm): RotationPlan {
+  const taken = plan.steps.some((step) => step.kind === "activate") ? 1 : 0;
+  if (standby.length > taken) return plan;
+  if (own.filter(isServed).length >= KEYS_SERVED_MAX) return { steps: plan.steps, alarms: [...plan.alarms, { kind: "too_many_keys", alg }] };
+  return { steps: [...plan.steps, { kind: "make", alg, activate: false }], alarms: plan.alarms };
+}
+
+/** Keys of an algorithm that no live replica wants: the active one stops signing once another algorithm signs; the rest go. */
+function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): KeyChange[] {
+  const successorSigns = keys.some((key) => isActive(key) && wanted.includes(key.alg));
+  if (!successorSigns) return [];
+  return keys
+    .filter((key) => !wanted.includes(key.alg))
+    .flatMap((key): KeyChange[] => {
+      if (isActive(key)) return [{ kind: "deactivate", kid: key.kid }];
+      return isStandby(key) ? [{ kind: "retire", kid: key.kid }] : [];
+    });
+}
+
+/** B3: keys whose last token is dead leave the JWKS, and their private part is destroyed. */
+function retirements(keys: readonly ManagedKey[], now: EpochSeconds, timing: RotationTiming): KeyChange[] {
+  return keys
+    .filter((key) => isServed(key) && now >= (removableAt(key, timing) ?? Number.POSITIVE_INFINITY))
+    .map((key) => ({ kind: "retire", kid: key.kid }));
+}
