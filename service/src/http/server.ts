@@ -30,7 +30,7 @@ export function publicServer(deps: PublicDeps): Server {
   const app = new Hono<{ Bindings: HttpBindings }>({ getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined) });
   app.post("/tokens", (c) => mintToken(deps, c.env.incoming, requestIdOf(c.env.outgoing)));
   app.get("/healthz", () => health());
-  app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming.headers["if-none-match"]));
+  app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming as IncomingMessage));
   app.on("OPTIONS", Object.keys(METHODS), (c) => {
     return new Response(null, { status: 204, headers: { allow: METHODS[routePath(c.env)] ?? "" } });
   });

@@ -22,5 +22,14 @@ export function latest(first: EpochSeconds, ...others: readonly EpochSeconds[]):
   return Math.max(first, ...others) as EpochSeconds;
 }
 
+/** A clock that only goes forward and that nobody can set. */
+export interface Stopwatch {
+  /** Seconds, with fractions, since some fixed moment. */
+  elapsed(): number;
+}
+
 /** The machine's own wall clock. */
 export const systemClock: Clock = { now: () => epochSeconds(Date.now() / 1000) };
+
+/** The machine's monotonic clock. */
+export const systemStopwatch: Stopwatch = { elapsed: () => performance.now() / 1000 };

@@ -1,28 +1,12 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
-import { type JwksDocument, renderJwks } from "./jwks.ts";
-import { type KeyRecord, type KeyRing, nextChangeAfter, servedAt, signingKeyAt } from "./key-record.ts";
+import { renderJwks } from "./jwks.ts";
+import { headerSegmentOf, type KeyDirectory, type KeyView } from "./key-directory.ts";
+import { type KeyRing, nextChangeAfter, servedAt, signingKeyAt } from "./key-record.ts";
 import type { Signer } from "./signer.ts";
 
-/** The key that signs now, with the encoded JWS header that all its tokens share. */
-export interface SigningKey {
-  readonly kid: Kid;
-  /** base64url of `{"alg","kid","typ":"JWT"}`. */
-  readonly headerSegment: string;
-  readonly signer: Signer;
-}
-
-/** What the keys amount to between two changes. */
-export interface KeyView {
-  /** `undefined`: nothing may sign now. */
-  readonly signing: SigningKey | undefined;
-  /** `undefined`: no key is served, and the answer is 503 rather than an empty set, which would not clear a verifier's cache. */
-  readonly jwks: JwksDocument | undefined;
-  readonly served: readonly KeyRecord[];
-}
-
 /** The ring that is in force, and the view of it that the hot path reads: one comparison of numbers for each request. */
-export class LiveKeys {
+export class LiveKeys implements KeyDirectory {
   #ring: KeyRing;
   #signers: ReadonlyMap<Kid, Signer>;
   #view: KeyView | undefined;
@@ -51,6 +35,16 @@ export class LiveKeys {
     return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));
   }
 
+  /** Keys that were given from outside have no end that their last signature would decide. */
+  noteSigned(): void {
+    // Nothing to note.
+  }
+
+  /** Nor are the fetches of their JWKS counted: nothing waits for them. */
+  noteFetch(): void {
+    // Nothing to note.
+  }
+
   /** The view at `now`; computed anew only when a key's moment has come or the clock went back. */
   viewAt(now: EpochSeconds): KeyView {
     if (this.#view === undefined || now < this.#from || now >= this.#until) {
@@ -66,13 +60,8 @@ export class LiveKeys {
     const signer = record && this.#signers.get(record.kid);
     const served = servedAt(this.#ring, now);
     return {
-      signing: record && signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer },
+      signing: record && signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer, notAfter: undefined },
       jwks: served.length > 0 ? renderJwks(served.map((key) => key.publicJwk)) : undefined,
-      served,
     };
   }
-}
-
-function headerSegmentOf(record: KeyRecord): string {
-  return Buffer.from(JSON.stringify({ alg: record.alg, kid: record.kid, typ: "JWT" })).toString("base64url");
 }

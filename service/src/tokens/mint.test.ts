@@ -27,8 +27,8 @@ function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> 
 test("a token carries the sender, one issuer, one audience, whole-second times and an id of 128 bits, signed by the served key", async () => {
   const deps = mintDeps();
   const { token } = minted(await mintFrom({ sender: " agent://é😀 ", scopes: { is_observer: true, custom: [1] } }, deps));
-  const jwk = deps.keys.viewAt(deps.clock.now()).served[0]?.publicJwk as JWK;
-  const { payload, protectedHeader } = await compactVerify(token, await importJWK(jwk));
+  const { keys } = JSON.parse(deps.keys.viewAt(deps.clock.now()).jwks?.body ?? "") as { keys: [JWK] };
+  const { payload, protectedHeader } = await compactVerify(token, await importJWK(keys[0]));
   expect(protectedHeader).toEqual({ alg: "ES256", kid: "signing", typ: "JWT" });
   expect(JSON.parse(Buffer.from(payload).toString())).toEqual({
     macp_scopes: { is_observer: true, custom: [1] },

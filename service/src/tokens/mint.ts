@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { newJti } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import type { LiveKeys, SigningKey } from "../keys/live-keys.ts";
+import type { KeyDirectory, SigningKey } from "../keys/key-directory.ts";
 import { type Claims, checkClaims, claimsOf, grantedTtlSeconds, type TokenPolicy } from "./claims.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { warningsAbout } from "./scopes.ts";
@@ -12,7 +12,7 @@ export const TOKEN_BYTES_MAX = 12_288;
 export interface MintDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly keys: LiveKeys;
+  readonly keys: KeyDirectory;
   readonly policy: TokenPolicy;
 }
 
@@ -38,7 +38,10 @@ export async function mint(deps: MintDeps, request: MintRequest): Promise<MintOu
   const { signing } = deps.keys.viewAt(now);
   if (signing === undefined) return { kind: "refused", refusal: { reason: "no_signing_key" } };
 
-  const ttlSeconds = grantedTtlSeconds(request.ttlSeconds, deps.policy);
+  // A token never outlives its key.
+  const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
+  if (left < 1) return { kind: "refused", refusal: { reason: "no_signing_key" } };
+  const ttlSeconds = Math.min(grantedTtlSeconds(request.ttlSeconds, deps.policy), left);
   const claims = claimsOf(deps.policy, { sender: request.sender, scopes: request.scopes, jti: newJti(deps.random), iat: now, ttlSeconds });
   checkClaims(claims, deps.policy);
 
@@ -46,6 +49,7 @@ export async function mint(deps: MintDeps, request: MintRequest): Promise<MintOu
   const bytes = input.length + 1 + signing.signer.signatureChars;
   if (bytes > TOKEN_BYTES_MAX) return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
 
+  deps.keys.noteSigned(signing.kid, claims.exp);
   const signature = await signing.signer.sign(Buffer.from(input));
   const token = `${input}.${signature.toString("base64url")}`;
   return { kind: "minted", token, claims, kid: signing.kid, warnings: warningsAbout(request.scopes) };

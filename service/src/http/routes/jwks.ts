@@ -1,6 +1,7 @@
+import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
-import type { LiveKeys } from "../../keys/live-keys.ts";
+import type { KeyDirectory } from "../../keys/key-directory.ts";
 import { problem } from "../problem.ts";
 import { problemResponse, rendered } from "../respond.ts";
 
@@ -19,15 +20,17 @@ export const JwksBody = z
 
 export interface JwksDeps {
   readonly clock: Clock;
-  readonly keys: LiveKeys;
+  readonly keys: KeyDirectory;
   /** How long a shared cache may repeat the answer. */
   readonly jwksMaxAgeSeconds: number;
 }
 
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
-export function jwks(deps: JwksDeps, ifNoneMatch: string | undefined): Response {
+export function jwks(deps: JwksDeps, incoming: IncomingMessage): Response {
   const document = deps.keys.viewAt(deps.clock.now()).jwks;
   if (document === undefined) return problemResponse({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+  deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
+  const ifNoneMatch = incoming.headers["if-none-match"];
   const headers = {
     "cache-control": `public, max-age=${String(deps.jwksMaxAgeSeconds)}`,
     etag: document.etag,

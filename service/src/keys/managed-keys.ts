@@ -1,0 +1,164 @@
+import { createPublicKey } from "node:crypto";
+import { type Clock, type EpochSeconds, type Stopwatch } from "../kernel/clock.ts";
+import type { Kid } from "../kernel/ids.ts";
+import type { Algorithm } from "./algorithm.ts";
+import { renderJwks } from "./jwks.ts";
+import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
+import { type Beat, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
+import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
+import { openPrivateKey } from "./rotate.ts";
+import type { Sealer } from "./sealer.ts";
+import { localSigner, type Signer } from "./signer.ts";
+import type { RotationTiming } from "./timing.ts";
+import { VerifierLog } from "./verifier-sightings.ts";
+
+export interface ManagedKeysDeps {
+  readonly store: KeyStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly stopwatch: Stopwatch;
+  readonly alg: Algorithm;
+  readonly timing: RotationTiming;
+  readonly replicaId: string;
+  /** The newest version that this replica saw in an earlier life: a store below it is an old backup. */
+  readonly versionSeenBefore: number;
+}
+
+/** Why a replica neither signs nor serves the JWKS. */
+export type FenceReason = "not_read_yet" | "lease_expired" | "clock_off" | "store_older" | "no_active_key";
+
+/** A read of the store, and where this replica's clocks stood just before it. */
+interface Lease {
+  readonly elapsed: number;
+  readonly wall: EpochSeconds;
+  /** Store's clock less this replica's. */
+  readonly offsetSeconds: number;
+}
+
+const FENCED: KeyView = { signing: undefined, jwks: undefined };
+
+/**
+ * The managed keys as one replica sees them. Its permission to sign and to serve is a lease on its last read of the store:
+ * when that is older than F, when its clock leaves the store's by more than ε, or when the store went back in time, it fences
+ * itself, so that no verifier ever learns an old set from it. The hot path only compares numbers.
+ */
+export class ManagedKeys implements KeyDirectory {
+  readonly #deps: ManagedKeysDeps;
+  readonly #verifiers: VerifierLog;
+  #set: KeySet | undefined;
+  #view: KeyView = FENCED;
+  #lease: Lease | undefined;
+  #versionSeen: number;
+  #storeOlder = false;
+  #signers = new Map<Kid, Signer>();
+  #signings = new Map<Kid, EpochSeconds>();
+
+  constructor(deps: ManagedKeysDeps) {
+    this.#deps = deps;
+    this.#versionSeen = deps.versionSeenBefore;
+    this.#verifiers = new VerifierLog(deps.clock);
+  }
+
+  viewAt(now: EpochSeconds): KeyView {
+    return this.fenceAt(now) === undefined ? this.#view : FENCED;
+  }
+
+  /** Why nothing is signed and served at `now`; `undefined` when all is well. */
+  fenceAt(now: EpochSeconds): FenceReason | undefined {
+    if (this.#storeOlder) return "store_older";
+    if (this.#lease === undefined) return "not_read_yet";
+    const { replicaLagSeconds, clockSkewSeconds } = this.#deps.timing;
+    const age = this.#deps.stopwatch.elapsed() - this.#lease.elapsed;
+    if (age > replicaLagSeconds) return "lease_expired";
+    // The wall clock must have gone as far as the stopwatch since the read, and must agree with the store's.
+    const jumped = now - this.#lease.wall - age;
+    if (Math.abs(this.#lease.offsetSeconds - jumped) > clockSkewSeconds + 1) return "clock_off";
+    return this.#view.signing === undefined ? "no_active_key" : undefined;
+  }
+
+  noteSigned(kid: Kid, exp: EpochSeconds): void {
+    const known = this.#signings.get(kid);
+    if (known === undefined || exp > known) this.#signings.set(kid, exp);
+  }
+
+  noteFetch(address: string, userAgent: string | undefined): void {
+    this.#verifiers.note(address, userAgent, this.#set?.version ?? 0);
+  }
+
+  /** The set as it was last read; `undefined` before the first read. */
+  get set(): KeySet | undefined {
+    return this.#set;
+  }
+
+  get versionSeen(): number {
+    return this.#versionSeen;
+  }
+
+  /** How far this replica's clock is behind the store's, in seconds, at the last read. */
+  get clockOffsetSeconds(): number | undefined {
+    return this.#lease?.offsetSeconds;
+  }
+
+  /** Tells the store that this replica lives and what it signed and served since the last beat. */
+  async beat(): Promise<void> {
+    const { store, clock, replicaId, alg, timing } = this.#deps;
+    const now = clock.now();
+    const signings = this.#signings;
+    const verifiers = this.#verifiers.take();
+    this.#signings = new Map();
+    const beat: Beat = {
+      replica: { id: replicaId, alg, version: this.#set?.version ?? 0 },
+      serving: this.fenceAt(now) === undefined,
+      maxTtlSeconds: timing.maxTtlSeconds,
+      signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),
+      verifiers,
+    };
+    try {
+      await store.beat(beat);
+    } catch (thrown) {
+      // What could not be told is told with the next beat.
+      for (const [kid, exp] of signings) this.noteSigned(kid, exp);
+      throw thrown;
+    }
+  }
+
+  /**
+   * Reads the set and puts it in force; renews the lease. Rejects as the store does, and with `StoreCorrupt` when the signing
+   * key cannot be opened; the view in force then stays until its lease ends.
+   */
+  async sync(): Promise<void> {
+    const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
+    const set = await this.#deps.store.load();
+    this.#storeOlder = set.version < this.#versionSeen;
+    if (this.#storeOlder) return;
+    if (this.#set?.version !== set.version) this.#view = this.#render(set);
+    this.#set = set;
+    this.#versionSeen = set.version;
+    this.#lease = { ...before, offsetSeconds: set.now - before.wall };
+  }
+
+  #render(set: KeySet): KeyView {
+    const served = servedInOrder(set.keys);
+    const key = this.#pickActive(set.keys);
+    const signing = key && this.#signingKey(key);
+    return { signing, jwks: served.length > 0 ? renderJwks(served.map((one) => one.publicJwk)) : undefined };
+  }
+
+  /** The active key of this replica's algorithm, or of another one while its own is not ready. */
+  #pickActive(keys: readonly ManagedKey[]): ManagedKey | undefined {
+    const active = keys.filter(isActive);
+    return active.find((key) => key.alg === this.#deps.alg) ?? active[0];
+  }
+
+  #signingKey(key: ManagedKey): SigningKey {
+    const signer = this.#signers.get(key.kid) ?? this.#open(key);
+    this.#signers = new Map([[key.kid, signer]]);
+    return { kid: key.kid, headerSegment: headerSegmentOf(key), signer, notAfter: key.notAfter };
+  }
+
+  #open(key: ManagedKey): Signer {
+    const privateKey = openPrivateKey(this.#deps.sealer, key);
+    if (privateKey === undefined) throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
+    return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
+  }
+}
