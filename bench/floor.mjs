@@ -1,0 +1,44 @@
+// The floor: what node:http and node:crypto alone can do for the same request and the same answer. No validation, no log, no
+// routing beyond two comparisons, no error handling. It says on its first line of output which port it took.
+import { createPrivateKey, randomBytes, sign } from "node:crypto";
+import { createServer } from "node:http";
+import { publicSetOf } from "./keys.mjs";
+import { AUDIENCE, ISSUER } from "./workload.mjs";
+
+const privateJwk = process.env["MACP_AUTH_SIGNING_KEY_JSON"] ?? "";
+const { alg, kid } = JSON.parse(privateJwk);
+const key = { key: createPrivateKey({ key: JSON.parse(privateJwk), format: "jwk" }), dsaEncoding: "ieee-p1363" };
+const header = Buffer.from(JSON.stringify({ alg, kid, typ: "JWT" })).toString("base64url");
+const jwks = Buffer.from(publicSetOf(privateJwk));
+const jwksHeaders = { "content-type": "application/json", "content-length": jwks.length, "cache-control": "public, max-age=60" };
+
+const server = createServer((incoming, outgoing) => {
+  if (incoming.url !== "/tokens") {
+    outgoing.writeHead(200, jwksHeaders);
+    outgoing.end(jwks);
+    return;
+  }
+  const chunks = [];
+  incoming.on("data", (chunk) => chunks.push(chunk));
+  incoming.on("end", () => mint(JSON.parse(Buffer.concat(chunks).toString("utf8")), outgoing));
+});
+
+function mint({ sender, scopes, ttl_seconds: ttlSeconds }, outgoing) {
+  const iat = Math.floor(Date.now() / 1000);
+  const exp = iat + ttlSeconds;
+  const jti = randomBytes(16).toString("base64url");
+  const claims = { macp_scopes: scopes, sub: sender, iss: ISSUER, aud: AUDIENCE, iat, exp, jti };
+  const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
+  sign("sha256", Buffer.from(input), key, (fault, signature) => {
+    if (fault) throw fault;
+    const token = `${input}.${signature.toString("base64url")}`;
+    const answer = JSON.stringify({ token, sender, expires_in_seconds: ttlSeconds, expires_at: exp, token_id: jti });
+    outgoing.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(answer) });
+    outgoing.end(answer);
+  });
+}
+
+server.listen(Number(process.env["PORT"]), () => {
+  process.stdout.write(`${JSON.stringify({ event: "listening", port: server.address().port })}\n`);
+});
+process.once("SIGTERM", () => process.exit(0));

@@ -1,0 +1,155 @@
+/** What a user of this service may count on; each is shown with its outcome, and a missed one says so. */
+const GOALS = { RS256: 0.9, ES256: 0.8, jwks: 0.8, coldStartMs: 300, memoryMb: 110, growthMbPerMillion: 5 };
+
+const COLUMNS = ["measured", "service", "floor", "oidc-provider", "OpenSSL alone", "service ÷ floor", "service ÷ peer", "goal", "outcome"];
+
+/**
+ * @typedef {object} Results
+ * @property {Record<"RS256" | "ES256" | "jwks", import("./throughput.mjs").Throughput>} throughput
+ * @property {Record<import("./subjects.mjs").Subject, number>} coldStartMs
+ * @property {Record<import("./subjects.mjs").Subject, number> | undefined} memoryAtStartMb
+ * @property {import("./memory.mjs").UnderLoad | undefined} memory
+ * @property {import("./limit.mjs").Limit | undefined} limit
+ */
+
+/**
+ * The one table, as Markdown that also reads well in a terminal.
+ * @param {Results} results
+ * @returns {string}
+ */
+export function table(results) {
+  const rows = [
+    ...loadRows("mint RS256", results.throughput.RS256, GOALS.RS256, results.limit?.perSecond.RS256),
+    ...loadRows("mint ES256", results.throughput.ES256, GOALS.ES256, results.limit?.perSecond.ES256),
+    ...loadRows("JWKS GET", results.throughput.jwks, GOALS.jwks, undefined),
+    coldStartRow(results.coldStartMs),
+    ...memoryRows(results.memoryAtStartMb, results.memory),
+  ];
+  const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((name) => row[name] ?? ""))];
+  const widths = COLUMNS.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  const drawn = lines.map((line) => `| ${line.map((cell, column) => pad(cell, widths[column], column)).join(" | ")} |`);
+  const rule = `| ${widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
+  return [drawn[0], rule, ...drawn.slice(1)].join("\n");
+}
+
+function loadRows(name, { figures, toFloor, toPeer }, goal, limit) {
+  const across = (show) => ({ service: show(figures.service), floor: show(figures.floor), "oidc-provider": show(figures.peer) });
+  const rows = [
+    {
+      measured: `${name}, requests/s`,
+      ...across(({ perSecond }) => whole(perSecond)),
+      "OpenSSL alone": limit === undefined ? "" : whole(limit),
+      "service ÷ floor": percent(toFloor),
+      "service ÷ peer": `${toPeer.toFixed(1)}×`,
+      goal: `≥ ${percent(goal)} of floor`,
+      outcome: outcome(toFloor >= goal),
+    },
+    { measured: `${name}, p50 / p99 ms`, ...across(({ p50Ms, p99Ms }) => `${p50Ms.toFixed(1)} / ${p99Ms.toFixed(1)}`) },
+  ];
+  if (figures.service.processorUs === undefined) return rows;
+  return [...rows, { measured: `${name}, processor µs/request`, ...across(({ processorUs }) => whole(processorUs)) }];
+}
+
+function coldStartRow({ service, floor, peer }) {
+  return {
+    measured: "start to first token, ms",
+    service: whole(service),
+    floor: whole(floor),
+    "oidc-provider": whole(peer),
+    goal: `≤ ${GOALS.coldStartMs} ms`,
+    outcome: outcome(service <= GOALS.coldStartMs),
+  };
+}
+
+function memoryRows(atStart, under) {
+  if (atStart === undefined || under === undefined) return [{ measured: "memory", service: "not measured: no /proc here" }];
+  return [
+    {
+      measured: "memory after start, MB",
+      service: whole(atStart.service),
+      floor: whole(atStart.floor),
+      "oidc-provider": whole(atStart.peer),
+      goal: `≤ ${GOALS.memoryMb} MB`,
+      outcome: outcome(atStart.service <= GOALS.memoryMb),
+    },
+    {
+      measured: `memory over ${whole(under.mints)} ES256 mints, MB min / median / max`,
+      service: `${whole(under.minMb)} / ${whole(under.medianMb)} / ${whole(under.maxMb)}`,
+      goal: `≤ ${GOALS.memoryMb} MB`,
+      outcome: outcome(under.maxMb <= GOALS.memoryMb),
+    },
+    { measured: "the same, highest ever (VmHWM), MB", service: whole(under.highestMb) },
+    {
+      measured: "the same, growth in MB per 10^6 mints",
+      service: under.mbPerMillion.toFixed(1),
+      goal: `flat: ≤ ${GOALS.growthMbPerMillion}`,
+      outcome: outcome(under.mbPerMillion <= GOALS.growthMbPerMillion),
+    },
+  ];
+}
+
+/**
+ * docs/benchmarks.md, whole.
+ * @param {{ table: string, facts: readonly (readonly [string, string])[], plan: import("./run.mjs").Plan, openssl: string, every: string }} content
+ * @returns {string}
+ */
+export function page({ table: drawn, facts, plan, openssl, every }) {
+  return `# Benchmarks
+
+Written by \`npm run bench\`; do not edit. Run it on your machine: the ratios travel, the absolute numbers do not.
+
+${drawn}
+
+A missed goal is shown as missed.
+
+## Machine
+
+${facts.map(([name, value]) => `- ${name}: ${value}`).join("\n")}
+
+## What is compared
+
+- **service**: \`node service/bin/macp-auth.cjs serve\` with its defaults (one log line for each token, standard output on
+  \`/dev/null\`), the key in \`MACP_AUTH_SIGNING_KEY_JSON\`, made for the run.
+- **floor**: \`bench/floor.mjs\`, bare \`node:http\`: parses the same body, signs the same claims with \`node:crypto\` in the thread
+  pool, answers the same JSON; serves a JWKS rendered at start. No validation, no log, no security headers.
+- **oidc-provider**: \`bench/peer.mjs\`, the \`client_credentials\` grant for a JWT access token with the same claims, by resource
+  indicator, with its memory adapter. It also authenticates its client (\`client_secret_basic\`), which the service leaves to
+  the network around it. Its authors support it on Node.js 22 and later.
+- **OpenSSL alone**: \`${openssl}\`, signatures a second, with no HTTP around them.
+
+All run with \`NODE_ENV=production\`, the same key (RSA 2048 bits, P-256) and the same number of signing threads, and a token of
+each is verified before it is measured. The loader shares the cores with what it loads.
+
+## How
+
+- Throughput: ${plan.warmUpSeconds} s of warm-up, then ${plan.rounds} rounds of ${plan.roundSeconds} s each in turns (service, floor, peer, service, …). Shown are
+  medians; a ratio is the median of the rounds' own ratios. Processor time is user and system time of all threads.
+- Start: ${plan.starts} fresh processes each, in turns, from before the process is started to the whole answer of \`POST /tokens\`; median.
+- Memory: VmRSS in MB of 10^6 bytes. After start: right after the first token, median of ${plan.memoryStarts} processes. Under load: one
+  process, looked at every ${every} mints; the first tenth is not judged; growth is a least-squares line.
+
+## Again
+
+\`\`\`sh
+npm ci
+npm run bench              # about ten minutes; rewrites this page
+npm run bench -- --quick   # a trial of about two minutes; prints only
+\`\`\`
+`;
+}
+
+function outcome(good) {
+  return good ? "reached" : "missed";
+}
+
+function pad(cell, width, column) {
+  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+}
+
+function whole(value) {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+function percent(ratio) {
+  return `${(ratio * 100).toFixed(0)} %`;
+}

@@ -1,0 +1,130 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+import { checkToken } from "./keys.mjs";
+import { MINT_BODY, PEER_CLIENT, PEER_RESOURCE, PEER_SCOPE } from "./workload.mjs";
+
+const REPOSITORY = join(import.meta.dirname, "..");
+const START_MS_MAX = 30_000;
+
+/** What is compared, in the order in which each round runs it. */
+export const SUBJECTS = /** @type {const} */ (["service", "floor", "peer"]);
+/** @typedef {typeof SUBJECTS[number]} Subject */
+/** @typedef {{ pid: number, mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot, stop: () => Promise<void> }} Running */
+
+const PROGRAMS = {
+  service: [join(REPOSITORY, "service/bin/macp-auth.cjs"), "serve"],
+  floor: [join(import.meta.dirname, "floor.mjs")],
+  peer: [join(import.meta.dirname, "peer.mjs")],
+};
+
+/** The service gives itself one signing thread for each core and one more; the others get the same. */
+const THREADS = String(Math.max(4, availableParallelism() + 1));
+
+const alive = new Set();
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
+/**
+ * Starts a subject with its standard output on /dev/null, and resolves once it has answered with a token that verifies.
+ * @param {Subject} subject
+ * @param {import("./keys.mjs").BenchKey} key
+ * @returns {Promise<Running>}
+ */
+export async function startForLoad(subject, key) {
+  const port = await freePort();
+  const child = launch(subject, key, port, openSync("/dev/null", "w"));
+  const running = { pid: child.pid, ...shotsAt(subject, port), stop: () => stop(child) };
+  const giveUp = Date.now() + START_MS_MAX;
+  for (;;) {
+    const token = await firstToken(running.mint).catch(() => undefined);
+    if (token !== undefined) {
+      checkToken(key, token);
+      return running;
+    }
+    if (child.exitCode !== null || Date.now() > giveUp) throw new Error(`the ${subject} does not answer on port ${port}`);
+    await pause(20);
+  }
+}
+
+/**
+ * Starts a subject with its standard output on a pipe, waits for its first line, which says that it listens, and asks for a
+ * token. Resolves to the milliseconds from before the start to the whole answer.
+ * @param {Subject} subject
+ * @param {import("./keys.mjs").BenchKey} key
+ * @returns {Promise<number>}
+ */
+export async function startToFirstTokenMs(subject, key) {
+  const begun = performance.now();
+  const child = launch(subject, key, 0, "pipe");
+  const [line] = await once(createInterface({ input: child.stdout }), "line", { signal: AbortSignal.timeout(START_MS_MAX) });
+  const token = await firstToken(shotsAt(subject, JSON.parse(line).port).mint);
+  const tookMs = performance.now() - begun;
+  checkToken(key, token);
+  await stop(child);
+  return tookMs;
+}
+
+function launch(subject, key, port, stdout) {
+  const child = spawn(process.execPath, PROGRAMS[subject], {
+    stdio: ["ignore", stdout, subject === "peer" ? "ignore" : "inherit"],
+    env: {
+      PATH: process.env["PATH"],
+      NODE_ENV: "production",
+      PORT: String(port),
+      MACP_AUTH_SIGNING_ALG: key.alg,
+      MACP_AUTH_SIGNING_KEY_JSON: key.privateJwk,
+      ...(subject !== "service" && { UV_THREADPOOL_SIZE: THREADS }),
+    },
+  });
+  alive.add(child);
+  child.once("exit", () => alive.delete(child));
+  return child;
+}
+
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  await ended;
+}
+
+/** @returns {{ mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot }} */
+function shotsAt(subject, port) {
+  const base = `http://127.0.0.1:${port}`;
+  if (subject !== "peer") {
+    return {
+      mint: { url: `${base}/tokens`, method: "POST", body: MINT_BODY, headers: { "content-type": "application/json" } },
+      jwks: { url: `${base}/.well-known/jwks.json`, method: "GET", headers: {} },
+    };
+  }
+  const body = new URLSearchParams({ grant_type: "client_credentials", resource: PEER_RESOURCE, scope: PEER_SCOPE }).toString();
+  const authorization = `Basic ${Buffer.from(`${PEER_CLIENT.id}:${PEER_CLIENT.secret}`).toString("base64")}`;
+  return {
+    mint: { url: `${base}/token`, method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded", authorization } },
+    jwks: { url: `${base}/jwks`, method: "GET", headers: {} },
+  };
+}
+
+/** @param {import("./load.mjs").Shot} shot */
+async function firstToken({ url, method, body, headers }) {
+  const response = await fetch(url, { method, body, headers: { ...headers, connection: "close" } });
+  const answer = await response.json();
+  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${JSON.stringify(answer)}`);
+  return answer.token ?? answer.access_token;
+}
+
+async function freePort() {
+  const probe = createServer().listen(0);
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
