@@ -3,8 +3,9 @@ import { ConfigError } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import { ALGORITHMS } from "../keys/algorithm.ts";
-import { FIXED_TIMING, leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
+import { FAST_TIMING, FIXED_TIMING, leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
+import { oneOf, secret, whole } from "./fields.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
 export interface Settings {
@@ -19,6 +20,7 @@ export interface Settings {
   readonly keySource: KeySource;
   readonly keyLeadSeconds: number;
   readonly timing: RotationTiming;
+  readonly admin: AdminSettings | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -26,7 +28,29 @@ export interface Settings {
 export type KeySource =
   | { readonly kind: "ephemeral" }
   | { readonly kind: "env"; readonly variable: "MACP_AUTH_SIGNING_KEY_JSON"; readonly jwk: Secret }
-  | { readonly kind: "file"; readonly variable: "MACP_AUTH_SIGNING_KEY_FILE"; readonly path: string };
+  | { readonly kind: "file"; readonly variable: "MACP_AUTH_SIGNING_KEY_FILE"; readonly path: string }
+  | ManagedSettings;
+
+/** Keys that the service makes, keeps and rotates itself. */
+export interface ManagedSettings {
+  readonly kind: "managed";
+  /** `memory:`, `sqlite:PATH` or `postgres://…`; secret, for it may hold a password. */
+  readonly storeUrl: Secret;
+  /** Where the key-encryption keys are; `undefined` for `memory:`, whose keys never leave the process. */
+  readonly kek: { readonly kind: "text"; readonly text: Secret } | { readonly kind: "file"; readonly path: string } | undefined;
+  readonly periodSeconds: number;
+  readonly gate: "off" | "warn" | "enforce";
+  /** Where this replica remembers the newest version of the key set that it saw; `undefined`: only while it runs. */
+  readonly versionFile: string | undefined;
+}
+
+/** The listener for operators. */
+export interface AdminSettings {
+  readonly port: number;
+  readonly host: string;
+  /** What a caller must send as bearer; `undefined` only on loopback. */
+  readonly token: { readonly kind: "text"; readonly text: Secret } | { readonly kind: "file"; readonly path: string } | undefined;
+}
 
 /** Settings that can be run with, and what the operator should know of them, a line each. */
 export interface LoadedSettings {
@@ -51,6 +75,17 @@ export const Environment = z.object({
   MACP_AUTH_JWKS_MAX_AGE_SECONDS: whole(0, 86_400).default(60).describe("`max-age` of the JWKS answer"),
   MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: whole(1, SECONDS_MAX).default(300).describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
   MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: whole(0, SECONDS_MAX).default(3600).describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
+  MACP_AUTH_STORE_URL: secret().optional().describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
+  MACP_AUTH_KEK: secret().optional().describe("key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt"),
+  MACP_AUTH_KEK_FILE: z.string().optional().describe("a file with the key-encryption keys, one a line"),
+  MACP_AUTH_KEY_ROTATION_SECONDS: whole(1, 2_592_000).optional().describe("how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on"),
+  MACP_AUTH_ACTIVATION_GATE: oneOf(["off", "warn", "enforce"]).default("warn").describe("whether a new key waits until every known verifier has fetched it"),
+  MACP_AUTH_KEY_VERSION_FILE: z.string().optional().describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
+  MACP_AUTH_ADMIN_PORT: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
+  MACP_AUTH_ADMIN_HOST: z.string().default("127.0.0.1").describe("address of the admin listener"),
+  MACP_AUTH_ADMIN_TOKEN: secret().optional().describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
+  MACP_AUTH_ADMIN_TOKEN_FILE: z.string().optional().describe("a file with that secret"),
+  MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"]).optional().describe("1 shrinks every bound of rotation to a second; for tests alone"),
   MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
 });
 
@@ -73,14 +108,21 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     throw new ConfigError([...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`), ...several]);
   }
   const env = parsed.data;
+  const fast = env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined;
   const timing: RotationTiming = {
     maxTtlSeconds: env.MACP_AUTH_MAX_TTL_SECONDS,
     jwksMaxAgeSeconds: env.MACP_AUTH_JWKS_MAX_AGE_SECONDS,
     verifierTtlSeconds: env.MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS,
     verifierGraceSeconds: env.MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS,
-    ...FIXED_TIMING,
+    ...(fast ? FAST_TIMING : FIXED_TIMING),
   };
-  const faults = [...faultsAcross(given), ...faultsOfLead(env.MACP_AUTH_KEY_LEAD_SECONDS, timing)];
+  const keySource = keySourceOf(env);
+  const faults = [
+    ...faultsAcross(given),
+    ...faultsOfLead(env.MACP_AUTH_KEY_LEAD_SECONDS, timing),
+    ...(keySource.kind === "managed" ? faultsOfManaged(keySource, env, fast) : []),
+    ...faultsOfAdmin(env),
+  ];
   if (faults.length > 0) throw new ConfigError(faults);
   const settings: Settings = {
     port: env.PORT,
@@ -90,9 +132,10 @@ export function loadSettings(environment: Readonly<Record<string, string | undef
     maxTtlSeconds: env.MACP_AUTH_MAX_TTL_SECONDS,
     defaultTtlSeconds: Math.min(env.MACP_AUTH_DEFAULT_TTL_SECONDS, env.MACP_AUTH_MAX_TTL_SECONDS),
     alg: env.MACP_AUTH_SIGNING_ALG,
-    keySource: keySourceOf(env),
+    keySource,
     keyLeadSeconds: env.MACP_AUTH_KEY_LEAD_SECONDS,
     timing,
+    admin: adminOf(env),
     logLevel: env.MACP_AUTH_LOG_LEVEL,
   };
   return { settings, warnings: [...warningsAbout(env, timing), ...warningsAboutNames(Object.keys(given))] };
@@ -107,13 +150,64 @@ function keySourceOf(env: ParsedEnvironment): KeySource {
   if (env.MACP_AUTH_SIGNING_KEY_FILE !== undefined) {
     return { kind: "file", variable: "MACP_AUTH_SIGNING_KEY_FILE", path: env.MACP_AUTH_SIGNING_KEY_FILE };
   }
-  return { kind: "ephemeral" };
+  if (env.MACP_AUTH_STORE_URL === undefined && env.MACP_AUTH_KEY_ROTATION_SECONDS === undefined) return { kind: "ephemeral" };
+  return {
+    kind: "managed",
+    storeUrl: env.MACP_AUTH_STORE_URL ?? new Secret("memory:"),
+    kek: textOrFile(env.MACP_AUTH_KEK, env.MACP_AUTH_KEK_FILE),
+    periodSeconds: env.MACP_AUTH_KEY_ROTATION_SECONDS ?? 604_800,
+    gate: env.MACP_AUTH_ACTIVATION_GATE,
+    versionFile: env.MACP_AUTH_KEY_VERSION_FILE,
+  };
 }
 
+function adminOf(env: ParsedEnvironment): AdminSettings | undefined {
+  if (env.MACP_AUTH_ADMIN_PORT === undefined) return undefined;
+  const token = textOrFile(env.MACP_AUTH_ADMIN_TOKEN, env.MACP_AUTH_ADMIN_TOKEN_FILE);
+  return { port: env.MACP_AUTH_ADMIN_PORT, host: env.MACP_AUTH_ADMIN_HOST, token };
+}
+
+function textOrFile(text: Secret | undefined, path: string | undefined): ManagedSettings["kek"] {
+  if (text !== undefined) return { kind: "text", text };
+  return path === undefined ? undefined : { kind: "file", path };
+}
+
+function faultsOfManaged({ storeUrl, kek, periodSeconds }: ManagedSettings, env: ParsedEnvironment, fast: boolean): string[] {
+  const faults: string[] = [];
+  if (kek === undefined && !storeUrl.reveal().startsWith("memory:")) {
+    faults.push("MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; make one with: macp-auth kek generate --out FILE");
+  }
+  if (periodSeconds < 86_400 && !fast) {
+    faults.push(`MACP_AUTH_KEY_ROTATION_SECONDS is ${String(periodSeconds)}, and a key must sign for 86400 seconds or more`);
+  }
+  if (periodSeconds < env.MACP_AUTH_KEY_LEAD_SECONDS) {
+    faults.push("MACP_AUTH_KEY_ROTATION_SECONDS is below MACP_AUTH_KEY_LEAD_SECONDS, so no successor would ever be ready in time; raise it");
+  }
+  return faults;
+}
+
+function faultsOfAdmin(env: ParsedEnvironment): string[] {
+  if (env.MACP_AUTH_ADMIN_PORT === undefined) return [];
+  const token = env.MACP_AUTH_ADMIN_TOKEN;
+  if (token !== undefined && token.reveal().length < 32) return ["MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32"];
+  const open = token === undefined && env.MACP_AUTH_ADMIN_TOKEN_FILE === undefined && !isLoopback(env.MACP_AUTH_ADMIN_HOST);
+  return open ? ["MACP_AUTH_ADMIN_HOST is reachable from other machines; set MACP_AUTH_ADMIN_TOKEN_FILE, or use 127.0.0.1"] : [];
+}
+
+/** Whether an address can be reached from this machine alone. */
+export function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || /^(::ffff:)?127\.[0-9.]+$/.test(address);
+}
+
+/** Pairs of which one must be chosen. */
+const EITHER_OR = [
+  ["MACP_AUTH_SIGNING_KEY_JSON", "MACP_AUTH_SIGNING_KEY_FILE"],
+  ["MACP_AUTH_KEK", "MACP_AUTH_KEK_FILE"],
+  ["MACP_AUTH_ADMIN_TOKEN", "MACP_AUTH_ADMIN_TOKEN_FILE"],
+] as const;
+
 function faultsAcross(given: Readonly<Record<string, unknown>>): string[] {
-  return "MACP_AUTH_SIGNING_KEY_JSON" in given && "MACP_AUTH_SIGNING_KEY_FILE" in given
-    ? ["MACP_AUTH_SIGNING_KEY_JSON and MACP_AUTH_SIGNING_KEY_FILE are both set; keep one of them"]
-    : [];
+  return EITHER_OR.filter(([one, other]) => one in given && other in given).map(([one, other]) => `${one} and ${other} are both set; keep one of them`);
 }
 
 function faultsOfLead(leadSeconds: number, timing: RotationTiming): string[] {
@@ -131,6 +225,11 @@ function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[]
     const max = String(env.MACP_AUTH_MAX_TTL_SECONDS);
     warnings.push(`MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`);
   }
+  const isStatic = env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
+  if (isStatic && env.MACP_AUTH_STORE_URL !== undefined) {
+    warnings.push("MACP_AUTH_STORE_URL is set, but the signing key is given; its key signs and managed keys are off");
+  }
+  if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined) warnings.push("MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will refuse honest tokens; it is for tests alone");
   const safe = leadThroughGraceSeconds(timing);
   if (env.MACP_AUTH_KEY_LEAD_SECONDS < safe) {
     warnings.push(`MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may refuse tokens of a new key`);
@@ -143,28 +242,4 @@ function warningsAboutNames(names: readonly string[]): string[] {
   return names
     .filter((name) => name.startsWith("MACP_AUTH_") && !(name in Environment.shape) && !NEIGHBOURS.has(name))
     .map((name) => `${printable(name)} is not a setting of this service and is ignored; see docs/configuration.md for the names`);
-}
-
-function whole(min: number, max: number) {
-  return z.string().transform((text, context) => {
-    const value = Number(text.trim());
-    if (/^[0-9]+$/.test(text.trim()) && value >= min && value <= max) return value;
-    context.addIssue(`must be a whole number from ${String(min)} to ${String(max)}, and is "${shown(text)}"`);
-    return z.NEVER;
-  });
-}
-
-function oneOf<const Names extends readonly string[]>(names: Names) {
-  return z.string().transform((text, context): Names[number] => {
-    const found = names.find((name) => name === text);
-    if (found !== undefined) return found;
-    context.addIssue(`must be ${names.join(" or ")}, and is "${shown(text)}"`);
-    return z.NEVER;
-  });
-}
-
-/** An operator's own value in an error line, short and harmless: it may be anything, even a secret pasted into the wrong place. */
-function shown(text: string): string {
-  const short = text.length > 20 ? `${text.slice(0, 20)}…` : text;
-  return printable(short);
 }

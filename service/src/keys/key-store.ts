@@ -57,7 +57,10 @@ export interface Beat {
  */
 export interface KeyStore {
   load(): Promise<KeySet>;
-  /** Applies all changes in one transaction if the set is still at version `seen`; else changes nothing and says `stale`. */
+  /**
+   * Applies all changes in one transaction if the set is still at version `seen`; else changes nothing and says `stale`.
+   * A `pause` among them accounts for the gap up to now, so it also moves `servedAt` to now: no gap is counted twice.
+   */
   replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale">;
   /** Notes that a replica lives, what it serves and what it signed. Never changes the version. */
   beat(beat: Beat): Promise<void>;

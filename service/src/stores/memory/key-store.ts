@@ -17,6 +17,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
       if (seen !== version) return Promise.resolve("stale");
       keys = applyChanges(keys, changes, clock.now(), version + 1);
       version += 1;
+      if (changes.some((change) => change.kind === "pause")) servedAt = clock.now();
       return Promise.resolve("replaced");
     },
     beat({ replica, serving, maxTtlSeconds, signings, verifiers: seen }) {

@@ -1,0 +1,170 @@
+import type { ManagedSettings, Settings } from "../config/settings.ts";
+import { systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/faults.ts";
+import { printable } from "../kernel/printable.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
+import type { ImportedKey } from "../keys/import-key.ts";
+import { keepManaged } from "../keys/keep-managed.ts";
+import type { KeyDirectory } from "../keys/key-directory.ts";
+import { StoreUnavailable } from "../keys/key-store.ts";
+import { LiveKeys } from "../keys/live-keys.ts";
+import { ephemeralKeys, keysFromFile, keysFromJwk, readKeyFile, signersFor } from "../keys/load-keys.ts";
+import { parseKeks } from "../keys/key-encryption-keys.ts";
+import { ManagedKeys } from "../keys/managed-keys.ts";
+import { ringAtBoot } from "../keys/plan-file-change.ts";
+import type { RotationAlarm, RotationPolicy } from "../keys/plan-rotation.ts";
+import type { RotateDeps } from "../keys/rotate.ts";
+import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
+import { overlapSeconds } from "../keys/timing.ts";
+import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
+import { openKeyStore } from "../stores/open.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** The keys, and what keeps them: called once before the service listens, then every `everyMs`. */
+export interface Custody {
+  readonly directory: KeyDirectory;
+  readonly everyMs: number;
+  /** One round of upkeep. Never rejects: what goes wrong is logged, and the next round tries again. */
+  keep(): Promise<void>;
+  close(): Promise<void>;
+  /** What an operator may look at and change; `undefined` when the keys are given from outside. */
+  readonly managed: ManagedCustody | undefined;
+}
+
+export interface ManagedCustody extends RotateDeps {
+  readonly keys: ManagedKeys;
+}
+
+const LOOK_MS = 1_000;
+
+/** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
+export async function openCustody(settings: Settings, log: Log): Promise<Custody> {
+  const { keySource, alg } = settings;
+  switch (keySource.kind) {
+    case "ephemeral":
+      return staticCustody(await ephemeralKeys(alg), settings, log);
+    case "env":
+      return staticCustody(keysFromJwk(keySource.variable, keySource.jwk, alg), settings, log);
+    case "file": {
+      const mark = await keyFileMark(keySource.path);
+      return staticCustody(await keysFromFile(keySource.variable, keySource.path, alg), settings, log, mark);
+    }
+    case "managed":
+      return managedCustody(keySource, settings, log);
+  }
+}
+
+/** Keys that were given; a key file is followed. */
+function staticCustody(imported: readonly ImportedKey[], settings: Settings, log: Log, mark = ""): Custody {
+  const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
+  const keys = new LiveKeys(ringAtBoot(imported, systemClock.now()), signersFor(imported));
+  const policy = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
+  const look = keySource.kind === "file" ? keyFileFollower({ clock: systemClock, keys, variable: keySource.variable, path: keySource.path, policy }, mark) : undefined;
+  const tellSigningKey = signingKeyTeller(keys, log);
+  return {
+    directory: keys,
+    everyMs: LOOK_MS,
+    managed: undefined,
+    async keep() {
+      const seen = await look?.();
+      if (seen?.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
+      if (seen?.kind === "refused") for (const fault of seen.faults) log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
+      tellSigningKey();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
+async function managedCustody(source: ManagedSettings, settings: Settings, log: Log): Promise<Custody> {
+  const sealer = await sealerFor(source);
+  const store = await openKeyStore(source.storeUrl.reveal(), { sealer, clock: systemClock });
+  const policy: RotationPolicy = { alg: settings.alg, periodSeconds: source.periodSeconds, leadSeconds: settings.keyLeadSeconds, timing: settings.timing, gate: source.gate };
+  const versionSeenBefore = source.versionFile === undefined ? 0 : await readVersionFile(source.versionFile);
+  const keys = new ManagedKeys({
+    store,
+    sealer,
+    clock: systemClock,
+    stopwatch: systemStopwatch,
+    alg: settings.alg,
+    timing: settings.timing,
+    replicaId: systemRandom().bytes(9).toString("base64url"),
+    versionSeenBefore,
+  });
+  const deps: RotateDeps = { store, sealer, policy };
+  const tellSigningKey = signingKeyTeller(keys, log);
+  const tellFence = fenceTeller(keys, log);
+  let versionWritten = versionSeenBefore;
+  return {
+    directory: keys,
+    everyMs: Math.round((settings.timing.replicaLagSeconds * 1_000) / 6),
+    managed: { ...deps, keys },
+    async keep() {
+      try {
+        const { changes, alarms } = await keepManaged(deps, keys);
+        for (const change of changes) log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
+        for (const alarm of alarms) log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
+        if (source.versionFile !== undefined && keys.versionSeen > versionWritten) {
+          await writeVersionFile(source.versionFile, keys.versionSeen);
+          versionWritten = keys.versionSeen;
+        }
+      } catch (thrown) {
+        log.error({ event: thrown instanceof StoreUnavailable ? "key_store_unavailable" : "key_store_failed", fault: messageOf(thrown) });
+      }
+      tellFence();
+      tellSigningKey();
+    },
+    close: () => store.close(),
+  };
+}
+
+async function sealerFor({ kek }: ManagedSettings): Promise<Sealer> {
+  const random = systemRandom();
+  if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
+  if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
+  return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);
+}
+
+/** Logs when another key begins to sign, or none does. */
+function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
+  const current = (): string | undefined => keys.viewAt(systemClock.now()).signing?.kid;
+  let known = current();
+  return () => {
+    const kid = current();
+    if (kid !== known && kid !== undefined) log.info({ event: "signing_key_changed", kid: printable(kid), before: known && printable(known) });
+    known = kid ?? known;
+  };
+}
+
+/** Logs when this replica fences itself off and when it comes back. */
+function fenceTeller(keys: ManagedKeys, log: Log): () => void {
+  let known: string | undefined = "not_read_yet";
+  return () => {
+    const reason = keys.fenceAt(systemClock.now());
+    if (reason !== known && reason !== undefined) {
+      log.error({ event: "fenced", reason, message: "this replica neither signs nor serves the JWKS until it reads the store again" });
+    } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
+    known = reason;
+  };
+}
+
+function wordsFor(alarm: RotationAlarm): string {
+  switch (alarm.kind) {
+    case "overdue":
+      return `the key ${alarm.kid} should have stopped signing ${String(alarm.sinceSeconds)} s ago, and no successor is ready`;
+    case "verifiers_behind":
+      return `${String(alarm.verifiers.length)} verifiers have not fetched the key ${alarm.kid} yet${alarm.held ? "; its activation waits for them" : ""}`;
+    case "too_many_keys":
+      return `the JWKS holds as many ${alarm.alg} keys as verifiers should have to try; the next is made when one retires`;
+  }
+}
+
+function ringForLog(keys: LiveKeys): object[] {
+  return keys.ring.map(({ kid, activeFrom, retiredFrom, removedFrom }) => ({
+    kid: printable(kid),
+    active_from: activeFrom,
+    retired_from: retiredFrom,
+    removed_from: removedFrom,
+  }));
+}
