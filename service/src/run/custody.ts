@@ -28,8 +28,15 @@ export interface Custody {
   /** One round of upkeep. Never rejects: what goes wrong is logged, and the next round tries again. */
   keep(): Promise<void>;
   close(): Promise<void>;
+  /** Tells a watcher of what upkeep finds amiss. */
+  watch(watcher: UpkeepWatcher): void;
   /** What an operator may look at and change; `undefined` when the keys are given from outside. */
   readonly managed: ManagedCustody | undefined;
+}
+
+export interface UpkeepWatcher {
+  alarm(kind: string): void;
+  storeFailed(): void;
 }
 
 export interface ManagedCustody extends RotateDeps {
@@ -72,6 +79,7 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
       if (seen?.kind === "refused") for (const fault of seen.faults) log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
       tellSigningKey();
     },
+    watch: () => undefined,
     close: () => Promise.resolve(),
   };
 }
@@ -96,6 +104,7 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
   const tellSigningKey = signingKeyTeller(keys, log);
   const tellFence = fenceTeller(keys, log);
   let versionWritten = versionSeenBefore;
+  let watcher: UpkeepWatcher | undefined;
   return {
     directory: keys,
     everyMs: Math.round((settings.timing.replicaLagSeconds * 1_000) / 6),
@@ -104,16 +113,23 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
       try {
         const { changes, alarms } = await keepManaged(deps, keys);
         for (const change of changes) log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
-        for (const alarm of alarms) log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
+        for (const alarm of alarms) {
+          log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
+          watcher?.alarm(alarm.kind);
+        }
         if (source.versionFile !== undefined && keys.versionSeen > versionWritten) {
           await writeVersionFile(source.versionFile, keys.versionSeen);
           versionWritten = keys.versionSeen;
         }
       } catch (thrown) {
+        watcher?.storeFailed();
         log.error({ event: thrown instanceof StoreUnavailable ? "key_store_unavailable" : "key_store_failed", fault: messageOf(thrown) });
       }
       tellFence();
       tellSigningKey();
+    },
+    watch(one) {
+      watcher = one;
     },
     close: () => store.close(),
   };

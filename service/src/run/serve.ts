@@ -1,12 +1,14 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/world.ts";
 import { isLoopback, type LoadedSettings, loadSettings } from "../config/settings.ts";
-import { publicServer } from "../http/server.ts";
+import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import type { Log } from "../telemetry/log.ts";
+import { noMeter } from "../telemetry/meter.ts";
+import { openAdmin } from "./admin.ts";
 import { type Custody, openCustody } from "./custody.ts";
 import { drain, listen } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
@@ -27,22 +29,28 @@ export async function serve(world: ServeWorld): Promise<number> {
   if (custody instanceof ConfigError) return fail(world, custody.faults);
   await custody.keep();
 
-  const server = publicServer({
-    clock: systemClock,
-    random: systemRandom(),
-    keys: custody.directory,
-    log,
-    policy: settings,
-    jwksMaxAgeSeconds: settings.timing.jwksMaxAgeSeconds,
-  });
-  const refusal = await listen(server, { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" });
-  if (refusal !== undefined) return fail(world, [refusal]);
+  const shared = { log, random: systemRandom(), clock: systemClock };
+  const admin = await orFaults(() => openAdmin(settings, custody, shared));
+  if (admin instanceof ConfigError) return fail(world, admin.faults);
+  const { jwksMaxAgeSeconds } = settings.timing;
+  const server = publicServer({ ...shared, keys: custody.directory, meter: admin?.metrics ?? noMeter, policy: settings, jwksMaxAgeSeconds });
+  const refusals = [
+    await listen(server, { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" }),
+    admin && (await listen(admin.server, { ...admin.place, portVariable: "MACP_AUTH_ADMIN_PORT", hostVariable: "MACP_AUTH_ADMIN_HOST" })),
+  ].filter((refusal) => refusal !== undefined);
+  const servers = admin === undefined ? [server] : [server, admin.server];
+  if (refusals.length > 0) {
+    await drain(servers);
+    await custody.close();
+    return fail(world, refusals);
+  }
   announce(world, log, loaded, custody, server.address() as AddressInfo);
+  if (admin !== undefined) log.info({ event: "admin_listening", ...placeOf(admin.server.address() as AddressInfo) });
 
   const stopUpkeep = upkeep(custody, log);
   log.info({ event: "stopping", signal: await world.untilSignal() });
   await stopUpkeep();
-  const code = await drain([server]);
+  const code = await drain(servers);
   await custody.close();
   log.info({ event: "stopped", code });
   await flush();
@@ -82,14 +90,17 @@ function upkeep(custody: Custody, log: Log): () => Promise<void> {
   };
 }
 
+function placeOf({ address, port }: AddressInfo): { address: string; port: number } {
+  return { address, port };
+}
+
 function announce(world: ServeWorld, log: Log, { settings, warnings }: LoadedSettings, custody: Custody, address: AddressInfo): void {
   const { jwks } = custody.directory.viewAt(systemClock.now());
   const served = jwks === undefined ? [] : (JSON.parse(jwks.body) as { keys: { kid: string }[] }).keys;
   log.info({
     event: "listening",
     version: world.version,
-    address: address.address,
-    port: address.port,
+    ...placeOf(address),
     issuer: printable(settings.issuer),
     audience: printable(settings.audience),
     key_source: settings.keySource.kind,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
+import type { Meter } from "../../telemetry/meter.ts";
 import { problem } from "../problem.ts";
 import { problemResponse, rendered } from "../respond.ts";
 
@@ -21,6 +22,7 @@ export const JwksBody = z
 export interface JwksDeps {
   readonly clock: Clock;
   readonly keys: KeyDirectory;
+  readonly meter: Meter;
   /** How long a shared cache may repeat the answer. */
   readonly jwksMaxAgeSeconds: number;
 }
@@ -28,7 +30,10 @@ export interface JwksDeps {
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
 export function jwks(deps: JwksDeps, incoming: IncomingMessage): Response {
   const document = deps.keys.viewAt(deps.clock.now()).jwks;
-  if (document === undefined) return problemResponse({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+  if (document === undefined) {
+    deps.meter.jwksServed(503);
+    return problemResponse({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+  }
   deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
   const ifNoneMatch = incoming.headers["if-none-match"];
   const headers = {
@@ -36,7 +41,11 @@ export function jwks(deps: JwksDeps, incoming: IncomingMessage): Response {
     etag: document.etag,
     "access-control-allow-origin": "*",
   };
-  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) return new Response(null, { status: 304, headers });
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {
+    deps.meter.jwksServed(304);
+    return new Response(null, { status: 304, headers });
+  }
+  deps.meter.jwksServed(200);
   return rendered(document.body, headers);
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { printable } from "../../kernel/printable.ts";
 import type { RequestId } from "../../kernel/ids.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { Meter } from "../../telemetry/meter.ts";
 import { mint, type MintDeps } from "../../tokens/mint.ts";
 import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { readJsonBody } from "../body.ts";
@@ -23,21 +24,23 @@ export const MintResponseBody = z
 
 export interface MintRouteDeps extends MintDeps {
   readonly log: Log;
+  readonly meter: Meter;
 }
 
 /** `POST /tokens`: read the body, read the request, mint, answer. */
 export async function mintToken(deps: MintRouteDeps, incoming: IncomingMessage, requestId: RequestId): Promise<Response> {
   const body = await readJsonBody(incoming);
-  if (body.kind === "refused") return refuse(deps.log, body.problem, requestId);
+  if (body.kind === "refused") return refuse(deps, body.problem, requestId);
 
   const parsed = parseMintRequest(body.kind === "json" ? body.value : {});
-  if (parsed.kind === "invalid") return refuse(deps.log, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
+  if (parsed.kind === "invalid") return refuse(deps, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
 
   const outcome = await mint(deps, parsed.request);
-  if (outcome.kind === "refused") return refuse(deps.log, problemOf(outcome.refusal), requestId);
+  if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), requestId);
 
   const { token, claims, kid, warnings } = outcome;
   const ttlSeconds = claims.exp - claims.iat;
+  deps.meter.minted(kid);
   deps.log.info({
     event: "token_minted",
     sender: printable(claims.sub),
@@ -56,7 +59,8 @@ export async function mintToken(deps: MintRouteDeps, incoming: IncomingMessage, 
   });
 }
 
-function refuse(log: Log, refusal: Problem, requestId: RequestId): Response {
+function refuse({ log, meter }: MintRouteDeps, refusal: Problem, requestId: RequestId): Response {
+  meter.refused(refusal.reason);
   log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
   return problemResponse(refusal);
 }

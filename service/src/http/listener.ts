@@ -1,16 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { getRequestListener, type HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
-import { codeOf, messageOf } from "../kernel/faults.ts";
-import { requestIdFrom } from "../kernel/ids.ts";
+import { getRequestListener } from "@hono/node-server";
+import { codeOf } from "../kernel/faults.ts";
+import { type RequestId, requestIdFrom } from "../kernel/ids.ts";
+import type { Random } from "../kernel/random.ts";
+import type { Log } from "../telemetry/log.ts";
 import { PROBLEMS, type Reason, problem } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
-import { health } from "./routes/health.ts";
-import { jwks, type JwksDeps } from "./routes/jwks.ts";
-import { mintToken, type MintRouteDeps } from "./routes/mint-token.ts";
-
-export type PublicDeps = MintRouteDeps & JwksDeps;
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
 export const LIMITS = {
@@ -23,23 +19,16 @@ export const LIMITS = {
   connectionsMax: 1_000,
 } as const;
 
-const METHODS: Readonly<Record<string, string>> = { "/tokens": "POST", "/healthz": "GET, HEAD", "/.well-known/jwks.json": "GET, HEAD" };
-
-/** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
-export function publicServer(deps: PublicDeps): Server {
-  const app = new Hono<{ Bindings: HttpBindings }>({ getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined) });
-  app.post("/tokens", (c) => mintToken(deps, c.env.incoming, requestIdOf(c.env.outgoing)));
-  app.get("/healthz", () => health());
-  app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming as IncomingMessage));
-  app.on("OPTIONS", Object.keys(METHODS), (c) => {
-    return new Response(null, { status: 204, headers: { allow: METHODS[routePath(c.env)] ?? "" } });
-  });
-  app.notFound(() => problemResponse(problem("not_found")));
-  app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
-  return listener(deps, app.fetch as Parameters<typeof getRequestListener>[0]);
+export interface ListenerDeps {
+  readonly log: Log;
+  readonly random: Random;
 }
 
-function listener(deps: PublicDeps, fetch: Parameters<typeof getRequestListener>[0]): Server {
+/** What answers requests: a Hono application's `fetch`. */
+export type Answer = Parameters<typeof getRequestListener>[0];
+
+/** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
+export function httpServer(deps: ListenerDeps, fetch: Answer): Server {
   const answer = getRequestListener(fetch, {
     // HTTP/1.0 health checkers send no Host; this name only completes the URL and is never shown.
     hostname: "localhost",
@@ -75,20 +64,6 @@ function listener(deps: PublicDeps, fetch: Parameters<typeof getRequestListener>
     deps.log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
   });
   return server;
-}
-
-/** The path that routes are matched on: as the request line has it, without query, letter case and one trailing slash. */
-function routePath(env: HttpBindings | undefined): string {
-  const target = (env?.incoming.url ?? "/").replace(/^https?:\/\/[^/?#]*/i, "");
-  const [path = "/"] = target.split(/[?#]/, 1);
-  const plain = path.toLowerCase();
-  return plain.length > 1 && plain.endsWith("/") ? plain.slice(0, -1) : plain;
-}
-
-function crash(deps: PublicDeps, thrown: Error, outgoing: HttpBindings["outgoing"]): Response {
-  if (outgoing.destroyed) return problemResponse(problem("request_timeout"));
-  deps.log.error({ event: "request_failed", fault: messageOf(thrown), code: codeOf(thrown), request_id: requestIdOf(outgoing) });
-  return problemResponse(problem("internal"));
 }
 
 function finish(outgoing: ServerResponse, reason: Reason): void {
@@ -128,6 +103,7 @@ function headerOf(incoming: IncomingMessage, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function requestIdOf(outgoing: HttpBindings["outgoing"]): ReturnType<typeof requestIdFrom> {
-  return outgoing.getHeader("x-request-id") as ReturnType<typeof requestIdFrom>;
+/** The id of the request that this response belongs to. */
+export function requestIdOf(outgoing: { getHeader(name: string): unknown }): RequestId {
+  return outgoing.getHeader("x-request-id") as RequestId;
 }

@@ -1,0 +1,130 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Server } from "node:http";
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Clock } from "../kernel/clock.ts";
+import { parseKid } from "../kernel/ids.ts";
+import { printable } from "../kernel/printable.ts";
+import type { Secret } from "../kernel/secret.ts";
+import { ALGORITHMS } from "../keys/algorithm.ts";
+import type { KeyDirectory } from "../keys/key-directory.ts";
+import { answerOf, reportOf } from "../keys/key-report.ts";
+import type { ManagedKeys } from "../keys/managed-keys.ts";
+import type { Acceptance, Operation } from "../keys/plan-operation.ts";
+import { operate, type RotateDeps } from "../keys/rotate.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { readJsonBody } from "./body.ts";
+import { type Answer, httpServer, type ListenerDeps, requestIdOf } from "./listener.ts";
+import { problem } from "./problem.ts";
+import { crash } from "./public-server.ts";
+import { json, problemResponse } from "./respond.ts";
+
+export interface AdminDeps extends ListenerDeps {
+  readonly clock: Clock;
+  readonly directory: KeyDirectory;
+  /** `undefined`: keys are given from outside and cannot be operated. */
+  readonly managed: (RotateDeps & { readonly keys: ManagedKeys }) | undefined;
+  readonly metrics: Metrics;
+  /** What callers must send as bearer; `undefined` on loopback only. */
+  readonly token: Secret | undefined;
+  /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
+  readonly keep: () => Promise<void>;
+}
+
+type AdminContext = Context<{ Bindings: HttpBindings }>;
+
+const Accept = z.array(z.enum(["grace-risk", "short-lead", "verifiers-behind", "live-tokens"])).default([]);
+const Reason = z.string().min(1).max(200).default("no reason given");
+/** The bodies of the key operations; unknown members are refused, for a mistyped `accept` must not pass. */
+const BODIES = {
+  prepare: z.strictObject({ alg: z.enum(ALGORITHMS).optional(), accept: Accept }),
+  activate: z.strictObject({ kid: z.string().optional(), accept: Accept }),
+  rotate: z.strictObject({ accept: Accept }),
+  taint: z.strictObject({ kid: z.string(), reason: Reason, accept: Accept }),
+  revoke: z.strictObject({ kid: z.string(), reason: Reason, accept: Accept }),
+  retire: z.strictObject({ kid: z.string(), accept: Accept }),
+} as const;
+type OperationName = keyof typeof BODIES;
+
+/** The operators' listener: readiness, metrics and the keys. Never on the public port. */
+export function adminServer(deps: AdminDeps): Server {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  app.use("*", async (c, next) => {
+    if (!isAllowed(deps.token, c.env.incoming.headers.authorization)) return unauthorised();
+    return next();
+  });
+  app.get("/readyz", () => readiness(deps));
+  app.get("/metrics", async () => new Response(await deps.metrics.render(), { headers: { "content-type": deps.metrics.contentType } }));
+  app.get("/keys", (c) => listKeys(deps, c.req.query("all") === "true"));
+  for (const name of Object.keys(BODIES) as OperationName[]) app.post(`/keys/${name}`, (c) => operateKeys(deps, c, name));
+  app.notFound(() => problemResponse(problem("not_found")));
+  app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
+  return httpServer(deps, app.fetch as Answer);
+}
+
+/** `GET /readyz`: 200 when this replica signs and serves, else 503 with the reasons. */
+function readiness({ directory, managed, clock }: AdminDeps): Response {
+  const now = clock.now();
+  const view = directory.viewAt(now);
+  const fence = managed?.keys.fenceAt(now);
+  const reasons = [...(fence === undefined ? [] : [fence]), ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : [])];
+  return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+}
+
+async function listKeys({ managed }: AdminDeps, all: boolean): Promise<Response> {
+  if (managed === undefined) return notManaged();
+  return json(200, reportOf(await managed.store.load(), managed.policy, all));
+}
+
+/** `POST /keys/<operation>`: decided and carried out on the store, then put in force here; 409 names the outage it would be. */
+async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName): Promise<Response> {
+  const { managed, log, metrics } = deps;
+  if (managed === undefined) return notManaged();
+  const body = await readJsonBody(c.env.incoming);
+  if (body.kind === "refused") return problemResponse(body.problem);
+  const parsed = BODIES[name].safeParse(body.kind === "json" ? body.value : {});
+  const request = parsed.success ? operationOf(name, parsed.data, managed.policy.alg) : undefined;
+  if (request === undefined) return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
+  const report = await operate(managed, request.operation, request.accepted);
+  const answer = answerOf(report, await managed.store.load(), managed.policy);
+  if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
+  log.info({ event: "key_operation", operation: name, done: answer.done, refused: answer.refused?.reason, changes: answer.changes?.map((change) => `${change.change} ${printable(change.kid)}`), request_id: requestIdOf(c.env.outgoing) });
+  if (answer.done) await deps.keep();
+  return json(answer.done ? 200 : 409, answer);
+}
+
+interface OperationRequest {
+  readonly operation: Operation;
+  readonly accepted: ReadonlySet<Acceptance>;
+}
+
+function operationOf(
+  name: OperationName,
+  body: { alg?: (typeof ALGORITHMS)[number] | undefined; kid?: string | undefined; reason?: string; accept: Acceptance[] },
+  alg: (typeof ALGORITHMS)[number],
+): OperationRequest | undefined {
+  const accepted = new Set(body.accept);
+  const kid = body.kid === undefined ? undefined : parseKid(body.kid);
+  if (name === "prepare") return { operation: { kind: "prepare", alg: body.alg ?? alg }, accepted };
+  if (name === "rotate") return { operation: { kind: "activate", kid: undefined }, accepted };
+  if (name === "activate") return body.kid !== undefined && kid === undefined ? undefined : { operation: { kind: "activate", kid }, accepted };
+  if (kid === undefined) return undefined;
+  if (name === "retire") return { operation: { kind: "retire", kid }, accepted };
+  return { operation: { kind: name, kid, reason: printable(body.reason ?? "") }, accepted };
+}
+
+/** Constant-time: both sides are hashed to one length first, so neither content nor length shows in the time. */
+function isAllowed(token: Secret | undefined, authorization: string | undefined): boolean {
+  if (token === undefined) return true;
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(authorization ?? ""), digest(`Bearer ${token.reveal()}`));
+}
+
+function unauthorised(): Response {
+  return json(401, { error: "a bearer token is required" }, { "www-authenticate": "Bearer" });
+}
+
+function notManaged(): Response {
+  return json(409, { error: "the keys are given from outside; set MACP_AUTH_STORE_URL to let the service manage them" });
+}
