@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Server } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
@@ -15,7 +14,7 @@ import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { readJsonBody } from "./body.ts";
-import { type Answer, httpServer, type ListenerDeps, requestIdOf } from "./listener.ts";
+import { type Answer, httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
 import { problem } from "./problem.ts";
 import { crash } from "./public-server.ts";
 import { json, problemResponse } from "./respond.ts";
@@ -48,7 +47,7 @@ const BODIES = {
 type OperationName = keyof typeof BODIES;
 
 /** The operators' listener: readiness, metrics and the keys. Never on the public port. */
-export function adminServer(deps: AdminDeps): Server {
+export function adminServer(deps: AdminDeps): Listener {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use("*", async (c, next) => {
     if (!isAllowed(deps.token, c.env.incoming.headers.authorization)) return unauthorised();

@@ -1,7 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { codeOf } from "../kernel/faults.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** How much a body may hold, as it arrives and after inflation. */
@@ -15,7 +17,7 @@ export type JsonBody =
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly problem: Problem };
 
-const INFLATERS = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress } as const;
+const INFLATERS = { gzip: promisify(gunzip), deflate: promisify(inflate), br: promisify(brotliDecompress) } as const;
 
 /**
  * Reads a request's JSON body, never holding more than `BODY_BYTES_MAX` of it. Only `application/json` is read; any other
@@ -29,7 +31,9 @@ export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody>
   if (encoding !== "identity" && !isInflatable(encoding)) return refused("encoding_unsupported");
   if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return refused("body_too_large");
 
-  const bytes = encoding === "identity" ? await collect(incoming) : await inflate(incoming, encoding);
+  const received = await collect(incoming);
+  if (received === "too-large") return refused("body_too_large");
+  const bytes = encoding === "identity" ? received : await inflateInTurn(received, encoding);
   if (bytes === "too-large") return refused("body_too_large");
   if (bytes === "corrupt") return refused("body_corrupt");
   return bytes.length === 0 ? { kind: "absent" } : parse(bytes);
@@ -97,25 +101,21 @@ function collect(stream: Readable): Promise<Buffer | "too-large"> {
   });
 }
 
-async function inflate(incoming: IncomingMessage, encoding: keyof typeof INFLATERS): Promise<Buffer | "too-large" | "corrupt"> {
-  const inflater = INFLATERS[encoding]();
-  const inflated = collect(inflater).catch(() => "corrupt" as const);
-  let received = 0;
-  const tooLarge = new Promise<"too-large">((resolve) => {
-    incoming.on("data", (chunk: Buffer) => {
-      received += chunk.length;
-      if (received > BODY_BYTES_MAX) resolve("too-large");
-      else inflater.write(chunk);
-    });
-  });
-  const broken = new Promise<never>((_, reject) => incoming.once("error", reject));
-  incoming.once("end", () => inflater.end());
-  try {
-    return await Promise.race([inflated, tooLarge, broken]);
-  } finally {
-    incoming.pause();
-    inflater.destroy();
-  }
+/** The inflation under way, or the last one: the next waits for it. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Inflates a whole body, one body at a time in this process: two hundred bytes can make an inflater hold 16 MiB, so a crowd of
+ * them at once would be an attack on the memory. Nobody waits for a slow sender here, for the bytes have all arrived.
+ */
+function inflateInTurn(received: Buffer, encoding: keyof typeof INFLATERS): Promise<Buffer | "too-large" | "corrupt"> {
+  const inflated = turn.then(() =>
+    INFLATERS[encoding](received, { maxOutputLength: BODY_BYTES_MAX }).catch((thrown: unknown) =>
+      codeOf(thrown) === "ERR_BUFFER_TOO_LARGE" ? "too-large" : "corrupt",
+    ),
+  );
+  turn = inflated;
+  return inflated;
 }
 
 function isInflatable(encoding: string): encoding is keyof typeof INFLATERS {

@@ -27,16 +27,26 @@ export interface ListenerDeps {
 /** What answers requests: a Hono application's `fetch`. */
 export type Answer = Parameters<typeof getRequestListener>[0];
 
+/** An HTTP server, and a way to end the connections on which nothing is under way. */
+export interface Listener {
+  readonly server: Server;
+  /** Closes every connection without a request in flight, those that never sent one included. */
+  closeQuiet(): void;
+}
+
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
-export function httpServer(deps: ListenerDeps, fetch: Answer): Server {
+export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
   const answer = getRequestListener(fetch, {
     // HTTP/1.0 health checkers send no Host; this name only completes the URL and is never shown.
     hostname: "localhost",
     errorHandler: () => problemResponse(problem("request_malformed")),
   });
-  const answering = new WeakMap<object, ServerResponse>();
+  // Each connection, with the responses that it still owes, in the order of their requests.
+  const owed = new Map<Socket, Set<ServerResponse>>();
   const onRequest: RequestListener = (incoming, outgoing) => {
-    answering.set(incoming.socket, outgoing);
+    const responses = owed.get(incoming.socket);
+    responses?.add(outgoing);
+    outgoing.once("close", () => responses?.delete(outgoing));
     outgoing.setHeader("x-request-id", requestIdFrom(headerOf(incoming, "x-request-id"), deps.random));
     if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined) return finish(outgoing, "request_malformed");
     void answer(incoming, outgoing);
@@ -57,13 +67,23 @@ export function httpServer(deps: ListenerDeps, fetch: Answer): Server {
   server.on("checkExpectation", (_incoming, outgoing: ServerResponse) => {
     finish(outgoing, "expectation_unsupported");
   });
+  server.on("connection", (socket) => {
+    owed.set(socket, new Set());
+    socket.once("close", () => owed.delete(socket));
+  });
   server.on("clientError", (fault: Error, socket: Socket) => {
-    refuseRaw(socket, answering.get(socket), reasonOf(fault));
+    const [...responses] = owed.get(socket) ?? [];
+    refuseRaw(socket, responses, reasonOf(fault), requestIdFrom(undefined, deps.random));
   });
   server.on("drop", () => {
     deps.log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
   });
-  return server;
+  return {
+    server,
+    closeQuiet() {
+      for (const [socket, responses] of owed) if (responses.size === 0) socket.destroySoon();
+    },
+  };
 }
 
 function finish(outgoing: ServerResponse, reason: Reason): void {
@@ -72,17 +92,33 @@ function finish(outgoing: ServerResponse, reason: Reason): void {
   outgoing.end(JSON.stringify({ error: text }));
 }
 
-/** Answers a request that the HTTP parser could not read: there is no response object for it, only the socket. */
-function refuseRaw(socket: Socket, current: ServerResponse | undefined, reason: Reason): void {
-  const midAnswer = current !== undefined && current.headersSent && !current.writableFinished;
-  if (!socket.writable || midAnswer) {
+/**
+ * Answers a request that the HTTP parser could not read: there is no response object for it, only the socket. Requests before
+ * it on the same connection are answered first (RFC 9112 section 9.3.2), and then the connection ends without a word on it.
+ */
+function refuseRaw(socket: Socket, owed: readonly ServerResponse[], reason: Reason, requestId: RequestId): void {
+  const last = owed.at(-1);
+  const pipelined = last?.req.complete === true;
+  if (pipelined) {
+    last.once("close", () => {
+      socket.destroySoon();
+    });
+    return;
+  }
+  if (!socket.writable || last?.headersSent === true || owed.length > 1) {
     socket.destroy();
     return;
   }
   const { status, text } = PROBLEMS[reason];
   const body = JSON.stringify({ error: text });
-  const head = `HTTP/1.1 ${String(status)} ${STATUS_TEXT[status] ?? "Error"}\r\ncontent-type: application/json\r\ncontent-length: ${String(body.length)}\r\nconnection: close\r\n\r\n`;
-  socket.end(head + body);
+  const lines = [
+    `HTTP/1.1 ${String(status)} ${STATUS_TEXT[status] ?? "Error"}`,
+    "content-type: application/json",
+    `content-length: ${String(body.length)}`,
+    `x-request-id: ${requestId}`,
+    "connection: close",
+  ];
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = { 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large" };

@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { codeOf, messageOf } from "../kernel/faults.ts";
-import { type Answer, httpServer, type ListenerDeps, requestIdOf } from "./listener.ts";
+import { type Answer, httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
 import { problem } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
 import { health } from "./routes/health.ts";
@@ -14,7 +14,7 @@ export type PublicDeps = MintRouteDeps & JwksDeps & ListenerDeps;
 const METHODS: Readonly<Record<string, string>> = { "/tokens": "POST", "/healthz": "GET, HEAD", "/.well-known/jwks.json": "GET, HEAD" };
 
 /** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
-export function publicServer(deps: PublicDeps): Server {
+export function publicServer(deps: PublicDeps): Listener {
   const app = new Hono<{ Bindings: HttpBindings }>({ getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined) });
   app.post("/tokens", (c) => mintToken(deps, c.env.incoming, requestIdOf(c.env.outgoing)));
   app.get("/healthz", () => health());

@@ -15,13 +15,13 @@ export async function ephemeralKeys(alg: Algorithm): Promise<readonly ImportedKe
   return [await makeKey(alg)];
 }
 
-/** The key of an environment variable. Throws `ConfigError` that names the variable and the mend and shows no key material. */
-export function keysFromJwk(variable: string, jwk: Secret, alg: Algorithm): readonly ImportedKey[] {
+/** The key of an environment variable; `alg` undefined accepts any algorithm. Throws `ConfigError` that names the variable and the mend and shows no key material. */
+export function keysFromJwk(variable: string, jwk: Secret, alg: Algorithm | undefined): readonly ImportedKey[] {
   return signing(variable, importJwk(jwk.reveal()), alg);
 }
 
 /** The keys of a file, the signing key first. Throws `ConfigError` as above, also when the file cannot be read. */
-export async function keysFromFile(variable: string, path: string, alg: Algorithm): Promise<readonly ImportedKey[]> {
+export async function keysFromFile(variable: string, path: string, alg: Algorithm | undefined): Promise<readonly ImportedKey[]> {
   return signing(variable, importKeys(await readKeyFile(variable, path)), alg);
 }
 
@@ -44,11 +44,11 @@ export function signersFor(keys: readonly ImportedKey[]): ReadonlyMap<Kid, Signe
   );
 }
 
-function signing(variable: string, outcome: ImportOutcome, alg: Algorithm): readonly ImportedKey[] {
+function signing(variable: string, outcome: ImportOutcome, alg: Algorithm | undefined): readonly ImportedKey[] {
   if (outcome.kind === "refused") throw new ConfigError(outcome.faults.map((fault) => `${variable} ${fault}`));
   const [first] = outcome.keys;
   if (first?.privateKey === undefined) throw new ConfigError([`${variable} is a public key; give the private JWK, or make one with: macp-auth keygen`]);
-  if (first.alg !== alg) {
+  if (alg !== undefined && first.alg !== alg) {
     throw new ConfigError([
       `${variable} is a key for ${first.alg}, but MACP_AUTH_SIGNING_ALG is ${alg}; set MACP_AUTH_SIGNING_ALG=${first.alg} or give a key for ${alg}`,
     ]);

@@ -1,6 +1,5 @@
-import type { Server } from "node:http";
 import type { Settings } from "../config/settings.ts";
-import type { ListenerDeps } from "../http/listener.ts";
+import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
@@ -11,7 +10,7 @@ import type { Custody } from "./custody.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */
 export interface Admin {
-  readonly server: Server;
+  readonly listener: Listener;
   readonly metrics: Metrics;
   readonly place: { readonly port: number; readonly host: string };
 }
@@ -31,8 +30,8 @@ export async function openAdmin(settings: Settings, custody: Custody, shared: Li
   });
   custody.watch({ alarm: (kind) => { metrics.keyAlarm(kind); }, storeFailed: () => { metrics.storeFailed(); } });
   const token = await tokenOf(admin.token);
-  const server = adminServer({ ...shared, directory: custody.directory, managed, metrics, token, keep: () => custody.keep() });
-  return { server, metrics, place: { port: admin.port, host: admin.host } };
+  const listener = adminServer({ ...shared, directory: custody.directory, managed, metrics, token, keep: () => custody.keep() });
+  return { listener, metrics, place: { port: admin.port, host: admin.host } };
 }
 
 async function tokenOf(token: NonNullable<Settings["admin"]>["token"]): Promise<Secret | undefined> {

@@ -3,6 +3,7 @@ import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
+import { Secret } from "../kernel/secret.ts";
 import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
 import { keepManaged } from "../keys/keep-managed.ts";
@@ -60,6 +61,14 @@ export async function openCustody(settings: Settings, log: Log): Promise<Custody
     case "managed":
       return managedCustody(keySource, settings, log);
   }
+}
+
+/** Looks at a given key alone, so that its faults are told together with those of other settings. Throws `ConfigError`. */
+export async function checkGivenKey(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const jwk = environment["MACP_AUTH_SIGNING_KEY_JSON"]?.trim();
+  const path = environment["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
+  if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), undefined);
+  if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
 }
 
 /** Keys that were given; a key file is followed. */

@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Listener } from "../http/listener.ts";
 import { codeOf, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 
@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /** Listens; resolves to a line for the operator when the address cannot be had. */
-export function listen(server: Server, { port, host, portVariable, hostVariable }: Place): Promise<string | undefined> {
+export function listen({ server }: Listener, { port, host, portVariable, hostVariable }: Place): Promise<string | undefined> {
   return new Promise((resolve) => {
     server.once("error", (fault) => {
       const place = host === undefined ? `port ${String(port)}` : `${printable(host)} port ${String(port)}`;
@@ -31,17 +31,17 @@ export function listen(server: Server, { port, host, portVariable, hostVariable 
 }
 
 /** Stops accepting and lets requests in flight finish; resolves to 0, or to 1 after giving up on them. */
-export async function drain(servers: readonly Server[]): Promise<number> {
+export async function drain(listeners: readonly Listener[]): Promise<number> {
   let sweep: NodeJS.Timeout | undefined;
   let giveUp: NodeJS.Timeout | undefined;
-  const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve)))).then(() => 0);
-  // Connections that were busy at close() become idle one by one.
+  const closed = Promise.all(listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)))).then(() => 0);
+  // Connections that were busy at close() become quiet one by one.
   sweep = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections();
+    for (const listener of listeners) listener.closeQuiet();
   }, 50);
   const tooLate = new Promise<number>((resolve) => {
     giveUp = setTimeout(() => {
-      for (const server of servers) server.closeAllConnections();
+      for (const { server } of listeners) server.closeAllConnections();
       resolve(1);
     }, SHUTDOWN_MS_MAX);
   });

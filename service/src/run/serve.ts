@@ -9,7 +9,7 @@ import { systemRandom } from "../kernel/random.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import { openAdmin } from "./admin.ts";
-import { type Custody, openCustody } from "./custody.ts";
+import { checkGivenKey, type Custody, openCustody } from "./custody.ts";
 import { drain, listen } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
 
@@ -21,8 +21,13 @@ export interface ServeWorld extends Pick<World, "environment" | "err" | "stdoutI
 
 /** Runs the service: settings → keys → listeners → upkeep → shutdown. Resolves to the exit code. */
 export async function serve(world: ServeWorld): Promise<number> {
+  // Listened for from the first moment on: a signal during the start ends the service in good order too.
+  const told = world.untilSignal();
   const loaded = await orFaults(() => loadSettings(world.environment));
-  if (loaded instanceof ConfigError) return fail(world, loaded.faults);
+  if (loaded instanceof ConfigError) {
+    const key = await orFaults(() => checkGivenKey(world.environment));
+    return fail(world, key instanceof ConfigError ? [...loaded.faults, ...key.faults] : loaded.faults);
+  }
   const { settings } = loaded;
   const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal);
   const custody = await orFaults(() => openCustody(settings, log));
@@ -33,24 +38,24 @@ export async function serve(world: ServeWorld): Promise<number> {
   const admin = await orFaults(() => openAdmin(settings, custody, shared));
   if (admin instanceof ConfigError) return fail(world, admin.faults);
   const { jwksMaxAgeSeconds } = settings.timing;
-  const server = publicServer({ ...shared, keys: custody.directory, meter: admin?.metrics ?? noMeter, policy: settings, jwksMaxAgeSeconds });
+  const listener = publicServer({ ...shared, keys: custody.directory, meter: admin?.metrics ?? noMeter, policy: settings, jwksMaxAgeSeconds });
   const refusals = [
-    await listen(server, { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" }),
-    admin && (await listen(admin.server, { ...admin.place, portVariable: "MACP_AUTH_ADMIN_PORT", hostVariable: "MACP_AUTH_ADMIN_HOST" })),
+    await listen(listener, { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" }),
+    admin && (await listen(admin.listener, { ...admin.place, portVariable: "MACP_AUTH_ADMIN_PORT", hostVariable: "MACP_AUTH_ADMIN_HOST" })),
   ].filter((refusal) => refusal !== undefined);
-  const servers = admin === undefined ? [server] : [server, admin.server];
+  const listeners = admin === undefined ? [listener] : [listener, admin.listener];
   if (refusals.length > 0) {
-    await drain(servers);
+    await drain(listeners);
     await custody.close();
     return fail(world, refusals);
   }
-  announce(world, log, loaded, custody, server.address() as AddressInfo);
-  if (admin !== undefined) log.info({ event: "admin_listening", ...placeOf(admin.server.address() as AddressInfo) });
+  announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
+  if (admin !== undefined) log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
   const stopUpkeep = upkeep(custody, log);
-  log.info({ event: "stopping", signal: await world.untilSignal() });
+  log.info({ event: "stopping", signal: await told });
   await stopUpkeep();
-  const code = await drain(servers);
+  const code = await drain(listeners);
   await custody.close();
   log.info({ event: "stopped", code });
   await flush();
