@@ -69,7 +69,11 @@ function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorit
 function pauses({ keys, now, servedAt }: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
   const gap = servedAt === undefined ? 0 : now - servedAt;
   if (gap <= timing.replicaLagSeconds) return [];
-  return keys.filter(isStandby).map((key) => ({ kind: "pause", kid: key.kid, seconds: Math.min(gap, now - key.publishedAt) }));
+  // A gap is counted anew by every runner until somebody serves again: at worst the whole lead starts over, never more.
+  return keys.filter(isStandby).flatMap((key) => {
+    const seconds = Math.min(gap, now - key.publishedAt - key.pausedSeconds);
+    return seconds > 0 ? [{ kind: "pause", kid: key.kid, seconds }] : [];
+  });
 }
 
 function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy, pausedKids: ReadonlySet<Kid>): RotationPlan {
