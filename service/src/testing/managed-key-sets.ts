@@ -1,0 +1,78 @@
+import { after, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
+import type { Kid } from "../kernel/ids.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
+import type { PublicJwk } from "../keys/import-key.ts";
+import type { KeySet, Replica, VerifierSighting } from "../keys/key-store.ts";
+import type { ManagedKey } from "../keys/managed-key.ts";
+import type { RotationPolicy } from "../keys/plan-rotation.ts";
+import { FIXED_TIMING } from "../keys/timing.ts";
+
+/** The store's clock in sets that do not say otherwise. */
+export const NOW = epochSeconds(1_800_000_000);
+/** So long ago that every bound is over. */
+export const LONG_AGO = after(NOW, -10_000_000);
+
+/** The service's defaults: B1 is 430 s, B2 4,030 s, B3 3,755 s. */
+export const POLICY: RotationPolicy = {
+  alg: "ES256",
+  periodSeconds: 604_800,
+  leadSeconds: 7_200,
+  timing: { ...FIXED_TIMING, maxTtlSeconds: 3_600, jwksMaxAgeSeconds: 60, verifierTtlSeconds: 300, verifierGraceSeconds: 3_600 },
+  gate: "off",
+};
+
+type Moments = Partial<Omit<ManagedKey, "kid" | "alg" | "publicJwk">>;
+
+/** A key that has stood by for long; `moments` make it another. */
+export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
+  return {
+    kid: kid as Kid,
+    alg,
+    publicJwk: fakeJwk(kid as Kid, alg),
+    publishedAt: LONG_AGO,
+    publishedVersion: 1,
+    pausedSeconds: 0,
+    activatedAt: undefined,
+    deactivatedAt: undefined,
+    taintedAt: undefined,
+    revokedAt: undefined,
+    retiredAt: undefined,
+    reason: undefined,
+    notAfter: undefined,
+    maxTtlSeconds: 0,
+    maxExp: 0 as EpochSeconds,
+    sealed: { kek: "kek", box: kid },
+    ...moments,
+  };
+}
+
+/** A key that signs since an hour ago. */
+export function activeKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
+  const activatedAt = moments.activatedAt ?? after(NOW, -3_600);
+  return standbyKey(kid, { activatedAt, notAfter: after(activatedAt, 10_000_000), maxTtlSeconds: 3_600, ...moments }, alg);
+}
+
+/** A key that stopped signing `secondsAgo`. */
+export function retiringKey(kid: string, secondsAgo: number, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
+  return activeKey(kid, { activatedAt: LONG_AGO, deactivatedAt: after(NOW, -secondsAgo), ...moments }, alg);
+}
+
+/** A set that is served by one live replica. */
+export function keySet(keys: readonly ManagedKey[], override: Partial<KeySet> = {}): KeySet {
+  return { version: keys.length, keys, now: NOW, servedAt: NOW, replicas: [], verifiers: [], ...override };
+}
+
+export function replica(id: string, alg: Algorithm, secondsAgo = 0): Replica {
+  return { id, alg, version: 1, seenAt: after(NOW, -secondsAgo) };
+}
+
+export function sighting(address: string, version: number, secondsAgo = 0): VerifierSighting {
+  return { address, userAgent: "runtime", version, seenAt: after(NOW, -secondsAgo), minIntervalSeconds: undefined, fetches: 1 };
+}
+
+/** Shaped like a key; its numbers are none. For code that only passes keys on. */
+function fakeJwk(kid: Kid, alg: Algorithm): PublicJwk {
+  return alg === "ES256"
+    ? { kty: "EC", crv: "P-256", x: `x-${kid}`, y: `y-${kid}`, kid, alg, use: "sig" }
+    : { kty: "RSA", n: `n-${kid}`, e: "AQAB", kid, alg, use: "sig" };
+}
