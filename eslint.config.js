@@ -1,0 +1,104 @@
+// @ts-check
+import comments from "@eslint-community/eslint-plugin-eslint-comments/configs";
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+const KERNEL = "service/src/kernel/**";
+const TESTS = ["**/*.test.ts", "service/src/testing/**", "e2e/**", "bench/**", "tools/**", "*.config.ts"];
+
+const world = "Time, chance and the process come in by the door: a port of kernel/, passed in by main.ts.";
+const chance = "Random bytes come from the Random port of kernel/.";
+/** @param {string[]} names @param {string} message */
+const each = (names, message) => names.map((name) => ({ name, message }));
+
+/** Modules that are the ambient process, timers or chance under another name. */
+const worldModules = each(["process", "node:process", "timers", "node:timers"], world).concat(
+  each(["timers/promises", "node:timers/promises"], world),
+);
+const chanceImports = ["crypto", "node:crypto"].map((name) => ({
+  name,
+  importNames: ["default", "randomBytes", "randomUUID", "randomInt", "randomFill", "randomFillSync"],
+  message: chance,
+}));
+
+export default defineConfig(
+  globalIgnores(["**/dist/", "**/coverage/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  comments.recommended,
+  {
+    name: "a suppression says why",
+    rules: {
+      "@eslint-community/eslint-comments/require-description": "error",
+      "@eslint-community/eslint-comments/no-unlimited-disable": "error",
+    },
+  },
+  {
+    name: "strict, with types",
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true, requireDefaultForNonUnion: true },
+      ],
+    },
+  },
+  {
+    name: "named exports, each listed",
+    files: ["**/*.ts"],
+    ignores: ["*.config.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "ExportDefaultDeclaration",
+          message: "A default export gets a new name at every import.",
+        },
+        { selector: "ExportSpecifier[exported.name='default']", message: "Export it under its name." },
+        { selector: "ExportAllDeclaration", message: "List each exported name." },
+        { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
+      ],
+    },
+  },
+  {
+    name: "short enough to read",
+    files: ["service/**/*.ts"],
+    ignores: TESTS,
+    rules: {
+      complexity: ["error", 10],
+      "max-lines": ["error", { max: 300, skipBlankLines: true, skipComments: true }],
+      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    name: "no ambient time, chance or process",
+    files: ["service/src/**/*.ts"],
+    ignores: [KERNEL, "service/src/main.ts", ...TESTS],
+    rules: {
+      "no-restricted-globals": [
+        "error",
+        {
+          globals: each(["Date", "process", "setInterval", "setTimeout", "crypto"], world),
+          checkGlobalObject: true,
+        },
+      ],
+      "no-restricted-properties": ["error", { object: "Math", property: "random", message: chance }],
+      "@typescript-eslint/no-restricted-imports": ["error", { paths: [...worldModules, ...chanceImports] }],
+    },
+  },
+  {
+    name: "chance comes from the kernel, in main.ts too",
+    files: ["service/src/main.ts"],
+    rules: { "@typescript-eslint/no-restricted-imports": ["error", { paths: chanceImports }] },
+  },
+  {
+    name: "a memory adapter of an asynchronous port has nothing to await",
+    files: ["service/src/stores/memory/**", ...TESTS],
+    rules: { "@typescript-eslint/require-await": "off" },
+  },
+);
