@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+import { ClosingLineReporter } from "./tools/closing-line-reporter.ts";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", new ClosingLineReporter()],
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["service/src/**/*.test.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Black box: starts what `npm run build` left in dist, so it runs after the unit tests and two files at a time.
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.e2e.test.ts"],
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
