@@ -85,6 +85,8 @@ async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName
   const parsed = BODIES[name].safeParse(body.kind === "json" ? body.value : {});
   const request = parsed.success ? operationOf(name, parsed.data, managed.policy.alg) : undefined;
   if (request === undefined) return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
+  // What this replica saw since its last round belongs into the picture: who fetched what.
+  await managed.keys.beat();
   const report = await operate(managed, request.operation, request.accepted);
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);

@@ -10,17 +10,15 @@ import { keepManaged } from "../keys/keep-managed.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { StoreUnavailable } from "../keys/key-store.ts";
 import { LiveKeys } from "../keys/live-keys.ts";
-import { ephemeralKeys, keysFromFile, keysFromJwk, readKeyFile, signersFor } from "../keys/load-keys.ts";
-import { parseKeks } from "../keys/key-encryption-keys.ts";
+import { ephemeralKeys, keysFromFile, keysFromJwk, signersFor } from "../keys/load-keys.ts";
 import { ManagedKeys } from "../keys/managed-keys.ts";
 import { ringAtBoot } from "../keys/plan-file-change.ts";
-import type { RotationAlarm, RotationPolicy } from "../keys/plan-rotation.ts";
+import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
-import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
 import { overlapSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
-import { openKeyStore } from "../stores/open.ts";
 import type { Log } from "../telemetry/log.ts";
+import { openRotation } from "./open-rotation.ts";
 
 /** The keys, and what keeps them: called once before the service listens, then every `everyMs`. */
 export interface Custody {
@@ -95,13 +93,11 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
 
 /** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
 async function managedCustody(source: ManagedSettings, settings: Settings, log: Log): Promise<Custody> {
-  const sealer = await sealerFor(source);
-  const store = await openKeyStore(source.storeUrl.reveal(), { sealer, clock: systemClock });
-  const policy: RotationPolicy = { alg: settings.alg, periodSeconds: source.periodSeconds, leadSeconds: settings.keyLeadSeconds, timing: settings.timing, gate: source.gate };
+  const deps = await openRotation(settings, source);
   const versionSeenBefore = source.versionFile === undefined ? 0 : await readVersionFile(source.versionFile);
   const keys = new ManagedKeys({
-    store,
-    sealer,
+    store: deps.store,
+    sealer: deps.sealer,
     clock: systemClock,
     stopwatch: systemStopwatch,
     alg: settings.alg,
@@ -109,7 +105,6 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     replicaId: systemRandom().bytes(9).toString("base64url"),
     versionSeenBefore,
   });
-  const deps: RotateDeps = { store, sealer, policy };
   const tellSigningKey = signingKeyTeller(keys, log);
   const tellFence = fenceTeller(keys, log);
   let versionWritten = versionSeenBefore;
@@ -140,15 +135,8 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     watch(one) {
       watcher = one;
     },
-    close: () => store.close(),
+    close: () => deps.store.close(),
   };
-}
-
-async function sealerFor({ kek }: ManagedSettings): Promise<Sealer> {
-  const random = systemRandom();
-  if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
-  if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
-  return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);
 }
 
 /** Logs when another key begins to sign, or none does. */

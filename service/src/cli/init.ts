@@ -1,0 +1,83 @@
+import { mkdir, open } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { codeOf } from "../kernel/faults.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { couldNot } from "./command-end.ts";
+import { jsonOption, printJson } from "./json.ts";
+import { createKeyFile } from "./keygen/key-file.ts";
+import { newKek } from "./kek.ts";
+import { shown } from "./shown.ts";
+import type { World } from "./world.ts";
+
+const ADMIN_TOKEN_BYTES = 32;
+
+/** `macp-auth init DIR`: a configuration that is ready to run, with keys that the service manages itself. */
+export function initCommand(world: World): Command {
+  return new Command("init")
+    .description("write a configuration that is ready to run on the embedded store: keys that rotate themselves, secrets of mode 0600")
+    .argument("<DIR>", "a folder that does not exist yet, or is empty of these files")
+    .addOption(jsonOption())
+    .action(async (given: string, { json }: { json?: true }) => {
+      const folder = resolve(given);
+      const environment = await writeConfiguration(folder);
+      const start = `macp-auth serve --env-file ${environment}`;
+      if (json) printJson(world, { folder, environment, start });
+      else {
+        world.out(`${shown(folder)} holds the settings, the secrets and, once it runs, the keys. Keep a copy of kek apart from keys.db.\n\n`);
+        world.out(`Start it with:\n  ${start}\n`);
+      }
+    });
+}
+
+/** Writes the folder, 0700, and its files, 0600. Overwrites nothing. Gives the path of the environment file. */
+async function writeConfiguration(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
+    throw couldNot(`${shown(folder)} cannot be made (${codeOf(thrown) ?? "unknown fault"}); choose another place`);
+  });
+  const names = ["kek", "admin-token", "macp-auth.env"];
+  for (const name of names) await insistAbsent(join(folder, name));
+  await createKeyFile(join(folder, "kek"), `${newKek()}\n`);
+  await createKeyFile(join(folder, "admin-token"), `${systemRandom().bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`);
+  const environment = join(folder, "macp-auth.env");
+  await createKeyFile(environment, environmentText(folder));
+  return environment;
+}
+
+async function insistAbsent(path: string): Promise<void> {
+  const file = await open(path).catch(() => undefined);
+  await file?.close();
+  if (file !== undefined) throw couldNot(`${shown(path)} exists and is never overwritten; choose another folder`);
+}
+
+function environmentText(folder: string): string {
+  return `# Settings of macp-auth-service. docs/configuration.md describes every one of them.
+
+# Where to listen. Whoever reaches this address can have any identity, so it is this machine alone until you say otherwise.
+PORT=3200
+HOST=127.0.0.1
+
+# What stands in every token; the runtime must be told the same.
+MACP_AUTH_ISSUER=macp-auth-service
+MACP_AUTH_AUDIENCE=macp-runtime
+MACP_AUTH_SIGNING_ALG=ES256
+
+# The service makes, stores and rotates its own signing keys here.
+MACP_AUTH_STORE_URL="sqlite:${join(folder, "keys.db")}"
+MACP_AUTH_KEY_ROTATION_SECONDS=604800
+
+# Encrypts the stored private keys. Without it they are lost: keep a copy apart from the store.
+MACP_AUTH_KEK_FILE="${join(folder, "kek")}"
+
+# The newest key set that was ever seen here: an older backup of the store is refused.
+MACP_AUTH_KEY_VERSION_FILE="${join(folder, "key-version")}"
+
+# What your runtimes are set to (MACP_AUTH_JWKS_TTL_SECS, and its grace of an hour).
+MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=300
+MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS=3600
+
+# Readiness, metrics and the keys, for operators on this machine.
+MACP_AUTH_ADMIN_PORT=3201
+MACP_AUTH_ADMIN_TOKEN_FILE="${join(folder, "admin-token")}"
+`;
+}

@@ -1,0 +1,81 @@
+import { Command, Option } from "commander";
+import { systemRandom } from "../kernel/random.ts";
+import { StoreCorrupt } from "../keys/key-store.ts";
+import { openPrivateKey, placeOf, type RotateDeps } from "../keys/rotate.ts";
+import { KEK_BYTES } from "../keys/sealer.ts";
+import { openRotation } from "../run/open-rotation.ts";
+import { couldNot } from "./command-end.ts";
+import { jsonOption, printJson } from "./json.ts";
+import { createKeyFile } from "./keygen/key-file.ts";
+import { managedSettings, told } from "./keys/backend.ts";
+import { shown } from "./shown.ts";
+import type { World } from "./world.ts";
+
+const NOTES = `
+Changing the key-encryption key, without a pause:
+  1. macp-auth kek generate            put the new line first in MACP_AUTH_KEK_FILE and keep the old one; restart all replicas
+  2. macp-auth kek rotate              everything stored is encrypted anew with the first key
+  3. take the old line out of the file and restart all replicas`;
+
+/** `macp-auth kek …`: the keys that encrypt the stored private keys. */
+export function kekCommand(world: World): Command {
+  return new Command("kek")
+    .description("look after the key that encrypts the stored private keys")
+    .addHelpText("after", NOTES)
+    .addCommand(generateCommand(world))
+    .addCommand(rotateCommand(world));
+}
+
+function generateCommand(world: World): Command {
+  return new Command("generate")
+    .description("make a key-encryption key: 32 random bytes as base64url")
+    .addOption(new Option("--out <FILE>", "write it to a new file of mode 0600 instead of standard output"))
+    .addOption(jsonOption())
+    .action(async ({ out, json }: { out?: string; json?: true }) => {
+      const kek = newKek();
+      if (out !== undefined) {
+        await createKeyFile(out, `${kek}\n`);
+        if (json) printJson(world, { file: out });
+        else world.out(`${shown(out)}: a new key-encryption key; set MACP_AUTH_KEK_FILE=${shown(out)}, and keep a copy apart from the store\n`);
+      } else if (json) printJson(world, { kek });
+      else world.out(`${kek}\n`);
+    });
+}
+
+/** A fresh key-encryption key as text. */
+export function newKek(): string {
+  return systemRandom().bytes(KEK_BYTES).toString("base64url");
+}
+
+function rotateCommand(world: World): Command {
+  return new Command("rotate")
+    .description("encrypt all that is stored anew with the first key-encryption key")
+    .addOption(jsonOption())
+    .action(async ({ json }: { json?: true }) => {
+      const { settings, managed } = managedSettings(world);
+      const rotation = await openRotation(settings, managed);
+      try {
+        const keys = await told(() => resealAll(rotation));
+        if (json) printJson(world, { resealed: keys });
+        else world.out(`${String(keys)} private keys are encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`);
+      } finally {
+        await rotation.store.close();
+      }
+    });
+}
+
+/** Seals every private key with the first key-encryption key, in one transaction; the store signs all its rows anew with it. */
+async function resealAll({ store, sealer }: RotateDeps): Promise<number> {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const set = await store.load();
+    const changes = set.keys.flatMap((key) => {
+      if (key.sealed === undefined) return [];
+      const bytes = openPrivateKey(sealer, key)?.export({ type: "pkcs8", format: "der" });
+      if (bytes === undefined) throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`);
+      return [{ kind: "reseal" as const, kid: key.kid, sealed: sealer.seal(bytes, placeOf(key.kid, key.alg)) }];
+    });
+    if (changes.length === 0) throw couldNot("the store holds no private key yet; there is nothing to encrypt anew");
+    if ((await store.replace(set.version, changes)) === "replaced") return changes.length;
+  }
+  throw couldNot("others changed the keys at the same moment; try again");
+}

@@ -1,0 +1,121 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../../keys/key-report.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
+import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
+import { operate, type RotateDeps } from "../../keys/rotate.ts";
+import { openRotation } from "../../run/open-rotation.ts";
+import { couldNot, wrongCall } from "../command-end.ts";
+import { below, readUrl } from "../service-url.ts";
+import { shown } from "../shown.ts";
+import type { World } from "../world.ts";
+
+/** What the key commands work on: the store itself, or a running service's admin listener. */
+export interface KeysBackend {
+  list(all: boolean): Promise<KeysReport>;
+  operate(operation: Operation, accepted: ReadonlySet<Acceptance>): Promise<OperationAnswer>;
+  close(): Promise<void>;
+}
+
+const ADMIN_MS_MAX = 10_000;
+
+/** The admin listener when `--admin` is given, else the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
+export async function openBackend(admin: string | undefined, world: World): Promise<KeysBackend> {
+  return admin === undefined ? storeBackend(world) : adminBackend(readUrl(admin, "--admin"), world);
+}
+
+/** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
+export function managedSettings(world: World): { readonly settings: Settings; readonly managed: ManagedSettings } {
+  const { settings } = loadSettings(world.environment);
+  const { keySource } = settings;
+  if (keySource.kind !== "managed") throw couldNot("no managed keys are configured; set MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE, or make both with: macp-auth init DIR");
+  if (keySource.storeUrl.reveal().startsWith("memory:")) {
+    throw couldNot("keys in memory: can be reached through the running service alone; use --admin http://127.0.0.1:PORT with its MACP_AUTH_ADMIN_PORT");
+  }
+  return { settings, managed: keySource };
+}
+
+async function storeBackend(world: World): Promise<KeysBackend> {
+  const { settings, managed } = managedSettings(world);
+  const rotation = await openRotation(settings, managed);
+  return {
+    list: (all) => told(async () => reportOf(await rotation.store.load(), rotation.policy, all)),
+    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted)),
+    close: () => rotation.store.close(),
+  };
+}
+
+async function operateOnStore(rotation: RotateDeps, operation: Operation, accepted: ReadonlySet<Acceptance>): Promise<OperationAnswer> {
+  const report = await operate(rotation, operation, accepted);
+  return answerOf(report, await rotation.store.load(), rotation.policy);
+}
+
+/** A store's fault as a line for the operator. */
+export async function told<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (thrown instanceof StoreUnavailable) throw couldNot(`the key store cannot be reached (${shown(thrown.message)}); check MACP_AUTH_STORE_URL and that it runs`);
+    if (thrown instanceof StoreCorrupt) throw couldNot(`the key store was altered or belongs to another key-encryption key (${shown(thrown.message)}); restore it, or check MACP_AUTH_KEK_FILE`);
+    throw thrown;
+  }
+}
+
+function adminBackend(url: URL, world: World): KeysBackend {
+  const token = adminToken(world);
+  const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+  const ask = async (path: string, init: RequestInit): Promise<unknown> => {
+    const [route = "", query = ""] = path.split("?");
+    const target = below(url, route);
+    target.search = query;
+    const answer = await fetch(target, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ADMIN_MS_MAX) }).catch(() => undefined);
+    if (answer === undefined) throw couldNot(`${shown(url.origin)} does not answer; check --admin and that the service runs with MACP_AUTH_ADMIN_PORT`);
+    if (answer.status === 401) throw couldNot("the admin listener wants another token; set MACP_AUTH_ADMIN_TOKEN to its own");
+    const body: unknown = await answer.json().catch(() => undefined);
+    if (answer.ok || isAnswer(body)) return body;
+    throw couldNot(`${shown(url.origin)} answered ${String(answer.status)}: ${shown(ErrorBody.safeParse(body).data?.error ?? "no reason given")}`);
+  };
+  return {
+    list: async (all) => (await ask(all ? "/keys?all=true" : "/keys", {})) as KeysReport,
+    operate: async (operation, accepted) => {
+      const { path, body } = requestOf(operation);
+      return (await ask(path, { method: "POST", body: JSON.stringify({ ...body, accept: [...accepted] }) })) as OperationAnswer;
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The bearer for the admin listener: the variable itself, else what its file holds. */
+function adminToken({ environment }: World): string | undefined {
+  const text = environment["MACP_AUTH_ADMIN_TOKEN"]?.trim();
+  const path = environment["MACP_AUTH_ADMIN_TOKEN_FILE"]?.trim();
+  if (text || !path) return text;
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    throw couldNot(`MACP_AUTH_ADMIN_TOKEN_FILE: ${shown(path)} cannot be read; mend the path or its permissions`);
+  }
+}
+
+const ErrorBody = z.object({ error: z.string() });
+
+function isAnswer(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "done" in body;
+}
+
+function requestOf(operation: Operation): { path: string; body: object } {
+  const { kind, ...body } = operation;
+  return { path: kind === "activate" && operation.kid === undefined ? "/keys/rotate" : `/keys/${kind}`, body };
+}
+
+/** A kid that was given in full or by an unmistakable beginning. */
+export function resolveKid(given: string, report: KeysReport): Kid {
+  const matches = report.keys.filter((key) => key.kid.startsWith(given));
+  const exact = matches.find((key) => key.kid === given) ?? (matches.length === 1 ? matches[0] : undefined);
+  if (exact !== undefined) return exact.kid as Kid;
+  throw matches.length > 1
+    ? wrongCall(`several keys begin with ${shown(given)}; give more of the kid`)
+    : wrongCall(`no key has the kid ${shown(given)}; see: macp-auth keys list --all`);
+}

@@ -1,0 +1,80 @@
+import { printable } from "../../kernel/printable.ts";
+import type { KeyLine, KeysReport, OperationAnswer, VerifierLine } from "../../keys/key-report.ts";
+
+/** The keys as a table that a person can read: what each does, since when, and what happens to it next. */
+export function timeline(report: KeysReport): string {
+  const rows = report.keys.map((key) => [
+    printable(key.kid),
+    key.alg,
+    key.state,
+    key.signs ? "signs" : "",
+    key.served ? "served" : "",
+    `since ${moment(sinceOf(key), report.now)}`,
+    nextWords(key, report.now),
+  ]);
+  const head = `key set version ${String(report.version)}, ${String(report.keys.filter((key) => key.served).length)} keys in the JWKS\n\n`;
+  const behind = report.verifiers.filter((verifier) => !verifier.up_to_date);
+  const seen = report.verifiers.length === 0 ? "" : `\n${String(report.verifiers.length)} verifiers seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
+  return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen;
+}
+
+/** What a revocation means in plain words, or nothing for any other operation. */
+export function deathNotice({ dies, verifiers_not_seen_since: behind }: OperationAnswer): string {
+  if (dies === undefined) return "";
+  const lines = [
+    `Its tokens die within ${words(dies.refreshing_seconds)} at every verifier that can fetch the JWKS,`,
+    `and within ${words(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
+  ];
+  if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
+  else lines.push(`${String(behind.length)} verifiers have not fetched since; restart those that must not wait:`, verifierLines(behind, undefined).trimEnd());
+  return `${lines.join("\n")}\n`;
+}
+
+function sinceOf(key: KeyLine): number {
+  return key.gone_at ?? key.deactivated_at ?? key.activated_at ?? key.published_at;
+}
+
+function nextWords(key: KeyLine, now: number): string {
+  const { what, at } = key.next;
+  return at === null ? what : `${what} ${moment(at, now)}`;
+}
+
+function verifierLines(verifiers: readonly VerifierLine[], now: number | undefined): string {
+  return table(
+    verifiers.map((verifier) => [
+      "",
+      printable(verifier.address),
+      printable(verifier.user_agent),
+      now === undefined ? `last fetch ${iso(verifier.seen_at)}` : `last fetch ${moment(verifier.seen_at, now)}`,
+      `has version ${String(verifier.version)}`,
+    ]),
+  );
+}
+
+/** A moment as UTC and as a distance. */
+function moment(at: number, now: number): string {
+  const distance = at > now ? `in ${words(at - now)}` : at === now ? "now" : `${words(now - at)} ago`;
+  return `${iso(at)} (${distance})`;
+}
+
+function iso(seconds: number): string {
+  const formatted = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: "UTC" }).format(seconds * 1000);
+  return `${formatted.replace(" ", "T")}Z`;
+}
+
+/** A length of time in its two largest units. */
+export function words(seconds: number): string {
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor((seconds % 86_400) / 3_600), "h"],
+    [Math.floor((seconds % 3_600) / 60), "min"],
+    [seconds % 60, "s"],
+  ];
+  const shown = parts.filter(([count]) => count > 0).slice(0, 2);
+  return shown.length === 0 ? "0 s" : shown.map(([count, unit]) => `${String(count)} ${unit}`).join(" ");
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`).join("");
+}

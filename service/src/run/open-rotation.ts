@@ -1,0 +1,28 @@
+import type { ManagedSettings, Settings } from "../config/settings.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { parseKeks } from "../keys/key-encryption-keys.ts";
+import { readKeyFile } from "../keys/load-keys.ts";
+import type { RotationPolicy } from "../keys/plan-rotation.ts";
+import type { RotateDeps } from "../keys/rotate.ts";
+import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
+import { openKeyStore } from "../stores/open.ts";
+
+/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one. */
+export async function openRotation(settings: Settings, managed: ManagedSettings): Promise<RotateDeps> {
+  const sealer = await openSealer(managed);
+  const store = await openKeyStore(managed.storeUrl.reveal(), { sealer, clock: systemClock });
+  return { store, sealer, policy: policyOf(settings, managed) };
+}
+
+/** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. */
+export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
+  const random = systemRandom();
+  if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
+  if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
+  return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);
+}
+
+function policyOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationPolicy {
+  return { alg: settings.alg, periodSeconds, leadSeconds: settings.keyLeadSeconds, timing: settings.timing, gate };
+}
