@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/world.ts";
 import { systemClock } from "./kernel/clock.ts";
-import { serve } from "./run/serve.ts";
 
 // The only file that touches `process`: it hands the commands what they may use of it.
 
@@ -28,7 +27,11 @@ const world: World = {
   userId: process.getuid?.(),
   nodeVersion: process.version,
   version,
-  serve: () => serve({ ...world, untilSignal }),
+  async serve(environment) {
+    // Loaded here and not above: no other command has to wait for the service's modules.
+    const { serve } = await import("./run/serve.ts");
+    return serve({ ...world, environment, untilSignal });
+  },
 };
 
 function untilSignal(): Promise<string> {
@@ -38,4 +41,8 @@ function untilSignal(): Promise<string> {
   });
 }
 
+// A reader that goes away early, as in `macp-auth completion bash | head -1`, is no fault. The service's log has a stream of its own.
+process.stdout.on("error", (fault: NodeJS.ErrnoException) => {
+  if (fault.code !== "EPIPE") throw fault;
+});
 process.exitCode = await runCommandLine(process.argv.slice(2), world);

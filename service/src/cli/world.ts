@@ -5,8 +5,8 @@ export interface World {
   out(text: string): void;
   /** Writes to standard error: everything else. */
   err(text: string): void;
-  /** All of standard input, as text. */
-  readStdin(): Promise<string>;
+  /** All of standard input, as text; `undefined` as soon as it proves to hold more than `bytesMax`, the rest being left unread. */
+  readStdin(bytesMax: number): Promise<string | undefined>;
   readonly stdoutIsTerminal: boolean;
   readonly stdinIsTerminal: boolean;
   /** The wall clock in seconds since 1970, whole. */
@@ -14,8 +14,10 @@ export interface World {
   /** The user that the process runs as; `undefined` where the system has no such number. */
   readonly userId: number | undefined;
   readonly nodeVersion: string;
-  /** Runs the service until it is told to stop; resolves to the exit code. */
-  serve(): Promise<number>;
+  /** The version of this package. */
+  readonly version: string;
+  /** Runs the service with these settings until it is told to stop; resolves to the exit code. */
+  serve(environment: World["environment"]): Promise<number>;
 }
 
 /** 0: done. 1: done, and the answer is no (a token that does not verify, a failed check, a service that could not start). 2: the call was wrong. */

@@ -1,0 +1,95 @@
+import { Command, CommanderError } from "commander";
+import { codeOf, ConfigError } from "../kernel/faults.ts";
+import { CommandEnd, couldNot } from "./command-end.ts";
+import { completionCommand } from "./completion.ts";
+import { doctorCommand } from "./doctor.ts";
+import { jwksCommand } from "./jwks.ts";
+import { withEnvFile } from "./env-file.ts";
+import { initCommand } from "./init.ts";
+import { kekCommand } from "./kek.ts";
+import { keygenCommand } from "./keygen.ts";
+import { keysCommand } from "./keys.ts";
+import { migrateCommand } from "./migrate.ts";
+import { mintCommand } from "./mint.ts";
+import { serveCommand } from "./serve.ts";
+import { usageFault } from "./usage-fault.ts";
+import { verifyCommand } from "./verify.ts";
+import type { ExitCode, World } from "./world.ts";
+
+const EPILOGUE = `
+Exit codes: 0 done, 1 the answer is no or it could not be done, 2 the call was wrong.
+A fault is one line on standard error; standard output holds what was asked for and nothing else.`;
+
+/** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
+export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
+  try {
+    const given = withEnvFile(args, world);
+    await macpAuth(given.world).parseAsync([...given.args], { from: "user" });
+    return 0;
+  } catch (thrown) {
+    return ended(thrown, world);
+  }
+}
+
+/** The command line as a tree: the program and its commands. */
+function macpAuth(world: World): Command {
+  const program = new Command("macp-auth")
+    .description("Mints the short-lived tokens with which MACP agents authenticate to the runtime, and looks after their keys.")
+    .version(world.version, "--version", "print the version")
+    .helpCommand("help [command]", "show the help of a command")
+    .option("--env-file <FILE>", "read settings from a file too; variables that are set already win")
+    .addHelpText("after", EPILOGUE);
+  const commands = [
+    serveCommand,
+    initCommand,
+    keysCommand,
+    kekCommand,
+    migrateCommand,
+    keygenCommand,
+    jwksCommand,
+    mintCommand,
+    verifyCommand,
+    doctorCommand,
+    completionCommand,
+  ];
+  for (const command of commands) program.addCommand(command(world));
+  speakOneWay(program, "macp-auth", world);
+  return program;
+}
+
+/** Gives a command and all below it the same manner: never end the process, write through the world, one line a fault. */
+function speakOneWay(command: Command, fullName: string, world: World): void {
+  command.helpOption("-h, --help", "show this help").exitOverride().configureOutput({
+    writeOut: (text) => {
+      world.out(text);
+    },
+    writeErr: (text) => {
+      world.err(text);
+    },
+    outputError: (text, write) => {
+      write(`macp-auth: ${usageFault(text, fullName)}\n`);
+    },
+  });
+  for (const inner of command.commands) speakOneWay(inner, `${fullName} ${inner.name()}`, world);
+}
+
+/** Tells why a command ended early, and gives its exit code. */
+function ended(thrown: unknown, world: World): ExitCode {
+  if (thrown instanceof CommanderError) return codeOfParser(thrown);
+  const end = thrown instanceof CommandEnd ? thrown : couldNot(...linesOf(thrown));
+  for (const line of end.lines) world.err(`macp-auth: ${line}\n`);
+  return end.exitCode;
+}
+
+/** The parser's own refusals all mean a wrong call; a command that ends itself through the parser says what it means. */
+function codeOfParser({ code, exitCode }: CommanderError): ExitCode {
+  if (exitCode === 0) return 0;
+  return code.startsWith("commander.") || exitCode === 2 ? 2 : 1;
+}
+
+function linesOf(thrown: unknown): readonly string[] {
+  if (thrown instanceof ConfigError) return thrown.faults;
+  // The message is dropped on purpose: it may quote a token or a key.
+  const kind = codeOf(thrown) ?? (thrown instanceof Error ? thrown.name : typeof thrown);
+  return [`a fault of this program (${kind}); report it with the command, without its tokens and keys`];
+}
