@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { after } from "../kernel/clock.ts";
-import { activeKey, keySet, LONG_AGO, NOW, POLICY, replica, retiringKey, sighting, standbyKey } from "../testing/managed-key-sets.ts";
+import {
+  activeKey,
+  keySet,
+  LONG_AGO,
+  NOW,
+  POLICY,
+  replica,
+  retiringKey,
+  sighting,
+  standbyKey,
+} from "../testing/managed-key-sets.ts";
 import type { KeySet } from "./key-store.ts";
 import { KEYS_SERVED_MAX, planRotation, type RotationPolicy, type RotationStep } from "./plan-rotation.ts";
 
@@ -25,7 +35,12 @@ describe("a new store", () => {
 
   test("gets them for each algorithm that a live replica signs with", () => {
     const replicas = [replica("one", "RS256"), replica("two", "ES256")];
-    expect(planOf(keySet([], { servedAt: undefined, replicas }))).toEqual(["make RS256 and activate", "make RS256", "make ES256 and activate", "make ES256"]);
+    expect(planOf(keySet([], { servedAt: undefined, replicas }))).toEqual([
+      "make RS256 and activate",
+      "make RS256",
+      "make ES256 and activate",
+      "make ES256",
+    ]);
   });
 
   test("in which an operator has prepared a key puts that key to work", () => {
@@ -43,7 +58,10 @@ describe("between two rotations", () => {
     ["there is none", []],
     ["the successor was tainted", [standbyKey("b", { taintedAt: NOW, deactivatedAt: NOW })]],
     ["the successor was revoked", [standbyKey("b", { revokedAt: NOW, deactivatedAt: NOW })]],
-    ["the only one is for another algorithm that a replica signs with", [standbyKey("r", {}, "RS256"), activeKey("s", {}, "RS256")]],
+    [
+      "the only one is for another algorithm that a replica signs with",
+      [standbyKey("r", {}, "RS256"), activeKey("s", {}, "RS256")],
+    ],
   ])("a successor is made when %s", (_when, others) => {
     const replicas = [replica("one", "RS256"), replica("two", "ES256")];
     expect(planOf(keySet([activeKey("a"), ...others], { replicas }))).toContain("make ES256");
@@ -59,8 +77,16 @@ describe("between two rotations", () => {
 
 describe("when the period is over", () => {
   test("the successor takes over in one step with the old key's end, and another successor is made", () => {
-    expect(planOf(keySet([due, standbyKey("new")]))).toEqual(["deactivate old", "activate new", "make ES256"]);
-    expect(planOf(keySet([activeKey("old", { activatedAt: after(NOW, 1 - POLICY.periodSeconds) }), standbyKey("new")]))).toEqual([]);
+    expect(planOf(keySet([due, standbyKey("new")]))).toEqual([
+      "deactivate old",
+      "activate new",
+      "make ES256",
+    ]);
+    expect(
+      planOf(
+        keySet([activeKey("old", { activatedAt: after(NOW, 1 - POLICY.periodSeconds) }), standbyKey("new")]),
+      ),
+    ).toEqual([]);
   });
 
   test("the key that was served longest takes over", () => {
@@ -69,8 +95,15 @@ describe("when the period is over", () => {
   });
 
   test("the new key's tokens live two periods and the longest token at most, and the longest token life is written down", () => {
-    const activate = planRotation(keySet([due, standbyKey("new")]), POLICY).steps.find((step) => step.kind === "activate");
-    expect(activate).toEqual({ kind: "activate", kid: "new", lifeSeconds: 2 * 604_800 + 3_600, maxTtlSeconds: 3_600 });
+    const activate = planRotation(keySet([due, standbyKey("new")]), POLICY).steps.find(
+      (step) => step.kind === "activate",
+    );
+    expect(activate).toEqual({
+      kind: "activate",
+      kid: "new",
+      lifeSeconds: 2 * 604_800 + 3_600,
+      maxTtlSeconds: 3_600,
+    });
   });
 
   test.each([
@@ -79,7 +112,9 @@ describe("when the period is over", () => {
     [7_299, 100, []],
     [7_300, 100, ["deactivate old", "activate new", "make ES256"]],
   ])("a key that was published %i s ago, %i s of them unserved, gives %j", (age, pausedSeconds, plan) => {
-    expect(planOf(keySet([due, standbyKey("new", { publishedAt: after(NOW, -age), pausedSeconds })]))).toEqual(plan);
+    expect(
+      planOf(keySet([due, standbyKey("new", { publishedAt: after(NOW, -age), pausedSeconds })])),
+    ).toEqual(plan);
   });
 
   test("and no successor is ready, the old key goes on and an alarm says for how long it is overdue", () => {
@@ -94,30 +129,44 @@ describe("time in which no replica served the JWKS", () => {
   const fresh = standbyKey("new", { publishedAt: after(NOW, -8_000) });
 
   test("does not count towards a lead once it is longer than a replica may lag, and nothing is activated in that plan", () => {
-    expect(planOf(keySet([due, fresh], { servedAt: after(NOW, -60) }))).toEqual(["deactivate old", "activate new", "make ES256"]);
+    expect(planOf(keySet([due, fresh], { servedAt: after(NOW, -60) }))).toEqual([
+      "deactivate old",
+      "activate new",
+      "make ES256",
+    ]);
     expect(planOf(keySet([due, fresh], { servedAt: after(NOW, -61) }))).toEqual(["pause new 61"]);
   });
 
   test("never costs a key more than its own age, however often it is looked at", () => {
     const young = standbyKey("new", { publishedAt: after(NOW, -100) });
-    expect(planOf(keySet([activeKey("old"), young], { servedAt: after(NOW, -5_000) }))).toEqual(["pause new 100"]);
+    expect(planOf(keySet([activeKey("old"), young], { servedAt: after(NOW, -5_000) }))).toEqual([
+      "pause new 100",
+    ]);
     const counted = standbyKey("new", { publishedAt: after(NOW, -100), pausedSeconds: 90 });
-    expect(planOf(keySet([activeKey("old"), counted], { servedAt: after(NOW, -5_000) }))).toEqual(["pause new 10"]);
+    expect(planOf(keySet([activeKey("old"), counted], { servedAt: after(NOW, -5_000) }))).toEqual([
+      "pause new 10",
+    ]);
     const spent = standbyKey("new", { publishedAt: after(NOW, -100), pausedSeconds: 100 });
     expect(planOf(keySet([due, spent], { servedAt: after(NOW, -5_000) }))).toEqual([]);
   });
 
   test("costs nothing for keys that sign or have signed", () => {
-    expect(planOf(keySet([activeKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) }))).toEqual(["pause b 600"]);
+    expect(
+      planOf(keySet([activeKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) })),
+    ).toEqual(["pause b 600"]);
   });
 });
 
 describe("verifiers that were not yet served the new key", () => {
-  const set = (...verifiers: KeySet["verifiers"]): KeySet => keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers });
+  const set = (...verifiers: KeySet["verifiers"]): KeySet =>
+    keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers });
   const behind = sighting("10.0.0.1", 4);
 
   test("hold it back where the gate is enforced, raise an alarm where it warns, and are not asked where it is off", () => {
-    const outcome = (gate: RotationPolicy["gate"]) => [planOf(set(behind), { ...POLICY, gate }).length, alarmsOf(set(behind), { ...POLICY, gate })];
+    const outcome = (gate: RotationPolicy["gate"]) => [
+      planOf(set(behind), { ...POLICY, gate }).length,
+      alarmsOf(set(behind), { ...POLICY, gate }),
+    ];
     const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [behind] };
     expect(outcome("enforce")).toEqual([0, [{ ...alarm, held: true }]]);
     expect(outcome("warn")).toEqual([3, [{ ...alarm, held: false }]]);
@@ -126,7 +175,10 @@ describe("verifiers that were not yet served the new key", () => {
 
   test.each([
     ["was served the version that brought the key", sighting("v", 5)],
-    ["has not fetched for its TTL and grace and all delays, so that it must fetch before it checks again", sighting("v", 4, 4_031)],
+    [
+      "has not fetched for its TTL and grace and all delays, so that it must fetch before it checks again",
+      sighting("v", 4, 4_031),
+    ],
   ])("do not count one that %s", (_which, verifier) => {
     expect(planOf(set(verifier), { ...POLICY, gate: "enforce" })).toHaveLength(3);
   });
@@ -143,15 +195,29 @@ describe("a key that no longer signs", () => {
     ["before any replica can have stopped and its last token died", 3_754, {}, []],
     ["when every token that it can have signed is dead", 3_755, {}, ["retire old"]],
     ["before the latest token that a replica told of is dead", 9_000, { maxExp: after(NOW, -89) }, []],
-    ["when that token is dead, 90 s after its end for slow verifiers", 9_000, { maxExp: after(NOW, -90) }, ["retire old"]],
-    ["before the longest life is over that any replica had configured, whatever this one has", 7_354, { maxTtlSeconds: 7_200 }, []],
+    [
+      "when that token is dead, 90 s after its end for slow verifiers",
+      9_000,
+      { maxExp: after(NOW, -90) },
+      ["retire old"],
+    ],
+    [
+      "before the longest life is over that any replica had configured, whatever this one has",
+      7_354,
+      { maxTtlSeconds: 7_200 },
+      [],
+    ],
     ["when that longest life is over", 7_355, { maxTtlSeconds: 7_200 }, ["retire old"]],
   ])("leaves the JWKS %s: after %i s", (_when, secondsAgo, moments, plan) => {
-    expect(planOf(keySet([...rest, retiringKey("old", secondsAgo, { maxTtlSeconds: 3_600, ...moments })]))).toEqual(plan);
+    expect(
+      planOf(keySet([...rest, retiringKey("old", secondsAgo, { maxTtlSeconds: 3_600, ...moments })])),
+    ).toEqual(plan);
   });
 
   test("leaves the same way when it was tainted, and not a second time", () => {
-    expect(planOf(keySet([...rest, retiringKey("bad", 3_755, { taintedAt: LONG_AGO })]))).toEqual(["retire bad"]);
+    expect(planOf(keySet([...rest, retiringKey("bad", 3_755, { taintedAt: LONG_AGO })]))).toEqual([
+      "retire bad",
+    ]);
     expect(planOf(keySet([...rest, retiringKey("gone", 9_999, { retiredAt: NOW })]))).toEqual([]);
     expect(planOf(keySet([...rest, retiringKey("bad", 9_999, { revokedAt: NOW })]))).toEqual([]);
   });
@@ -173,12 +239,21 @@ describe("a fleet that changes its algorithm", () => {
     const signing = [...old, activeKey("e1"), standbyKey("e2")];
     expect(planOf(keySet([...old, standbyKey("e1", { publishedAt: NOW })]))).toEqual([]);
     expect(planOf(keySet(signing, { replicas: both }))).toEqual([]);
-    expect(planOf(keySet(signing, { replicas: [replica("old", "RS256", 61), replica("new", "ES256")] }))).toEqual(["deactivate r1", "retire r2"]);
+    expect(
+      planOf(keySet(signing, { replicas: [replica("old", "RS256", 61), replica("new", "ES256")] })),
+    ).toEqual(["deactivate r1", "retire r2"]);
   });
 });
 
 test("equal sets give equal plans, in whatever order a store lists its keys", () => {
-  const keys = [due, standbyKey("b"), standbyKey("c"), retiringKey("d", 10), retiringKey("e", 9_999), retiringKey("f", 9_999)];
+  const keys = [
+    due,
+    standbyKey("b"),
+    standbyKey("c"),
+    retiringKey("d", 10),
+    retiringKey("e", 9_999),
+    retiringKey("f", 9_999),
+  ];
   const wanted = planOf(keySet(keys)).toSorted();
   fc.assert(
     fc.property(fc.shuffledSubarray(keys, { minLength: keys.length }), (shuffled) => {

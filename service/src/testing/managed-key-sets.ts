@@ -17,7 +17,13 @@ export const POLICY: RotationPolicy = {
   alg: "ES256",
   periodSeconds: 604_800,
   leadSeconds: 7_200,
-  timing: { ...FIXED_TIMING, maxTtlSeconds: 3_600, jwksMaxAgeSeconds: 60, verifierTtlSeconds: 300, verifierGraceSeconds: 3_600 },
+  timing: {
+    ...FIXED_TIMING,
+    maxTtlSeconds: 3_600,
+    jwksMaxAgeSeconds: 60,
+    verifierTtlSeconds: 300,
+    verifierGraceSeconds: 3_600,
+  },
   gate: "off",
 };
 
@@ -49,11 +55,20 @@ export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = 
 /** A key that signs since an hour ago. */
 export function activeKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
   const activatedAt = moments.activatedAt ?? after(NOW, -3_600);
-  return standbyKey(kid, { activatedAt, notAfter: after(activatedAt, 10_000_000), maxTtlSeconds: 3_600, ...moments }, alg);
+  return standbyKey(
+    kid,
+    { activatedAt, notAfter: after(activatedAt, 10_000_000), maxTtlSeconds: 3_600, ...moments },
+    alg,
+  );
 }
 
 /** A key that stopped signing `secondsAgo`. */
-export function retiringKey(kid: string, secondsAgo: number, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
+export function retiringKey(
+  kid: string,
+  secondsAgo: number,
+  moments: Moments = {},
+  alg: Algorithm = "ES256",
+): ManagedKey {
   return activeKey(kid, { activatedAt: LONG_AGO, deactivatedAt: after(NOW, -secondsAgo), ...moments }, alg);
 }
 
@@ -67,7 +82,14 @@ export function replica(id: string, alg: Algorithm, secondsAgo = 0): Replica {
 }
 
 export function sighting(address: string, version: number, secondsAgo = 0): VerifierSighting {
-  return { address, userAgent: "runtime", version, seenAt: after(NOW, -secondsAgo), minIntervalSeconds: undefined, fetches: 1 };
+  return {
+    address,
+    userAgent: "runtime",
+    version,
+    seenAt: after(NOW, -secondsAgo),
+    minIntervalSeconds: undefined,
+    fetches: 1,
+  };
 }
 
 /** Shaped like a key; its numbers are none. For code that only passes keys on. */

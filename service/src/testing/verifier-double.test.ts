@@ -6,7 +6,13 @@ import { testKey } from "./test-keys.ts";
 import { allowsMode, type Identity, VerifierDouble } from "./verifier-double.ts";
 
 const [a, b, r] = [testKey("a"), testKey("b"), testKey("r", "RS256")] as const;
-const settings = { issuer: "us", audience: "them", ttlSeconds: 300, graceSeconds: 3_600, expLeewaySeconds: 60 };
+const settings = {
+  issuer: "us",
+  audience: "them",
+  ttlSeconds: 300,
+  graceSeconds: 3_600,
+  expLeewaySeconds: 60,
+};
 const START = 1_800_000_000;
 const good = { sub: "agent", iss: "us", aud: "them", exp: START + 300 };
 
@@ -14,8 +20,14 @@ function jwksOf(...keys: readonly ImportedKey[]): string {
   return JSON.stringify({ keys: keys.map((key) => key.publicJwk) });
 }
 
-function tokenBy(key: ImportedKey, claims: object = good, header: object = { alg: key.alg, kid: key.kid }): string {
-  const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+function tokenBy(
+  key: ImportedKey,
+  claims: object = good,
+  header: object = { alg: key.alg, kid: key.kid },
+): string {
+  const input = [header, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
   if (key.privateKey === undefined) throw new Error("the key cannot sign");
   return `${input}.${sign("sha256", Buffer.from(input), { key: key.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
@@ -65,7 +77,12 @@ describe("the key set that it holds", () => {
     ["an empty set", JSON.stringify({ keys: [] })],
     ["a set without keys", "{}"],
     ["text that is no JSON", "<html>"],
-    ["a set of keys that it cannot use", JSON.stringify({ keys: [{ kty: "OKP", x: "AA" }, { kty: "EC", x: "", y: "AA" }, { kty: "RSA", n: "!!", e: "AQAB" }, 5] })],
+    [
+      "a set of keys that it cannot use",
+      JSON.stringify({
+        keys: [{ kty: "OKP", x: "AA" }, { kty: "EC", x: "", y: "AA" }, { kty: "RSA", n: "!!", e: "AQAB" }, 5],
+      }),
+    ],
   ])("outlives %s", async (_what, answer) => {
     const it = verifier(jwksOf(a), answer);
     await it.verdict(tokenBy(a));
@@ -80,7 +97,11 @@ describe("the key set that it holds", () => {
       clock.move(5);
       return Promise.resolve(jwksOf(a));
     };
-    const double = new VerifierDouble(settings, { clock, stopwatch: { elapsed: () => clock.now() }, fetch: slow });
+    const double = new VerifierDouble(settings, {
+      clock,
+      stopwatch: { elapsed: () => clock.now() },
+      fetch: slow,
+    });
     await double.keys();
     expect(double.held?.fetchedAt).toBe(START + 5);
   });
@@ -99,7 +120,10 @@ describe("the key that checks a token", () => {
     expect(await it.verdict(tokenBy(a, good, { alg: "ES256", kid: "b" }))).toBe("signature");
   });
 
-  test.each([["of an unknown kid", { alg: "ES256", kid: "z" }], ["without one", { alg: "ES256" }]])("is any of the set for a token %s", async (_what, header) => {
+  test.each([
+    ["of an unknown kid", { alg: "ES256", kid: "z" }],
+    ["without one", { alg: "ES256" }],
+  ])("is any of the set for a token %s", async (_what, header) => {
     const it = verifier(jwksOf(r, a, b));
     expect(await it.verdict(tokenBy(b, good, header))).toBe("accepted");
   });
@@ -151,31 +175,70 @@ describe("the claims", () => {
 
 describe("the scopes", () => {
   async function identityWith(scopes: unknown): Promise<Identity | undefined> {
-    const said = await verifier(jwksOf(a)).double.check(`Bearer ${tokenBy(a, { ...good, macp_scopes: scopes })}`);
+    const said = await verifier(jwksOf(a)).double.check(
+      `Bearer ${tokenBy(a, { ...good, macp_scopes: scopes })}`,
+    );
     return said.kind === "accepted" ? said.identity : undefined;
   }
-  const everything = { sender: "agent", canStartSessions: true, canManageModeRegistry: false, isObserver: false, allowedModes: undefined, maxOpenSessions: undefined };
+  const everything = {
+    sender: "agent",
+    canStartSessions: true,
+    canManageModeRegistry: false,
+    isObserver: false,
+    allowedModes: undefined,
+    maxOpenSessions: undefined,
+  };
 
-  test.each([[undefined], [null], [{}], [[]], [{ allowed_modes: null, can_start_sessions: null, unknown: 1 }]])("%j give the defaults", async (scopes) => {
+  test.each([
+    [undefined],
+    [null],
+    [{}],
+    [[]],
+    [{ allowed_modes: null, can_start_sessions: null, unknown: 1 }],
+  ])("%j give the defaults", async (scopes) => {
     expect(await identityWith(scopes)).toEqual(everything);
   });
 
   test("are read field by field", async () => {
-    const scopes = { can_start_sessions: false, can_manage_mode_registry: true, is_observer: true, allowed_modes: ["m"], max_open_sessions: 0 };
-    const read = { sender: "agent", canStartSessions: false, canManageModeRegistry: true, isObserver: true, allowedModes: ["m"], maxOpenSessions: 0 };
+    const scopes = {
+      can_start_sessions: false,
+      can_manage_mode_registry: true,
+      is_observer: true,
+      allowed_modes: ["m"],
+      max_open_sessions: 0,
+    };
+    const read = {
+      sender: "agent",
+      canStartSessions: false,
+      canManageModeRegistry: true,
+      isObserver: true,
+      allowedModes: ["m"],
+      maxOpenSessions: 0,
+    };
     expect(await identityWith(scopes)).toEqual(read);
     expect(await identityWith(Object.values(scopes))).toEqual(read);
   });
 
   test.each([
-    ["none"], [1], [{ can_start_sessions: "yes" }], [{ is_observer: 1 }], [{ allowed_modes: "m" }], [{ allowed_modes: [1] }],
-    [{ max_open_sessions: -1 }], [{ max_open_sessions: 1.5 }], [{ max_open_sessions: "1" }], [[true, false, false, [], 1, 1]],
+    ["none"],
+    [1],
+    [{ can_start_sessions: "yes" }],
+    [{ is_observer: 1 }],
+    [{ allowed_modes: "m" }],
+    [{ allowed_modes: [1] }],
+    [{ max_open_sessions: -1 }],
+    [{ max_open_sessions: 1.5 }],
+    [{ max_open_sessions: "1" }],
+    [[true, false, false, [], 1, 1]],
   ])("%j reject the whole token", async (scopes) => {
     expect(await identityWith(scopes)).toBeUndefined();
   });
 
   test("name modes exactly: no wildcard, and an empty list allows none", () => {
-    const identity = (allowedModes: readonly string[] | undefined): Identity => ({ ...everything, allowedModes });
+    const identity = (allowedModes: readonly string[] | undefined): Identity => ({
+      ...everything,
+      allowedModes,
+    });
     expect(allowsMode(identity(undefined), "any")).toBe(true);
     expect(allowsMode(identity(["*"]), "any")).toBe(false);
     expect(allowsMode(identity([]), "")).toBe(false);
@@ -183,11 +246,14 @@ describe("the scopes", () => {
   });
 });
 
-test.each([[undefined], [""], ["Basic x"], ["bearer a.b.c"], ["Bearer opaque"]])("leaves %j to another resolver and fetches nothing", async (authorization) => {
-  const it = verifier(jwksOf(a));
-  expect(await it.double.check(authorization)).toEqual({ kind: "not_a_jwt" });
-  expect(it.fetches()).toBe(0);
-});
+test.each([[undefined], [""], ["Basic x"], ["bearer a.b.c"], ["Bearer opaque"]])(
+  "leaves %j to another resolver and fetches nothing",
+  async (authorization) => {
+    const it = verifier(jwksOf(a));
+    expect(await it.double.check(authorization)).toEqual({ kind: "not_a_jwt" });
+    expect(it.fetches()).toBe(0);
+  },
+);
 
 test.each([["a.b"], ["a.b.c.d"], ["!.b.c"], ["e30.e30.e30"]])("rejects %s as malformed", async (token) => {
   expect(await verifier(jwksOf(a)).verdict(token)).toBe("malformed");

@@ -38,7 +38,15 @@ export type Verdict =
   | { readonly kind: "not_a_jwt" }
   | { readonly kind: "rejected"; readonly reason: Rejection };
 
-export type Rejection = "no_keys" | "malformed" | "algorithm" | "signature" | "claims" | "expired" | "issuer" | "audience";
+export type Rejection =
+  | "no_keys"
+  | "malformed"
+  | "algorithm"
+  | "signature"
+  | "claims"
+  | "expired"
+  | "issuer"
+  | "audience";
 
 /** A key set that a verifier holds, and when its fetch ended on the verifier's stopwatch. */
 export interface HeldSet {
@@ -111,7 +119,9 @@ export class VerifierDouble {
   }
 
   #heldFor(seconds: number): HeldSet | undefined {
-    return this.#held !== undefined && this.#deps.stopwatch.elapsed() - this.#held.fetchedAt < seconds ? this.#held : undefined;
+    return this.#held !== undefined && this.#deps.stopwatch.elapsed() - this.#held.fetchedAt < seconds
+      ? this.#held
+      : undefined;
   }
 
   #oneAtATime<T>(run: () => Promise<T>): Promise<T> {
@@ -143,7 +153,8 @@ export class VerifierDouble {
     const identity = claims && identityOf(claims);
     const exp = claims?.["exp"];
     if (identity === undefined || typeof exp !== "number" || exp < 0) return rejected("claims");
-    if (Math.round(exp) < this.#deps.clock.now() - this.#settings.expLeewaySeconds) return rejected("expired");
+    if (Math.round(exp) < this.#deps.clock.now() - this.#settings.expLeewaySeconds)
+      return rejected("expired");
     if (!matches(claims?.["iss"], this.#settings.issuer)) return rejected("issuer");
     if (!matches(claims?.["aud"], this.#settings.audience)) return rejected("audience");
     return { kind: "accepted", identity };
@@ -171,9 +182,13 @@ function heldKeyOf(jwk: unknown): HeldKey | undefined {
   const [n, e, x, y] = ["n", "e", "x", "y"].map((name) => bytesOf(text(name) ?? ""));
   switch (text("kty")) {
     case "RSA":
-      return n?.length && e?.length ? { kid, alg: "RS256", verifies: verifierOf(() => rsaKey(n, e)) } : undefined;
+      return n?.length && e?.length
+        ? { kid, alg: "RS256", verifies: verifierOf(() => rsaKey(n, e)) }
+        : undefined;
     case "EC":
-      return x?.length && y?.length ? { kid, alg: "ES256", verifies: verifierOf(() => ecKey(x, y)) } : undefined;
+      return x?.length && y?.length
+        ? { kid, alg: "ES256", verifies: verifierOf(() => ecKey(x, y)) }
+        : undefined;
     case "oct":
       return text("k") === undefined ? undefined : { kid, alg: undefined, verifies: () => false };
     default:
@@ -220,9 +235,12 @@ function verifiesText(key: HeldKey, input: Buffer, signature: string): boolean {
 function headerOf(segment: string): { readonly alg: string; readonly kid: string | undefined } | undefined {
   const header = objectOf(segment);
   if (header === undefined) return undefined;
-  const texts = ["typ", "cty", "jku", "kid", "x5u", "x5t", "x5t#S256"].map((name) => header[name] ?? undefined);
+  const texts = ["typ", "cty", "jku", "kid", "x5u", "x5t", "x5t#S256"].map(
+    (name) => header[name] ?? undefined,
+  );
   const alg = header["alg"];
-  if (typeof alg !== "string" || texts.some((value) => value !== undefined && typeof value !== "string")) return undefined;
+  if (typeof alg !== "string" || texts.some((value) => value !== undefined && typeof value !== "string"))
+    return undefined;
   return { alg, kid: textIn(header, "kid") };
 }
 
@@ -231,17 +249,29 @@ function identityOf(claims: Record<string, unknown>): Identity | undefined {
   const sender = claims["sub"];
   const scopes = claims["macp_scopes"] ?? {};
   if (!isText(sender) || typeof scopes !== "object") return undefined;
-  const names = ["can_start_sessions", "can_manage_mode_registry", "is_observer", "allowed_modes", "max_open_sessions"] as const;
+  const names = [
+    "can_start_sessions",
+    "can_manage_mode_registry",
+    "is_observer",
+    "allowed_modes",
+    "max_open_sessions",
+  ] as const;
   // A list is read as the fields in their order.
   if (Array.isArray(scopes) && scopes.length > names.length) return undefined;
   const field = (name: (typeof names)[number]): unknown =>
-    (Array.isArray(scopes) ? (scopes as unknown[])[names.indexOf(name)] : (scopes as Record<string, unknown>)[name]) ?? undefined;
+    (Array.isArray(scopes)
+      ? (scopes as unknown[])[names.indexOf(name)]
+      : (scopes as Record<string, unknown>)[name]) ?? undefined;
   const flags = [field("can_start_sessions"), field("can_manage_mode_registry"), field("is_observer")];
   const modes = field("allowed_modes");
   const most = field("max_open_sessions");
   if (flags.some((flag) => flag !== undefined && typeof flag !== "boolean")) return undefined;
   if (modes !== undefined && !(Array.isArray(modes) && modes.every(isText))) return undefined;
-  if (most !== undefined && !(typeof most === "number" && Number.isInteger(most) && most >= 0 && most < 2 ** 64)) return undefined;
+  if (
+    most !== undefined &&
+    !(typeof most === "number" && Number.isInteger(most) && most >= 0 && most < 2 ** 64)
+  )
+    return undefined;
   return {
     sender,
     canStartSessions: flags[0] !== false,
@@ -275,7 +305,9 @@ function objectOf(segment: string): Record<string, unknown> | undefined {
 function parsedJson(text: string): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined;
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }
