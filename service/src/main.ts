@@ -5,7 +5,9 @@ import { systemClock } from "./kernel/clock.ts";
 
 // The only file that touches `process`: it hands the commands what they may use of it.
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const world: World = {
   environment: process.env,

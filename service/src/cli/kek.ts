@@ -3,7 +3,7 @@ import { systemRandom } from "../kernel/random.ts";
 import { StoreCorrupt } from "../keys/key-store.ts";
 import { openPrivateKey, placeOf, type RotateDeps } from "../keys/rotate.ts";
 import { KEK_BYTES } from "../keys/sealer.ts";
-import { openRotation } from "../run/open-rotation.ts";
+import { openRotation } from "../stores/open-rotation.ts";
 import { couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
@@ -36,7 +36,10 @@ function generateCommand(world: World): Command {
       if (out !== undefined) {
         await createKeyFile(out, `${kek}\n`);
         if (json) printJson(world, { file: out });
-        else world.out(`${shown(out)}: a new key-encryption key; set MACP_AUTH_KEK_FILE=${shown(out)}, and keep a copy apart from the store\n`);
+        else
+          world.out(
+            `${shown(out)}: a new key-encryption key; set MACP_AUTH_KEK_FILE=${shown(out)}, and keep a copy apart from the store\n`,
+          );
       } else if (json) printJson(world, { kek });
       else world.out(`${kek}\n`);
     });
@@ -57,7 +60,10 @@ function rotateCommand(world: World): Command {
       try {
         const keys = await told(() => resealAll(rotation));
         if (json) printJson(world, { resealed: keys });
-        else world.out(`${String(keys)} private keys are encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`);
+        else
+          world.out(
+            `${String(keys)} private keys are encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`,
+          );
       } finally {
         await rotation.store.close();
       }
@@ -72,9 +78,12 @@ async function resealAll({ store, sealer }: RotateDeps): Promise<number> {
       if (key.sealed === undefined) return [];
       const bytes = openPrivateKey(sealer, key)?.export({ type: "pkcs8", format: "der" });
       if (bytes === undefined) throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`);
-      return [{ kind: "reseal" as const, kid: key.kid, sealed: sealer.seal(bytes, placeOf(key.kid, key.alg)) }];
+      return [
+        { kind: "reseal" as const, kid: key.kid, sealed: sealer.seal(bytes, placeOf(key.kid, key.alg)) },
+      ];
     });
-    if (changes.length === 0) throw couldNot("the store holds no private key yet; there is nothing to encrypt anew");
+    if (changes.length === 0)
+      throw couldNot("the store holds no private key yet; there is nothing to encrypt anew");
     if ((await store.replace(set.version, changes)) === "replaced") return changes.length;
   }
   throw couldNot("others changed the keys at the same moment; try again");

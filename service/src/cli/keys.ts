@@ -31,16 +31,42 @@ Verifiers that were given the JWKS as text (MACP_AUTH_JWKS_JSON) never fetch it:
 
 /** `macp-auth keys …`: look at the managed keys and operate them. */
 export function keysCommand(world: World): Command {
-  const keys = new Command("keys").description("look at the keys that the service manages, and operate them").addHelpText("after", NOTES);
+  const keys = new Command("keys")
+    .description("look at the keys that the service manages, and operate them")
+    .addHelpText("after", NOTES);
   keys.addCommand(listCommand(world));
   keys.addCommand(prepareCommand(world));
-  keys.addCommand(operation(world, "rotate", "let the key that stands by sign now", () => Promise.resolve({ kind: "activate", kid: undefined })));
-  keys.addCommand(withKid(world, "activate", "let this key sign now", (kid) => ({ kind: "activate", kid })));
-  keys.addCommand(withReason(withKid(world, "taint", "let this key sign no more, and its tokens live on", (kid, { reason }) => ({ kind: "taint", kid, reason: reason ?? "" }))));
   keys.addCommand(
-    withReason(withKid(world, "revoke", "the compromise drill: take this key out of the JWKS, its tokens die", (kid, { reason }) => ({ kind: "revoke", kid, reason: reason ?? "" }))),
+    operation(world, "rotate", "let the key that stands by sign now", () =>
+      Promise.resolve({ kind: "activate", kid: undefined }),
+    ),
   );
-  keys.addCommand(withKid(world, "retire", "take a key that signs no more out of the JWKS", (kid) => ({ kind: "retire", kid })));
+  keys.addCommand(withKid(world, "activate", "let this key sign now", (kid) => ({ kind: "activate", kid })));
+  keys.addCommand(
+    withReason(
+      withKid(world, "taint", "let this key sign no more, and its tokens live on", (kid, { reason }) => ({
+        kind: "taint",
+        kid,
+        reason: reason ?? "",
+      })),
+    ),
+  );
+  keys.addCommand(
+    withReason(
+      withKid(
+        world,
+        "revoke",
+        "the compromise drill: take this key out of the JWKS, its tokens die",
+        (kid, { reason }) => ({ kind: "revoke", kid, reason: reason ?? "" }),
+      ),
+    ),
+  );
+  keys.addCommand(
+    withKid(world, "retire", "take a key that signs no more out of the JWKS", (kid) => ({
+      kind: "retire",
+      kid,
+    })),
+  );
   return keys;
 }
 
@@ -57,8 +83,12 @@ function listCommand(world: World): Command {
 }
 
 function prepareCommand(world: World): Command {
-  return operation(world, "prepare", "make another key that stands by", ({ alg }) => Promise.resolve({ kind: "prepare", alg: algorithmOf(alg, world) })).addOption(
-    new Option("--alg <ALG>", "algorithm of the key (default: MACP_AUTH_SIGNING_ALG, else RS256)").choices(ALGORITHMS),
+  return operation(world, "prepare", "make another key that stands by", ({ alg }) =>
+    Promise.resolve({ kind: "prepare", alg: algorithmOf(alg, world) }),
+  ).addOption(
+    new Option("--alg <ALG>", "algorithm of the key (default: MACP_AUTH_SIGNING_ALG, else RS256)").choices(
+      ALGORITHMS,
+    ),
   );
 }
 
@@ -67,7 +97,12 @@ function algorithmOf(option: string | undefined, world: World): Algorithm {
 }
 
 /** A command that carries out one operation; `make` says which. */
-function operation(world: World, name: string, description: string, make: (options: Options, backend: KeysBackend) => Promise<Operation>): Command {
+function operation(
+  world: World,
+  name: string,
+  description: string,
+  make: (options: Options, backend: KeysBackend) => Promise<Operation>,
+): Command {
   return accepting(common(new Command(name).description(description))).action((options: Options) =>
     withBackend(options, world, async (backend) => {
       tell(world, options, await backend.operate(await make(options, backend), acceptedIn(options)));
@@ -77,7 +112,12 @@ function operation(world: World, name: string, description: string, make: (optio
 
 type Kidful = Extract<Operation, { kid: unknown }>;
 
-function withKid(world: World, name: string, description: string, make: (kid: NonNullable<Kidful["kid"]>, options: Options) => Operation): Command {
+function withKid(
+  world: World,
+  name: string,
+  description: string,
+  make: (kid: NonNullable<Kidful["kid"]>, options: Options) => Operation,
+): Command {
   return accepting(common(new Command(name).description(description)))
     .argument("<KID>", "the key, or an unmistakable beginning of its kid")
     .action((given: string, options: Options) =>
@@ -89,18 +129,34 @@ function withKid(world: World, name: string, description: string, make: (kid: No
 }
 
 function withReason(command: Command): Command {
-  return command.addOption(new Option("--reason <TEXT>", "why; kept with the key for ever").default("no reason given"));
+  return command.addOption(
+    new Option("--reason <TEXT>", "why; kept with the key for ever").default("no reason given"),
+  );
 }
 
 function common(command: Command): Command {
-  return command.addOption(new Option("--admin <URL>", "work through a running service's admin listener")).addOption(jsonOption());
+  return command
+    .addOption(new Option("--admin <URL>", "work through a running service's admin listener"))
+    .addOption(jsonOption());
 }
 
 function accepting(command: Command): Command {
   return command
-    .addOption(new Option("--accept-grace-risk", "accept that verifiers which could not refresh refuse the new key's tokens"))
-    .addOption(new Option("--accept-short-lead", "accept that verifiers refuse the new key's tokens until they refresh"))
-    .addOption(new Option("--accept-verifiers-behind", "accept that known verifiers were not yet served the key"))
+    .addOption(
+      new Option(
+        "--accept-grace-risk",
+        "accept that verifiers which could not refresh refuse the new key's tokens",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--accept-short-lead",
+        "accept that verifiers refuse the new key's tokens until they refresh",
+      ),
+    )
+    .addOption(
+      new Option("--accept-verifiers-behind", "accept that known verifiers were not yet served the key"),
+    )
     .addOption(new Option("--accept-live-tokens", "accept that living tokens are refused"));
 }
 
@@ -113,7 +169,11 @@ function acceptedIn(options: Options): ReadonlySet<Acceptance> {
   return accepted;
 }
 
-async function withBackend(options: Options, world: World, run: (backend: KeysBackend) => Promise<void>): Promise<void> {
+async function withBackend(
+  options: Options,
+  world: World,
+  run: (backend: KeysBackend) => Promise<void>,
+): Promise<void> {
   const backend = await openBackend(options.admin, world);
   try {
     await run(backend);
@@ -129,7 +189,10 @@ function tell(world: World, { json }: Options, answer: OperationAnswer): void {
     return;
   }
   const { refused } = answer;
-  if (refused !== undefined) throw couldNot(`refused: ${refused.outage}${refused.accept === undefined ? "" : `; to accept that: --accept-${refused.accept}`}`);
+  if (refused !== undefined)
+    throw couldNot(
+      `refused: ${refused.outage}${refused.accept === undefined ? "" : `; to accept that: --accept-${refused.accept}`}`,
+    );
   for (const { change, kid } of answer.changes ?? []) world.out(`${WORDS[change] ?? change} ${kid}\n`);
   world.out(deathNotice(answer));
 }

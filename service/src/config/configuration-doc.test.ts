@@ -9,7 +9,12 @@ const rows = page
   .split("\n\n")
   .filter((block) => block.startsWith("| Variable |"))
   .flatMap((table) => table.trim().split("\n").slice(2))
-  .map((line) => line.slice(1, -1).split(" | ").map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .slice(1, -1)
+      .split(" | ")
+      .map((cell) => cell.trim()),
+  );
 
 test("docs/configuration.md has one row for each variable, with its default and its description, and no row for anything else", () => {
   const defaults: Readonly<Record<string, unknown>> = Environment.parse({});

@@ -30,7 +30,9 @@ test("with nothing set, the service is what its predecessor was", () => {
 });
 
 test("a variable that is set to nothing counts as unset", () => {
-  const blank = Object.fromEntries(Object.keys(Environment.shape).map((name, index) => [name, index % 2 === 0 ? "" : "  "]));
+  const blank = Object.fromEntries(
+    Object.keys(Environment.shape).map((name, index) => [name, index % 2 === 0 ? "" : "  "]),
+  );
   expect(loadSettings(blank)).toEqual(loadSettings({}));
 });
 
@@ -86,13 +88,20 @@ describe("a lead", () => {
 });
 
 test("a default above the ceiling is cut to it, with a warning", () => {
-  const { settings, warnings } = loadSettings({ MACP_AUTH_DEFAULT_TTL_SECONDS: "500", MACP_AUTH_MAX_TTL_SECONDS: "100" });
+  const { settings, warnings } = loadSettings({
+    MACP_AUTH_DEFAULT_TTL_SECONDS: "500",
+    MACP_AUTH_MAX_TTL_SECONDS: "100",
+  });
   expect(settings.defaultTtlSeconds).toBe(100);
   expect(warnings).toHaveLength(1);
 });
 
 test("a mistyped name is told and ignored; a neighbour's name is neither", () => {
-  const { warnings } = loadSettings({ MACP_AUTH_ISUER: "x", MACP_AUTH_JWKS_TTL_SECS: "300", MACP_AUTH_SERVICE_URL: "http://x" });
+  const { warnings } = loadSettings({
+    MACP_AUTH_ISUER: "x",
+    MACP_AUTH_JWKS_TTL_SECS: "300",
+    MACP_AUTH_SERVICE_URL: "http://x",
+  });
   expect(warnings).toEqual([expect.stringMatching(/^MACP_AUTH_ISUER is not a setting/)]);
 });
 

@@ -3,7 +3,13 @@ import { ConfigError } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import { ALGORITHMS } from "../keys/algorithm.ts";
-import { FAST_TIMING, FIXED_TIMING, leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
+import {
+  FAST_TIMING,
+  FIXED_TIMING,
+  leadFloorSeconds,
+  leadThroughGraceSeconds,
+  type RotationTiming,
+} from "../keys/timing.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import { oneOf, secret, whole } from "./fields.ts";
 
@@ -37,7 +43,10 @@ export interface ManagedSettings {
   /** `memory:`, `sqlite:PATH` or `postgres://…`; secret, for it may hold a password. */
   readonly storeUrl: Secret;
   /** Where the key-encryption keys are; `undefined` for `memory:`, whose keys never leave the process. */
-  readonly kek: { readonly kind: "text"; readonly text: Secret } | { readonly kind: "file"; readonly path: string } | undefined;
+  readonly kek:
+    | { readonly kind: "text"; readonly text: Secret }
+    | { readonly kind: "file"; readonly path: string }
+    | undefined;
   readonly periodSeconds: number;
   readonly gate: "off" | "warn" | "enforce";
   /** Where this replica remembers the newest version of the key set that it saw; `undefined`: only while it runs. */
@@ -49,7 +58,10 @@ export interface AdminSettings {
   readonly port: number;
   readonly host: string;
   /** What a caller must send as bearer; `undefined` only on loopback. */
-  readonly token: { readonly kind: "text"; readonly text: Secret } | { readonly kind: "file"; readonly path: string } | undefined;
+  readonly token:
+    | { readonly kind: "text"; readonly text: Secret }
+    | { readonly kind: "file"; readonly path: string }
+    | undefined;
 }
 
 /** Settings that can be run with, and what the operator should know of them, a line each. */
@@ -66,26 +78,59 @@ export const Environment = z.object({
   HOST: z.string().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
   MACP_AUTH_ISSUER: z.string().default("macp-auth-service").describe("the `iss` of every token"),
   MACP_AUTH_AUDIENCE: z.string().default("macp-runtime").describe("the `aud` of every token"),
-  MACP_AUTH_MAX_TTL_SECONDS: whole(1, SECONDS_MAX).default(3600).describe("longest life of a token; longer wishes are cut to it"),
-  MACP_AUTH_DEFAULT_TTL_SECONDS: whole(1, SECONDS_MAX).default(300).describe("life of a token whose request names none"),
+  MACP_AUTH_MAX_TTL_SECONDS: whole(1, SECONDS_MAX)
+    .default(3600)
+    .describe("longest life of a token; longer wishes are cut to it"),
+  MACP_AUTH_DEFAULT_TTL_SECONDS: whole(1, SECONDS_MAX)
+    .default(300)
+    .describe("life of a token whose request names none"),
   MACP_AUTH_SIGNING_ALG: oneOf(ALGORITHMS).default("RS256").describe("algorithm of every signature"),
-  MACP_AUTH_SIGNING_KEY_JSON: z.string().optional().describe("a private JWK; unset and no key file means a key made at start"),
-  MACP_AUTH_SIGNING_KEY_FILE: z.string().optional().describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
-  MACP_AUTH_KEY_LEAD_SECONDS: whole(1, SECONDS_MAX).default(7200).describe("how long a new first key of the file is served before it signs"),
+  MACP_AUTH_SIGNING_KEY_JSON: z
+    .string()
+    .optional()
+    .describe("a private JWK; unset and no key file means a key made at start"),
+  MACP_AUTH_SIGNING_KEY_FILE: z
+    .string()
+    .optional()
+    .describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
+  MACP_AUTH_KEY_LEAD_SECONDS: whole(1, SECONDS_MAX)
+    .default(7200)
+    .describe("how long a new first key of the file is served before it signs"),
   MACP_AUTH_JWKS_MAX_AGE_SECONDS: whole(0, 86_400).default(60).describe("`max-age` of the JWKS answer"),
-  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: whole(1, SECONDS_MAX).default(300).describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
-  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: whole(0, SECONDS_MAX).default(3600).describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
-  MACP_AUTH_STORE_URL: secret().optional().describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
-  MACP_AUTH_KEK: secret().optional().describe("key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt"),
+  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: whole(1, SECONDS_MAX)
+    .default(300)
+    .describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
+  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: whole(0, SECONDS_MAX)
+    .default(3600)
+    .describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
+  MACP_AUTH_STORE_URL: secret()
+    .optional()
+    .describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
+  MACP_AUTH_KEK: secret()
+    .optional()
+    .describe(
+      "key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt",
+    ),
   MACP_AUTH_KEK_FILE: z.string().optional().describe("a file with the key-encryption keys, one a line"),
-  MACP_AUTH_KEY_ROTATION_SECONDS: whole(1, 2_592_000).optional().describe("how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on"),
-  MACP_AUTH_ACTIVATION_GATE: oneOf(["off", "warn", "enforce"]).default("warn").describe("whether a new key waits until every known verifier has fetched it"),
-  MACP_AUTH_KEY_VERSION_FILE: z.string().optional().describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
+  MACP_AUTH_KEY_ROTATION_SECONDS: whole(1, 2_592_000)
+    .optional()
+    .describe("how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on"),
+  MACP_AUTH_ACTIVATION_GATE: oneOf(["off", "warn", "enforce"])
+    .default("warn")
+    .describe("whether a new key waits until every known verifier has fetched it"),
+  MACP_AUTH_KEY_VERSION_FILE: z
+    .string()
+    .optional()
+    .describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
   MACP_AUTH_ADMIN_PORT: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
   MACP_AUTH_ADMIN_HOST: z.string().default("127.0.0.1").describe("address of the admin listener"),
-  MACP_AUTH_ADMIN_TOKEN: secret().optional().describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
+  MACP_AUTH_ADMIN_TOKEN: secret()
+    .optional()
+    .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
   MACP_AUTH_ADMIN_TOKEN_FILE: z.string().optional().describe("a file with that secret"),
-  MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"]).optional().describe("1 shrinks every bound of rotation to a second; for tests alone"),
+  MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"])
+    .optional()
+    .describe("1 shrinks every bound of rotation to a second; for tests alone"),
   MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
 });
 
@@ -101,11 +146,16 @@ const NEIGHBOURS = new Set([
 
 /** Reads the environment. Throws `ConfigError` with every fault at once; a variable that is set to nothing counts as unset. */
 export function loadSettings(environment: Readonly<Record<string, string | undefined>>): LoadedSettings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  );
   const parsed = Environment.safeParse(given);
   if (!parsed.success) {
     const several = faultsAcross(given);
-    throw new ConfigError([...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`), ...several]);
+    throw new ConfigError([
+      ...parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`),
+      ...several,
+    ]);
   }
   const env = parsed.data;
   const fast = env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined;
@@ -145,12 +195,17 @@ type ParsedEnvironment = z.infer<typeof Environment>;
 
 function keySourceOf(env: ParsedEnvironment): KeySource {
   if (env.MACP_AUTH_SIGNING_KEY_JSON !== undefined) {
-    return { kind: "env", variable: "MACP_AUTH_SIGNING_KEY_JSON", jwk: new Secret(env.MACP_AUTH_SIGNING_KEY_JSON) };
+    return {
+      kind: "env",
+      variable: "MACP_AUTH_SIGNING_KEY_JSON",
+      jwk: new Secret(env.MACP_AUTH_SIGNING_KEY_JSON),
+    };
   }
   if (env.MACP_AUTH_SIGNING_KEY_FILE !== undefined) {
     return { kind: "file", variable: "MACP_AUTH_SIGNING_KEY_FILE", path: env.MACP_AUTH_SIGNING_KEY_FILE };
   }
-  if (env.MACP_AUTH_STORE_URL === undefined && env.MACP_AUTH_KEY_ROTATION_SECONDS === undefined) return { kind: "ephemeral" };
+  if (env.MACP_AUTH_STORE_URL === undefined && env.MACP_AUTH_KEY_ROTATION_SECONDS === undefined)
+    return { kind: "ephemeral" };
   return {
     kind: "managed",
     storeUrl: env.MACP_AUTH_STORE_URL ?? new Secret("memory:"),
@@ -172,16 +227,26 @@ function textOrFile(text: Secret | undefined, path: string | undefined): Managed
   return path === undefined ? undefined : { kind: "file", path };
 }
 
-function faultsOfManaged({ storeUrl, kek, periodSeconds }: ManagedSettings, env: ParsedEnvironment, fast: boolean): string[] {
+function faultsOfManaged(
+  { storeUrl, kek, periodSeconds }: ManagedSettings,
+  env: ParsedEnvironment,
+  fast: boolean,
+): string[] {
   const faults: string[] = [];
   if (kek === undefined && !storeUrl.reveal().startsWith("memory:")) {
-    faults.push("MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; make one with: macp-auth kek generate --out FILE");
+    faults.push(
+      "MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; make one with: macp-auth kek generate --out FILE",
+    );
   }
   if (periodSeconds < 86_400 && !fast) {
-    faults.push(`MACP_AUTH_KEY_ROTATION_SECONDS is ${String(periodSeconds)}, and a key must sign for 86400 seconds or more`);
+    faults.push(
+      `MACP_AUTH_KEY_ROTATION_SECONDS is ${String(periodSeconds)}, and a key must sign for 86400 seconds or more`,
+    );
   }
   if (periodSeconds < env.MACP_AUTH_KEY_LEAD_SECONDS) {
-    faults.push("MACP_AUTH_KEY_ROTATION_SECONDS is below MACP_AUTH_KEY_LEAD_SECONDS, so no successor would ever be ready in time; raise it");
+    faults.push(
+      "MACP_AUTH_KEY_ROTATION_SECONDS is below MACP_AUTH_KEY_LEAD_SECONDS, so no successor would ever be ready in time; raise it",
+    );
   }
   return faults;
 }
@@ -189,9 +254,17 @@ function faultsOfManaged({ storeUrl, kek, periodSeconds }: ManagedSettings, env:
 function faultsOfAdmin(env: ParsedEnvironment): string[] {
   if (env.MACP_AUTH_ADMIN_PORT === undefined) return [];
   const token = env.MACP_AUTH_ADMIN_TOKEN;
-  if (token !== undefined && token.reveal().length < 32) return ["MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32"];
-  const open = token === undefined && env.MACP_AUTH_ADMIN_TOKEN_FILE === undefined && !isLoopback(env.MACP_AUTH_ADMIN_HOST);
-  return open ? ["MACP_AUTH_ADMIN_HOST is reachable from other machines; set MACP_AUTH_ADMIN_TOKEN_FILE, or use 127.0.0.1"] : [];
+  if (token !== undefined && token.reveal().length < 32)
+    return ["MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32"];
+  const open =
+    token === undefined &&
+    env.MACP_AUTH_ADMIN_TOKEN_FILE === undefined &&
+    !isLoopback(env.MACP_AUTH_ADMIN_HOST);
+  return open
+    ? [
+        "MACP_AUTH_ADMIN_HOST is reachable from other machines; set MACP_AUTH_ADMIN_TOKEN_FILE, or use 127.0.0.1",
+      ]
+    : [];
 }
 
 /** Whether an address can be reached from this machine alone. */
@@ -207,7 +280,9 @@ const EITHER_OR = [
 ] as const;
 
 function faultsAcross(given: Readonly<Record<string, unknown>>): string[] {
-  return EITHER_OR.filter(([one, other]) => one in given && other in given).map(([one, other]) => `${one} and ${other} are both set; keep one of them`);
+  return EITHER_OR.filter(([one, other]) => one in given && other in given).map(
+    ([one, other]) => `${one} and ${other} are both set; keep one of them`,
+  );
 }
 
 function faultsOfLead(leadSeconds: number, timing: RotationTiming): string[] {
@@ -223,16 +298,26 @@ function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[]
   const warnings: string[] = [];
   if (env.MACP_AUTH_DEFAULT_TTL_SECONDS > env.MACP_AUTH_MAX_TTL_SECONDS) {
     const max = String(env.MACP_AUTH_MAX_TTL_SECONDS);
-    warnings.push(`MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`);
+    warnings.push(
+      `MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`,
+    );
   }
-  const isStatic = env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
+  const isStatic =
+    env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
   if (isStatic && env.MACP_AUTH_STORE_URL !== undefined) {
-    warnings.push("MACP_AUTH_STORE_URL is set, but the signing key is given; its key signs and managed keys are off");
+    warnings.push(
+      "MACP_AUTH_STORE_URL is set, but the signing key is given; its key signs and managed keys are off",
+    );
   }
-  if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined) warnings.push("MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will refuse honest tokens; it is for tests alone");
+  if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined)
+    warnings.push(
+      "MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will refuse honest tokens; it is for tests alone",
+    );
   const safe = leadThroughGraceSeconds(timing);
   if (env.MACP_AUTH_KEY_LEAD_SECONDS < safe) {
-    warnings.push(`MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may refuse tokens of a new key`);
+    warnings.push(
+      `MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may refuse tokens of a new key`,
+    );
   }
   return warnings;
 }
@@ -241,5 +326,8 @@ function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[]
 function warningsAboutNames(names: readonly string[]): string[] {
   return names
     .filter((name) => name.startsWith("MACP_AUTH_") && !(name in Environment.shape) && !NEIGHBOURS.has(name))
-    .map((name) => `${printable(name)} is not a setting of this service and is ignored; see docs/configuration.md for the names`);
+    .map(
+      (name) =>
+        `${printable(name)} is not a setting of this service and is ignored; see docs/configuration.md for the names`,
+    );
 }

@@ -54,9 +54,14 @@ export function adminServer(deps: AdminDeps): Listener {
     return next();
   });
   app.get("/readyz", () => readiness(deps));
-  app.get("/metrics", async () => new Response(await deps.metrics.render(), { headers: { "content-type": deps.metrics.contentType } }));
+  app.get(
+    "/metrics",
+    async () =>
+      new Response(await deps.metrics.render(), { headers: { "content-type": deps.metrics.contentType } }),
+  );
   app.get("/keys", (c) => listKeys(deps, c.req.query("all") === "true"));
-  for (const name of Object.keys(BODIES) as OperationName[]) app.post(`/keys/${name}`, (c) => operateKeys(deps, c, name));
+  for (const name of Object.keys(BODIES) as OperationName[])
+    app.post(`/keys/${name}`, (c) => operateKeys(deps, c, name));
   app.notFound(() => problemResponse(problem("not_found")));
   app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
   return httpServer(deps, app.fetch as Answer);
@@ -67,7 +72,10 @@ function readiness({ directory, managed, clock }: AdminDeps): Response {
   const now = clock.now();
   const view = directory.viewAt(now);
   const fence = managed?.keys.fenceAt(now);
-  const reasons = [...(fence === undefined ? [] : [fence]), ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : [])];
+  const reasons = [
+    ...(fence === undefined ? [] : [fence]),
+    ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : []),
+  ];
   return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
 }
 
@@ -84,13 +92,21 @@ async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName
   if (body.kind === "refused") return problemResponse(body.problem);
   const parsed = BODIES[name].safeParse(body.kind === "json" ? body.value : {});
   const request = parsed.success ? operationOf(name, parsed.data, managed.policy.alg) : undefined;
-  if (request === undefined) return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
+  if (request === undefined)
+    return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
   // What this replica saw since its last round belongs into the picture: who fetched what.
   await managed.keys.beat();
   const report = await operate(managed, request.operation, request.accepted);
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
-  log.info({ event: "key_operation", operation: name, done: answer.done, refused: answer.refused?.reason, changes: answer.changes?.map((change) => `${change.change} ${printable(change.kid)}`), request_id: requestIdOf(c.env.outgoing) });
+  log.info({
+    event: "key_operation",
+    operation: name,
+    done: answer.done,
+    refused: answer.refused?.reason,
+    changes: answer.changes?.map((change) => `${change.change} ${printable(change.kid)}`),
+    request_id: requestIdOf(c.env.outgoing),
+  });
   if (answer.done) await deps.keep();
   return json(answer.done ? 200 : 409, answer);
 }
@@ -102,14 +118,22 @@ interface OperationRequest {
 
 function operationOf(
   name: OperationName,
-  body: { alg?: (typeof ALGORITHMS)[number] | undefined; kid?: string | undefined; reason?: string; accept: Acceptance[] },
+  body: {
+    alg?: (typeof ALGORITHMS)[number] | undefined;
+    kid?: string | undefined;
+    reason?: string;
+    accept: Acceptance[];
+  },
   alg: (typeof ALGORITHMS)[number],
 ): OperationRequest | undefined {
   const accepted = new Set(body.accept);
   const kid = body.kid === undefined ? undefined : parseKid(body.kid);
   if (name === "prepare") return { operation: { kind: "prepare", alg: body.alg ?? alg }, accepted };
   if (name === "rotate") return { operation: { kind: "activate", kid: undefined }, accepted };
-  if (name === "activate") return body.kid !== undefined && kid === undefined ? undefined : { operation: { kind: "activate", kid }, accepted };
+  if (name === "activate")
+    return body.kid !== undefined && kid === undefined
+      ? undefined
+      : { operation: { kind: "activate", kid }, accepted };
   if (kid === undefined) return undefined;
   if (name === "retire") return { operation: { kind: "retire", kid }, accepted };
   return { operation: { kind: name, kid, reason: printable(body.reason ?? "") }, accepted };
@@ -127,5 +151,7 @@ function unauthorised(): Response {
 }
 
 function notManaged(): Response {
-  return json(409, { error: "the keys are given from outside; set MACP_AUTH_STORE_URL to let the service manage them" });
+  return json(409, {
+    error: "the keys are given from outside; set MACP_AUTH_STORE_URL to let the service manage them",
+  });
 }

@@ -17,7 +17,11 @@ export type JsonBody =
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly problem: Problem };
 
-const INFLATERS = { gzip: promisify(gunzip), deflate: promisify(inflate), br: promisify(brotliDecompress) } as const;
+const INFLATERS = {
+  gzip: promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+} as const;
 
 /**
  * Reads a request's JSON body, never holding more than `BODY_BYTES_MAX` of it. Only `application/json` is read; any other
@@ -108,7 +112,10 @@ let turn: Promise<unknown> = Promise.resolve();
  * Inflates a whole body, one body at a time in this process: two hundred bytes can make an inflater hold 16 MiB, so a crowd of
  * them at once would be an attack on the memory. Nobody waits for a slow sender here, for the bytes have all arrived.
  */
-function inflateInTurn(received: Buffer, encoding: keyof typeof INFLATERS): Promise<Buffer | "too-large" | "corrupt"> {
+function inflateInTurn(
+  received: Buffer,
+  encoding: keyof typeof INFLATERS,
+): Promise<Buffer | "too-large" | "corrupt"> {
   const inflated = turn.then(() =>
     INFLATERS[encoding](received, { maxOutputLength: BODY_BYTES_MAX }).catch((thrown: unknown) =>
       codeOf(thrown) === "ERR_BUFFER_TOO_LARGE" ? "too-large" : "corrupt",
@@ -123,10 +130,13 @@ function isInflatable(encoding: string): encoding is keyof typeof INFLATERS {
 }
 
 const ESSENCE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const PARAMETER = /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+))[ \t]*$/;
+const PARAMETER =
+  /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+))[ \t]*$/;
 
 /** Reads a Content-Type (RFC 9110 section 8.3); `undefined` when it is absent or not well-formed. */
-function contentTypeOf(header: string | undefined): { essence: string; charset: string | undefined } | undefined {
+function contentTypeOf(
+  header: string | undefined,
+): { essence: string; charset: string | undefined } | undefined {
   if (header === undefined) return undefined;
   if (header === "application/json") return { essence: header, charset: undefined };
   const [type = "", ...parameters] = header.split(";");

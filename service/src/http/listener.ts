@@ -1,11 +1,17 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { codeOf } from "../kernel/faults.ts";
 import { type RequestId, requestIdFrom } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Log } from "../telemetry/log.ts";
-import { PROBLEMS, type Reason, problem } from "./problem.ts";
+import { PROBLEMS, problem, type Reason } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
@@ -48,7 +54,8 @@ export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
     responses?.add(outgoing);
     outgoing.once("close", () => responses?.delete(outgoing));
     outgoing.setHeader("x-request-id", requestIdFrom(headerOf(incoming, "x-request-id"), deps.random));
-    if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined) return finish(outgoing, "request_malformed");
+    if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined)
+      return finish(outgoing, "request_malformed");
     void answer(incoming, outgoing);
   };
   const server = createServer(
@@ -96,7 +103,12 @@ function finish(outgoing: ServerResponse, reason: Reason): void {
  * Answers a request that the HTTP parser could not read: there is no response object for it, only the socket. Requests before
  * it on the same connection are answered first (RFC 9112 section 9.3.2), and then the connection ends without a word on it.
  */
-function refuseRaw(socket: Socket, owed: readonly ServerResponse[], reason: Reason, requestId: RequestId): void {
+function refuseRaw(
+  socket: Socket,
+  owed: readonly ServerResponse[],
+  reason: Reason,
+  requestId: RequestId,
+): void {
   const last = owed.at(-1);
   const pipelined = last?.req.complete === true;
   if (pipelined) {
@@ -121,7 +133,11 @@ function refuseRaw(socket: Socket, owed: readonly ServerResponse[], reason: Reas
   socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
 
-const STATUS_TEXT: Readonly<Record<number, string>> = { 400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large" };
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+};
 
 function reasonOf(fault: Error): Reason {
   switch (codeOf(fault)) {

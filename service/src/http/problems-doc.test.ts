@@ -10,10 +10,17 @@ const page = readFileSync(new URL("../../../docs/api/problems.md", import.meta.u
 const rows = page
   .split("\n")
   .filter((line) => line.startsWith("| `"))
-  .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
+  .map((line) =>
+    line
+      .slice(1, -1)
+      .split("|")
+      .map((cell) => cell.trim()),
+  );
 
 test("docs/api/problems.md has one row for each reason, with its status and its text, and no row for anything else", () => {
-  const documented = rows.filter((cells) => cells.length === 5).map(([reason, status, text]) => [reason?.slice(1, -1), Number(status), text]);
+  const documented = rows
+    .filter((cells) => cells.length === 5)
+    .map(([reason, status, text]) => [reason?.slice(1, -1), Number(status), text]);
   const known = Object.entries(PROBLEMS).map(([reason, { status, text }]) => [reason, status, text]);
   expect(documented.toSorted()).toEqual(known.toSorted());
 });
@@ -28,7 +35,10 @@ test("each row says when the reason is given and how it is mended", () => {
 test("each text that names what is at fault is on the page, beside its reason", () => {
   const half = "\ud800";
   const bodies = [
-    ...["can_start_sessions", "can_manage_mode_registry", "is_observer"].map((flag) => ({ sender: "a", scopes: { [flag]: "yes" } })),
+    ...["can_start_sessions", "can_manage_mode_registry", "is_observer"].map((flag) => ({
+      sender: "a",
+      scopes: { [flag]: "yes" },
+    })),
     { sender: "a", scopes: { allowed_modes: "all" } },
     { sender: "a", scopes: { max_open_sessions: -1 } },
     { sender: half },
@@ -38,9 +48,15 @@ test("each text that names what is at fault is on the page, beside its reason", 
     const parsed = parseMintRequest(body);
     return parsed.kind === "invalid" ? [parsed.invalid.reason, parsed.invalid.text] : [];
   });
-  const large = problemOf({ reason: "token_too_large", bytes: TOKEN_BYTES_MAX + 1, bytesMax: TOKEN_BYTES_MAX });
+  const large = problemOf({
+    reason: "token_too_large",
+    bytes: TOKEN_BYTES_MAX + 1,
+    bytesMax: TOKEN_BYTES_MAX,
+  });
   given.push([large.reason, large.text.replace(String(TOKEN_BYTES_MAX + 1), "N")]);
 
-  const documented = rows.filter((cells) => cells.length === 2).map((cells) => cells.map((cell) => cell.slice(1, -1)));
+  const documented = rows
+    .filter((cells) => cells.length === 2)
+    .map((cells) => cells.map((cell) => cell.slice(1, -1)));
   expect(documented.toSorted()).toEqual(given.toSorted());
 });

@@ -6,16 +6,22 @@ import { type Answer, httpServer, type Listener, type ListenerDeps, requestIdOf 
 import { problem } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
 import { health } from "./routes/health.ts";
-import { jwks, type JwksDeps } from "./routes/jwks.ts";
-import { mintToken, type MintRouteDeps } from "./routes/mint-token.ts";
+import { type JwksDeps, jwks } from "./routes/jwks.ts";
+import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
 
 export type PublicDeps = MintRouteDeps & JwksDeps & ListenerDeps;
 
-const METHODS: Readonly<Record<string, string>> = { "/tokens": "POST", "/healthz": "GET, HEAD", "/.well-known/jwks.json": "GET, HEAD" };
+const METHODS: Readonly<Record<string, string>> = {
+  "/tokens": "POST",
+  "/healthz": "GET, HEAD",
+  "/.well-known/jwks.json": "GET, HEAD",
+};
 
 /** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
-  const app = new Hono<{ Bindings: HttpBindings }>({ getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined) });
+  const app = new Hono<{ Bindings: HttpBindings }>({
+    getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined),
+  });
   app.post("/tokens", (c) => mintToken(deps, c.env.incoming, requestIdOf(c.env.outgoing)));
   app.get("/healthz", () => health());
   app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming as IncomingMessage));
@@ -38,7 +44,11 @@ export function routePath(env: HttpBindings | undefined): string {
 /** A fault that nobody expected: its text goes to the log, never to the caller. */
 export function crash(deps: ListenerDeps, thrown: Error, outgoing: HttpBindings["outgoing"]): Response {
   if (outgoing.destroyed) return problemResponse(problem("request_timeout"));
-  deps.log.error({ event: "request_failed", fault: messageOf(thrown), code: codeOf(thrown), request_id: requestIdOf(outgoing) });
+  deps.log.error({
+    event: "request_failed",
+    fault: messageOf(thrown),
+    code: codeOf(thrown),
+    request_id: requestIdOf(outgoing),
+  });
   return problemResponse(problem("internal"));
 }
-

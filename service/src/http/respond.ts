@@ -6,7 +6,10 @@ const JSON_HEADERS = { "content-type": "application/json", "x-content-type-optio
 
 /** A JSON answer that no cache may keep. */
 export function json(status: number, value: unknown, headers: Headers = {}): Response {
-  return new Response(JSON.stringify(value), { status, headers: { ...JSON_HEADERS, "cache-control": "no-store", ...headers } });
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { ...JSON_HEADERS, "cache-control": "no-store", ...headers },
+  });
 }
 
 /** A JSON answer whose text is already there, with caching headers of its own. */
@@ -16,6 +19,7 @@ export function rendered(body: string, headers: Headers): Response {
 
 /** An error as JSON, in the one shape that callers know: `{"error": text}`. */
 export function problemResponse(problem: Problem): Response {
-  const retry = problem.retryAfterSeconds === undefined ? {} : { "retry-after": String(problem.retryAfterSeconds) };
+  const retry =
+    problem.retryAfterSeconds === undefined ? {} : { "retry-after": String(problem.retryAfterSeconds) };
   return json(problem.status, { error: problem.text }, retry);
 }

@@ -16,5 +16,7 @@ export function messageOf(thrown: unknown): string {
 
 /** The `code` of a thrown system or library error, or `undefined`. */
 export function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string"
+    ? thrown.code
+    : undefined;
 }

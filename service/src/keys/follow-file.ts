@@ -47,10 +47,12 @@ async function follow(deps: FollowDeps): Promise<FileLook> {
   });
   if (text instanceof ConfigError) return { kind: "refused", faults: text.faults };
   const file = importKeys(text);
-  if (file.kind === "refused") return { kind: "refused", faults: file.faults.map((fault) => `${deps.variable} ${fault}`) };
+  if (file.kind === "refused")
+    return { kind: "refused", faults: file.faults.map((fault) => `${deps.variable} ${fault}`) };
   const now = deps.clock.now();
   const change = planFileChange(deps.keys.ring, file.keys, now, deps.policy);
-  if (change.kind === "refused") return { kind: "refused", faults: change.faults.map((fault) => `${deps.variable} ${fault}`) };
+  if (change.kind === "refused")
+    return { kind: "refused", faults: change.faults.map((fault) => `${deps.variable} ${fault}`) };
   deps.keys.replace(change.ring, new Map([...signersFor(file.keys), ...deps.keys.signersThatMaySign(now)]));
   return { kind: "changed" };
 }

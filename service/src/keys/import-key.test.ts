@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
-import { importJwk, importKeys, type ImportOutcome, thumbprintOf } from "./import-key.ts";
+import { type ImportOutcome, importJwk, importKeys, thumbprintOf } from "./import-key.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
@@ -18,8 +18,20 @@ function faultsOf(outcome: ImportOutcome): string {
 describe("a signing key", () => {
   test("is taken from a JWK, a JWK Set and PEM in PKCS#8, PKCS#1 and SEC1 form, as the same key", () => {
     const forms = [
-      [rsa, JSON.stringify(rsaJwk), JSON.stringify({ keys: [rsaJwk] }), rsa.export({ type: "pkcs8", format: "pem" }), rsa.export({ type: "pkcs1", format: "pem" })],
-      [ec, JSON.stringify(ecJwk), JSON.stringify({ keys: [ecJwk] }), ec.export({ type: "pkcs8", format: "pem" }), ec.export({ type: "sec1", format: "pem" })],
+      [
+        rsa,
+        JSON.stringify(rsaJwk),
+        JSON.stringify({ keys: [rsaJwk] }),
+        rsa.export({ type: "pkcs8", format: "pem" }),
+        rsa.export({ type: "pkcs1", format: "pem" }),
+      ],
+      [
+        ec,
+        JSON.stringify(ecJwk),
+        JSON.stringify({ keys: [ecJwk] }),
+        ec.export({ type: "pkcs8", format: "pem" }),
+        ec.export({ type: "sec1", format: "pem" }),
+      ],
     ] as const;
     for (const [key, ...texts] of forms) {
       for (const text of texts) {
@@ -34,7 +46,9 @@ describe("a signing key", () => {
     const named = importJwk(JSON.stringify({ ...ecJwk, kid: "dev-key-1" }));
     const unnamed = importJwk(JSON.stringify(rsaJwk));
     expect(named).toMatchObject({ keys: [{ kid: "dev-key-1" }] });
-    expect(unnamed).toMatchObject({ keys: [{ kid: await calculateJwkThumbprint(publicOf(rsaJwk) as { kty: string }) }] });
+    expect(unnamed).toMatchObject({
+      keys: [{ kid: await calculateJwkThumbprint(publicOf(rsaJwk) as { kty: string }) }],
+    });
   });
 
   test("has the thumbprint that RFC 7638 section 3.1 works out", () => {
@@ -55,7 +69,9 @@ describe("a signing key", () => {
 
 describe("a key is refused, in a line that says why and holds none of it,", () => {
   const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey.export({ format: "jwk" });
-  const exponent3 = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 3 }).privateKey.export({ format: "jwk" });
+  const exponent3 = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 3 }).privateKey.export({
+    format: "jwk",
+  });
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ format: "jwk" });
   const otherEc = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
   const otherRsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
@@ -74,7 +90,11 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     ["when RSA private and public parts differ", { ...otherRsa, n: rsaJwk.n }, /not belong|not a valid/],
     ["when a private member is missing", withoutQi, /lacks some of/],
     ["when it has more than two primes", { ...rsaJwk, oth: [] }, /more than two primes/],
-    ["when a member is not base64url", { ...ecJwk, d: "a+b/==" }, /member d that is missing or not base64url/],
+    [
+      "when a member is not base64url",
+      { ...ecJwk, d: "a+b/==" },
+      /member d that is missing or not base64url/,
+    ],
     ["when kid is a number", { ...ecJwk, kid: 7 }, /kid/],
     ["when kid is empty", { ...ecJwk, kid: "" }, /kid/],
     ["when kid holds a control character", { ...ecJwk, kid: "a\nb" }, /kid/],
@@ -84,18 +104,53 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     ["when key_ops repeats itself", { ...ecJwk, key_ops: ["sign", "sign"] }, /key_ops/],
     ["when a set is empty", { keys: [] }, /without keys/],
     ["when a set starts with a public key", { keys: [publicOf(ecJwk)] }, /first key of a set signs/],
-    ["when a set names two keys alike", { keys: [{ ...ecJwk, kid: "a" }, { ...otherEc, kid: "a" }] }, /key 2 repeats key 1/],
-    ["when a set holds one key twice", { keys: [{ ...ecJwk, kid: "a" }, { ...ecJwk, kid: "b" }] }, /key 2 repeats key 1/],
-    ["when PEM is encrypted", ec.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString(), /encrypted/],
-    ["when PEM holds two keys", `${ec.export({ type: "pkcs8", format: "pem" }).toString()}${rsa.export({ type: "pkcs8", format: "pem" }).toString()}`, /more than one/],
-    ["when PEM is public", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", /without a private key/],
-    ["when PEM is garbage", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", /no RSA or P-256/],
+    [
+      "when a set names two keys alike",
+      {
+        keys: [
+          { ...ecJwk, kid: "a" },
+          { ...otherEc, kid: "a" },
+        ],
+      },
+      /key 2 repeats key 1/,
+    ],
+    [
+      "when a set holds one key twice",
+      {
+        keys: [
+          { ...ecJwk, kid: "a" },
+          { ...ecJwk, kid: "b" },
+        ],
+      },
+      /key 2 repeats key 1/,
+    ],
+    [
+      "when PEM is encrypted",
+      ec.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString(),
+      /encrypted/,
+    ],
+    [
+      "when PEM holds two keys",
+      `${ec.export({ type: "pkcs8", format: "pem" }).toString()}${rsa.export({ type: "pkcs8", format: "pem" }).toString()}`,
+      /more than one/,
+    ],
+    [
+      "when PEM is public",
+      "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+      /without a private key/,
+    ],
+    [
+      "when PEM is garbage",
+      "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+      /no RSA or P-256/,
+    ],
   ];
   test.each(cases)("%s", (_name, value, reason) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     const faults = faultsOf(importKeys(text));
     expect(faults).toMatch(reason);
-    for (const secret of [rsaJwk.d, rsaJwk.p, rsaJwk.q, ecJwk.d, small.d, otherRsa.d, "c2VjcmV0"]) expect(faults).not.toContain(secret);
+    for (const secret of [rsaJwk.d, rsaJwk.p, rsaJwk.q, ecJwk.d, small.d, otherRsa.d, "c2VjcmV0"])
+      expect(faults).not.toContain(secret);
   });
 
   test("when it is a set where one JWK is asked for", () => {
@@ -122,6 +177,8 @@ describe("an RSA modulus is weak", () => {
     expect(weaknessOf(3n * (2n ** 2046n + 1n))).toMatch(/small factor/);
   });
   test("and is not, when it was made by OpenSSL", () => {
-    expect(weaknessOf(BigInt(`0x${Buffer.from(rsaJwk.n ?? "", "base64url").toString("hex")}`))).toBeUndefined();
+    expect(
+      weaknessOf(BigInt(`0x${Buffer.from(rsaJwk.n ?? "", "base64url").toString("hex")}`)),
+    ).toBeUndefined();
   });
 });

@@ -1,11 +1,26 @@
-import { createHash, createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 import { type Kid, parseKid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 
 /** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
 export type PublicJwk =
-  | { readonly kty: "RSA"; readonly n: string; readonly e: string; readonly kid: Kid; readonly alg: "RS256"; readonly use: "sig" }
+  | {
+      readonly kty: "RSA";
+      readonly n: string;
+      readonly e: string;
+      readonly kid: Kid;
+      readonly alg: "RS256";
+      readonly use: "sig";
+    }
   | {
       readonly kty: "EC";
       readonly crv: "P-256";
@@ -44,7 +59,8 @@ export function importKeys(text: string): ImportOutcome {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (trimmed.startsWith("-----BEGIN")) return importPem(trimmed);
   const parsed = parseObject(trimmed);
-  if (parsed === undefined) return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
+  if (parsed === undefined)
+    return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
   return "keys" in parsed ? importSet(parsed["keys"]) : importOne(parsed);
 }
 
@@ -57,8 +73,13 @@ export function importJwk(text: string): ImportOutcome {
 }
 
 /** RFC 7638: SHA-256 over the required members in lexical order, base64url. */
-export function thumbprintOf(jwk: { kty: "RSA"; n: string; e: string } | { kty: "EC"; crv: string; x: string; y: string }): string {
-  const members = jwk.kty === "RSA" ? { e: jwk.e, kty: jwk.kty, n: jwk.n } : { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y };
+export function thumbprintOf(
+  jwk: { kty: "RSA"; n: string; e: string } | { kty: "EC"; crv: string; x: string; y: string },
+): string {
+  const members =
+    jwk.kty === "RSA"
+      ? { e: jwk.e, kty: jwk.kty, n: jwk.n }
+      : { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y };
   return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
 }
 
@@ -67,8 +88,10 @@ function importPem(text: string): ImportOutcome {
   const privates = blocks.filter((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block));
   const [pem] = privates;
   if (pem === undefined) return refused(`is PEM without a private key; ${MAKE_ONE}`);
-  if (privates.length > 1) return refused("holds more than one PEM private key; put several keys into a JWK Set");
-  if (pem.includes("ENCRYPTED")) return refused("is an encrypted PEM key; decrypt it first: openssl pkcs8 -in FILE -out PLAIN");
+  if (privates.length > 1)
+    return refused("holds more than one PEM private key; put several keys into a JWK Set");
+  if (pem.includes("ENCRYPTED"))
+    return refused("is an encrypted PEM key; decrypt it first: openssl pkcs8 -in FILE -out PLAIN");
   try {
     return importOne(createPrivateKey(pem).export({ format: "jwk" }) as Record<string, unknown>);
   } catch {
@@ -77,7 +100,8 @@ function importPem(text: string): ImportOutcome {
 }
 
 function importSet(members: unknown): ImportOutcome {
-  if (!Array.isArray(members) || members.length === 0) return refused(`is a JWK Set without keys; ${MAKE_ONE}`);
+  if (!Array.isArray(members) || members.length === 0)
+    return refused(`is a JWK Set without keys; ${MAKE_ONE}`);
   const outcomes = members.map((member: unknown) => importOne(member));
   const keys = outcomes.flatMap((outcome) => (outcome.kind === "imported" ? outcome.keys : []));
   const faults = outcomes.flatMap((outcome, index) =>
@@ -91,17 +115,23 @@ function faultsOfSet(keys: readonly ImportedKey[]): string[] {
   const faults: string[] = [];
   keys.forEach((key, index) => {
     const twin = keys.findIndex((other) => other.kid === key.kid || other.thumbprint === key.thumbprint);
-    if (twin < index) faults.push(`key ${String(index + 1)} repeats key ${String(twin + 1)} (same kid or same key); remove one of them`);
+    if (twin < index)
+      faults.push(
+        `key ${String(index + 1)} repeats key ${String(twin + 1)} (same kid or same key); remove one of them`,
+      );
   });
-  if (keys[0]?.privateKey === undefined) faults.push("key 1 is public only, and the first key of a set signs; put a private key first");
+  if (keys[0]?.privateKey === undefined)
+    faults.push("key 1 is public only, and the first key of a set signs; put a private key first");
   return faults;
 }
 
 function importOne(value: unknown): ImportOutcome {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return refused("is not a JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return refused("is not a JSON object");
   const jwk = value as Record<string, unknown>;
   const kty = jwk["kty"];
-  if (kty === "oct") return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
+  if (kty === "oct")
+    return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
   if (kty !== "RSA" && kty !== "EC") return refused(`has a kty that is neither "RSA" nor "EC"; ${MAKE_ONE}`);
   const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
   return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
@@ -115,9 +145,12 @@ function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): stri
     faults.push("has a kid that is not a text of 1 to 256 printable characters; mend it or leave it out");
   }
   if (use !== undefined && use !== "sig") faults.push('has a use other than "sig"; use a signing key');
-  if (alg !== undefined && alg !== wanted) faults.push(`has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`);
+  if (alg !== undefined && alg !== wanted)
+    faults.push(`has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`);
   if (operations !== undefined && !areSigningOperations(operations, "d" in jwk ? "sign" : "verify")) {
-    faults.push('has key_ops that do not allow signing; use ["sign"] for a private key, ["verify"] for a public one, or leave it out');
+    faults.push(
+      'has key_ops that do not allow signing; use ["sign"] for a private key, ["verify"] for a public one, or leave it out',
+    );
   }
   return faults;
 }
@@ -125,19 +158,24 @@ function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): stri
 /** RFC 7517 section 4.3: no duplicates, and nothing beside signing and verifying. */
 function areSigningOperations(operations: unknown, needed: "sign" | "verify"): boolean {
   if (!Array.isArray(operations) || new Set(operations).size !== operations.length) return false;
-  return operations.includes(needed) && operations.every((operation) => operation === "sign" || operation === "verify");
+  return (
+    operations.includes(needed) &&
+    operations.every((operation) => operation === "sign" || operation === "verify")
+  );
 }
 
 function faultsOfRsa(jwk: Record<string, unknown>): string[] {
   const present = RSA_PRIVATE.filter((name) => jwk[name] !== undefined);
   const faults = faultsOfMembers(jwk, ["n", "e", ...present]);
-  if (present.length > 0 && present.length < RSA_PRIVATE.length) faults.push("lacks some of d, p, q, dp, dq, qi; export the whole private key");
+  if (present.length > 0 && present.length < RSA_PRIVATE.length)
+    faults.push("lacks some of d, p, q, dp, dq, qi; export the whole private key");
   if (jwk["oth"] !== undefined) faults.push("has more than two primes (oth); use a two-prime key");
   if (faults.length > 0) return faults;
   const modulus = unsigned(jwk["n"]);
   const bits = modulus.toString(2).length;
   if (bits < RSA_BITS_MIN) return [`is an RSA key of ${String(bits)} bits, fewer than 2048; ${MAKE_ONE}`];
-  if (bits > RSA_BITS_MAX) return [`is an RSA key of ${String(bits)} bits, more than the runtime's 8192; ${MAKE_ONE}`];
+  if (bits > RSA_BITS_MAX)
+    return [`is an RSA key of ${String(bits)} bits, more than the runtime's 8192; ${MAKE_ONE}`];
   if (unsigned(jwk["e"]) !== 65_537n) return [`has a public exponent other than 65537; ${MAKE_ONE}`];
   const weakness = weaknessOf(modulus);
   return weakness === undefined ? [] : [`is weak: ${weakness}; ${MAKE_ONE}`];
@@ -148,7 +186,9 @@ function faultsOfEc(jwk: Record<string, unknown>): string[] {
   const names = jwk["d"] === undefined ? ["x", "y"] : ["x", "y", "d"];
   const faults = faultsOfMembers(jwk, names);
   if (faults.length > 0) return faults;
-  return names.filter((name) => bytesOf(jwk[name]).length !== 32).map((name) => `has a member ${name} that is not 32 bytes long (RFC 7518 section 6.2)`);
+  return names
+    .filter((name) => bytesOf(jwk[name]).length !== 32)
+    .map((name) => `has a member ${name} that is not 32 bytes long (RFC 7518 section 6.2)`);
 }
 
 function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[]): string[] {
@@ -166,14 +206,20 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
   const thumbprint = thumbprintOf(core);
   const kid = (jwk["kid"] ?? thumbprint) as Kid;
   const publicJwk: PublicJwk =
-    core.kty === "RSA" ? { ...core, kid, alg: "RS256", use: "sig" } : { ...core, kid, alg: "ES256", use: "sig" };
+    core.kty === "RSA"
+      ? { ...core, kid, alg: "RS256", use: "sig" }
+      : { ...core, kid, alg: "ES256", use: "sig" };
   try {
     const publicKey = createPublicKey({ key: { ...core } as JsonWebKey, format: "jwk" });
-    const privateKey = jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
+    const privateKey =
+      jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
     if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
       return refused("has private members that do not belong to its public ones; export the key again");
     }
-    return { kind: "imported", keys: [{ kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }] };
+    return {
+      kind: "imported",
+      keys: [{ kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }],
+    };
   } catch {
     // The library's own message may quote what it was given: it is dropped on purpose.
     return refused(`is not a valid ${kty} key: its numbers do not fit together; export the key again`);
@@ -189,7 +235,9 @@ function signsFor(privateKey: KeyObject, publicKey: KeyObject): boolean {
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? (parsed as Record<string, unknown>) : undefined;
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -8,9 +8,20 @@ import type { SealedKey } from "./sealer.ts";
 
 /** One change of the key set. A store applies a list of them in one transaction and stamps them with its own clock. */
 export type KeyChange =
-  | { readonly kind: "publish"; readonly kid: Kid; readonly alg: Algorithm; readonly publicJwk: PublicJwk; readonly sealed: SealedKey }
+  | {
+      readonly kind: "publish";
+      readonly kid: Kid;
+      readonly alg: Algorithm;
+      readonly publicJwk: PublicJwk;
+      readonly sealed: SealedKey;
+    }
   /** `lifeSeconds`: how long after this moment the key's tokens may live at most. */
-  | { readonly kind: "activate"; readonly kid: Kid; readonly lifeSeconds: number; readonly maxTtlSeconds: number }
+  | {
+      readonly kind: "activate";
+      readonly kid: Kid;
+      readonly lifeSeconds: number;
+      readonly maxTtlSeconds: number;
+    }
   | { readonly kind: "deactivate"; readonly kid: Kid }
   | { readonly kind: "taint"; readonly kid: Kid; readonly reason: string }
   | { readonly kind: "revoke"; readonly kid: Kid; readonly reason: string }
@@ -45,7 +56,11 @@ export function applyChanges(
   return result;
 }
 
-function published(change: Extract<KeyChange, { kind: "publish" }>, now: EpochSeconds, version: number): ManagedKey {
+function published(
+  change: Extract<KeyChange, { kind: "publish" }>,
+  now: EpochSeconds,
+  version: number,
+): ManagedKey {
   const { kid, alg, publicJwk, sealed } = change;
   return {
     kid,
@@ -67,7 +82,11 @@ function published(change: Extract<KeyChange, { kind: "publish" }>, now: EpochSe
   };
 }
 
-function stampsOf(key: ManagedKey, change: Exclude<KeyChange, { kind: "publish" }>, now: EpochSeconds): Partial<ManagedKey> {
+function stampsOf(
+  key: ManagedKey,
+  change: Exclude<KeyChange, { kind: "publish" }>,
+  now: EpochSeconds,
+): Partial<ManagedKey> {
   switch (change.kind) {
     case "activate":
       return {
@@ -80,9 +99,18 @@ function stampsOf(key: ManagedKey, change: Exclude<KeyChange, { kind: "publish" 
     case "taint":
       return { taintedAt: now, deactivatedAt: key.deactivatedAt ?? now, reason: change.reason };
     case "revoke":
-      return { revokedAt: now, deactivatedAt: key.deactivatedAt ?? now, reason: change.reason, sealed: undefined };
+      return {
+        revokedAt: now,
+        deactivatedAt: key.deactivatedAt ?? now,
+        reason: change.reason,
+        sealed: undefined,
+      };
     case "retire":
-      return { retiredAt: now, sealed: undefined, ...(change.reason !== undefined && { reason: change.reason }) };
+      return {
+        retiredAt: now,
+        sealed: undefined,
+        ...(change.reason !== undefined && { reason: change.reason }),
+      };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
@@ -94,8 +122,11 @@ function stampsOf(key: ManagedKey, change: Exclude<KeyChange, { kind: "publish" 
 
 /** I1: at most one key of an algorithm signs. The stores hold this with a unique index too. */
 function refuseTwoActive(keys: readonly ManagedKey[]): void {
-  const active = keys.filter((key) => key.activatedAt !== undefined && key.deactivatedAt === undefined && key.retiredAt === undefined);
-  if (new Set(active.map((key) => key.alg)).size !== active.length) throw new Impossible("two keys of one algorithm would sign");
+  const active = keys.filter(
+    (key) => key.activatedAt !== undefined && key.deactivatedAt === undefined && key.retiredAt === undefined,
+  );
+  if (new Set(active.map((key) => key.alg)).size !== active.length)
+    throw new Impossible("two keys of one algorithm would sign");
 }
 
 /** What a replica reports of the tokens that it signed, folded into the keys. Moments only move forward. */

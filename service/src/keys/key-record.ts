@@ -35,7 +35,11 @@ export function stateAt(record: KeyRecord, now: EpochSeconds): KeyState {
 export function signingKeyAt(ring: KeyRing, now: EpochSeconds): KeyRecord | undefined {
   return ring
     .filter((record) => stateAt(record, now) === "active")
-    .reduce<KeyRecord | undefined>((best, record) => (best === undefined || (record.activeFrom ?? 0) > (best.activeFrom ?? 0) ? record : best), undefined);
+    .reduce<KeyRecord | undefined>(
+      (best, record) =>
+        best === undefined || (record.activeFrom ?? 0) > (best.activeFrom ?? 0) ? record : best,
+      undefined,
+    );
 }
 
 /**
@@ -44,7 +48,8 @@ export function signingKeyAt(ring: KeyRing, now: EpochSeconds): KeyRecord | unde
  */
 export function servedAt(ring: KeyRing, now: EpochSeconds): readonly KeyRecord[] {
   const signing = signingKeyAt(ring, now);
-  const rank = (record: KeyRecord): number => (record === signing ? 0 : stateAt(record, now) === "retired" ? 2 : 1);
+  const rank = (record: KeyRecord): number =>
+    record === signing ? 0 : stateAt(record, now) === "retired" ? 2 : 1;
   return ring
     .filter((record) => record.publishedFrom <= now && stateAt(record, now) !== "removed")
     .toSorted((one, other) => rank(one) - rank(other) || (other.retiredFrom ?? 0) - (one.retiredFrom ?? 0));
@@ -52,9 +57,15 @@ export function servedAt(ring: KeyRing, now: EpochSeconds): readonly KeyRecord[]
 
 /** The next moment after `now` at which some key changes its state, or `undefined` when none is planned. */
 export function nextChangeAfter(ring: KeyRing, now: EpochSeconds): EpochSeconds | undefined {
-  const moments = ring.flatMap((record) => [record.publishedFrom, record.activeFrom, record.retiredFrom, record.removedFrom]);
+  const moments = ring.flatMap((record) => [
+    record.publishedFrom,
+    record.activeFrom,
+    record.retiredFrom,
+    record.removedFrom,
+  ]);
   return moments.reduce<EpochSeconds | undefined>(
-    (next, moment) => (moment !== undefined && moment > now && (next === undefined || moment < next) ? moment : next),
+    (next, moment) =>
+      moment !== undefined && moment > now && (next === undefined || moment < next) ? moment : next,
     undefined,
   );
 }

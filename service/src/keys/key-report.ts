@@ -1,8 +1,16 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
-import { isActive, isServed, type ManagedKey, type ManagedState, managedStateAt, readyAt, removableAt } from "./managed-key.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
-import type { OperationReport } from "./rotate.ts";
+import {
+  isActive,
+  isServed,
+  type ManagedKey,
+  type ManagedState,
+  managedStateAt,
+  readyAt,
+  removableAt,
+} from "./managed-key.ts";
 import type { RotationPolicy } from "./plan-rotation.ts";
+import type { OperationReport } from "./rotate.ts";
 import { revocationSeconds } from "./timing.ts";
 
 /** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
@@ -60,14 +68,21 @@ export function reportOf(set: KeySet, policy: RotationPolicy, all = false): Keys
   return {
     version: set.version,
     now: set.now,
-    keys: lines.toSorted((one, other) => order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at),
+    keys: lines.toSorted(
+      (one, other) =>
+        order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
+    ),
     verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version)),
   };
 }
 
 /** What to answer to an operator; `after` is the set as it is now. Pure. */
 export function answerOf(report: OperationReport, after: KeySet, policy: RotationPolicy): OperationAnswer {
-  if (report.kind === "lost") return { done: false, refused: { reason: "lost_race", outage: "others changed the keys at the same moment; try again" } };
+  if (report.kind === "lost")
+    return {
+      done: false,
+      refused: { reason: "lost_race", outage: "others changed the keys at the same moment; try again" },
+    };
   if (report.kind === "refused") {
     const { reason, outage, accept } = report;
     return { done: false, refused: { reason, outage, ...(accept && { accept }) } };
@@ -79,7 +94,9 @@ export function answerOf(report: OperationReport, after: KeySet, policy: Rotatio
     done: true,
     changes,
     dies: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
-    verifiers_not_seen_since: after.verifiers.filter((verifier) => verifier.version < after.version).map((verifier) => verifierLine(verifier, after.version)),
+    verifiers_not_seen_since: after.verifiers
+      .filter((verifier) => verifier.version < after.version)
+      .map((verifier) => verifierLine(verifier, after.version)),
   };
 }
 
@@ -129,5 +146,12 @@ export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds | n
 
 function verifierLine(verifier: VerifierSighting, version: number): VerifierLine {
   const { address, userAgent, seenAt, fetches } = verifier;
-  return { address, user_agent: userAgent, version: verifier.version, seen_at: seenAt, fetches, up_to_date: verifier.version >= version };
+  return {
+    address,
+    user_agent: userAgent,
+    version: verifier.version,
+    seen_at: seenAt,
+    fetches,
+    up_to_date: verifier.version >= version,
+  };
 }

@@ -31,7 +31,11 @@ export class LiveKeys implements KeyDirectory {
 
   /** The signers of the keys that sign now or still may. */
   signersThatMaySign(now: EpochSeconds): ReadonlyMap<Kid, Signer> {
-    const done = new Set(this.#ring.filter((key) => key.retiredFrom !== undefined && key.retiredFrom <= now).map((key) => key.kid));
+    const done = new Set(
+      this.#ring
+        .filter((key) => key.retiredFrom !== undefined && key.retiredFrom <= now)
+        .map((key) => key.kid),
+    );
     return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));
   }
 
@@ -60,7 +64,8 @@ export class LiveKeys implements KeyDirectory {
     const signer = record && this.#signers.get(record.kid);
     const served = servedAt(this.#ring, now);
     return {
-      signing: record && signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer, notAfter: undefined },
+      signing: record &&
+        signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer, notAfter: undefined },
       jwks: served.length > 0 ? renderJwks(served.map((key) => key.publicJwk)) : undefined,
     };
   }

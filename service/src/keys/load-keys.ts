@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { codeOf, ConfigError } from "../kernel/faults.ts";
+import { ConfigError, codeOf } from "../kernel/faults.ts";
 import type { Kid } from "../kernel/ids.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
@@ -16,12 +16,20 @@ export async function ephemeralKeys(alg: Algorithm): Promise<readonly ImportedKe
 }
 
 /** The key of an environment variable; `alg` undefined accepts any algorithm. Throws `ConfigError` that names the variable and the mend and shows no key material. */
-export function keysFromJwk(variable: string, jwk: Secret, alg: Algorithm | undefined): readonly ImportedKey[] {
+export function keysFromJwk(
+  variable: string,
+  jwk: Secret,
+  alg: Algorithm | undefined,
+): readonly ImportedKey[] {
   return signing(variable, importJwk(jwk.reveal()), alg);
 }
 
 /** The keys of a file, the signing key first. Throws `ConfigError` as above, also when the file cannot be read. */
-export async function keysFromFile(variable: string, path: string, alg: Algorithm | undefined): Promise<readonly ImportedKey[]> {
+export async function keysFromFile(
+  variable: string,
+  path: string,
+  alg: Algorithm | undefined,
+): Promise<readonly ImportedKey[]> {
   return signing(variable, importKeys(await readKeyFile(variable, path)), alg);
 }
 
@@ -29,25 +37,40 @@ export async function keysFromFile(variable: string, path: string, alg: Algorith
 export async function readKeyFile(variable: string, path: string): Promise<string> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > KEY_FILE_BYTES_MAX) throw new ConfigError([`${variable}: the file is larger than 1 MiB and is no key file`]);
+    if (bytes.length > KEY_FILE_BYTES_MAX)
+      throw new ConfigError([`${variable}: the file is larger than 1 MiB and is no key file`]);
     return bytes.toString("utf8");
   } catch (thrown) {
     if (thrown instanceof ConfigError) throw thrown;
-    throw new ConfigError([`${variable}: the file ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`]);
+    throw new ConfigError([
+      `${variable}: the file ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+    ]);
   }
 }
 
 /** A signer for each key that can sign. */
 export function signersFor(keys: readonly ImportedKey[]): ReadonlyMap<Kid, Signer> {
   return new Map(
-    keys.flatMap((key) => (key.privateKey === undefined ? [] : [[key.kid, localSigner(key.alg, key.privateKey, key.publicKey)] as const])),
+    keys.flatMap((key) =>
+      key.privateKey === undefined
+        ? []
+        : [[key.kid, localSigner(key.alg, key.privateKey, key.publicKey)] as const],
+    ),
   );
 }
 
-function signing(variable: string, outcome: ImportOutcome, alg: Algorithm | undefined): readonly ImportedKey[] {
-  if (outcome.kind === "refused") throw new ConfigError(outcome.faults.map((fault) => `${variable} ${fault}`));
+function signing(
+  variable: string,
+  outcome: ImportOutcome,
+  alg: Algorithm | undefined,
+): readonly ImportedKey[] {
+  if (outcome.kind === "refused")
+    throw new ConfigError(outcome.faults.map((fault) => `${variable} ${fault}`));
   const [first] = outcome.keys;
-  if (first?.privateKey === undefined) throw new ConfigError([`${variable} is a public key; give the private JWK, or make one with: macp-auth keygen`]);
+  if (first?.privateKey === undefined)
+    throw new ConfigError([
+      `${variable} is a public key; give the private JWK, or make one with: macp-auth keygen`,
+    ]);
   if (alg !== undefined && first.alg !== alg) {
     throw new ConfigError([
       `${variable} is a key for ${first.alg}, but MACP_AUTH_SIGNING_ALG is ${alg}; set MACP_AUTH_SIGNING_ALG=${first.alg} or give a key for ${alg}`,

@@ -158,7 +158,8 @@ export class ManagedKeys implements KeyDirectory {
 
   #open(key: ManagedKey): Signer {
     const privateKey = openPrivateKey(this.#deps.sealer, key);
-    if (privateKey === undefined) throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
+    if (privateKey === undefined)
+      throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }

@@ -6,7 +6,12 @@ import type { ImportedKey } from "./import-key.ts";
 import { type KeyRing, servedAt, signingKeyAt, stateAt } from "./key-record.ts";
 import { type FileChangePolicy, planFileChange, ringAtBoot } from "./plan-file-change.ts";
 
-const [a, b, c, d] = ["a", "b", "c", "d"].map((kid) => testKey(kid)) as [ImportedKey, ImportedKey, ImportedKey, ImportedKey];
+const [a, b, c, d] = ["a", "b", "c", "d"].map((kid) => testKey(kid)) as [
+  ImportedKey,
+  ImportedKey,
+  ImportedKey,
+  ImportedKey,
+];
 const policy: FileChangePolicy = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 };
 const boot = epochSeconds(1_800_000_000);
 
@@ -15,7 +20,8 @@ function change(ring: KeyRing, file: readonly ImportedKey[], now: EpochSeconds):
   if (planned.kind === "refused") throw new Error(planned.faults.join("\n"));
   return planned.ring;
 }
-const servedKids = (ring: KeyRing, now: EpochSeconds): string[] => servedAt(ring, now).map((record) => record.kid);
+const servedKids = (ring: KeyRing, now: EpochSeconds): string[] =>
+  servedAt(ring, now).map((record) => record.kid);
 const signs = (ring: KeyRing, now: EpochSeconds): string | undefined => signingKeyAt(ring, now)?.kid;
 
 describe("at boot", () => {
@@ -91,7 +97,13 @@ describe("a change is refused and names the mend", () => {
 
 test("whatever the file becomes and when: one key always signs, only after its lead, and every token's key is served until the token is dead", () => {
   const keys = [a, b, c, d];
-  const steps = fc.array(fc.record({ wait: fc.integer({ min: 1, max: 9_000 }), file: fc.shuffledSubarray(keys, { minLength: 1 }) }), { maxLength: 12 });
+  const steps = fc.array(
+    fc.record({
+      wait: fc.integer({ min: 1, max: 9_000 }),
+      file: fc.shuffledSubarray(keys, { minLength: 1 }),
+    }),
+    { maxLength: 12 },
+  );
   fc.assert(
     fc.property(steps, (changes) => {
       let now = boot;
@@ -101,8 +113,12 @@ test("whatever the file becomes and when: one key always signs, only after its l
       for (const { wait, file } of changes) {
         // The moments at which anything can change, and one before each: between them nothing does.
         const end = after(now, wait);
-        const edges = ring.flatMap((key) => [key.activeFrom, key.retiredFrom, key.removedFrom]).filter((edge) => edge !== undefined);
-        const looks = [now, ...edges, ...edges.map((edge) => after(edge, -1)), after(end, -1)].filter((look) => look >= now && look < end);
+        const edges = ring
+          .flatMap((key) => [key.activeFrom, key.retiredFrom, key.removedFrom])
+          .filter((edge) => edge !== undefined);
+        const looks = [now, ...edges, ...edges.map((edge) => after(edge, -1)), after(end, -1)].filter(
+          (look) => look >= now && look < end,
+        );
         for (const look of looks.toSorted((one, other) => one - other)) {
           const signer = signs(ring, look);
           expect(signer).toBeDefined();

@@ -28,7 +28,12 @@ export function ringAtBoot(keys: readonly ImportedKey[], now: EpochSeconds): Key
  * only when it has been served for the lead, and until then the signing key goes on, whether it is still in the file or not.
  * A key that left the file stays served for the overlap after the last moment at which it could have signed.
  */
-export function planFileChange(ring: KeyRing, file: readonly ImportedKey[], now: EpochSeconds, policy: FileChangePolicy): FileChange {
+export function planFileChange(
+  ring: KeyRing,
+  file: readonly ImportedKey[],
+  now: EpochSeconds,
+  policy: FileChangePolicy,
+): FileChange {
   const present = ring.filter((record) => stateAt(record, now) !== "removed");
   const faults = faultsOf(present, file, policy);
   const [first] = file;
@@ -40,8 +45,13 @@ export function planFileChange(ring: KeyRing, file: readonly ImportedKey[], now:
   const signing = signingKeyAt(present, now);
   const takeover = takeoverMoment(all, first.kid, signing, now, policy.leadSeconds);
   const inFile = new Set(file.map((key) => key.kid));
-  const planned = all.map((record) => settle(record, { first: first.kid, signing: signing?.kid, takeover, now }));
-  const settled = planned.map((record) => ({ ...record, removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy) }));
+  const planned = all.map((record) =>
+    settle(record, { first: first.kid, signing: signing?.kid, takeover, now }),
+  );
+  const settled = planned.map((record) => ({
+    ...record,
+    removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy),
+  }));
   return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "removed") };
 }
 
@@ -87,11 +97,16 @@ function faultsOf(present: KeyRing, file: readonly ImportedKey[], policy: FileCh
   const faults: string[] = [];
   if (file[0] === undefined) faults.push("holds no key");
   if (file[0] !== undefined && file[0].alg !== policy.alg) {
-    faults.push(`has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${policy.alg}; a change of algorithm needs a restart`);
+    faults.push(
+      `has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${policy.alg}; a change of algorithm needs a restart`,
+    );
   }
   for (const key of file) {
     const twin = present.find((record) => record.kid === key.kid && record.thumbprint !== key.thumbprint);
-    if (twin !== undefined) faults.push("gives a served kid to another key; a kid names one key for ever, so give the new key a kid of its own");
+    if (twin !== undefined)
+      faults.push(
+        "gives a served kid to another key; a kid names one key for ever, so give the new key a kid of its own",
+      );
     const renamed = present.find((record) => record.kid !== key.kid && record.thumbprint === key.thumbprint);
     if (renamed !== undefined) faults.push("gives a served key another kid; keep its kid");
   }
@@ -100,5 +115,14 @@ function faultsOf(present: KeyRing, file: readonly ImportedKey[], policy: FileCh
 
 function recordOf(key: ImportedKey, publishedFrom: EpochSeconds): KeyRecord {
   const { kid, alg, publicJwk, thumbprint } = key;
-  return { kid, alg, publicJwk, thumbprint, publishedFrom, activeFrom: undefined, retiredFrom: undefined, removedFrom: undefined };
+  return {
+    kid,
+    alg,
+    publicJwk,
+    thumbprint,
+    publishedFrom,
+    activeFrom: undefined,
+    retiredFrom: undefined,
+    removedFrom: undefined,
+  };
 }

@@ -4,7 +4,13 @@ import type { Algorithm } from "./algorithm.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
-import { KEYS_SERVED_MAX, type MakeKey, type RotationPolicy, takeOver, verifiersBehind } from "./plan-rotation.ts";
+import {
+  KEYS_SERVED_MAX,
+  type MakeKey,
+  type RotationPolicy,
+  takeOver,
+  verifiersBehind,
+} from "./plan-rotation.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "./timing.ts";
 
 /** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm. */
@@ -29,22 +35,44 @@ export type Acceptance =
 /** Why an operation is not carried out; `outage` is what it would have done, `accept` how to have it all the same. */
 export interface OperationRefusal {
   readonly kind: "refused";
-  readonly reason: "unknown_key" | "wrong_state" | "no_successor" | "not_ready" | "too_many_keys" | "verifiers_behind" | "live_tokens" | "last_key";
+  readonly reason:
+    | "unknown_key"
+    | "wrong_state"
+    | "no_successor"
+    | "not_ready"
+    | "too_many_keys"
+    | "verifiers_behind"
+    | "live_tokens"
+    | "last_key";
   readonly outage: string;
   readonly accept?: Acceptance;
 }
 
-export type OperationPlan = { readonly kind: "planned"; readonly steps: readonly (KeyChange | MakeKey)[] } | OperationRefusal;
+export type OperationPlan =
+  | { readonly kind: "planned"; readonly steps: readonly (KeyChange | MakeKey)[] }
+  | OperationRefusal;
 
 /** What an operation would change, or the outage that it would be. Pure. */
-export function planOperation(set: KeySet, operation: Operation, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): OperationPlan {
+export function planOperation(
+  set: KeySet,
+  operation: Operation,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationPlan {
   if (operation.kind === "prepare") return planPrepare(set, operation.alg);
   if (operation.kind === "activate") return planActivate(set, operation.kid, policy, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
-  if (key === undefined) return refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
+  if (key === undefined)
+    return refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
   switch (operation.kind) {
     case "taint":
-      return planRemovalFromDuty(set, key, { kind: "taint", kid: key.kid, reason: operation.reason }, policy, accepted);
+      return planRemovalFromDuty(
+        set,
+        key,
+        { kind: "taint", kid: key.kid, reason: operation.reason },
+        policy,
+        accepted,
+      );
     case "revoke":
       return planRevoke(set, key, operation.reason, policy, accepted);
     case "retire":
@@ -55,27 +83,45 @@ export function planOperation(set: KeySet, operation: Operation, policy: Rotatio
 function planPrepare(set: KeySet, alg: Algorithm): OperationPlan {
   const served = set.keys.filter((key) => key.alg === alg && isServed(key)).length;
   if (served >= KEYS_SERVED_MAX) {
-    return refused("too_many_keys", `the JWKS already holds ${String(served)} keys for ${alg}, and verifiers try each of them; wait until one retires`);
+    return refused(
+      "too_many_keys",
+      `the JWKS already holds ${String(served)} keys for ${alg}, and verifiers try each of them; wait until one retires`,
+    );
   }
   return planned([{ kind: "make", alg, activate: false }]);
 }
 
-function planActivate(set: KeySet, kid: Kid | undefined, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): OperationPlan {
+function planActivate(
+  set: KeySet,
+  kid: Kid | undefined,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationPlan {
   const active = set.keys.find((key) => isActive(key) && key.alg === policy.alg);
   const candidates = set.keys.filter(isStandby).toSorted((one, other) => one.publishedAt - other.publishedAt);
-  const key = kid === undefined ? candidates.find((candidate) => candidate.alg === policy.alg) : set.keys.find((candidate) => candidate.kid === kid);
+  const key =
+    kid === undefined
+      ? candidates.find((candidate) => candidate.alg === policy.alg)
+      : set.keys.find((candidate) => candidate.kid === kid);
   if (key === undefined) {
     return kid === undefined
       ? refused("no_successor", "no key stands by; make one with: macp-auth keys prepare")
       : refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
   }
-  if (!isStandby(key)) return refused("wrong_state", "only a key that stands by can be activated; see: macp-auth keys list");
-  const sameAlg = active?.alg === key.alg ? active : set.keys.find((other) => isActive(other) && other.alg === key.alg);
+  if (!isStandby(key))
+    return refused("wrong_state", "only a key that stands by can be activated; see: macp-auth keys list");
+  const sameAlg =
+    active?.alg === key.alg ? active : set.keys.find((other) => isActive(other) && other.alg === key.alg);
   return refuseEarly(set, key, policy, accepted) ?? planned(takeOver(key, sameAlg, policy));
 }
 
 /** Why this key may not sign yet: verifiers that do not know it would refuse its tokens. */
-function refuseEarly(set: KeySet, key: ManagedKey, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): OperationRefusal | undefined {
+function refuseEarly(
+  set: KeySet,
+  key: ManagedKey,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationRefusal | undefined {
   const served = set.now - key.publishedAt - key.pausedSeconds;
   const floor = leadFloorSeconds(policy.timing);
   const safe = Math.min(leadThroughGraceSeconds(policy.timing), policy.leadSeconds);
@@ -103,24 +149,40 @@ function planRemovalFromDuty(
   policy: RotationPolicy,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (!isServed(key)) return refused("wrong_state", "the key is no longer served; there is nothing left to do");
+  if (!isServed(key))
+    return refused("wrong_state", "the key is no longer served; there is nothing left to do");
   if (!isActive(key)) return planned([change]);
   const successor = successorOf(set, key, policy, accepted);
   if ("outage" in successor) return successor;
   return planned([change, ...takeOver(successor, undefined, policy)]);
 }
 
-function planRevoke(set: KeySet, key: ManagedKey, reason: string, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): OperationPlan {
+function planRevoke(
+  set: KeySet,
+  key: ManagedKey,
+  reason: string,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationPlan {
   const othersServed = set.keys.some((other) => isServed(other) && other.kid !== key.kid);
   if (!othersServed) {
-    return refused("last_key", "it is the only key of the JWKS, and an empty JWKS makes verifiers keep the old one; first: macp-auth keys prepare");
+    return refused(
+      "last_key",
+      "it is the only key of the JWKS, and an empty JWKS makes verifiers keep the old one; first: macp-auth keys prepare",
+    );
   }
   return planRemovalFromDuty(set, key, { kind: "revoke", kid: key.kid, reason }, policy, accepted);
 }
 
-function planRetire(set: KeySet, key: ManagedKey, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): OperationPlan {
+function planRetire(
+  set: KeySet,
+  key: ManagedKey,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationPlan {
   if (!isServed(key)) return refused("wrong_state", "the key has already left the JWKS");
-  if (isActive(key)) return refused("wrong_state", "the key signs; activate another one first: macp-auth keys rotate");
+  if (isActive(key))
+    return refused("wrong_state", "the key signs; activate another one first: macp-auth keys rotate");
   const until: EpochSeconds | undefined = removableAt(key, policy.timing);
   if (until !== undefined && set.now < until && !accepted.has("live-tokens")) {
     const outage = `tokens signed with it may live for ${String(until - set.now)} s more and would be refused`;
@@ -130,11 +192,17 @@ function planRetire(set: KeySet, key: ManagedKey, policy: RotationPolicy, accept
 }
 
 /** The key that takes over in an emergency: the one that has been served longest. */
-function successorOf(set: KeySet, key: ManagedKey, policy: RotationPolicy, accepted: ReadonlySet<Acceptance>): ManagedKey | OperationRefusal {
+function successorOf(
+  set: KeySet,
+  key: ManagedKey,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): ManagedKey | OperationRefusal {
   const [successor] = set.keys
     .filter((other) => other.alg === key.alg && isStandby(other))
     .toSorted((one, other) => readyAt(one, 0) - readyAt(other, 0));
-  if (successor === undefined) return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
+  if (successor === undefined)
+    return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
   return refuseEarly({ ...set, verifiers: [] }, successor, policy, accepted) ?? successor;
 }
 

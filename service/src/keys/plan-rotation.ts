@@ -30,7 +30,12 @@ export interface MakeKey {
 /** Something that is not as it should be and that rotation cannot mend by itself now. */
 export type RotationAlarm =
   | { readonly kind: "overdue"; readonly alg: Algorithm; readonly kid: Kid; readonly sinceSeconds: number }
-  | { readonly kind: "verifiers_behind"; readonly kid: Kid; readonly verifiers: readonly VerifierSighting[]; readonly held: boolean }
+  | {
+      readonly kind: "verifiers_behind";
+      readonly kid: Kid;
+      readonly verifiers: readonly VerifierSighting[];
+      readonly held: boolean;
+    }
   | { readonly kind: "too_many_keys"; readonly alg: Algorithm };
 
 export interface RotationPlan {
@@ -54,7 +59,12 @@ export function planRotation(set: KeySet, policy: RotationPolicy): RotationPlan 
   const wanted = wantedAlgorithms(set, policy);
   const plans = wanted.map((alg) => planAlgorithm(set, alg, policy, pausedKids));
   return {
-    steps: [...paused, ...plans.flatMap((plan) => plan.steps), ...windDown(keys, wanted), ...retirements(keys, now, policy.timing)],
+    steps: [
+      ...paused,
+      ...plans.flatMap((plan) => plan.steps),
+      ...windDown(keys, wanted),
+      ...retirements(keys, now, policy.timing),
+    ],
     alarms: plans.flatMap((plan) => plan.alarms),
   };
 }
@@ -66,7 +76,10 @@ function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorit
 }
 
 /** The lead counts only time in which the key was really served: a gap in which no replica served stops it. */
-function pauses({ keys, now, servedAt }: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
+function pauses(
+  { keys, now, servedAt }: KeySet,
+  timing: RotationTiming,
+): Extract<KeyChange, { kind: "pause" }>[] {
   const gap = servedAt === undefined ? 0 : now - servedAt;
   if (gap <= timing.replicaLagSeconds) return [];
   // A gap is counted anew by every runner until somebody serves again: at worst the whole lead starts over, never more.
@@ -76,20 +89,39 @@ function pauses({ keys, now, servedAt }: KeySet, timing: RotationTiming): Extrac
   });
 }
 
-function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy, pausedKids: ReadonlySet<Kid>): RotationPlan {
+function planAlgorithm(
+  set: KeySet,
+  alg: Algorithm,
+  policy: RotationPolicy,
+  pausedKids: ReadonlySet<Kid>,
+): RotationPlan {
   const own = set.keys.filter((key) => key.alg === alg);
   const active = own.find(isActive);
-  const standby = own.filter(isStandby).toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
+  const standby = own
+    .filter(isStandby)
+    .toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
   if (active === undefined && !set.keys.some((key) => key.activatedAt !== undefined)) {
     // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
-    return standby.length > 0 ? activation(set, standby[0] as ManagedKey, undefined, policy) : bootstrap(set, alg);
+    return standby.length > 0
+      ? activation(set, standby[0] as ManagedKey, undefined, policy)
+      : bootstrap(set, alg);
   }
-  const ready = standby.find((key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid));
+  const ready = standby.find(
+    (key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid),
+  );
   const due = active === undefined || set.now >= after(active.activatedAt ?? set.now, policy.periodSeconds);
-  if (due && ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
+  if (due && ready !== undefined)
+    return withStandby(activation(set, ready, active, policy), own, standby, alg);
   const overdue: RotationAlarm[] =
     due && active !== undefined
-      ? [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: set.now - (active.activatedAt ?? set.now) - policy.periodSeconds }]
+      ? [
+          {
+            kind: "overdue",
+            alg,
+            kid: active.kid,
+            sinceSeconds: set.now - (active.activatedAt ?? set.now) - policy.periodSeconds,
+          },
+        ]
       : [];
   return withStandby({ steps: [], alarms: overdue }, own, standby, alg);
 }
@@ -102,15 +134,25 @@ function bootstrap(set: KeySet, alg: Algorithm): RotationPlan {
 }
 
 /** A ready key takes over from the active one in one transaction, unless the gate holds it. */
-function activation(set: KeySet, ready: ManagedKey, active: ManagedKey | undefined, policy: RotationPolicy): RotationPlan {
+function activation(
+  set: KeySet,
+  ready: ManagedKey,
+  active: ManagedKey | undefined,
+  policy: RotationPolicy,
+): RotationPlan {
   const behind = policy.gate === "off" ? [] : verifiersBehind(set, ready, policy);
   const held = behind.length > 0 && policy.gate === "enforce";
-  const alarms: RotationAlarm[] = behind.length > 0 ? [{ kind: "verifiers_behind", kid: ready.kid, verifiers: behind, held }] : [];
+  const alarms: RotationAlarm[] =
+    behind.length > 0 ? [{ kind: "verifiers_behind", kid: ready.kid, verifiers: behind, held }] : [];
   return { steps: held ? [] : takeOver(ready, active, policy), alarms };
 }
 
 /** The two changes that make one key sign instead of another. The old one goes first: never two active keys. */
-export function takeOver(ready: ManagedKey, active: ManagedKey | undefined, policy: RotationPolicy): KeyChange[] {
+export function takeOver(
+  ready: ManagedKey,
+  active: ManagedKey | undefined,
+  policy: RotationPolicy,
+): KeyChange[] {
   const activate: KeyChange = {
     kind: "activate",
     kid: ready.kid,
@@ -126,16 +168,28 @@ export function lifeSeconds(policy: RotationPolicy): number {
 }
 
 /** Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. */
-export function verifiersBehind(set: KeySet, key: ManagedKey, policy: RotationPolicy): readonly VerifierSighting[] {
+export function verifiersBehind(
+  set: KeySet,
+  key: ManagedKey,
+  policy: RotationPolicy,
+): readonly VerifierSighting[] {
   const horizon = leadThroughGraceSeconds(policy.timing);
-  return set.verifiers.filter((verifier) => set.now - verifier.seenAt <= horizon && verifier.version < key.publishedVersion);
+  return set.verifiers.filter(
+    (verifier) => set.now - verifier.seenAt <= horizon && verifier.version < key.publishedVersion,
+  );
 }
 
 /** Adds a new standby key where the plan leaves none, unless the JWKS would hold too many. */
-function withStandby(plan: RotationPlan, own: readonly ManagedKey[], standby: readonly ManagedKey[], alg: Algorithm): RotationPlan {
+function withStandby(
+  plan: RotationPlan,
+  own: readonly ManagedKey[],
+  standby: readonly ManagedKey[],
+  alg: Algorithm,
+): RotationPlan {
   const taken = plan.steps.some((step) => step.kind === "activate") ? 1 : 0;
   if (standby.length > taken) return plan;
-  if (own.filter(isServed).length >= KEYS_SERVED_MAX) return { steps: plan.steps, alarms: [...plan.alarms, { kind: "too_many_keys", alg }] };
+  if (own.filter(isServed).length >= KEYS_SERVED_MAX)
+    return { steps: plan.steps, alarms: [...plan.alarms, { kind: "too_many_keys", alg }] };
   return { steps: [...plan.steps, { kind: "make", alg, activate: false }], alarms: plan.alarms };
 }
 

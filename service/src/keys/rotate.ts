@@ -5,7 +5,14 @@ import type { KeySet, KeyStore } from "./key-store.ts";
 import { makeKey } from "./make-key.ts";
 import type { ManagedKey } from "./managed-key.ts";
 import { type Acceptance, type Operation, type OperationRefusal, planOperation } from "./plan-operation.ts";
-import { lifeSeconds, type MakeKey, planRotation, type RotationAlarm, type RotationPolicy, type RotationStep } from "./plan-rotation.ts";
+import {
+  lifeSeconds,
+  type MakeKey,
+  planRotation,
+  type RotationAlarm,
+  type RotationPolicy,
+  type RotationStep,
+} from "./plan-rotation.ts";
 import type { Sealer } from "./sealer.ts";
 
 export interface RotateDeps {
@@ -31,7 +38,8 @@ export async function rotate(deps: RotateDeps): Promise<RotationReport> {
     const { steps, alarms } = planRotation(set, deps.policy);
     if (steps.length === 0) return { changes: [], alarms, lost: false };
     const changes = await carryOut(deps, steps);
-    if ((await deps.store.replace(set.version, changes)) === "replaced") return { changes, alarms, lost: false };
+    if ((await deps.store.replace(set.version, changes)) === "replaced")
+      return { changes, alarms, lost: false };
   }
   return { changes: [], alarms: [], lost: true };
 }
@@ -43,13 +51,18 @@ export type OperationReport =
   | OperationRefusal;
 
 /** Carries out one operation, decided anew whenever another replica changed the set in between. */
-export async function operate(deps: RotateDeps, operation: Operation, accepted: ReadonlySet<Acceptance>): Promise<OperationReport> {
+export async function operate(
+  deps: RotateDeps,
+  operation: Operation,
+  accepted: ReadonlySet<Acceptance>,
+): Promise<OperationReport> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const set = await deps.store.load();
     const plan = planOperation(set, operation, deps.policy, accepted);
     if (plan.kind === "refused") return plan;
     const changes = await carryOut(deps, plan.steps);
-    if ((await deps.store.replace(set.version, changes)) === "replaced") return { kind: "done", changes, before: set };
+    if ((await deps.store.replace(set.version, changes)) === "replaced")
+      return { kind: "done", changes, before: set };
   }
   return { kind: "lost" };
 }
@@ -61,12 +74,25 @@ async function carryOut(deps: RotateDeps, steps: readonly RotationStep[]): Promi
   return changes;
 }
 
-async function makeAndSeal({ sealer, policy }: RotateDeps, { alg, activate }: MakeKey): Promise<readonly KeyChange[]> {
+async function makeAndSeal(
+  { sealer, policy }: RotateDeps,
+  { alg, activate }: MakeKey,
+): Promise<readonly KeyChange[]> {
   const { kid, publicJwk, privateKey } = await makeKey(alg);
   if (privateKey === undefined) return [];
   const sealed = sealer.seal(privateKey.export({ type: "pkcs8", format: "der" }), placeOf(kid, alg));
   const publish: KeyChange = { kind: "publish", kid, alg, publicJwk, sealed };
-  return activate ? [publish, { kind: "activate", kid, lifeSeconds: lifeSeconds(policy), maxTtlSeconds: policy.timing.maxTtlSeconds }] : [publish];
+  return activate
+    ? [
+        publish,
+        {
+          kind: "activate",
+          kid,
+          lifeSeconds: lifeSeconds(policy),
+          maxTtlSeconds: policy.timing.maxTtlSeconds,
+        },
+      ]
+    : [publish];
 }
 
 /** Opens a key's private part; `undefined` when it was altered, moved to another row, destroyed, or its sealing key is not here. */

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  timingSafeEqual,
+} from "node:crypto";
 import type { Random } from "../kernel/random.ts";
 
 /** A private key at rest: AES-256-GCM (NIST SP 800-38D) under one key-encryption key. */
@@ -52,8 +60,15 @@ export function sealerOf(keks: readonly [Buffer, ...Buffer[]], random: Random): 
       const kek = byId.get(sealed.kek);
       const box = Buffer.from(sealed.box, "base64url");
       // A text that decodes to the same bytes in two ways would be an altered row that nobody notices.
-      if (kek === undefined || box.length < NONCE_BYTES + TAG_BYTES || box.toString("base64url") !== sealed.box) return undefined;
-      const decipher = createDecipheriv("aes-256-gcm", kek.sealing, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+      if (
+        kek === undefined ||
+        box.length < NONCE_BYTES + TAG_BYTES ||
+        box.toString("base64url") !== sealed.box
+      )
+        return undefined;
+      const decipher = createDecipheriv("aes-256-gcm", kek.sealing, box.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(Buffer.from(place)).setAuthTag(box.subarray(-TAG_BYTES));
       try {
         return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
@@ -73,7 +88,8 @@ export function sealerOf(keks: readonly [Buffer, ...Buffer[]], random: Random): 
 }
 
 function derive(kek: Buffer): Derived {
-  const part = (use: string, bytes: number): Buffer => Buffer.from(hkdfSync("sha256", kek, Buffer.alloc(0), `macp-auth ${use}`, bytes));
+  const part = (use: string, bytes: number): Buffer =>
+    Buffer.from(hkdfSync("sha256", kek, Buffer.alloc(0), `macp-auth ${use}`, bytes));
   return {
     id: part("id", 6).toString("base64url"),
     sealing: createSecretKey(part("sealing", 32)),

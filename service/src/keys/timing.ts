@@ -40,7 +40,13 @@ export const FAST_TIMING = {
 
 /** B1: served for less than this before its first signature, a key is unknown to verifiers that refresh on time. */
 export function leadFloorSeconds(timing: RotationTiming): number {
-  return timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds + timing.clockSkewSeconds;
+  return (
+    timing.replicaLagSeconds +
+    timing.jwksMaxAgeSeconds +
+    timing.fetchSeconds +
+    timing.verifierTtlSeconds +
+    timing.clockSkewSeconds
+  );
 }
 
 /** B2: from this lead on, even a verifier that could not refresh for its whole grace knows the key. */
@@ -59,7 +65,11 @@ export function toleranceSeconds(timing: RotationTiming): number {
 }
 
 /** B4: until when verifiers may accept tokens of a key after it was revoked, counted from the revocation. */
-export function revocationSeconds(timing: RotationTiming): { readonly refreshing: number; readonly inGrace: number } {
-  const refreshing = timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds;
+export function revocationSeconds(timing: RotationTiming): {
+  readonly refreshing: number;
+  readonly inGrace: number;
+} {
+  const refreshing =
+    timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds;
   return { refreshing, inGrace: refreshing + timing.verifierGraceSeconds };
 }

@@ -53,7 +53,10 @@ export class VerifierLog {
 }
 
 /** Known sightings with fresh ones folded in: the newest version and time, the shortest interval, the sum of fetches. */
-export function mergeSightings(known: readonly VerifierSighting[], fresh: readonly VerifierSighting[]): readonly VerifierSighting[] {
+export function mergeSightings(
+  known: readonly VerifierSighting[],
+  fresh: readonly VerifierSighting[],
+): readonly VerifierSighting[] {
   if (fresh.length === 0) return known;
   const merged = new Map(known.map((sighting) => [keyOf(sighting), sighting]));
   for (const sighting of fresh) {

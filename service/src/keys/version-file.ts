@@ -1,5 +1,5 @@
 import { open, readFile, rename } from "node:fs/promises";
-import { codeOf, ConfigError } from "../kernel/faults.ts";
+import { ConfigError, codeOf } from "../kernel/faults.ts";
 
 /** The newest version of the key set that this replica ever saw, from its file; 0 when there is none. Throws `ConfigError`. */
 export async function readVersionFile(path: string): Promise<number> {
@@ -8,9 +8,13 @@ export async function readVersionFile(path: string): Promise<number> {
     if (/^[0-9]{1,15}$/.test(text)) return Number(text);
   } catch (thrown) {
     if (codeOf(thrown) === "ENOENT") return 0;
-    throw new ConfigError([`MACP_AUTH_KEY_VERSION_FILE: ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend its permissions`]);
+    throw new ConfigError([
+      `MACP_AUTH_KEY_VERSION_FILE: ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend its permissions`,
+    ]);
   }
-  throw new ConfigError([`MACP_AUTH_KEY_VERSION_FILE: ${path} holds no version; restore it, or remove it to trust the store as it is`]);
+  throw new ConfigError([
+    `MACP_AUTH_KEY_VERSION_FILE: ${path} holds no version; restore it, or remove it to trust the store as it is`,
+  ]);
 }
 
 /** Remembers a version: durable, and never half-written. */

@@ -1,7 +1,7 @@
 /** Small primes that the ROCA fingerprint is taken over (CVE-2017-15361, Nemec et al. 2017). */
 const PRIMES = [
-  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113,
-  127, 131, 137, 139, 149, 151, 157, 163, 167,
+  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
+  109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 const GENERATOR = 65_537;
 /** How many steps of Fermat's method a sound modulus must survive; two random primes of 1,024 bits survive any number. */

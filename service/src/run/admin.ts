@@ -18,19 +18,41 @@ export interface Admin {
 const TOKEN_CHARS_MIN = 32;
 
 /** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. Throws `ConfigError`. */
-export async function openAdmin(settings: Settings, custody: Custody, shared: ListenerDeps & { readonly clock: Clock }): Promise<Admin | undefined> {
+export async function openAdmin(
+  settings: Settings,
+  custody: Custody,
+  shared: ListenerDeps & { readonly clock: Clock },
+): Promise<Admin | undefined> {
   const { admin } = settings;
   if (admin === undefined) return undefined;
-  const [{ adminServer }, { openMetrics }] = await Promise.all([import("../http/admin-server.ts"), import("../telemetry/metrics.ts")]);
+  const [{ adminServer }, { openMetrics }] = await Promise.all([
+    import("../http/admin-server.ts"),
+    import("../telemetry/metrics.ts"),
+  ]);
   const { managed } = custody;
   const metrics = openMetrics({
-    report: () => managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.policy),
+    report: () =>
+      managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.policy),
     fence: () => managed?.keys.fenceAt(shared.clock.now()),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
   });
-  custody.watch({ alarm: (kind) => { metrics.keyAlarm(kind); }, storeFailed: () => { metrics.storeFailed(); } });
+  custody.watch({
+    alarm: (kind) => {
+      metrics.keyAlarm(kind);
+    },
+    storeFailed: () => {
+      metrics.storeFailed();
+    },
+  });
   const token = await tokenOf(admin.token);
-  const listener = adminServer({ ...shared, directory: custody.directory, managed, metrics, token, keep: () => custody.keep() });
+  const listener = adminServer({
+    ...shared,
+    directory: custody.directory,
+    managed,
+    metrics,
+    token,
+    keep: () => custody.keep(),
+  });
   return { listener, metrics, place: { port: admin.port, host: admin.host } };
 }
 
@@ -38,6 +60,9 @@ async function tokenOf(token: NonNullable<Settings["admin"]>["token"]): Promise<
   if (token === undefined) return undefined;
   if (token.kind === "text") return token.text;
   const text = (await readKeyFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
-  if (text.length < TOKEN_CHARS_MIN) throw new ConfigError(["MACP_AUTH_ADMIN_TOKEN_FILE holds fewer than 32 characters; make a token with: openssl rand -hex 32"]);
+  if (text.length < TOKEN_CHARS_MIN)
+    throw new ConfigError([
+      "MACP_AUTH_ADMIN_TOKEN_FILE holds fewer than 32 characters; make a token with: openssl rand -hex 32",
+    ]);
   return new Secret(text);
 }

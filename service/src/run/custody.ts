@@ -17,8 +17,8 @@ import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { overlapSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
+import { openRotation } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
-import { openRotation } from "./open-rotation.ts";
 
 /** The keys, and what keeps them: called once before the service listens, then every `everyMs`. */
 export interface Custody {
@@ -62,7 +62,9 @@ export async function openCustody(settings: Settings, log: Log): Promise<Custody
 }
 
 /** Looks at a given key alone, so that its faults are told together with those of other settings. Throws `ConfigError`. */
-export async function checkGivenKey(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+export async function checkGivenKey(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
   const jwk = environment["MACP_AUTH_SIGNING_KEY_JSON"]?.trim();
   const path = environment["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
   if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), undefined);
@@ -74,7 +76,13 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
   const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
   const keys = new LiveKeys(ringAtBoot(imported, systemClock.now()), signersFor(imported));
   const policy = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
-  const look = keySource.kind === "file" ? keyFileFollower({ clock: systemClock, keys, variable: keySource.variable, path: keySource.path, policy }, mark) : undefined;
+  const look =
+    keySource.kind === "file"
+      ? keyFileFollower(
+          { clock: systemClock, keys, variable: keySource.variable, path: keySource.path, policy },
+          mark,
+        )
+      : undefined;
   const tellSigningKey = signingKeyTeller(keys, log);
   return {
     directory: keys,
@@ -83,7 +91,9 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
     async keep() {
       const seen = await look?.();
       if (seen?.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
-      if (seen?.kind === "refused") for (const fault of seen.faults) log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
+      if (seen?.kind === "refused")
+        for (const fault of seen.faults)
+          log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
       tellSigningKey();
     },
     watch: () => undefined,
@@ -116,7 +126,8 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     async keep() {
       try {
         const { changes, alarms } = await keepManaged(deps, keys);
-        for (const change of changes) log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
+        for (const change of changes)
+          log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
         for (const alarm of alarms) {
           log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
           watcher?.alarm(alarm.kind);
@@ -127,7 +138,10 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
         }
       } catch (thrown) {
         watcher?.storeFailed();
-        log.error({ event: thrown instanceof StoreUnavailable ? "key_store_unavailable" : "key_store_failed", fault: messageOf(thrown) });
+        log.error({
+          event: thrown instanceof StoreUnavailable ? "key_store_unavailable" : "key_store_failed",
+          fault: messageOf(thrown),
+        });
       }
       tellFence();
       tellSigningKey();
@@ -145,7 +159,8 @@ function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
   let known = current();
   return () => {
     const kid = current();
-    if (kid !== known && kid !== undefined) log.info({ event: "signing_key_changed", kid: printable(kid), before: known && printable(known) });
+    if (kid !== known && kid !== undefined)
+      log.info({ event: "signing_key_changed", kid: printable(kid), before: known && printable(known) });
     known = kid ?? known;
   };
 }
@@ -156,7 +171,11 @@ function fenceTeller(keys: ManagedKeys, log: Log): () => void {
   return () => {
     const reason = keys.fenceAt(systemClock.now());
     if (reason !== known && reason !== undefined) {
-      log.error({ event: "fenced", reason, message: "this replica neither signs nor serves the JWKS until it reads the store again" });
+      log.error({
+        event: "fenced",
+        reason,
+        message: "this replica neither signs nor serves the JWKS until it reads the store again",
+      });
     } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
     known = reason;
   };

@@ -9,12 +9,13 @@ import { systemRandom } from "../kernel/random.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import { openAdmin } from "./admin.ts";
-import { checkGivenKey, type Custody, openCustody } from "./custody.ts";
+import { type Custody, checkGivenKey, openCustody } from "./custody.ts";
 import { drain, listen } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
 
 /** What serving needs of the process, beyond what every command has. */
-export interface ServeWorld extends Pick<World, "environment" | "err" | "stdoutIsTerminal" | "version" | "nodeVersion"> {
+export interface ServeWorld
+  extends Pick<World, "environment" | "err" | "stdoutIsTerminal" | "version" | "nodeVersion"> {
   /** Resolves when the process is told to stop, with the signal's name. */
   untilSignal(): Promise<string>;
 }
@@ -38,10 +39,26 @@ export async function serve(world: ServeWorld): Promise<number> {
   const admin = await orFaults(() => openAdmin(settings, custody, shared));
   if (admin instanceof ConfigError) return fail(world, admin.faults);
   const { jwksMaxAgeSeconds } = settings.timing;
-  const listener = publicServer({ ...shared, keys: custody.directory, meter: admin?.metrics ?? noMeter, policy: settings, jwksMaxAgeSeconds });
+  const listener = publicServer({
+    ...shared,
+    keys: custody.directory,
+    meter: admin?.metrics ?? noMeter,
+    policy: settings,
+    jwksMaxAgeSeconds,
+  });
   const refusals = [
-    await listen(listener, { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" }),
-    admin && (await listen(admin.listener, { ...admin.place, portVariable: "MACP_AUTH_ADMIN_PORT", hostVariable: "MACP_AUTH_ADMIN_HOST" })),
+    await listen(listener, {
+      port: settings.port,
+      host: settings.host,
+      portVariable: "PORT",
+      hostVariable: "HOST",
+    }),
+    admin &&
+      (await listen(admin.listener, {
+        ...admin.place,
+        portVariable: "MACP_AUTH_ADMIN_PORT",
+        hostVariable: "MACP_AUTH_ADMIN_HOST",
+      })),
   ].filter((refusal) => refusal !== undefined);
   const listeners = admin === undefined ? [listener] : [listener, admin.listener];
   if (refusals.length > 0) {
@@ -50,7 +67,8 @@ export async function serve(world: ServeWorld): Promise<number> {
     return fail(world, refusals);
   }
   announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
-  if (admin !== undefined) log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
+  if (admin !== undefined)
+    log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
   const stopUpkeep = upkeep(custody, log);
   log.info({ event: "stopping", signal: await told });
@@ -99,7 +117,13 @@ function placeOf({ address, port }: AddressInfo): { address: string; port: numbe
   return { address, port };
 }
 
-function announce(world: ServeWorld, log: Log, { settings, warnings }: LoadedSettings, custody: Custody, address: AddressInfo): void {
+function announce(
+  world: ServeWorld,
+  log: Log,
+  { settings, warnings }: LoadedSettings,
+  custody: Custody,
+  address: AddressInfo,
+): void {
   const { jwks } = custody.directory.viewAt(systemClock.now());
   const served = jwks === undefined ? [] : (JSON.parse(jwks.body) as { keys: { kid: string }[] }).keys;
   log.info({
@@ -115,11 +139,13 @@ function announce(world: ServeWorld, log: Log, { settings, warnings }: LoadedSet
   });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   if (settings.keySource.kind === "ephemeral") {
-    const message = "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE";
+    const message =
+      "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE";
     log.warn({ event: "ephemeral_key", message });
   }
   if (!isLoopback(address.address)) {
-    const message = "OPEN MINT: whoever reaches this port can have any identity; keep it inside a trusted network or set HOST=127.0.0.1";
+    const message =
+      "OPEN MINT: whoever reaches this port can have any identity; keep it inside a trusted network or set HOST=127.0.0.1";
     log.warn({ event: "open_mint", message });
   }
 }

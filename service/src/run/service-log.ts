@@ -5,7 +5,10 @@ import { type Log, type LogLevel, openLog } from "../telemetry/log.ts";
 const BYTES_WAITING_MAX = 16 * 1024 * 1024;
 
 /** The service's log on standard output: JSON lines, written off the event loop; on a terminal, lines for a person. */
-export async function openServiceLog(level: LogLevel, isTerminal: boolean): Promise<{ log: Log; flush: () => Promise<void> }> {
+export async function openServiceLog(
+  level: LogLevel,
+  isTerminal: boolean,
+): Promise<{ log: Log; flush: () => Promise<void> }> {
   if (isTerminal) {
     const { default: pretty } = await import("pino-pretty");
     const stream = pretty({ sync: true, messageKey: "message", translateTime: "SYS:HH:MM:ss" });

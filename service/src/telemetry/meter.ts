@@ -6,4 +6,8 @@ export interface Meter {
 }
 
 /** For a service without an admin listener: nobody could read the figures. */
-export const noMeter: Meter = { minted: () => undefined, refused: () => undefined, jwksServed: () => undefined };
+export const noMeter: Meter = {
+  minted: () => undefined,
+  refused: () => undefined,
+  jwksServed: () => undefined,
+};

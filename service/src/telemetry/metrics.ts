@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { FenceReason } from "../keys/managed-keys.ts";
 import type { KeysReport } from "../keys/key-report.ts";
+import type { FenceReason } from "../keys/managed-keys.ts";
 import type { Meter } from "./meter.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
@@ -24,21 +24,40 @@ export function openMetrics(gauges: Gauges): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const count = (name: string, help: string, labelNames: string[]): Counter => new Counter({ name: `macp_auth_${name}`, help, labelNames, registers });
+  const count = (name: string, help: string, labelNames: string[]): Counter =>
+    new Counter({ name: `macp_auth_${name}`, help, labelNames, registers });
   const minted = count("tokens_minted_total", "Tokens signed, by key.", ["kid"]);
   const refused = count("mint_refused_total", "Mint requests refused, by reason.", ["reason"]);
   const jwks = count("jwks_fetches_total", "Answers to JWKS fetches, by status.", ["status"]);
-  const transitions = count("refused_transitions_total", "Key operations refused because of the outage they would be.", ["reason"]);
-  const alarms = count("key_alarms_total", "Rounds of rotation that found something amiss, by kind.", ["kind"]);
+  const transitions = count(
+    "refused_transitions_total",
+    "Key operations refused because of the outage they would be.",
+    ["reason"],
+  );
+  const alarms = count("key_alarms_total", "Rounds of rotation that found something amiss, by kind.", [
+    "kind",
+  ]);
   const store = count("store_failures_total", "Rounds of upkeep in which the key store failed.", []);
   keyGauges(registry, gauges);
   return {
-    minted: (kid) => { minted.inc({ kid }); },
-    refused: (reason) => { refused.inc({ reason }); },
-    jwksServed: (status) => { jwks.inc({ status: String(status) }); },
-    refusedTransition: (reason) => { transitions.inc({ reason }); },
-    keyAlarm: (kind) => { alarms.inc({ kind }); },
-    storeFailed: () => { store.inc(); },
+    minted: (kid) => {
+      minted.inc({ kid });
+    },
+    refused: (reason) => {
+      refused.inc({ reason });
+    },
+    jwksServed: (status) => {
+      jwks.inc({ status: String(status) });
+    },
+    refusedTransition: (reason) => {
+      transitions.inc({ reason });
+    },
+    keyAlarm: (kind) => {
+      alarms.inc({ kind });
+    },
+    storeFailed: () => {
+      store.inc();
+    },
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
@@ -47,7 +66,12 @@ export function openMetrics(gauges: Gauges): Metrics {
 /** Gauges that are computed at each scrape from the set as this replica last read it. */
 function keyGauges(registry: Registry, gauges: Gauges): void {
   const registers = [registry];
-  const gauge = (name: string, help: string, labelNames: string[], fill: (self: Gauge, report: KeysReport) => void): void => {
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    fill: (self: Gauge, report: KeysReport) => void,
+  ): void => {
     new Gauge({
       name: `macp_auth_${name}`,
       help,
@@ -63,23 +87,54 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
   gauge("keys", "Managed keys by algorithm and state.", ["alg", "state"], (self, { keys }) => {
     for (const { alg, state } of keys) self.inc({ alg, state });
   });
-  gauge("signing_key_age_seconds", "How long the signing key has signed.", ["alg", "kid"], (self, { keys, now }) => {
-    for (const { alg, kid, signs, activated_at } of keys) if (signs && activated_at !== null) self.set({ alg, kid }, now - activated_at);
+  gauge(
+    "signing_key_age_seconds",
+    "How long the signing key has signed.",
+    ["alg", "kid"],
+    (self, { keys, now }) => {
+      for (const { alg, kid, signs, activated_at } of keys)
+        if (signs && activated_at !== null) self.set({ alg, kid }, now - activated_at);
+    },
+  );
+  gauge(
+    "next_rotation_seconds",
+    "Seconds until the signing key is to be replaced; negative when overdue.",
+    ["alg"],
+    (self, { keys, now }) => {
+      for (const { alg, signs, next } of keys)
+        if (signs && next.at !== null) self.set({ alg }, next.at - now);
+    },
+  );
+  gauge(
+    "rotation_overdue",
+    "1 when the signing key should have been replaced.",
+    ["alg"],
+    (self, { keys, now }) => {
+      for (const { alg, signs, next } of keys)
+        if (signs && next.at !== null) self.set({ alg }, now > next.at ? 1 : 0);
+    },
+  );
+  gauge(
+    "standby_missing",
+    "1 when no key stands by for the algorithm that signs.",
+    ["alg"],
+    (self, { keys }) => {
+      const standsBy = (alg: string): boolean =>
+        keys.some((key) => key.alg === alg && (key.state === "ready" || key.state === "published"));
+      for (const { alg, signs } of keys) if (signs) self.set({ alg }, standsBy(alg) ? 0 : 1);
+    },
+  );
+  gauge("key_set_version", "Version of the key set in force here.", [], (self, { version }) => {
+    self.set(version);
   });
-  gauge("next_rotation_seconds", "Seconds until the signing key is to be replaced; negative when overdue.", ["alg"], (self, { keys, now }) => {
-    for (const { alg, signs, next } of keys) if (signs && next.at !== null) self.set({ alg }, next.at - now);
-  });
-  gauge("rotation_overdue", "1 when the signing key should have been replaced.", ["alg"], (self, { keys, now }) => {
-    for (const { alg, signs, next } of keys) if (signs && next.at !== null) self.set({ alg }, now > next.at ? 1 : 0);
-  });
-  gauge("standby_missing", "1 when no key stands by for the algorithm that signs.", ["alg"], (self, { keys }) => {
-    const standsBy = (alg: string): boolean => keys.some((key) => key.alg === alg && (key.state === "ready" || key.state === "published"));
-    for (const { alg, signs } of keys) if (signs) self.set({ alg }, standsBy(alg) ? 0 : 1);
-  });
-  gauge("key_set_version", "Version of the key set in force here.", [], (self, { version }) => { self.set(version); });
-  gauge("verifiers_behind", "Known verifiers that were not yet served the set in force.", [], (self, { verifiers }) => {
-    self.set(verifiers.filter((verifier) => !verifier.up_to_date).length);
-  });
+  gauge(
+    "verifiers_behind",
+    "Known verifiers that were not yet served the set in force.",
+    [],
+    (self, { verifiers }) => {
+      self.set(verifiers.filter((verifier) => !verifier.up_to_date).length);
+    },
+  );
   new Gauge({
     name: "macp_auth_fenced",
     help: "1 while this replica neither signs nor serves the JWKS, by reason.",

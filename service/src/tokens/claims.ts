@@ -30,9 +30,20 @@ export function grantedTtlSeconds(askedSeconds: number | undefined, policy: Toke
 }
 
 /** The claims of a token that is issued at `iat` and lives `ttlSeconds`. */
-export function claimsOf(policy: TokenPolicy, token: { sender: Sender; scopes: Scopes; jti: Jti; iat: EpochSeconds; ttlSeconds: number }): Claims {
+export function claimsOf(
+  policy: TokenPolicy,
+  token: { sender: Sender; scopes: Scopes; jti: Jti; iat: EpochSeconds; ttlSeconds: number },
+): Claims {
   const { sender, scopes, jti, iat, ttlSeconds } = token;
-  return { macp_scopes: scopes, sub: sender, iss: policy.issuer, aud: policy.audience, iat, exp: after(iat, ttlSeconds), jti };
+  return {
+    macp_scopes: scopes,
+    sub: sender,
+    iss: policy.issuer,
+    aud: policy.audience,
+    iat,
+    exp: after(iat, ttlSeconds),
+    jti,
+  };
 }
 
 /**
@@ -42,8 +53,10 @@ export function claimsOf(policy: TokenPolicy, token: { sender: Sender; scopes: S
 export function checkClaims(claims: Claims, policy: TokenPolicy): void {
   const life = claims.exp - claims.iat;
   const whole = Number.isSafeInteger(claims.iat) && Number.isSafeInteger(claims.exp);
-  if (!whole || life < 1 || life > policy.maxTtlSeconds) throw new Impossible(`a token would live ${String(life)} seconds`);
+  if (!whole || life < 1 || life > policy.maxTtlSeconds)
+    throw new Impossible(`a token would live ${String(life)} seconds`);
   if (claims.sub.trim() === "") throw new Impossible("a token would have no subject");
-  if (claims.iss !== policy.issuer || claims.aud !== policy.audience) throw new Impossible("a token would name another issuer or audience");
+  if (claims.iss !== policy.issuer || claims.aud !== policy.audience)
+    throw new Impossible("a token would name another issuer or audience");
   if (claims.jti.length !== 22) throw new Impossible("a token would have no proper id");
 }

@@ -14,13 +14,25 @@ describe("a body is refused with the words that callers know", () => {
     [{}, sender],
     [[], sender],
     [[{ sender: "a" }], sender],
-    ...[7, null, {}, [], "", "   ", "\u00a0\t\n", true].map((value): [unknown, string] => [{ sender: value }, sender]),
-    ...["x", 1, true, [], null].map((value): [unknown, string] => [{ sender: "a", scopes: value }, "scopes must be an object"]),
-    ...[0, -5, "300", true, {}, Number.POSITIVE_INFINITY].map((value): [unknown, string] => [{ sender: "a", ttl_seconds: value }, ttl]),
+    ...[7, null, {}, [], "", "   ", "\u00a0\t\n", true].map((value): [unknown, string] => [
+      { sender: value },
+      sender,
+    ]),
+    ...["x", 1, true, [], null].map((value): [unknown, string] => [
+      { sender: "a", scopes: value },
+      "scopes must be an object",
+    ]),
+    ...[0, -5, "300", true, {}, Number.POSITIVE_INFINITY].map((value): [unknown, string] => [
+      { sender: "a", ttl_seconds: value },
+      ttl,
+    ]),
     [{ sender: "", scopes: 1, ttl_seconds: 0 }, sender],
     [{ sender: "a", scopes: 1, ttl_seconds: 0 }, "scopes must be an object"],
     [{ sender: "a", scopes: { can_start_sessions: "yes" } }, "scopes.can_start_sessions must be a boolean"],
-    [{ sender: "a", scopes: { can_manage_mode_registry: 1 } }, "scopes.can_manage_mode_registry must be a boolean"],
+    [
+      { sender: "a", scopes: { can_manage_mode_registry: 1 } },
+      "scopes.can_manage_mode_registry must be a boolean",
+    ],
     [{ sender: "a", scopes: { is_observer: [] } }, "scopes.is_observer must be a boolean"],
     [{ sender: "a", scopes: { allowed_modes: "x" } }, "scopes.allowed_modes must be an array of strings"],
     ...[-1, 1.5, "3", 2 ** 64, Number.NaN].map((value): [unknown, string] => [
@@ -28,8 +40,14 @@ describe("a body is refused with the words that callers know", () => {
       "scopes.max_open_sessions must be a whole number of 0 or more",
     ]),
     [{ sender: "\ud800" }, "sender holds half of a surrogate pair, which is not Unicode text"],
-    [{ sender: "a", scopes: { x: [{ y: "\udfff" }] } }, "scopes hold half of a surrogate pair, which is not Unicode text"],
-    [{ sender: "a", scopes: { "\ud800": 1 } }, "scopes hold half of a surrogate pair, which is not Unicode text"],
+    [
+      { sender: "a", scopes: { x: [{ y: "\udfff" }] } },
+      "scopes hold half of a surrogate pair, which is not Unicode text",
+    ],
+    [
+      { sender: "a", scopes: { "\ud800": 1 } },
+      "scopes hold half of a surrogate pair, which is not Unicode text",
+    ],
   ])("%j: %s", (body, text) => {
     expect(answer(body)).toBe(text);
   });
@@ -49,13 +67,17 @@ test("null and absent ttl and scopes mean the defaults, and unknown members are 
 });
 
 test("the runtime's widest counts pass", () => {
-  for (const count of [0, 1, 2 ** 53, 2 ** 63]) expect(answer({ sender: "a", scopes: { max_open_sessions: count } })).toBe("a request");
+  for (const count of [0, 1, 2 ** 53, 2 ** 63])
+    expect(answer({ sender: "a", scopes: { max_open_sessions: count } })).toBe("a request");
 });
 
 describe("warnings tell what the runtime makes of", () => {
   test.each([
     [{ can_start_sessions: null }, [/can_start_sessions is null.*true/]],
-    [{ can_manage_mode_registry: null, is_observer: null }, [/registry is null.*false/, /is_observer is null.*false/]],
+    [
+      { can_manage_mode_registry: null, is_observer: null },
+      [/registry is null.*false/, /is_observer is null.*false/],
+    ],
     [{ allowed_modes: null, max_open_sessions: null }, [/all modes/, /no limit/]],
     [{ allowed_modes: [] }, [/no mode at all/]],
     [{ allowed_modes: ["*", ""] }, [/no wildcard/]],

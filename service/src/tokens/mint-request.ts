@@ -10,13 +10,20 @@ export const MintRequestBody = z
     sender: z
       .string({ error: "sender is required" })
       .refine((text) => text.trim() !== "", { error: "sender is required" })
-      .meta({ description: "The agent that the token speaks for; becomes `sub`, byte for byte.", examples: ["agent://planner"] }),
+      .meta({
+        description: "The agent that the token speaks for; becomes `sub`, byte for byte.",
+        examples: ["agent://planner"],
+      }),
     scopes: Scopes.optional(),
     ttl_seconds: z
       .number({ error: NOT_POSITIVE })
       .positive({ error: NOT_POSITIVE })
       .nullish()
-      .meta({ description: "Wished life of the token. Rounded down to whole seconds, at least 1, at most the configured ceiling.", examples: [300] }),
+      .meta({
+        description:
+          "Wished life of the token. Rounded down to whole seconds, at least 1, at most the configured ceiling.",
+        examples: [300],
+      }),
   })
   .meta({ id: "MintRequest" });
 
@@ -34,22 +41,33 @@ export interface InvalidRequest {
   readonly text: string;
 }
 
-export type ParsedRequest = { readonly kind: "request"; readonly request: MintRequest } | { readonly kind: "invalid"; readonly invalid: InvalidRequest };
+export type ParsedRequest =
+  | { readonly kind: "request"; readonly request: MintRequest }
+  | { readonly kind: "invalid"; readonly invalid: InvalidRequest };
 
-const REASONS: Readonly<Record<string, InvalidRequest["reason"]>> = { sender: "sender_required", scopes: "scopes_invalid", ttl_seconds: "ttl_invalid" };
+const REASONS: Readonly<Record<string, InvalidRequest["reason"]>> = {
+  sender: "sender_required",
+  scopes: "scopes_invalid",
+  ttl_seconds: "ttl_invalid",
+};
 
 /** Reads a mint request from a parsed JSON body; the first fault wins, in the order sender, scopes, ttl. */
 export function parseMintRequest(body: unknown): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return invalid(REASONS[String(issue?.path[0])] ?? "sender_required", issue?.message ?? "sender is required");
+    return invalid(
+      REASONS[String(issue?.path[0])] ?? "sender_required",
+      issue?.message ?? "sender is required",
+    );
   }
   const sender = parseSender(parsed.data.sender);
-  if (sender === undefined) return invalid("not_unicode", "sender holds half of a surrogate pair, which is not Unicode text");
+  if (sender === undefined)
+    return invalid("not_unicode", "sender holds half of a surrogate pair, which is not Unicode text");
   // The scopes are taken from the body itself and not from the schema's copy: a copy would lose a member named __proto__.
   const scopes = (body as { scopes?: Scopes }).scopes ?? {};
-  if (!isUnicode(scopes)) return invalid("not_unicode", "scopes hold half of a surrogate pair, which is not Unicode text");
+  if (!isUnicode(scopes))
+    return invalid("not_unicode", "scopes hold half of a surrogate pair, which is not Unicode text");
   return { kind: "request", request: { sender, scopes, ttlSeconds: parsed.data.ttl_seconds ?? undefined } };
 }
 

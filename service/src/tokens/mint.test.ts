@@ -1,16 +1,16 @@
-import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import fc from "fast-check";
+import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import { expect, test } from "vitest";
 import { Impossible } from "../kernel/assert.ts";
 import type { Sender } from "../kernel/ids.ts";
 import { LiveKeys } from "../keys/live-keys.ts";
-import { localSigner } from "../keys/signer.ts";
 import { ringAtBoot } from "../keys/plan-file-change.ts";
+import { localSigner } from "../keys/signer.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
-import { checkClaims, type Claims } from "./claims.ts";
-import { mint, type MintOutcome, TOKEN_BYTES_MAX } from "./mint.ts";
+import { type Claims, checkClaims } from "./claims.ts";
+import { type MintOutcome, mint, TOKEN_BYTES_MAX } from "./mint.ts";
 import { parseMintRequest } from "./mint-request.ts";
 
 async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
@@ -26,7 +26,9 @@ function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> 
 
 test("a token carries the sender, one issuer, one audience, whole-second times and an id of 128 bits, signed by the served key", async () => {
   const deps = mintDeps();
-  const { token } = minted(await mintFrom({ sender: " agent://é😀 ", scopes: { is_observer: true, custom: [1] } }, deps));
+  const { token } = minted(
+    await mintFrom({ sender: " agent://é😀 ", scopes: { is_observer: true, custom: [1] } }, deps),
+  );
   const { keys } = JSON.parse(deps.keys.viewAt(deps.clock.now()).jwks?.body ?? "") as { keys: [JWK] };
   const { payload, protectedHeader } = await compactVerify(token, await importJWK(keys[0]));
   expect(protectedHeader).toEqual({ alg: "ES256", kid: "signing", typ: "JWT" });
@@ -68,20 +70,34 @@ test("a token that could not reach the runtime is refused with its size, and one
 });
 
 test("without a key that may sign there is no token", async () => {
-  expect(await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map()) }))).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
+  expect(await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map()) }))).toEqual({
+    kind: "refused",
+    refusal: { reason: "no_signing_key" },
+  });
 });
 
 test("a signer whose key is not the served one is found at its first signature, before a token leaves", async () => {
   const [served, other] = [testKey("served"), testKey("other")];
   if (other.privateKey === undefined) throw new Error("no private key");
   const clock = new TestClock();
-  const keys = new LiveKeys(ringAtBoot([served], clock.now()), new Map([[served.kid, localSigner("ES256", other.privateKey, served.publicKey)]]));
+  const keys = new LiveKeys(
+    ringAtBoot([served], clock.now()),
+    new Map([[served.kid, localSigner("ES256", other.privateKey, served.publicKey)]]),
+  );
   await expect(mintFrom({ sender: "a" }, mintDeps({ clock, keys }))).rejects.toThrow(Impossible);
 });
 
 test("claims that break a promise are never signed, whatever code built them", () => {
   const { policy } = mintDeps();
-  const sound = { macp_scopes: {}, sub: "a", iss: policy.issuer, aud: policy.audience, iat: 1_000, exp: 1_300, jti: "A".repeat(22) };
+  const sound = {
+    macp_scopes: {},
+    sub: "a",
+    iss: policy.issuer,
+    aud: policy.audience,
+    iat: 1_000,
+    exp: 1_300,
+    jti: "A".repeat(22),
+  };
   const broken: Partial<Record<keyof Claims, unknown>>[] = [
     { exp: 1_000 },
     { exp: 999 },
@@ -94,12 +110,19 @@ test("claims that break a promise are never signed, whatever code built them", (
     { jti: "short" },
   ];
   expect(() => checkClaims(sound as unknown as Claims, policy)).not.toThrow();
-  for (const change of broken) expect(() => checkClaims({ ...sound, ...change } as unknown as Claims, policy), JSON.stringify(change)).toThrow(Impossible);
+  for (const change of broken)
+    expect(
+      () => checkClaims({ ...sound, ...change } as unknown as Claims, policy),
+      JSON.stringify(change),
+    ).toThrow(Impossible);
 });
 
 test("any scopes reach the token with the meaning that they had in the request, whatever their names", async () => {
   const deps = mintDeps();
-  const names = fc.oneof(fc.string({ unit: "grapheme" }), fc.constantFrom("__proto__", "constructor", "toJSON", "hasOwnProperty"));
+  const names = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.constantFrom("__proto__", "constructor", "toJSON", "hasOwnProperty"),
+  );
   await fc.assert(
     fc.asyncProperty(fc.dictionary(names, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 }), async (scopes) => {
       const text = JSON.stringify({ sender: "a", scopes });

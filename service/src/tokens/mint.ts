@@ -42,12 +42,19 @@ export async function mint(deps: MintDeps, request: MintRequest): Promise<MintOu
   const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
   if (left < 1) return { kind: "refused", refusal: { reason: "no_signing_key" } };
   const ttlSeconds = Math.min(grantedTtlSeconds(request.ttlSeconds, deps.policy), left);
-  const claims = claimsOf(deps.policy, { sender: request.sender, scopes: request.scopes, jti: newJti(deps.random), iat: now, ttlSeconds });
+  const claims = claimsOf(deps.policy, {
+    sender: request.sender,
+    scopes: request.scopes,
+    jti: newJti(deps.random),
+    iat: now,
+    ttlSeconds,
+  });
   checkClaims(claims, deps.policy);
 
   const input = `${signing.headerSegment}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
   const bytes = input.length + 1 + signing.signer.signatureChars;
-  if (bytes > TOKEN_BYTES_MAX) return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
+  if (bytes > TOKEN_BYTES_MAX)
+    return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
 
   deps.keys.noteSigned(signing.kid, claims.exp);
   const signature = await signing.signer.sign(Buffer.from(input));

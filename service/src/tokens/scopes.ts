@@ -18,7 +18,10 @@ export const Scopes = z
       allowed_modes: z
         .array(z.string({ error: NOT_MODES }), { error: NOT_MODES })
         .nullish()
-        .meta({ description: "Modes the agent may use, matched exactly. Absent or null means all modes; an empty list means none." }),
+        .meta({
+          description:
+            "Modes the agent may use, matched exactly. Absent or null means all modes; an empty list means none.",
+        }),
       max_open_sessions: z
         .number({ error: NOT_A_COUNT })
         .multipleOf(1, { error: NOT_A_COUNT })
@@ -29,7 +32,11 @@ export const Scopes = z
     },
     { error: "scopes must be an object" },
   )
-  .meta({ id: "Scopes", description: "Becomes the `macp_scopes` claim, verbatim. Members that the runtime does not know are kept." });
+  .meta({
+    id: "Scopes",
+    description:
+      "Becomes the `macp_scopes` claim, verbatim. Members that the runtime does not know are kept.",
+  });
 
 /** A scopes object as the caller sent it: never copied member by member, so that it reaches the token verbatim. */
 export type Scopes = Readonly<Record<string, unknown>>;
@@ -62,7 +69,9 @@ export function warningsAbout(scopes: Scopes): string[] {
 function warningsAboutModes(modes: readonly unknown[]): string[] {
   if (modes.length === 0) return ["scopes.allowed_modes is empty, which the runtime reads as no mode at all"];
   const warnings: string[] = [];
-  if (modes.includes("*")) warnings.push('scopes.allowed_modes holds "*", which is no wildcard: the runtime matches modes exactly');
-  if (!modes.includes("")) warnings.push('scopes.allowed_modes lacks "", without which the runtime refuses ambient signals');
+  if (modes.includes("*"))
+    warnings.push('scopes.allowed_modes holds "*", which is no wildcard: the runtime matches modes exactly');
+  if (!modes.includes(""))
+    warnings.push('scopes.allowed_modes lacks "", without which the runtime refuses ambient signals');
   return warnings;
 }

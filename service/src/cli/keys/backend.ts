@@ -6,7 +6,7 @@ import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../..
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../../keys/rotate.ts";
-import { openRotation } from "../../run/open-rotation.ts";
+import { openRotation } from "../../stores/open-rotation.ts";
 import { couldNot, wrongCall } from "../command-end.ts";
 import { below, readUrl } from "../service-url.ts";
 import { shown } from "../shown.ts";
@@ -27,12 +27,20 @@ export async function openBackend(admin: string | undefined, world: World): Prom
 }
 
 /** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
-export function managedSettings(world: World): { readonly settings: Settings; readonly managed: ManagedSettings } {
+export function managedSettings(world: World): {
+  readonly settings: Settings;
+  readonly managed: ManagedSettings;
+} {
   const { settings } = loadSettings(world.environment);
   const { keySource } = settings;
-  if (keySource.kind !== "managed") throw couldNot("no managed keys are configured; set MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE, or make both with: macp-auth init DIR");
+  if (keySource.kind !== "managed")
+    throw couldNot(
+      "no managed keys are configured; set MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE, or make both with: macp-auth init DIR",
+    );
   if (keySource.storeUrl.reveal().startsWith("memory:")) {
-    throw couldNot("keys in memory: can be reached through the running service alone; use --admin http://127.0.0.1:PORT with its MACP_AUTH_ADMIN_PORT");
+    throw couldNot(
+      "keys in memory: can be reached through the running service alone; use --admin http://127.0.0.1:PORT with its MACP_AUTH_ADMIN_PORT",
+    );
   }
   return { settings, managed: keySource };
 }
@@ -47,7 +55,11 @@ async function storeBackend(world: World): Promise<KeysBackend> {
   };
 }
 
-async function operateOnStore(rotation: RotateDeps, operation: Operation, accepted: ReadonlySet<Acceptance>): Promise<OperationAnswer> {
+async function operateOnStore(
+  rotation: RotateDeps,
+  operation: Operation,
+  accepted: ReadonlySet<Acceptance>,
+): Promise<OperationAnswer> {
   const report = await operate(rotation, operation, accepted);
   return answerOf(report, await rotation.store.load(), rotation.policy);
 }
@@ -57,8 +69,14 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (thrown) {
-    if (thrown instanceof StoreUnavailable) throw couldNot(`the key store cannot be reached (${shown(thrown.message)}); check MACP_AUTH_STORE_URL and that it runs`);
-    if (thrown instanceof StoreCorrupt) throw couldNot(`the key store was altered or belongs to another key-encryption key (${shown(thrown.message)}); restore it, or check MACP_AUTH_KEK_FILE`);
+    if (thrown instanceof StoreUnavailable)
+      throw couldNot(
+        `the key store cannot be reached (${shown(thrown.message)}); check MACP_AUTH_STORE_URL and that it runs`,
+      );
+    if (thrown instanceof StoreCorrupt)
+      throw couldNot(
+        `the key store was altered or belongs to another key-encryption key (${shown(thrown.message)}); restore it, or check MACP_AUTH_KEK_FILE`,
+      );
     throw thrown;
   }
 }
@@ -70,18 +88,32 @@ function adminBackend(url: URL, world: World): KeysBackend {
     const [route = "", query = ""] = path.split("?");
     const target = below(url, route);
     target.search = query;
-    const answer = await fetch(target, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ADMIN_MS_MAX) }).catch(() => undefined);
-    if (answer === undefined) throw couldNot(`${shown(url.origin)} does not answer; check --admin and that the service runs with MACP_AUTH_ADMIN_PORT`);
-    if (answer.status === 401) throw couldNot("the admin listener wants another token; set MACP_AUTH_ADMIN_TOKEN to its own");
+    const answer = await fetch(target, {
+      ...init,
+      headers,
+      redirect: "error",
+      signal: AbortSignal.timeout(ADMIN_MS_MAX),
+    }).catch(() => undefined);
+    if (answer === undefined)
+      throw couldNot(
+        `${shown(url.origin)} does not answer; check --admin and that the service runs with MACP_AUTH_ADMIN_PORT`,
+      );
+    if (answer.status === 401)
+      throw couldNot("the admin listener wants another token; set MACP_AUTH_ADMIN_TOKEN to its own");
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok || isAnswer(body)) return body;
-    throw couldNot(`${shown(url.origin)} answered ${String(answer.status)}: ${shown(ErrorBody.safeParse(body).data?.error ?? "no reason given")}`);
+    throw couldNot(
+      `${shown(url.origin)} answered ${String(answer.status)}: ${shown(ErrorBody.safeParse(body).data?.error ?? "no reason given")}`,
+    );
   };
   return {
     list: async (all) => (await ask(all ? "/keys?all=true" : "/keys", {})) as KeysReport,
     operate: async (operation, accepted) => {
       const { path, body } = requestOf(operation);
-      return (await ask(path, { method: "POST", body: JSON.stringify({ ...body, accept: [...accepted] }) })) as OperationAnswer;
+      return (await ask(path, {
+        method: "POST",
+        body: JSON.stringify({ ...body, accept: [...accepted] }),
+      })) as OperationAnswer;
     },
     close: () => Promise.resolve(),
   };
@@ -95,7 +127,9 @@ function adminToken({ environment }: World): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
   } catch {
-    throw couldNot(`MACP_AUTH_ADMIN_TOKEN_FILE: ${shown(path)} cannot be read; mend the path or its permissions`);
+    throw couldNot(
+      `MACP_AUTH_ADMIN_TOKEN_FILE: ${shown(path)} cannot be read; mend the path or its permissions`,
+    );
   }
 }
 
@@ -107,7 +141,10 @@ function isAnswer(body: unknown): boolean {
 
 function requestOf(operation: Operation): { path: string; body: object } {
   const { kind, ...body } = operation;
-  return { path: kind === "activate" && operation.kid === undefined ? "/keys/rotate" : `/keys/${kind}`, body };
+  return {
+    path: kind === "activate" && operation.kid === undefined ? "/keys/rotate" : `/keys/${kind}`,
+    body,
+  };
 }
 
 /** A kid that was given in full or by an unmistakable beginning. */

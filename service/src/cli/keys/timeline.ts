@@ -14,7 +14,10 @@ export function timeline(report: KeysReport): string {
   ]);
   const head = `key set version ${String(report.version)}, ${String(report.keys.filter((key) => key.served).length)} keys in the JWKS\n\n`;
   const behind = report.verifiers.filter((verifier) => !verifier.up_to_date);
-  const seen = report.verifiers.length === 0 ? "" : `\n${String(report.verifiers.length)} verifiers seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
+  const seen =
+    report.verifiers.length === 0
+      ? ""
+      : `\n${String(report.verifiers.length)} verifiers seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
   return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen;
 }
 
@@ -26,7 +29,11 @@ export function deathNotice({ dies, verifiers_not_seen_since: behind }: Operatio
     `and within ${words(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
   ];
   if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
-  else lines.push(`${String(behind.length)} verifiers have not fetched since; restart those that must not wait:`, verifierLines(behind, undefined).trimEnd());
+  else
+    lines.push(
+      `${String(behind.length)} verifiers have not fetched since; restart those that must not wait:`,
+      verifierLines(behind, undefined).trimEnd(),
+    );
   return `${lines.join("\n")}\n`;
 }
 
@@ -45,7 +52,9 @@ function verifierLines(verifiers: readonly VerifierLine[], now: number | undefin
       "",
       printable(verifier.address),
       printable(verifier.user_agent),
-      now === undefined ? `last fetch ${iso(verifier.seen_at)}` : `last fetch ${moment(verifier.seen_at, now)}`,
+      now === undefined
+        ? `last fetch ${iso(verifier.seen_at)}`
+        : `last fetch ${moment(verifier.seen_at, now)}`,
       `has version ${String(verifier.version)}`,
     ]),
   );
@@ -58,7 +67,11 @@ function moment(at: number, now: number): string {
 }
 
 function iso(seconds: number): string {
-  const formatted = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: "UTC" }).format(seconds * 1000);
+  const formatted = new Intl.DateTimeFormat("sv-SE", {
+    dateStyle: "short",
+    timeStyle: "medium",
+    timeZone: "UTC",
+  }).format(seconds * 1000);
   return `${formatted.replace(" ", "T")}Z`;
 }
 
@@ -75,6 +88,16 @@ export function words(seconds: number): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`).join("");
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
 }

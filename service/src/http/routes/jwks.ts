@@ -12,8 +12,23 @@ export const JwksBody = z
   .strictObject({
     keys: z.array(
       z.union([
-        z.strictObject({ kty: z.literal("RSA"), n: Text, e: Text, kid: Text, alg: z.literal("RS256"), use: z.literal("sig") }),
-        z.strictObject({ kty: z.literal("EC"), crv: z.literal("P-256"), x: Text, y: Text, kid: Text, alg: z.literal("ES256"), use: z.literal("sig") }),
+        z.strictObject({
+          kty: z.literal("RSA"),
+          n: Text,
+          e: Text,
+          kid: Text,
+          alg: z.literal("RS256"),
+          use: z.literal("sig"),
+        }),
+        z.strictObject({
+          kty: z.literal("EC"),
+          crv: z.literal("P-256"),
+          x: Text,
+          y: Text,
+          kid: Text,
+          alg: z.literal("ES256"),
+          use: z.literal("sig"),
+        }),
       ]),
     ),
   })

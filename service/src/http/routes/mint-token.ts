@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
-import { printable } from "../../kernel/printable.ts";
 import type { RequestId } from "../../kernel/ids.ts";
+import { printable } from "../../kernel/printable.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
-import { mint, type MintDeps } from "../../tokens/mint.ts";
+import { type MintDeps, mint } from "../../tokens/mint.ts";
 import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { readJsonBody } from "../body.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
@@ -18,7 +18,10 @@ export const MintResponseBody = z
     expires_in_seconds: z.int().positive().meta({ description: "exp - iat" }),
     expires_at: z.int().meta({ description: "exp: seconds since 1970-01-01T00:00:00Z" }),
     token_id: z.string().meta({ description: "jti" }),
-    warnings: z.array(z.string()).optional().meta({ description: "What the runtime will make of scopes that may surprise their author." }),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "What the runtime will make of scopes that may surprise their author." }),
   })
   .meta({ id: "MintResponse" });
 
@@ -28,12 +31,17 @@ export interface MintRouteDeps extends MintDeps {
 }
 
 /** `POST /tokens`: read the body, read the request, mint, answer. */
-export async function mintToken(deps: MintRouteDeps, incoming: IncomingMessage, requestId: RequestId): Promise<Response> {
+export async function mintToken(
+  deps: MintRouteDeps,
+  incoming: IncomingMessage,
+  requestId: RequestId,
+): Promise<Response> {
   const body = await readJsonBody(incoming);
   if (body.kind === "refused") return refuse(deps, body.problem, requestId);
 
   const parsed = parseMintRequest(body.kind === "json" ? body.value : {});
-  if (parsed.kind === "invalid") return refuse(deps, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
+  if (parsed.kind === "invalid")
+    return refuse(deps, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
 
   const outcome = await mint(deps, parsed.request);
   if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), requestId);

@@ -6,7 +6,7 @@ import { readKeyFile } from "../keys/load-keys.ts";
 import type { RotationPolicy } from "../keys/plan-rotation.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
-import { openKeyStore } from "../stores/open.ts";
+import { openKeyStore } from "./open.ts";
 
 /** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one. */
 export async function openRotation(settings: Settings, managed: ManagedSettings): Promise<RotateDeps> {
