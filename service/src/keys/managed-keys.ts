@@ -50,6 +50,8 @@ export class ManagedKeys implements KeyDirectory {
   #lease: Lease | undefined;
   #versionSeen: number;
   #storeOlder = false;
+  #readsBegun = 0;
+  #readTaken = 0;
   #signers = new Map<Kid, Signer>();
   #signings = new Map<Kid, EpochSeconds>();
 
@@ -128,7 +130,12 @@ export class ManagedKeys implements KeyDirectory {
    */
   async sync(): Promise<void> {
     const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
+    this.#readsBegun += 1;
+    const read = this.#readsBegun;
     const set = await this.#deps.store.load();
+    // Overtaken by a read that began later: what it says is old, and says nothing of the store.
+    if (read < this.#readTaken) return;
+    this.#readTaken = read;
     this.#storeOlder = set.version < this.#versionSeen;
     if (this.#storeOlder) return;
     if (this.#set?.version !== set.version) this.#view = this.#render(set);
