@@ -1,0 +1,435 @@
+import { describe, expect, test } from "vitest";
+import type { Sender } from "../kernel/ids.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
+import { POLICY } from "../testing/managed-key-sets.ts";
+import { mintDeps } from "../testing/mint-deps.ts";
+import { TestClock } from "../testing/moments.ts";
+import { mint } from "../tokens/mint.ts";
+import type { Algorithm } from "./algorithm.ts";
+import type { KeyChange } from "./key-change.ts";
+import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
+import { ManagedKeys, type ManagedKeysDeps } from "./managed-keys.ts";
+import { operate, type RotateDeps, rotate } from "./rotate.ts";
+import { sealerOf } from "./sealer.ts";
+
+const { replicaLagSeconds: F, clockSkewSeconds: skew } = POLICY.timing;
+const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+
+/** A store whose reads can be held up, and that can be down. */
+class Store implements KeyStore {
+  down = false;
+  readonly beats: Beat[] = [];
+  #inner: KeyStore;
+  #gates: Promise<unknown>[] = [];
+  #shown: ((set: KeySet) => KeySet) | undefined;
+
+  constructor(clock: TestClock) {
+    this.#inner = memoryKeyStore(clock);
+  }
+  /** The next read sees the set as it is when it begins and ends with the gate. */
+  holdNext(gate: Promise<unknown>): void {
+    this.#gates.push(gate);
+  }
+  /** Every read shows the set as `shown` makes it. */
+  show(shown: ((set: KeySet) => KeySet) | undefined): void {
+    this.#shown = shown;
+  }
+  async load(): Promise<KeySet> {
+    const gate = this.#gates.shift();
+    const set = await this.#reach().load();
+    await gate;
+    return this.#shown?.(set) ?? set;
+  }
+  async replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale"> {
+    return this.#reach().replace(seen, changes);
+  }
+  async beat(beat: Beat): Promise<void> {
+    await this.#reach().beat(beat);
+    this.beats.push(beat);
+  }
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+  #reach(): KeyStore {
+    if (this.down) throw new StoreUnavailable("down");
+    return this.#inner;
+  }
+}
+
+/** A store that has bootstrapped, and replicas of it, each with clocks of its own that go along until they are moved apart. */
+async function house(alg: Algorithm = "ES256") {
+  const storeClock = new TestClock();
+  const store = new Store(storeClock);
+  const rotation: RotateDeps = { store, sealer, policy: { ...POLICY, alg } };
+  await rotate(rotation);
+  const moving: { move(seconds: number): void }[] = [storeClock];
+  const replica = (override: Partial<ManagedKeysDeps> = {}) => {
+    const clock = new TestClock(storeClock.now());
+    let elapsed = 1_000;
+    const watch = { elapsed: () => elapsed, move: (seconds: number) => (elapsed += seconds) };
+    moving.push(clock, watch);
+    const deps = {
+      store,
+      sealer,
+      clock,
+      stopwatch: watch,
+      alg,
+      timing: POLICY.timing,
+      replicaId: "one",
+      versionSeenBefore: 0,
+      ...override,
+    };
+    const keys = new ManagedKeys(deps);
+    const state = (): string => {
+      const view = keys.viewAt(clock.now());
+      const fence = keys.fenceAt(clock.now());
+      expect([view.signing === undefined, view.jwks === undefined]).toEqual([
+        fence !== undefined,
+        fence !== undefined,
+      ]);
+      return fence ?? "open";
+    };
+    return { keys, clock, state, view: () => keys.viewAt(clock.now()) };
+  };
+  const pass = (seconds: number): void => {
+    for (const one of moving) one.move(seconds);
+  };
+  return { store, storeClock, rotation, replica, pass };
+}
+
+async function rotateTwice(rotation: RotateDeps, pass: (seconds: number) => void): Promise<void> {
+  pass(POLICY.periodSeconds);
+  await rotate(rotation);
+}
+
+describe("the lease on the last read of the store", () => {
+  test("is not there before the first read: nothing is signed or served", async () => {
+    const { replica } = await house();
+    const { state } = replica();
+    expect(state()).toBe("not_read_yet");
+  });
+
+  test("lasts F and no longer, and each read renews it", async () => {
+    const { replica, pass } = await house();
+    const { keys, state } = replica();
+    await keys.sync();
+    pass(F);
+    expect(state()).toBe("open");
+    pass(1);
+    expect(state()).toBe("lease_expired");
+    await keys.sync();
+    expect(state()).toBe("open");
+  });
+
+  test("is measured by a clock that nobody can set: a wall clock that stands still does not prolong it", async () => {
+    const { replica, pass } = await house();
+    const { keys, clock, state } = replica();
+    await keys.sync();
+    pass(F + 1);
+    clock.move(-F - 1);
+    expect(state()).toBe("lease_expired");
+  });
+
+  test("begins before the read, so that a slow store does not prolong it", async () => {
+    const { store, replica, pass } = await house();
+    const { keys, state } = replica();
+    let answer = (): void => undefined;
+    store.holdNext(new Promise<void>((resolve) => (answer = resolve)));
+    const read = keys.sync();
+    pass(5);
+    answer();
+    await read;
+    pass(F - 5);
+    expect(state()).toBe("open");
+    pass(1);
+    expect(state()).toBe("lease_expired");
+  });
+
+  test("outlives a store that is down until F, and then ends", async () => {
+    const { store, replica, pass } = await house();
+    const { keys, state } = replica();
+    await keys.sync();
+    store.down = true;
+    pass(F);
+    await expect(keys.sync()).rejects.toThrow(StoreUnavailable);
+    expect(state()).toBe("open");
+    pass(1);
+    expect(state()).toBe("lease_expired");
+    store.down = false;
+    await keys.sync();
+    expect(state()).toBe("open");
+  });
+});
+
+describe("a replica's clock", () => {
+  test.each([
+    [skew + 1, "open"],
+    [skew + 2, "clock_off"],
+    [-skew - 1, "open"],
+    [-skew - 2, "clock_off"],
+  ])("that is %i s off the store's leaves it %s: no wrong iat or exp is signed", async (seconds, wanted) => {
+    const { replica } = await house();
+    const { keys, clock, state } = replica();
+    clock.move(seconds);
+    await keys.sync();
+    expect(state()).toBe(wanted);
+  });
+
+  test.each([
+    [skew + 2, "clock_off"],
+    [-skew - 2, "clock_off"],
+    [skew, "open"],
+  ])("that jumps by %i s between two reads makes it %s at once", async (jump, wanted) => {
+    const { replica, pass } = await house();
+    const { keys, clock, state } = replica();
+    await keys.sync();
+    pass(10);
+    clock.move(jump);
+    expect(state()).toBe(wanted);
+    clock.move(-jump);
+    expect(state()).toBe("open");
+  });
+
+  test("that was off and jumps to the right time is trusted again", async () => {
+    const { replica } = await house();
+    const { keys, clock, state } = replica();
+    clock.move(100);
+    await keys.sync();
+    expect(state()).toBe("clock_off");
+    expect(keys.clockOffsetSeconds).toBe(-100);
+    clock.move(-100);
+    expect(state()).toBe("open");
+  });
+});
+
+describe("a store that went back in time", () => {
+  test("is refused, and taken again only when it has what was seen", async () => {
+    const { store, replica, rotation, pass } = await house();
+    const { keys, state } = replica();
+    const backup = await store.load();
+    await rotateTwice(rotation, pass);
+    await keys.sync();
+    const seen = keys.versionSeen;
+    store.show(() => backup);
+    await keys.sync();
+    expect(state()).toBe("store_older");
+    expect(keys.versionSeen).toBe(seen);
+    await keys.sync();
+    expect(state()).toBe("store_older");
+    store.show(undefined);
+    await keys.sync();
+    expect(state()).toBe("open");
+  });
+
+  test("is refused by a replica that saw more in an earlier life", async () => {
+    const { replica } = await house();
+    const { keys, state } = replica({ versionSeenBefore: 2 });
+    await keys.sync();
+    expect(state()).toBe("store_older");
+    expect(keys.versionSeen).toBe(2);
+  });
+
+  test("is not mistaken for a read that a later one has overtaken", async () => {
+    const { store, replica, rotation, pass } = await house();
+    const { keys, state } = replica();
+    await keys.sync();
+    let answer = (): void => undefined;
+    store.holdNext(new Promise<void>((resolve) => (answer = resolve)));
+    const slow = keys.sync();
+    await rotateTwice(rotation, pass);
+    await keys.sync();
+    answer();
+    await slow;
+    expect(state()).toBe("open");
+  });
+});
+
+describe("a signing key that cannot be opened", () => {
+  test("is an altered store: the read rejects, and the keys in force stay until their lease ends", async () => {
+    const { store, replica, rotation, pass } = await house();
+    const { keys, state, view } = replica();
+    await keys.sync();
+    const before = view();
+    await rotateTwice(rotation, pass);
+    await keys.sync();
+    const after = view();
+    expect(after.signing?.kid).not.toBe(before.signing?.kid);
+
+    const altered = (box: string): string => (box.startsWith("A") ? "B" : "A") + box.slice(1);
+    store.show((set) => ({
+      ...set,
+      version: set.version + 1,
+      keys: set.keys.map((key) => ({
+        ...key,
+        kid: `${key.kid}x` as typeof key.kid,
+        sealed: key.sealed && { ...key.sealed, box: altered(key.sealed.box) },
+      })),
+    }));
+    await expect(keys.sync()).rejects.toThrow(StoreCorrupt);
+    await expect(keys.sync()).rejects.toThrow(/cannot be opened.*MACP_AUTH_KEK_FILE/);
+    expect(view()).toEqual(after);
+    pass(F + 1);
+    expect(state()).toBe("lease_expired");
+  });
+
+  test("at start leaves the replica fenced", async () => {
+    const { replica } = await house();
+    const { keys, state } = replica({ sealer: sealerOf([Buffer.alloc(32, "x")], systemRandom()) });
+    await expect(keys.sync()).rejects.toThrow(StoreCorrupt);
+    expect(state()).toBe("not_read_yet");
+  });
+});
+
+describe("the JWKS", () => {
+  test("is the same, byte for byte, on all replicas that know one version", async () => {
+    const { store, replica, rotation, pass } = await house();
+    const [one, two] = [replica(), replica()];
+    for (let round = 0; round < 3; round += 1) {
+      await one.keys.sync();
+      store.show((set) => ({ ...set, keys: set.keys.toReversed() }));
+      await two.keys.sync();
+      store.show(undefined);
+      expect(one.keys.versionSeen).toBe(two.keys.versionSeen);
+      expect(one.view().jwks).toEqual(two.view().jwks);
+      await rotateTwice(rotation, pass);
+    }
+  });
+
+  test("loses a revoked key with the next read, and its successor signs", async () => {
+    const { replica, rotation, pass } = await house();
+    const { keys, view } = replica();
+    await keys.sync();
+    const kid = view().signing?.kid;
+    pass(POLICY.leadSeconds);
+    if (kid === undefined) throw new Error("nothing signs");
+    expect(await operate(rotation, { kind: "revoke", kid, reason: "leaked" }, new Set())).toMatchObject({
+      kind: "done",
+    });
+    await keys.sync();
+    expect(view().signing?.kid).not.toBe(kid);
+    expect(view().jwks?.body).not.toContain(kid);
+  });
+
+  test("is not served while no key may sign", async () => {
+    const { replica, store } = await house();
+    store.show((set) => ({ ...set, keys: set.keys.filter((key) => key.activatedAt === undefined) }));
+    const { keys, state } = replica();
+    await keys.sync();
+    expect(state()).toBe("no_active_key");
+  });
+});
+
+describe("the key that signs", () => {
+  test("is of another algorithm while none of the replica's own is ready", async () => {
+    const { replica, rotation, pass } = await house("RS256");
+    const { keys, clock, view } = replica({ alg: "ES256" });
+    await keys.sync();
+    expect(view().signing?.signer.alg).toBe("RS256");
+    const changing = { ...rotation, policy: { ...rotation.policy, alg: "ES256" as const } };
+    await keys.beat();
+    await rotation.store.beat({
+      replica: { id: "old", alg: "RS256", version: 1 },
+      serving: true,
+      maxTtlSeconds: 3_600,
+      signings: [],
+      verifiers: [],
+    });
+    await rotate(changing);
+    pass(POLICY.leadSeconds);
+    await keys.sync();
+    expect(view().signing?.signer.alg).toBe("RS256");
+    await rotation.store.beat({
+      replica: { id: "old", alg: "RS256", version: 1 },
+      serving: true,
+      maxTtlSeconds: 3_600,
+      signings: [],
+      verifiers: [],
+    });
+    await rotate(changing);
+    await keys.sync();
+    expect(clock.now()).toBe((await rotation.store.load()).now);
+    expect(view().signing?.signer.alg).toBe("ES256");
+  });
+
+  test("signs no token that would outlive it, whatever life is asked for", async () => {
+    const { replica, pass, rotation } = await house();
+    const { keys, clock, view } = replica();
+    const ask = () =>
+      mint(mintDeps({ keys, clock }), { sender: "agent" as Sender, scopes: {}, ttlSeconds: 3_600 });
+    await keys.sync();
+    const end = view().signing?.notAfter ?? 0;
+    expect(end).toBe(clock.now() + 2 * POLICY.periodSeconds + 3_600);
+    pass(2 * POLICY.periodSeconds + 3_590);
+    await keys.sync();
+    expect(await ask()).toMatchObject({ kind: "minted", claims: { exp: end, iat: end - 10 } });
+    pass(10);
+    await keys.sync();
+    expect(await ask()).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
+    await rotate(rotation);
+  });
+});
+
+describe("a beat", () => {
+  test("tells what was signed, per key the latest end alone, once", async () => {
+    const { store, replica, storeClock } = await house();
+    const { keys, view } = replica();
+    await keys.sync();
+    const kid = view().signing?.kid;
+    if (kid === undefined) throw new Error("nothing signs");
+    for (const life of [300, 900, 60]) keys.noteSigned(kid, (storeClock.now() + life) as never);
+    await keys.beat();
+    await keys.beat();
+    expect(store.beats.map((beat) => beat.signings)).toEqual([[{ kid, maxExp: storeClock.now() + 900 }], []]);
+    expect((await store.load()).keys.find((key) => key.kid === kid)?.maxExp).toBe(storeClock.now() + 900);
+  });
+
+  test("that fails is made up for by the next: nothing that was signed goes untold", async () => {
+    const { store, replica, storeClock } = await house();
+    const { keys, view } = replica();
+    await keys.sync();
+    const kid = view().signing?.kid;
+    if (kid === undefined) throw new Error("nothing signs");
+    keys.noteSigned(kid, (storeClock.now() + 900) as never);
+    store.down = true;
+    await expect(keys.beat()).rejects.toThrow(StoreUnavailable);
+    keys.noteSigned(kid, (storeClock.now() + 60) as never);
+    store.down = false;
+    await keys.beat();
+    expect(store.beats[0]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
+  });
+
+  test("says whether this replica serves, which version, for which algorithm, and how long its tokens live", async () => {
+    const { store, replica, pass } = await house();
+    const { keys } = replica({ replicaId: "two" });
+    await keys.beat();
+    await keys.sync();
+    await keys.beat();
+    pass(F + 1);
+    await keys.beat();
+    expect(
+      store.beats.map(({ serving, replica: { id, version, alg }, maxTtlSeconds }) => [
+        serving,
+        id,
+        version,
+        alg,
+        maxTtlSeconds,
+      ]),
+    ).toEqual([
+      [false, "two", 0, "ES256", 3_600],
+      [true, "two", 1, "ES256", 3_600],
+      [false, "two", 1, "ES256", 3_600],
+    ]);
+  });
+
+  test("tells who fetched which version of the JWKS", async () => {
+    const { store, replica } = await house();
+    const { keys } = replica();
+    await keys.sync();
+    keys.noteFetch("10.0.0.1", "runtime");
+    await keys.beat();
+    expect((await store.load()).verifiers).toMatchObject([
+      { address: "10.0.0.1", userAgent: "runtime", version: 1, fetches: 1 },
+    ]);
+  });
+});
