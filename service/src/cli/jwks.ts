@@ -1,0 +1,48 @@
+import { Argument, Command } from "commander";
+import { couldNot, wrongCall } from "./command-end.ts";
+import { jsonOption } from "./json.ts";
+import { shown } from "./shown.ts";
+import type { World } from "./world.ts";
+
+const STDIN_BYTES_MAX = 65_536;
+
+const NOTES = `
+Reads a private JWK, a JWK Set or an unencrypted PEM private key, and prints what the service would serve of it,
+in the order of the file. The answer is JSON in any case; with --json it stands on one line.
+
+Examples:
+  macp-auth jwks key.json
+  macp-auth keygen | macp-auth jwks -`;
+
+/** `macp-auth jwks`: the public half of a key file, as the service would serve it. */
+export function jwksCommand(world: World): Command {
+  return new Command("jwks")
+    .description("print the public JWK Set of a private key file")
+    .addArgument(new Argument("<FILE>", "the key file, or - for standard input"))
+    .addOption(jsonOption())
+    .addHelpText("after", NOTES)
+    .action(async (file: string, { json }: { readonly json?: true }) => {
+      const { importKeys } = await import("../keys/import-key.ts");
+      const { text, place } = await readKeys(file, world);
+      const outcome = importKeys(text);
+      if (outcome.kind === "refused") throw couldNot(...outcome.faults.map((fault) => `${place} ${fault}`));
+      const set = { keys: outcome.keys.map(({ publicJwk }) => publicJwk) };
+      world.out(`${json ? JSON.stringify(set) : JSON.stringify(set, undefined, 2)}\n`);
+    });
+}
+
+async function readKeys(
+  file: string,
+  world: World,
+): Promise<{ readonly text: string; readonly place: string }> {
+  if (file !== "-") {
+    const { readSmallFile } = await import("./small-file.ts");
+    return { text: await readSmallFile(file), place: shown(file) };
+  }
+  if (world.stdinIsTerminal)
+    throw wrongCall("standard input is a terminal; pipe a key into it, or name a file");
+  const text = await world.readStdin(STDIN_BYTES_MAX);
+  if (text === undefined)
+    throw couldNot("standard input holds more than 64 KiB and is no key; name a key file");
+  return { text, place: "standard input" };
+}

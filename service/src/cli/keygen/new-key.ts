@@ -1,0 +1,51 @@
+import type { JsonWebKey, KeyObject } from "node:crypto";
+import { Impossible } from "../../kernel/assert.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import type { Algorithm } from "../../keys/algorithm.ts";
+import { makeKey, privateJwkOf } from "../../keys/make-key.ts";
+
+/** How a private key is written down: a JWK or a JWK Set (RFC 7517), or PKCS#8 in PEM (RFC 7468). */
+export type KeyFormat = "jwk" | "jwks" | "pem";
+
+/** What the caller asked for; `undefined` leaves the choice to us. */
+export interface KeyWish {
+  readonly alg: Algorithm | undefined;
+  readonly rsaBits: number | undefined;
+  readonly kid: Kid | undefined;
+}
+
+/** A key that was just made. */
+export interface NewKey {
+  readonly kid: Kid;
+  readonly alg: Algorithm;
+  readonly privateKey: KeyObject;
+}
+
+/** Makes a key as wished: RS256 with 2048 bits and named by its thumbprint unless the wish says otherwise. */
+export async function newKey({ alg = "RS256", rsaBits, kid }: KeyWish): Promise<NewKey> {
+  const { privateKey, ...made } = await makeKey(alg, rsaBits);
+  if (privateKey === undefined) throw new Impossible("a key made here has no private half");
+  return { kid: kid ?? made.kid, alg, privateKey };
+}
+
+/** The private JWK. Secret. */
+export function privateJwk({ privateKey, kid, alg }: NewKey): JsonWebKey {
+  return privateJwkOf(privateKey, kid, alg);
+}
+
+/** The text of a key file. Secret. A JWK is one line, so that it fits into an environment variable. */
+export function formatted(key: NewKey, format: KeyFormat): string {
+  switch (format) {
+    case "jwk":
+      return `${JSON.stringify(privateJwk(key))}\n`;
+    case "jwks":
+      return setText([privateJwk(key)]);
+    case "pem":
+      return key.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  }
+}
+
+/** The text of a JWK Set file, with the other members that the set had. Secret. */
+export function setText(keys: readonly object[], otherMembers: object = {}): string {
+  return `${JSON.stringify({ ...otherMembers, keys }, undefined, 2)}\n`;
+}
