@@ -1,0 +1,142 @@
+import { Command, Option } from "commander";
+import { couldNot, wrongCall } from "./command-end.ts";
+import { jsonOption, printJson } from "./json.ts";
+import { below, serviceUrl, urlOption } from "./service-url.ts";
+import { shown } from "./shown.ts";
+import type { World } from "./world.ts";
+
+interface MintOptions {
+  readonly url?: string;
+  readonly sender: string;
+  readonly scopes?: string;
+  readonly ttl?: string;
+  readonly json?: true;
+}
+
+/** What a service answers to a mint; older ones give the first two members alone. */
+interface Minted {
+  readonly token: string;
+  readonly expires_in_seconds: number;
+  readonly warnings: readonly string[];
+}
+
+const ERROR_CHARACTERS_MAX = 300;
+
+const NOTES = `
+The token stands alone on standard output, warnings on standard error. Scopes that are left out are grants: without
+--scopes the agent may start sessions in all modes.
+
+Examples:
+  macp-auth mint --sender agent://planner | macp-auth verify
+  macp-auth mint --sender agent://planner --ttl 60 --scopes '{"can_start_sessions":false,"allowed_modes":["vote",""]}'
+  macp-auth mint --sender agent://planner --scopes @scopes.json`;
+
+/** `macp-auth mint`: asks a running service for a token. */
+export function mintCommand(world: World): Command {
+  return new Command("mint")
+    .description("have a running service mint a token")
+    .addOption(new Option("--sender <NAME>", "the agent that the token speaks for").makeOptionMandatory())
+    .addOption(
+      new Option(
+        "--scopes <JSON>",
+        "what the agent may do, as a JSON object or @FILE (default: what the runtime grants)",
+      ),
+    )
+    .addOption(new Option("--ttl <SECONDS>", "wished life of the token (default: the service's)"))
+    .addOption(urlOption())
+    .addOption(jsonOption())
+    .addHelpText("after", NOTES)
+    .action(async (options: MintOptions) => {
+      const url = below(serviceUrl(options.url, world), "/tokens");
+      const answer = await post(url, await mintBody(options));
+      const minted = readMinted(answer, url);
+      if (options.json) printJson(world, answer);
+      else world.out(`${minted.token}\n`);
+      for (const warning of warningsOf(minted, options)) world.err(`macp-auth: ${warning}\n`);
+    });
+}
+
+/** The request's body. The scopes go in as they were written, so that no number or member changes on the way. */
+async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
+  const members = [`"sender":${JSON.stringify(sender)}`];
+  if (scopes !== undefined) members.push(`"scopes":${await readScopes(scopes)}`);
+  if (ttl !== undefined) members.push(`"ttl_seconds":${String(readTtl(ttl))}`);
+  return `{${members.join(",")}}`;
+}
+
+async function readScopes(option: string): Promise<string> {
+  const { readSmallFile } = await import("./small-file.ts");
+  const text = option.startsWith("@") ? await readSmallFile(option.slice(1)) : option;
+  if (objectIn(text) === undefined)
+    throw wrongCall('--scopes is not a JSON object; give one such as {"can_start_sessions":false}, or @FILE');
+  return text.replace(/^\uFEFF/, "");
+}
+
+function readTtl(text: string): number {
+  const seconds = Number(text);
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds <= 0)
+    throw wrongCall("--ttl is not a number of seconds above 0; give one such as 300");
+  return seconds;
+}
+
+/** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
+async function post(url: URL, body: string): Promise<Readonly<Record<string, unknown>>> {
+  const { ask } = await import("./doctor/ask-service.ts");
+  const answer = await ask(url, { method: "POST", body });
+  if (answer.kind === "silent")
+    throw couldNot(
+      `${url.href} does not answer: ${answer.why}; start the service there, or name another with --url`,
+    );
+  const object = answer.bodyIs === "whole" ? objectIn(answer.body) : undefined;
+  if (answer.status >= 300 && answer.status < 400)
+    throw couldNot(
+      `${url.href} leads elsewhere (${String(answer.status)}); name the service itself with --url`,
+    );
+  if (answer.status < 200 || answer.status >= 300) {
+    const said =
+      typeof object?.["error"] === "string" ? `: ${shown(object["error"], ERROR_CHARACTERS_MAX)}` : "";
+    throw couldNot(`${url.href} refuses with ${String(answer.status)}${said}; ${mendOf(answer.status)}`);
+  }
+  if (object === undefined) throw notOurs(url, "an answer that is no JSON object");
+  return object;
+}
+
+function mendOf(status: number): string {
+  if (status === 404) return "check the path of --url";
+  return status >= 500 ? "see the service's log" : "mend the request";
+}
+
+function readMinted(answer: Readonly<Record<string, unknown>>, url: URL): Minted {
+  const { token, expires_in_seconds: ttlSeconds, warnings } = answer;
+  if (typeof token !== "string" || !/^[A-Za-z0-9_.-]+$/.test(token))
+    throw notOurs(url, "an answer without a token");
+  if (typeof ttlSeconds !== "number" || !Number.isInteger(ttlSeconds))
+    throw notOurs(url, "an answer without expires_in_seconds");
+  const texts = Array.isArray(warnings) ? warnings.filter((warning) => typeof warning === "string") : [];
+  return { token, expires_in_seconds: ttlSeconds, warnings: texts };
+}
+
+function notOurs(url: URL, what: string): Error {
+  return couldNot(`${url.href} gave ${what}; check that --url names a macp-auth service`);
+}
+
+function warningsOf({ warnings, expires_in_seconds: granted }: Minted, { ttl }: MintOptions): string[] {
+  const told = warnings.map((warning) => shown(warning, ERROR_CHARACTERS_MAX));
+  const asked = ttl === undefined ? undefined : Number(ttl);
+  if (asked !== undefined && granted < Math.floor(asked))
+    told.push(
+      `the service grants ${String(granted)} s and not ${String(asked)} s; see MACP_AUTH_MAX_TTL_SECONDS there`,
+    );
+  return told;
+}
+
+function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
