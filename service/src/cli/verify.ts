@@ -1,0 +1,146 @@
+import { Argument, Command, Option } from "commander";
+import { answeredNo, couldNot, wrongCall } from "./command-end.ts";
+import { jsonOption, printJson } from "./json.ts";
+import { below, readUrl, serviceUrl, urlOption } from "./service-url.ts";
+import { settingOr } from "./setting.ts";
+import { shown } from "./shown.ts";
+import type { Finding } from "./verify/finding.ts";
+import type { Expectation } from "./verify/judge-claims.ts";
+import type { TokenReport } from "./verify/report.ts";
+import type { TrustedKeys } from "./verify/trusted-keys.ts";
+import type { World } from "./world.ts";
+
+const STDIN_BYTES_MAX = 65_536;
+
+interface VerifyOptions {
+  readonly jwks?: string;
+  readonly url?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly json?: true;
+}
+
+const NOTES = `
+Tells whether the runtime would accept the token now, and what it would make of each of its scopes. Exit code 1 means
+that it would refuse it. A token among the arguments can be seen by other users of the machine: better pipe it in.
+
+Examples:
+  macp-auth mint --sender agent://planner | macp-auth verify
+  macp-auth verify --jwks key.json --issuer my-issuer - <token.txt`;
+
+/** `macp-auth verify`: what the runtime will make of a token. */
+export function verifyCommand(world: World): Command {
+  return new Command("verify")
+    .description("tell what the runtime will make of a token")
+    .addArgument(new Argument("[TOKEN]", "the token, or - for standard input (the default)"))
+    .addOption(
+      new Option("--jwks <URL|FILE>", "the JWK Set to verify with (default: that of the running service)"),
+    )
+    .addOption(urlOption())
+    .addOption(
+      new Option(
+        "--issuer <NAME>",
+        "the issuer that the runtime expects (default: MACP_AUTH_ISSUER, else macp-auth-service)",
+      ),
+    )
+    .addOption(
+      new Option(
+        "--audience <NAME>",
+        "the audience that the runtime expects (default: MACP_AUTH_AUDIENCE, else macp-runtime)",
+      ),
+    )
+    .addOption(jsonOption())
+    .addHelpText("after", NOTES)
+    .action(async (argument: string | undefined, options: VerifyOptions) => {
+      const { accepts, asDocument, asText } = await import("./verify/report.ts");
+      const expected = {
+        issuer: settingOr(options.issuer, "MACP_AUTH_ISSUER", "macp-auth-service", world),
+        audience: settingOr(options.audience, "MACP_AUTH_AUDIENCE", "macp-runtime", world),
+      };
+      const text = await tokenText(argument, world);
+      const report = await examine(text, () => trustedKeys(options, world), {
+        ...expected,
+        now: world.clock.now(),
+      });
+      if (options.json) printJson(world, asDocument(report));
+      else world.out(asText(report));
+      if (!accepts(report)) throw answeredNo();
+    });
+}
+
+/** Reads the token, then asks for the keys, checks the signature, judges the claims and the scopes. */
+async function examine(
+  text: string,
+  keysOf: () => Promise<TrustedKeys & { readonly kind: "keys" }>,
+  expected: Expectation,
+): Promise<TokenReport> {
+  const { readToken } = await import("./verify/read-token.ts");
+  const read = readToken(text);
+  if (read.kind === "refused") return { findings: [{ verdict: "refused", about: "token", text: read.why }] };
+
+  const { keys, symmetric } = await keysOf();
+  const { checkSignature } = await import("./verify/check-signature.ts");
+  const { judgeClaims, judgeSize } = await import("./verify/judge-claims.ts");
+  const { judgeScopes } = await import("./verify/judge-scopes.ts");
+  return {
+    findings: [
+      ...(symmetric > 0 ? [SECRET_IN_SET] : []),
+      ...(await checkSignature(read, keys)),
+      judgeSize(Buffer.byteLength(read.token)),
+      ...judgeClaims(read.claims, expected),
+    ],
+    claims: read.claims,
+    scopes: judgeScopes(read.claims["macp_scopes"]),
+  };
+}
+
+const SECRET_IN_SET: Finding = {
+  verdict: "note",
+  about: "key",
+  text: "the set shows a symmetric key (oct): whoever reads it can forge for a runtime that allows HS256",
+};
+
+async function tokenText(argument: string | undefined, world: World): Promise<string> {
+  if (argument !== undefined && argument !== "-") return argument;
+  if (world.stdinIsTerminal)
+    throw wrongCall("there is no token; pipe one into standard input, or give it as an argument");
+  const text = await world.readStdin(STDIN_BYTES_MAX);
+  if (text === undefined)
+    throw couldNot("standard input holds more than 64 KiB and is no token; pipe the token alone");
+  return text;
+}
+
+async function trustedKeys(
+  { jwks, url }: VerifyOptions,
+  world: World,
+): Promise<TrustedKeys & { readonly kind: "keys" }> {
+  const { readTrustedKeys } = await import("./verify/trusted-keys.ts");
+  const { text, place } = await jwksText(jwks, url, world);
+  const keys = readTrustedKeys(text);
+  if (keys.kind === "refused") throw couldNot(`${place} ${keys.why}; name a JWK Set with --jwks`);
+  return keys;
+}
+
+async function jwksText(
+  jwks: string | undefined,
+  url: string | undefined,
+  world: World,
+): Promise<{ readonly text: string; readonly place: string }> {
+  if (jwks !== undefined && !/^[a-z][a-z0-9+.-]*:\/\//i.test(jwks)) {
+    const { readSmallFile } = await import("./small-file.ts");
+    return { text: await readSmallFile(jwks), place: shown(jwks) };
+  }
+  const address =
+    jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
+  const { ask } = await import("./doctor/ask-service.ts");
+  const answer = await ask(address, { method: "GET" });
+  if (answer.kind === "silent")
+    throw couldNot(
+      `${address.href} does not answer: ${answer.why}; start the service there, or name a JWK Set with --jwks`,
+    );
+  if (answer.status !== 200)
+    throw couldNot(`${address.href} answers with ${String(answer.status)}; name a JWK Set with --jwks`);
+  if (answer.bodyIs === "cut")
+    throw couldNot(`${address.href} holds more than 100 KiB and is no JWK Set; name one with --jwks`);
+  return { text: answer.body, place: address.href };
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { epochSeconds } from "../../kernel/clock.ts";
+import { judgeClaims, judgeSize } from "./judge-claims.ts";
+
+const NOW = 1_800_000_000;
+const expectation = { issuer: "macp-auth-service", audience: "macp-runtime", now: epochSeconds(NOW) };
+const sound = {
+  iss: "macp-auth-service",
+  aud: "macp-runtime",
+  sub: "agent://a",
+  iat: NOW - 48,
+  exp: NOW + 252,
+};
+
+function finding(about: string, override: Readonly<Record<string, unknown>>) {
+  return judgeClaims({ ...sound, ...override }, expectation).find((candidate) => candidate.about === about);
+}
+
+test("finds nothing wrong with the claims of an honest token", () => {
+  expect(judgeClaims(sound, expectation)).toEqual([
+    { verdict: "ok", about: "issuer", text: "macp-auth-service" },
+    { verdict: "ok", about: "audience", text: "macp-runtime" },
+    { verdict: "ok", about: "sender", text: "agent://a" },
+    { verdict: "ok", about: "issued", text: "48 s ago" },
+    { verdict: "ok", about: "expires", text: "in 4 min 12 s" },
+  ]);
+});
+
+describe("the leeway of the runtime", () => {
+  test.each([
+    [0, "ok", "in 0 s"],
+    [-3, "note", "expired 3 s ago; the runtime still accepts it for 57 s of its 60 s leeway"],
+    [-60, "note", "expired 1 min ago; the runtime still accepts it for 0 s of its 60 s leeway"],
+    [-61, "refused", "expired 1 min 1 s ago, and the runtime's 60 s leeway is over"],
+  ])("takes an exp %d s from now as %s", (seconds, verdict, text) => {
+    expect(finding("expires", { exp: NOW + seconds })).toEqual({ verdict, about: "expires", text });
+  });
+
+  test.each([[undefined], ["1800000300"], [null]])("does not go without a number: %j", (exp) => {
+    expect(finding("expires", { exp })?.verdict).toBe("refused");
+  });
+});
+
+describe("issuer and audience must match when they are there", () => {
+  test.each([
+    ["iss", undefined, "note"],
+    ["iss", "another", "refused"],
+    ["iss", 7, "refused"],
+    ["iss", "macp-auth-service ", "refused"],
+    ["aud", undefined, "note"],
+    ["aud", "macp-runtime/", "refused"],
+    ["aud", ["other", "macp-runtime"], "ok"],
+    ["aud", ["other"], "refused"],
+    ["aud", [], "refused"],
+  ])("%s %j is %s", (claim, value, verdict) => {
+    const about = claim === "iss" ? "issuer" : "audience";
+    expect(finding(about, { [claim]: value })?.verdict).toBe(verdict);
+  });
+});
+
+test("requires a sub that is text, and shows it harmless and short", () => {
+  expect(finding("sender", { sub: undefined })?.verdict).toBe("refused");
+  expect(finding("sender", { sub: 7 })?.verdict).toBe("refused");
+  expect(finding("sender", { sub: " " })).toEqual({ verdict: "note", about: "sender", text: "blank" });
+  expect(finding("sender", { sub: "a\nok  signature" })?.text).toBe("a\\u{a}ok  signature");
+  expect(finding("sender", { sub: "a".repeat(5_000) })?.text).toHaveLength(121);
+});
+
+test("never refuses for iat or nbf, which the runtime does not look at, and says so", () => {
+  expect(finding("issued", { iat: undefined })?.verdict).toBe("note");
+  expect(finding("issued", { iat: NOW + 5 })?.text).toMatch(
+    /^5 s in the future; the runtime does not look at it/,
+  );
+  expect(finding("not before", {})).toBeUndefined();
+  expect(finding("not before", { nbf: NOW - 5 })?.verdict).toBe("ok");
+  expect(finding("not before", { nbf: NOW + 90 })).toEqual({
+    verdict: "note",
+    about: "not before",
+    text: "reached in 1 min 30 s; the runtime does not look at it and accepts the token already",
+  });
+  expect(finding("not before", { nbf: "soon" })?.verdict).toBe("note");
+});
+
+test("warns of a token above 12 KiB, which may not arrive", () => {
+  expect(judgeSize(12_288)).toEqual({ verdict: "ok", about: "size", text: "12288 bytes of 12288" });
+  expect(judgeSize(12_289).verdict).toBe("note");
+});

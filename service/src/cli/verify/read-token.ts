@@ -1,0 +1,65 @@
+/** A token in compact form (RFC 7515 section 7.1) whose parts could be read. Nothing of it is proved yet. */
+export interface TokenParts {
+  readonly token: string;
+  readonly header: JsonObject;
+  readonly claims: JsonObject;
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export type ReadToken =
+  | ({ readonly kind: "token" } & TokenParts)
+  | { readonly kind: "refused"; readonly why: string };
+
+/** The runtime's whole header list holds no more than this. */
+export const TOKEN_BYTES_END = 16_384;
+
+/** Reads a token strictly: three canonical base64url segments, the first two JSON objects. `why` holds nothing of the text. */
+export function readToken(text: string): ReadToken {
+  const token = text.trim();
+  if (token === "") return refused("there is no token");
+  if (token.startsWith("{")) return refused("JSON serialisation, and only the compact form is a token");
+  if (/^bearer\s/i.test(token))
+    return refused('starts with "Bearer ", which belongs to the authorization header and not to the token');
+  if (Buffer.byteLength(token) > TOKEN_BYTES_END)
+    return refused(`longer than ${String(TOKEN_BYTES_END)} bytes, all that the runtime's header list holds`);
+  const segments = token.split(".");
+  const [header, payload] = segments;
+  if (header === undefined || payload === undefined || segments.length !== 3)
+    return refused(`${String(segments.length)} segments, and a signed token has 3`);
+  if (!segments.every(isCanonical)) return refused("a segment that is empty or no canonical base64url");
+  return readParts(token, header, payload);
+}
+
+function readParts(token: string, headerSegment: string, payloadSegment: string): ReadToken {
+  const header = objectIn(headerSegment);
+  if (header === undefined) return refused("a header that is no JSON object");
+  const claims = objectIn(payloadSegment);
+  if (claims === undefined) return refused("a payload that is no JSON object");
+  return { kind: "token", token, header, claims };
+}
+
+/** RFC 7515 section 2: no padding, no other alphabet, no stray bits at the end. */
+function isCanonical(segment: string): boolean {
+  return (
+    /^[A-Za-z0-9_-]+$/.test(segment) && Buffer.from(segment, "base64url").toString("base64url") === segment
+  );
+}
+
+function objectIn(segment: string): JsonObject | undefined {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      Buffer.from(segment, "base64url"),
+    );
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(why: string): ReadToken {
+  return { kind: "refused", why };
+}
