@@ -1,0 +1,44 @@
+/** What an environment file sets. */
+export interface EnvironmentFile {
+  readonly values: Readonly<Record<string, string>>;
+  /** Lines, counted from 1, that are neither blank, a comment nor `NAME=VALUE`. What stands on them is not repeated: it may be a secret. */
+  readonly unreadLines: readonly number[];
+}
+
+const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)$/;
+const SINGLE_QUOTED = /^'([^']*)'\s*(?:#.*)?$/;
+const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
+const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
+
+/**
+ * Reads `NAME=VALUE` lines as shells, Compose and systemd agree on them: comments, `export `, quotes, the last of two wins.
+ * Nothing is expanded.
+ */
+export function parseEnvironmentFile(text: string): EnvironmentFile {
+  const values = new Map<string, string>();
+  const unreadLines: number[] = [];
+  text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .forEach((line, index) => {
+      const trimmed = line.trim();
+      if (trimmed === "" || trimmed.startsWith("#")) return;
+      const [, name, written = ""] = ASSIGNMENT.exec(trimmed) ?? [];
+      const value = readValue(written);
+      if (name === undefined || value === undefined) unreadLines.push(index + 1);
+      else values.set(name, value);
+    });
+  return { values: Object.fromEntries(values), unreadLines };
+}
+
+/** `undefined`: a quote does not end, or text follows it. */
+function readValue(written: string): string | undefined {
+  if (written.startsWith("'")) return SINGLE_QUOTED.exec(written)?.[1];
+  if (written.startsWith('"')) {
+    return DOUBLE_QUOTED.exec(written)?.[1]?.replace(
+      /\\(.)/g,
+      (_escape, character: string) => ESCAPES[character] ?? character,
+    );
+  }
+  return written.replace(/(?:^|\s)#.*$/, "").trimEnd();
+}
