@@ -44,7 +44,10 @@ function serviceWith(routes: Readonly<Record<string, RequestListener>>): Promise
 }
 
 function jwks(...keys: readonly unknown[]): RequestListener {
-  return (_request, response) => response.writeHead(200, { "cache-control": "public, max-age=60", etag: '"tag"' }).end(JSON.stringify({ keys }));
+  return (_request, response) =>
+    response
+      .writeHead(200, { "cache-control": "public, max-age=60", etag: '"tag"' })
+      .end(JSON.stringify({ keys }));
 }
 
 function labelled(jwk: object, kid: string): object {
@@ -53,14 +56,24 @@ function labelled(jwk: object, kid: string): object {
 
 describe("the built service", { timeout: BOOT_MS_MAX }, () => {
   test("has nothing to fail, an open mint to be warned of, and mints nothing while it is examined", async () => {
-    await withService({ HOST: "127.0.0.1", ...signingWith("ES256", privateJwk("ES256")) }, async (service) => {
-      const examined = await doctor(["--url", `http://127.0.0.1:${String(service.port)}/`]);
-      expect(examined.code).toBe(0);
-      expect(examined.findings.filter(({ grade }) => grade === "warn" || grade === "fail").map(({ check }) => check)).toEqual(["open-mint"]);
-      expect(examined.findings.filter(({ grade }) => grade === "skip").map(({ check }) => check)).toEqual(["configuration", "runtime"]);
-      await service.event("mint_refused");
-      expect(service.events("token_minted")).toEqual([]);
-    });
+    await withService(
+      { HOST: "127.0.0.1", ...signingWith("ES256", privateJwk("ES256")) },
+      async (service) => {
+        const examined = await doctor(["--url", `http://127.0.0.1:${String(service.port)}/`]);
+        expect(examined.code).toBe(0);
+        expect(
+          examined.findings
+            .filter(({ grade }) => grade === "warn" || grade === "fail")
+            .map(({ check }) => check),
+        ).toEqual(["open-mint"]);
+        expect(examined.findings.filter(({ grade }) => grade === "skip").map(({ check }) => check)).toEqual([
+          "configuration",
+          "runtime",
+        ]);
+        await service.event("mint_refused");
+        expect(service.events("token_minted")).toEqual([]);
+      },
+    );
   });
 
   test("that is examined with its own environment and the runtime's agrees with both", async () => {
@@ -77,7 +90,10 @@ describe("the built service", { timeout: BOOT_MS_MAX }, () => {
     await withService(settings, async (service) => {
       const url = `http://127.0.0.1:${String(service.port)}`;
       const runtime = join(folder, "runtime.env");
-      await writeFile(runtime, `MACP_AUTH_ISSUER=macp-auth-service\nMACP_AUTH_JWKS_URL=${url}/.well-known/jwks.json\n`);
+      await writeFile(
+        runtime,
+        `MACP_AUTH_ISSUER=macp-auth-service\nMACP_AUTH_JWKS_URL=${url}/.well-known/jwks.json\n`,
+      );
       const options = ["--url", url, "--environment", environment, "--runtime-env", runtime];
       const examined = await doctor(options, { nodeVersion: "v99.0.0" });
       expect(examined.code).toBe(0);
@@ -98,19 +114,31 @@ describe("a running service", () => {
   test("fails when its JWKS shows private keys, whose numbers are not repeated", async () => {
     const [rsa, ec] = [rsaJwk(2048), ecJwk("P-256")];
     const secret = { kty: "oct", k: Buffer.from("a secret of thirty-two characters").toString("base64url") };
-    const url = await serviceWith({ "/.well-known/jwks.json": jwks(labelled(rsa, "r"), labelled(ec, "e"), { ...secret, kid: "o" }) });
+    const url = await serviceWith({
+      "/.well-known/jwks.json": jwks(labelled(rsa, "r"), labelled(ec, "e"), { ...secret, kid: "o" }),
+    });
     const examined = await doctor(["--url", url]);
     const { out } = await run(["--url", url]);
     expect(examined.code).toBe(1);
     expect(gradesOf(examined, "jwks-secrets")).toEqual(["fail", "fail", "fail"]);
-    for (const value of [rsa, ec, secret].flatMap(privateValues)) expect(examined.out + out).not.toContain(value);
+    for (const value of [rsa, ec, secret].flatMap(privateValues))
+      expect(examined.out + out).not.toContain(value);
   });
 
   test("fails when its JWKS is redirected, and the redirect is not followed", async () => {
     let followed = 0;
-    const elsewhere = await listening(createServer((_request, response) => response.end(String((followed += 1)))));
-    const redirect: RequestListener = (_request, response) => response.writeHead(307, { location: `${elsewhere}/jwks?secret=hunter2` }).end();
-    const examined = await doctor(["--url", await serviceWith({ "/.well-known/jwks.json": redirect, "/tokens": redirect })]);
+    const elsewhere = await listening(
+      createServer((_request, response) => {
+        followed += 1;
+        response.end();
+      }),
+    );
+    const redirect: RequestListener = (_request, response) =>
+      response.writeHead(307, { location: `${elsewhere}/jwks?secret=hunter2` }).end();
+    const examined = await doctor([
+      "--url",
+      await serviceWith({ "/.well-known/jwks.json": redirect, "/tokens": redirect }),
+    ]);
     expect(examined.code).toBe(1);
     expect(gradesOf(examined, "jwks")).toEqual(["fail"]);
     expect(gradesOf(examined, "open-mint")).toEqual(["warn"]);
@@ -121,22 +149,34 @@ describe("a running service", () => {
   test("is warned about when its JWKS takes more than a second", async () => {
     const sound = jwks(labelled(publicHalf(ecJwk("P-256")), "one"));
     const slow: RequestListener = (request, response) => void setTimeout(sound, 1_100, request, response);
-    expect(gradesOf(await doctor(["--url", await serviceWith({ "/.well-known/jwks.json": slow })]), "jwks-time")).toEqual(["warn"]);
+    expect(
+      gradesOf(await doctor(["--url", await serviceWith({ "/.well-known/jwks.json": slow })]), "jwks-time"),
+    ).toEqual(["warn"]);
   });
 
-  test("fails after five seconds when it never answers, or drips its answer", { timeout: 10_000 }, async () => {
+  test("fails after five seconds when it never answers, or drips its answer", {
+    timeout: 10_000,
+  }, async () => {
     const drip: RequestListener = (_request, response) => {
       const timer = setInterval(() => response.write(" "), 100);
       response.on("close", () => {
         clearInterval(timer);
       });
     };
-    const url = await serviceWith({ "/healthz": () => undefined, "/tokens": () => undefined, "/.well-known/jwks.json": drip });
+    const url = await serviceWith({
+      "/healthz": () => undefined,
+      "/tokens": () => undefined,
+      "/.well-known/jwks.json": drip,
+    });
     const started = performance.now();
     const examined = await doctor(["--url", url]);
     expect(performance.now() - started).toBeLessThan(7_000);
     expect(examined.code).toBe(1);
-    expect(["health", "open-mint", "jwks"].flatMap((check) => gradesOf(examined, check))).toEqual(["fail", "fail", "fail"]);
+    expect(["health", "open-mint", "jwks"].flatMap((check) => gradesOf(examined, check))).toEqual([
+      "fail",
+      "fail",
+      "fail",
+    ]);
   });
 
   test("fails when its JWKS has no end, long before all of it was read", async () => {
@@ -157,7 +197,9 @@ describe("a running service", () => {
     const shut = await listening(createTcpServer());
     servers.pop()?.close();
     const cutting = await listening(createTcpServer((socket) => socket.destroy()));
-    const foreign = await listening(createTcpServer((socket) => socket.on("error", () => undefined).end("SSH-2.0-OpenSSH_9.2\r\n")));
+    const foreign = await listening(
+      createTcpServer((socket) => socket.on("error", () => undefined).end("SSH-2.0-OpenSSH_9.2\r\n")),
+    );
     for (const url of [shut, cutting, foreign]) {
       const examined = await doctor(["--url", url]);
       expect(examined.code).toBe(1);
@@ -166,7 +208,8 @@ describe("a running service", () => {
   });
 
   test("that hands out a token to nobody in particular fails, and the token is not repeated", async () => {
-    const careless: RequestListener = (_request, response) => response.end('{"token":"eyJhbGciOiJub25lIn0.e30."}');
+    const careless: RequestListener = (_request, response) =>
+      response.end('{"token":"eyJhbGciOiJub25lIn0.e30."}');
     const examined = await doctor(["--url", await serviceWith({ "/tokens": careless })]);
     expect(gradesOf(examined, "open-mint")).toEqual(["fail"]);
     expect(examined.out).not.toContain("eyJ");
@@ -176,7 +219,9 @@ describe("a running service", () => {
     const found = await serviceWith({});
     const proxied = await listening(
       createServer((request, response) => {
-        void fetch(found + (request.url ?? "").replace(/^\/auth/, ""), { method: request.method ?? "GET" }).then(async (answer) => {
+        void fetch(found + (request.url ?? "").replace(/^\/auth/, ""), {
+          method: request.method ?? "GET",
+        }).then(async (answer) => {
           response.writeHead(answer.status).end(await answer.text());
         });
       }),
@@ -205,9 +250,15 @@ describe("a configuration", () => {
     await chmod(path, 0o644);
     const then = Date.now() / 1000 - 40 * 86_400;
     await utimes(path, then, then);
-    const examined = await doctor([], { environment: { HOST: "127.0.0.1", MACP_AUTH_SIGNING_KEY_FILE: path } });
+    const examined = await doctor([], {
+      environment: { HOST: "127.0.0.1", MACP_AUTH_SIGNING_KEY_FILE: path },
+    });
     expect(examined.code).toBe(1);
-    expect(["key-file-mode", "key-age", "key-strength"].map((check) => gradesOf(examined, check))).toEqual([["fail"], ["warn"], ["warn"]]);
+    expect(["key-file-mode", "key-age", "key-strength"].map((check) => gradesOf(examined, check))).toEqual([
+      ["fail"],
+      ["warn"],
+      ["warn"],
+    ]);
   });
 
   test("in a file that others can read fails when the key stands in it, and shows nothing of the key", async () => {
@@ -235,10 +286,14 @@ describe("a configuration", () => {
 });
 
 describe("the call", () => {
-  test("ends the built program with 0 for warnings, 1 for a failed check and 2 when it is wrong", { timeout: BOOT_MS_MAX }, async () => {
+  test("ends the built program with 0 for warnings, 1 for a failed check and 2 when it is wrong", {
+    timeout: BOOT_MS_MAX,
+  }, async () => {
     const warned = await runToExit({}, ["doctor"]);
     expect(warned).toMatchObject({ code: 0, stderr: [] });
-    expect(warned.stdout).toContainEqual(expect.stringMatching(/^warn {2}mint-exposure {2}listens on every address/));
+    expect(warned.stdout).toContainEqual(
+      expect.stringMatching(/^warn {2}mint-exposure {2}listens on every address/),
+    );
     expect(await runToExit({ PORT: "x" }, ["doctor"])).toMatchObject({ code: 1, stderr: [] });
     expect(await runToExit({}, ["doctor", "--url", "ftp://host"])).toMatchObject({ code: 2, stdout: [] });
     expect(await runToExit({}, ["doctor", "--no-such-option"])).toMatchObject({ code: 2, stdout: [] });
@@ -246,13 +301,18 @@ describe("the call", () => {
 
   test("is coloured on a terminal alone, and not where NO_COLOR is set", async () => {
     expect((await run([], { stdoutIsTerminal: true })).out).toContain("\u001b[");
-    expect((await run([], { stdoutIsTerminal: true, environment: { NO_COLOR: "1" } })).out).not.toContain("\u001b");
+    expect((await run([], { stdoutIsTerminal: true, environment: { NO_COLOR: "1" } })).out).not.toContain(
+      "\u001b",
+    );
     expect((await run([])).out).not.toContain("\u001b");
   });
 
-  test.each(["ftp://host", "host:3200", "http://user:hunter2@host", "http://host/?a=b", ""])("is wrong with --url %s, and writes nothing", async (url) => {
-    expect(await run(["--url", url])).toEqual({ code: 2, out: "" });
-  });
+  test.each(["ftp://host", "host:3200", "http://user:hunter2@host", "http://host/?a=b", ""])(
+    "is wrong with --url %s, and writes nothing",
+    async (url) => {
+      expect(await run(["--url", url])).toEqual({ code: 2, out: "" });
+    },
+  );
 
   test("cannot be done with a file that cannot be read", async () => {
     expect(await run(["--environment", join(folder, "absent")])).toEqual({ code: 1, out: "" });

@@ -29,7 +29,10 @@ function world(override: Partial<World>): World {
 }
 
 /** Runs the command in this process and gives what it wrote and the code it ended with. */
-export async function run(args: readonly string[], override: Partial<World> = {}): Promise<{ readonly code: number; readonly out: string }> {
+export async function run(
+  args: readonly string[],
+  override: Partial<World> = {},
+): Promise<{ readonly code: number; readonly out: string }> {
   const written: string[] = [];
   const command = doctorCommand(world({ ...override, out: (text) => written.push(text) })).exitOverride();
   const code = await command.parseAsync([...args], { from: "user" }).then(
