@@ -1,32 +1,42 @@
-import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
+import { after, type Clock, type EpochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { KeySet, KeyStore, Replica, VerifierSighting } from "../../keys/key-store.ts";
+import type { KeyStore, Replica, VerifierSighting } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import { mergeSightings } from "../../keys/verifier-sightings.ts";
+import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
 
 /** A key store that lives and dies with the process; `clock` is its own clock. */
 export function memoryKeyStore(clock: Clock): KeyStore {
   let version = 0;
   let keys: readonly ManagedKey[] = [];
   let servedAt: EpochSeconds | undefined;
-  const replicas = new Map<string, Replica>();
+  let replicas: readonly Replica[] = [];
   let verifiers: readonly VerifierSighting[] = [];
   return {
-    load: () => Promise.resolve<KeySet>({ version, keys, now: clock.now(), servedAt, replicas: [...replicas.values()], verifiers }),
-    replace(seen, changes) {
-      if (seen !== version) return Promise.resolve("stale");
-      keys = applyChanges(keys, changes, clock.now(), version + 1);
-      version += 1;
-      if (changes.some((change) => change.kind === "pause")) servedAt = clock.now();
-      return Promise.resolve("replaced");
-    },
-    beat({ replica, serving, maxTtlSeconds, signings, verifiers: seen }) {
-      keys = applySignings(keys, signings, maxTtlSeconds);
-      replicas.set(replica.id, { ...replica, seenAt: clock.now() });
-      if (serving) servedAt = clock.now();
-      verifiers = mergeSightings(verifiers, seen);
-      return Promise.resolve();
-    },
+    load: () => soon(() => ({ version, keys, now: clock.now(), servedAt, replicas, verifiers })),
+    replace: (seen, changes) =>
+      soon(() => {
+        if (seen !== version) return "stale";
+        keys = applyChanges(keys, changes, clock.now(), version + 1);
+        version += 1;
+        return "replaced";
+      }),
+    beat: ({ replica, serving, maxTtlSeconds, signings, verifiers: seen }) =>
+      soon(() => {
+        const now = clock.now();
+        keys = applySignings(keys, signings, maxTtlSeconds);
+        const others = replicas.filter(
+          (one) => one.id !== replica.id && one.seenAt >= after(now, -REPLICA_FORGOTTEN_SECONDS),
+        );
+        replicas = [...others, { ...replica, seenAt: now }];
+        if (serving) servedAt = now;
+        verifiers = mergeSightings(verifiers, seen);
+      }),
     close: () => Promise.resolve(),
   };
+}
+
+/** What is thrown becomes a rejection, as it is with the other stores. */
+function soon<T>(work: () => T): Promise<T> {
+  return Promise.resolve().then(work);
 }

@@ -1,0 +1,38 @@
+import type { z } from "zod";
+import { StoreCorrupt } from "../../keys/key-store.ts";
+
+/** Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. */
+export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;
+export type Parameter = string | number | null;
+
+/**
+ * What the SQL stores need of an engine. Both methods reject with `StoreUnavailable` when the engine fails or is too slow, and
+ * take back all that `work` did when it rejects.
+ */
+export interface Database {
+  readonly words: Words;
+  /** One consistent look at the whole database. */
+  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  /** One transaction. `work` may be run again from its beginning when others were in its way. */
+  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Where the engines' SQL differs. */
+export interface Words {
+  /** A SELECT of the engine's clock as `now`, whole seconds since the epoch. */
+  readonly now: string;
+  /** A SELECT of the names of our tables as `name`. */
+  readonly tables: string;
+}
+
+/** Reads rows of a table; whatever the table holds is checked. Throws `StoreCorrupt` when a row is not as we write them. */
+export function parseRows<Row>(
+  schema: z.ZodType<Row>,
+  table: string,
+  rows: readonly unknown[],
+): readonly Row[] {
+  const parsed = schema.array().safeParse(rows);
+  if (!parsed.success) throw new StoreCorrupt(`table ${table}: a row is not as this service writes them`);
+  return parsed.data;
+}

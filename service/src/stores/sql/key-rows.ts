@@ -1,0 +1,124 @@
+import { z } from "zod";
+import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { type Kid, parseKid } from "../../kernel/ids.ts";
+import { printable } from "../../kernel/printable.ts";
+import { ALGORITHMS } from "../../keys/algorithm.ts";
+import { StoreCorrupt } from "../../keys/key-store.ts";
+import { isActive, type ManagedKey } from "../../keys/managed-key.ts";
+import type { Sealer } from "../../keys/sealer.ts";
+
+/** A row of `signing_keys`. `body` is the key as JSON; the other columns repeat what the database must know of it. */
+export type KeyRow = z.infer<typeof KeyRow>;
+export const KeyRow = z.object({
+  kid: z.string(),
+  alg: z.string(),
+  active: z.number(),
+  body: z.string(),
+  tag: z.string(),
+});
+
+const KidText = z.custom<Kid>((value) => typeof value === "string" && parseKid(value) !== undefined);
+const Moment = z.int().nonnegative().transform(epochSeconds);
+const MomentOrNever = z
+  .int()
+  .nonnegative()
+  .optional()
+  .transform((seconds): EpochSeconds | undefined =>
+    seconds === undefined ? undefined : epochSeconds(seconds),
+  );
+
+const Public = z.discriminatedUnion("kty", [
+  z.strictObject({
+    kty: z.literal("RSA"),
+    n: z.string(),
+    e: z.string(),
+    kid: KidText,
+    alg: z.literal("RS256"),
+    use: z.literal("sig"),
+  }),
+  z.strictObject({
+    kty: z.literal("EC"),
+    crv: z.literal("P-256"),
+    x: z.string(),
+    y: z.string(),
+    kid: KidText,
+    alg: z.literal("ES256"),
+    use: z.literal("sig"),
+  }),
+]);
+
+const Body = z.strictObject({
+  kid: KidText,
+  alg: z.enum(ALGORITHMS),
+  publicJwk: Public,
+  publishedAt: Moment,
+  publishedVersion: z.int(),
+  pausedSeconds: z.int(),
+  activatedAt: MomentOrNever,
+  deactivatedAt: MomentOrNever,
+  taintedAt: MomentOrNever,
+  revokedAt: MomentOrNever,
+  retiredAt: MomentOrNever,
+  reason: z
+    .string()
+    .optional()
+    .transform((text): string | undefined => text),
+  notAfter: MomentOrNever,
+  maxTtlSeconds: z.int(),
+  maxExp: Moment,
+  sealed: z
+    .strictObject({ kek: z.string(), box: z.string() })
+    .optional()
+    .transform((sealed) => sealed),
+});
+
+/** The row of a key, under the sealer's first key. */
+export function rowOf(sealer: Sealer, key: ManagedKey): KeyRow {
+  const row = { kid: key.kid, alg: key.alg, active: isActive(key) ? 1 : 0, body: JSON.stringify(key) };
+  return { ...row, tag: sealer.tag(rowText(row)) };
+}
+
+/** The tag of a whole set: no row can be missing, added or an older self of itself without it being wrong. */
+export function setTagOf(sealer: Sealer, version: number, rows: readonly KeyRow[]): string {
+  return sealer.tag(setText(version, rows));
+}
+
+/** The keys of a set. Throws `StoreCorrupt` when any byte of any row, or the set as a whole, is not as it was written. */
+export function keysOf(
+  sealer: Sealer,
+  set: { readonly version: number; readonly tag: string },
+  rows: readonly KeyRow[],
+): readonly ManagedKey[] {
+  const keys = rows.map((row) => keyOf(sealer, row));
+  // A new store has no set to tag yet; whoever empties a store to look like one is found out by the version.
+  const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
+  if (!isNew && !sealer.verifyTag(setText(set.version, rows), set.tag)) {
+    throw new StoreCorrupt(
+      "table keyset: a key was added, removed or put back to an older state, or MACP_AUTH_KEK_FILE lacks the key that wrote this store",
+    );
+  }
+  return keys;
+}
+
+function keyOf(sealer: Sealer, row: KeyRow): ManagedKey {
+  const key = sealer.verifyTag(rowText(row), row.tag) ? Body.safeParse(JSON.parse(row.body)).data : undefined;
+  if (key === undefined) {
+    const kid = printable(row.kid.slice(0, 256));
+    throw new StoreCorrupt(
+      `table signing_keys, kid ${kid}: the row was altered, or MACP_AUTH_KEK_FILE lacks the key that wrote it`,
+    );
+  }
+  return key;
+}
+
+/** What a row's tag is over: every column, and the table's name. */
+function rowText({ kid, alg, active, body }: Omit<KeyRow, "tag">): string {
+  return JSON.stringify(["macp-auth signing_keys", 1, kid, alg, active, body]);
+}
+
+function setText(version: number, rows: readonly KeyRow[]): string {
+  const tags = rows
+    .map((row) => [row.kid, row.tag] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify(["macp-auth keyset", 1, version, tags]);
+}

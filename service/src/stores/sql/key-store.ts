@@ -1,0 +1,176 @@
+import { z } from "zod";
+import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { ALGORITHMS } from "../../keys/algorithm.ts";
+import { applyChanges, applySignings } from "../../keys/key-change.ts";
+import type { Beat, KeySet, KeyStore, Replica, VerifierSighting } from "../../keys/key-store.ts";
+import { StoreCorrupt } from "../../keys/key-store.ts";
+import type { ManagedKey } from "../../keys/managed-key.ts";
+import type { Sealer } from "../../keys/sealer.ts";
+import { mergeSightings } from "../../keys/verifier-sightings.ts";
+import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
+import { type Database, parseRows, type Query } from "./database.ts";
+import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
+
+/** One driver gives 64-bit numbers as text. */
+const Whole = z.coerce.number();
+const Moment = Whole.transform(epochSeconds);
+const MomentRow = z.object({ now: Moment });
+const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
+type SetRow = z.infer<typeof SetRow>;
+const ReplicaRow = z.object({ id: z.string(), alg: z.enum(ALGORITHMS), version: Whole, seenAt: Moment });
+const VerifierRow = z.object({
+  address: z.string(),
+  userAgent: z.string(),
+  version: Whole,
+  seenAt: Moment,
+  minIntervalSeconds: Whole.nullable().transform((seconds) => seconds ?? undefined),
+  fetches: Whole,
+});
+
+/** Managed keys in a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
+export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
+  return {
+    load: () =>
+      database.read(async (query): Promise<KeySet> => {
+        const now = await storeNow(database, query);
+        const set = onlyRow(await query('SELECT version, tag, served_at AS "servedAt" FROM keyset'));
+        const keys = keysOf(sealer, set, await keyRows(query));
+        const servedAt = set.servedAt ?? undefined;
+        return {
+          version: set.version,
+          keys,
+          now,
+          servedAt,
+          replicas: await replicas(query),
+          verifiers: await verifiers(query),
+        };
+      }),
+
+    replace: (seen, changes) =>
+      database.write(async (query) => {
+        const taken = await query(
+          'UPDATE keyset SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version - 1 AS version, tag, served_at AS "servedAt"',
+          [seen],
+        );
+        if (taken.length === 0) return "stale";
+        const before = await keyRows(query);
+        const keys = keysOf(sealer, onlyRow(taken), before);
+        const changed = applyChanges(keys, changes, await storeNow(database, query), seen + 1);
+        await writeKeys(query, sealer, { version: seen + 1, keys: changed, before });
+        return "replaced";
+      }),
+
+    beat: (beat) =>
+      database.write(async (query) => {
+        // Writes the row as it is: whoever changes keys waits for this row, so nobody does until this transaction ends.
+        const set = onlyRow(
+          await query(
+            'UPDATE keyset SET version = version WHERE id = 1 RETURNING version, tag, served_at AS "servedAt"',
+          ),
+        );
+        const now = await storeNow(database, query);
+        await noteSignings(query, sealer, set, beat);
+        await noteReplica(query, beat, now);
+        await noteVerifiers(query, beat.verifiers);
+      }),
+
+    close: () => database.close(),
+  };
+}
+
+async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
+  const [row] = parseRows(MomentRow, "keyset", await query(database.words.now));
+  if (row === undefined) throw new StoreCorrupt("the store has no clock");
+  return row.now;
+}
+
+function onlyRow(rows: readonly unknown[]): SetRow {
+  const [row, ...others] = parseRows(SetRow, "keyset", rows);
+  if (row === undefined || others.length > 0) throw new StoreCorrupt("table keyset: its one row is gone");
+  return row;
+}
+
+async function keyRows(query: Query): Promise<readonly KeyRow[]> {
+  return parseRows(
+    KeyRow,
+    "signing_keys",
+    await query("SELECT kid, alg, active, body, tag FROM signing_keys"),
+  );
+}
+
+/** Writes the rows that differ, which includes those that an older key-encryption key had tagged, and the tag of the set. */
+async function writeKeys(
+  query: Query,
+  sealer: Sealer,
+  set: { readonly version: number; readonly keys: readonly ManagedKey[]; readonly before: readonly KeyRow[] },
+): Promise<void> {
+  const rows = set.keys.map((key) => rowOf(sealer, key));
+  const known = new Set(set.before.map((row) => row.tag));
+  // The key that stops signing goes first: the database refuses a second active one even within a transaction.
+  const changed = rows
+    .filter((row) => !known.has(row.tag))
+    .toSorted((one, other) => one.active - other.active);
+  for (const { kid, alg, active, body, tag } of changed) {
+    await query(
+      `INSERT INTO signing_keys (kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (kid) DO UPDATE SET alg = excluded.alg, active = excluded.active, body = excluded.body, tag = excluded.tag`,
+      [kid, alg, active, body, tag],
+    );
+  }
+  await query("UPDATE keyset SET tag = $1 WHERE id = 1", [setTagOf(sealer, set.version, rows)]);
+}
+
+async function noteSignings(query: Query, sealer: Sealer, set: SetRow, beat: Beat): Promise<void> {
+  const before = await keyRows(query);
+  const keys = keysOf(sealer, set, before);
+  const signed = applySignings(keys, beat.signings, beat.maxTtlSeconds);
+  if (signed.some((key, index) => key !== keys[index]))
+    await writeKeys(query, sealer, { version: set.version, keys: signed, before });
+}
+
+async function replicas(query: Query): Promise<readonly Replica[]> {
+  return parseRows(
+    ReplicaRow,
+    "replicas",
+    await query('SELECT id, alg, version, seen_at AS "seenAt" FROM replicas ORDER BY id'),
+  );
+}
+
+async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochSeconds): Promise<void> {
+  if (serving) await query("UPDATE keyset SET served_at = $1 WHERE id = 1", [now]);
+  await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
+  await query(
+    `INSERT INTO replicas (id, alg, version, seen_at) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version, seen_at = excluded.seen_at`,
+    [replica.id, replica.alg, replica.version, now],
+  );
+}
+
+async function verifiers(query: Query): Promise<readonly VerifierSighting[]> {
+  const rows = await query(
+    `SELECT address, user_agent AS "userAgent", version, seen_at AS "seenAt", min_interval_seconds AS "minIntervalSeconds", fetches
+     FROM verifiers ORDER BY seen_at DESC`,
+  );
+  return parseRows(VerifierRow, "verifiers", rows);
+}
+
+/** Writes the table anew: it is small and bounded, and so it holds just what `mergeSightings` keeps. */
+async function noteVerifiers(query: Query, fresh: readonly VerifierSighting[]): Promise<void> {
+  if (fresh.length === 0) return;
+  const merged = mergeSightings(await verifiers(query), fresh);
+  const slots = merged.map(
+    (_, row) => `(${[1, 2, 3, 4, 5, 6].map((column) => `$${String(row * 6 + column)}`).join(", ")})`,
+  );
+  await query("DELETE FROM verifiers");
+  await query(
+    `INSERT INTO verifiers (address, user_agent, version, seen_at, min_interval_seconds, fetches) VALUES ${slots.join(", ")}`,
+    merged.flatMap((one) => [
+      one.address,
+      one.userAgent,
+      one.version,
+      one.seenAt,
+      one.minIntervalSeconds ?? null,
+      one.fetches,
+    ]),
+  );
+}

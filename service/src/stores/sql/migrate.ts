@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { ConfigError } from "../../kernel/faults.ts";
+import { type Database, parseRows, type Query } from "./database.ts";
+import { MIGRATIONS } from "./migrations.ts";
+
+/** What a migration did, in versions of the schema; 0 is an empty database. */
+export interface MigrationReport {
+  readonly from: number;
+  readonly to: number;
+}
+
+const VersionRow = z.object({ version: z.number() });
+const NEWEST = MIGRATIONS.length;
+
+/**
+ * Brings the schema to the newest version, in one transaction. Of several that start at once one does it and the others wait.
+ * An up-to-date schema is only read, so a service may run without the right to create tables. Throws `ConfigError` when the
+ * schema is newer than this program.
+ */
+export async function migrate(database: Database): Promise<MigrationReport> {
+  const found = await database.read(async (query) => {
+    const tables = await query(database.words.tables);
+    return tables.length > 0 ? versionIn(await query("SELECT version FROM schema_version")) : 0;
+  });
+  if (found === NEWEST) return { from: found, to: found };
+  refuseNewer(found);
+  return database.write(advance);
+}
+
+async function advance(query: Query): Promise<MigrationReport> {
+  await query(
+    "CREATE TABLE IF NOT EXISTS schema_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
+  );
+  await query("INSERT INTO schema_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING");
+  // Writes the row as it is: another migration waits for it.
+  const from = versionIn(
+    await query("UPDATE schema_version SET version = version WHERE id = 1 RETURNING version"),
+  );
+  refuseNewer(from);
+  for (const { statements } of MIGRATIONS.slice(from)) {
+    for (const statement of statements) await query(statement);
+  }
+  await query("UPDATE schema_version SET version = $1 WHERE id = 1", [NEWEST]);
+  return { from, to: NEWEST };
+}
+
+function versionIn(rows: readonly unknown[]): number {
+  return parseRows(VersionRow, "schema_version", rows)[0]?.version ?? 0;
+}
+
+function refuseNewer(found: number): void {
+  if (found <= NEWEST) return;
+  throw new ConfigError([
+    `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program, or restore a backup from before its migration`,
+  ]);
+}
