@@ -1,0 +1,53 @@
+import { createServer, type Server } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { ConfigError } from "../../kernel/faults.ts";
+import { StoreUnavailable } from "../../keys/key-store.ts";
+import { openPostgres } from "./database.ts";
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function faultOf(url: string): Promise<Error> {
+  const database = openPostgres(url);
+  const fault: unknown = await database.read((query) => query("SELECT 1")).catch((thrown: unknown) => thrown);
+  await database.close();
+  return fault as Error;
+}
+
+/** The port of a server that takes connections and never says a word. */
+function silentPort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => servers.push(server) && socket.unref());
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : 0);
+    });
+    server.unref();
+  });
+}
+
+test("a database that nobody serves is unavailable, with a reason and without the URL", async () => {
+  const fault = await faultOf("postgres://someone:hunter2@127.0.0.1:1/keys");
+  expect(fault).toBeInstanceOf(StoreUnavailable);
+  expect(fault.message).toBe("PostgreSQL: ECONNREFUSED");
+  expect(fault.cause).toBeUndefined();
+});
+
+test("a server that never answers is given up within three seconds", async () => {
+  const started = performance.now();
+  const fault = await faultOf(`postgres://someone:hunter2@127.0.0.1:${String(await silentPort())}/keys`);
+  expect(fault).toBeInstanceOf(StoreUnavailable);
+  expect(fault.message).toMatch(/timeout/);
+  expect(performance.now() - started).toBeLessThan(3_000);
+});
+
+test.each(["host:port/keys", "host/keys?sslrootcert=/none/ca.pem"])(
+  "the operator is told of a URL that cannot be used, but not the URL: %s",
+  (rest) => {
+    const open = () => openPostgres(`postgres://someone:hunter2@${rest}`);
+    expect(open).toThrow(ConfigError);
+    expect(open).not.toThrow("hunter2");
+  },
+);

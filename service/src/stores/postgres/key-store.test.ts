@@ -1,0 +1,7 @@
+import { test } from "vitest";
+import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
+import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
+
+if (mayLeavePostgresOut())
+  test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
+else storedKeysContract("PostgreSQL", postgresPlace);

@@ -1,0 +1,294 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Impossible } from "../kernel/assert.ts";
+import { type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
+import { systemRandom } from "../kernel/random.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
+import type { KeyChange } from "../keys/key-change.ts";
+import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/key-store.ts";
+import { makeKey } from "../keys/make-key.ts";
+import type { ManagedKey } from "../keys/managed-key.ts";
+import { openPrivateKey, placeOf } from "../keys/rotate.ts";
+import { type Sealer, sealerOf } from "../keys/sealer.ts";
+import type { StorePlace } from "./store-places.ts";
+
+export type Publish = Extract<KeyChange, { kind: "publish" }>;
+
+/** The sealer of these tests, under a key of this byte and, for opening only, of the others. */
+export function sealerUnder(first: number, ...others: readonly number[]): Sealer {
+  return sealerOf([Buffer.alloc(32, first), ...others.map((byte) => Buffer.alloc(32, byte))], systemRandom());
+}
+
+/** The change that publishes a fresh key. */
+export async function publishFresh(sealer: Sealer, alg: Algorithm = "ES256"): Promise<Publish> {
+  const { kid, publicJwk, privateKey } = await makeKey(alg);
+  if (privateKey === undefined) throw new Impossible("a key made here has a private part");
+  const sealed = sealer.seal(privateKey.export({ format: "der", type: "pkcs8" }), placeOf(kid, alg));
+  return { kind: "publish", kid, alg, publicJwk, sealed };
+}
+
+export function activate({ kid }: Publish): KeyChange {
+  return { kind: "activate", kid, lifeSeconds: 1000, maxTtlSeconds: 300 };
+}
+
+/** A beat of a replica that does nothing; override what a test is about. */
+export function beatOf(override: Partial<Beat> = {}): Beat {
+  return {
+    replica: { id: "one", alg: "ES256", version: 0 },
+    serving: false,
+    maxTtlSeconds: 300,
+    signings: [],
+    verifiers: [],
+    ...override,
+  };
+}
+
+/** What the port `KeyStore` promises, of one adapter. Those that outlive the process pass `storedKeysContract` too. */
+export function keyStoreContract(name: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`the key store on ${name}`, { timeout: 60_000 }, () => {
+    let place: StorePlace;
+    beforeEach(async () => {
+      place = await makePlace();
+    });
+    afterEach(() => place.remove());
+    replacePromises(() => place);
+    racePromises(() => place);
+    beatPromises(() => place);
+    verifierPromises(() => place);
+  });
+}
+
+const sealer = sealerUnder(1);
+
+function only(set: KeySet, { kid }: Publish): ManagedKey | undefined {
+  return set.keys.find((key) => key.kid === kid);
+}
+
+/** A store whose version 1 has one active key. */
+async function withActive(place: StorePlace): Promise<{ store: KeyStore; first: Publish }> {
+  const store = await place.open(sealer);
+  const first = await publishFresh(sealer);
+  await store.replace(0, [first, activate(first)]);
+  return { store, first };
+}
+
+function replacePromises(place: () => StorePlace): void {
+  test("a new store is empty, of version 0, and was never served", async () => {
+    const store = await place().open(sealer);
+    expect(await store.load()).toMatchObject({
+      version: 0,
+      keys: [],
+      servedAt: undefined,
+      replicas: [],
+      verifiers: [],
+    });
+  });
+
+  test("a key comes back as it went in, stamped with the store's clock and the version that first held it", async () => {
+    const store = await place().open(sealer);
+    const before = (await store.load()).now;
+    const first = await publishFresh(sealer);
+    expect(await store.replace(0, [first, activate(first)])).toBe("replaced");
+    const set = await store.load();
+    const key = only(set, first);
+    expect(set.version).toBe(1);
+    expect(key).toMatchObject({
+      kid: first.kid,
+      alg: "ES256",
+      publicJwk: first.publicJwk,
+      publishedVersion: 1,
+      maxTtlSeconds: 300,
+      maxExp: 0,
+    });
+    for (const moment of [key?.publishedAt, key?.activatedAt]) {
+      expect(moment).toBeGreaterThanOrEqual(before);
+      expect(moment).toBeLessThanOrEqual(set.now);
+    }
+    expect(key && openPrivateKey(sealer, key)?.asymmetricKeyType).toBe("ec");
+  });
+
+  test("the version grows by one with each change, however many changes it has", async () => {
+    const { store, first } = await withActive(place());
+    const second = await publishFresh(sealer);
+    expect(await store.replace(1, [second, { kind: "deactivate", kid: first.kid }, activate(second)])).toBe(
+      "replaced",
+    );
+    expect(await store.replace(2, [{ kind: "pause", kid: second.kid, seconds: 5 }])).toBe("replaced");
+    expect(await store.load()).toMatchObject({ version: 3 });
+  });
+
+  test("a change that was planned on another version is stale and changes nothing", async () => {
+    const { store, first } = await withActive(place());
+    const before = await store.load();
+    for (const seen of [0, 2])
+      expect(await store.replace(seen, [{ kind: "taint", kid: first.kid, reason: "stale" }])).toBe("stale");
+    expect(await store.load()).toMatchObject({ version: 1, keys: before.keys });
+  });
+
+  test("when one change of several is refused, none happens", async () => {
+    const { store, first } = await withActive(place());
+    const before = await store.load();
+    const [second, unknown] = [await publishFresh(sealer), await publishFresh(sealer)];
+    await expect(
+      store.replace(1, [second, { kind: "taint", kid: first.kid, reason: "no" }, activate(unknown)]),
+    ).rejects.toThrow(Impossible);
+    expect(await store.load()).toMatchObject({ version: 1, keys: before.keys });
+    expect(await store.replace(1, [second])).toBe("replaced");
+  });
+
+  test("a second active key of one algorithm is refused; one of another algorithm is not", async () => {
+    const { store } = await withActive(place());
+    const [second, other] = [await publishFresh(sealer), await publishFresh(sealer, "RS256")];
+    await expect(store.replace(1, [second, activate(second)])).rejects.toThrow(Impossible);
+    expect(await store.replace(1, [other, activate(other)])).toBe("replaced");
+  });
+
+  test("a kid is never used again, not after it was retired or revoked", async () => {
+    const { store, first } = await withActive(place());
+    const second = await publishFresh(sealer);
+    await store.replace(1, [
+      second,
+      { kind: "revoke", kid: second.kid, reason: "leaked" },
+      { kind: "deactivate", kid: first.kid },
+    ]);
+    await store.replace(2, [{ kind: "retire", kid: first.kid }]);
+    for (const gone of [first, second]) await expect(store.replace(3, [gone])).rejects.toThrow(Impossible);
+    expect((await store.load()).keys.map((key) => key.sealed)).toEqual([undefined, undefined]);
+  });
+}
+
+function racePromises(place: () => StorePlace): void {
+  test("of ten changes at once exactly one wins, and the set is the winner's", async () => {
+    const stores = await Promise.all(Array.from({ length: 10 }, () => place().open(sealer)));
+    const changes = await Promise.all(stores.map(() => publishFresh(sealer)));
+    const outcomes = await Promise.all(
+      stores.map((store, index) => store.replace(0, [changes[index] as Publish])),
+    );
+    expect(outcomes.filter((outcome) => outcome === "replaced")).toHaveLength(1);
+    const winner = changes[outcomes.indexOf("replaced")];
+    for (const store of stores) {
+      const set = await store.load();
+      expect([set.version, set.keys.map((key) => key.kid)]).toEqual([1, [winner?.kid]]);
+    }
+  });
+
+  test("changes and beats at once lose nothing", async () => {
+    const { store, first } = await withActive(place());
+    const others = await Promise.all(Array.from({ length: 4 }, () => place().open(sealer)));
+    const beats = others.flatMap((other, index) =>
+      [1, 2, 3, 4, 5].map((round) => {
+        const signings = [{ kid: first.kid, maxExp: epochSeconds(10 * index + round) }];
+        return other.beat(
+          beatOf({
+            replica: { id: String(index), alg: "ES256", version: 1 },
+            signings,
+            verifiers: [sighting({ fetches: 1 })],
+          }),
+        );
+      }),
+    );
+    const pauses = (async () => {
+      for (let version = 1; version <= 5; version += 1)
+        await store.replace(version, [{ kind: "pause", kid: first.kid, seconds: 1 }]);
+    })();
+    await Promise.all([...beats, pauses]);
+    const set = await store.load();
+    expect(set).toMatchObject({ version: 6, verifiers: [{ fetches: 20 }] });
+    expect(only(set, first)).toMatchObject({ pausedSeconds: 5, maxExp: 35 });
+    expect(set.replicas.map((replica) => replica.id).toSorted()).toEqual(["0", "1", "2", "3"]);
+  });
+}
+
+function beatPromises(place: () => StorePlace): void {
+  test("a beat never changes the version; the latest expiry and the longest token life only grow", async () => {
+    const { store, first } = await withActive(place());
+    const told: (readonly [number, number])[] = [
+      [500, 300],
+      [900, 600],
+      [700, 60],
+    ];
+    for (const [maxExp, maxTtlSeconds] of told) {
+      await store.beat(
+        beatOf({ maxTtlSeconds, signings: [{ kid: first.kid, maxExp: epochSeconds(maxExp) }] }),
+      );
+    }
+    const set = await store.load();
+    expect(set.version).toBe(1);
+    expect(only(set, first)).toMatchObject({ maxExp: 900, maxTtlSeconds: 600 });
+  });
+
+  test("what is told of a kid that is not there is left out", async () => {
+    const { store } = await withActive(place());
+    const unknown = await publishFresh(sealer);
+    await store.beat(beatOf({ signings: [{ kid: unknown.kid, maxExp: epochSeconds(5) }] }));
+    expect((await store.load()).keys).toHaveLength(1);
+  });
+
+  test("only a replica that serves moves the moment of the last service", async () => {
+    const { store } = await withActive(place());
+    await store.beat(beatOf());
+    expect((await store.load()).servedAt).toBeUndefined();
+    await store.beat(beatOf({ serving: true }));
+    const { servedAt, now } = await store.load();
+    expect(now - (servedAt ?? 0)).toBeLessThanOrEqual(2);
+    expect(now).toBeGreaterThanOrEqual(servedAt ?? Number.POSITIVE_INFINITY);
+  });
+
+  test("a replica is known by its last beat, and forgotten after a day", async () => {
+    const { store } = await withActive(place());
+    await store.beat(beatOf({ replica: { id: "gone", alg: "RS256", version: 1 } }));
+    await place().age(86_410);
+    await store.beat(beatOf({ replica: { id: "one", alg: "RS256", version: 0 } }));
+    await store.beat(beatOf({ replica: { id: "one", alg: "ES256", version: 1 } }));
+    const { replicas, now } = await store.load();
+    expect(replicas).toEqual([
+      { id: "one", alg: "ES256", version: 1, seenAt: expect.closeTo(now, -1) as EpochSeconds },
+    ]);
+  });
+}
+
+function sighting(override: Partial<VerifierSighting> = {}): VerifierSighting {
+  const usual = {
+    address: "10.0.0.1",
+    userAgent: "runtime/1",
+    version: 1,
+    seenAt: epochSeconds(1000),
+    minIntervalSeconds: undefined,
+    fetches: 1,
+  };
+  return { ...usual, ...override };
+}
+
+function verifierPromises(place: () => StorePlace): void {
+  test("sightings of a verifier are folded into one", async () => {
+    const store = await place().open(sealer);
+    await store.beat(
+      beatOf({
+        verifiers: [
+          sighting({ version: 3, minIntervalSeconds: 290, fetches: 2 }),
+          sighting({ address: "::1" }),
+        ],
+      }),
+    );
+    await store.beat(
+      beatOf({ verifiers: [sighting({ version: 2, seenAt: epochSeconds(1300), minIntervalSeconds: 300 })] }),
+    );
+    await store.beat(beatOf());
+    expect((await store.load()).verifiers).toEqual([
+      sighting({ version: 3, seenAt: epochSeconds(1300), minIntervalSeconds: 290, fetches: 3 }),
+      sighting({ address: "::1" }),
+    ]);
+  });
+
+  test("of more than a thousand verifiers the one that was seen longest ago is forgotten", async () => {
+    const store = await place().open(sealer);
+    const crowd = Array.from({ length: 1000 }, (_, index) =>
+      sighting({ userAgent: `agent ${String(index)}`, seenAt: epochSeconds(2000 + index) }),
+    );
+    await store.beat(beatOf({ verifiers: crowd }));
+    await store.beat(beatOf({ verifiers: [sighting({ seenAt: epochSeconds(9000) })] }));
+    const { verifiers } = await store.load();
+    expect(verifiers).toHaveLength(1000);
+    expect(verifiers[0]?.userAgent).toBe("runtime/1");
+    expect(verifiers.some((one) => one.userAgent === "agent 0")).toBe(false);
+  });
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { KeyStore } from "../keys/key-store.ts";
+import type { Sealer } from "../keys/sealer.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
+import { openDatabase, openKeyStore } from "../stores/open.ts";
+import type { Database, Query } from "../stores/sql/database.ts";
+import { TestClock } from "./moments.ts";
+
+/** Where one test's keys are. */
+export interface StorePlace {
+  /** One more connection to the same store. */
+  open(sealer: Sealer): Promise<KeyStore>;
+  /** Makes the store think that its replicas reported this much earlier. */
+  age(seconds: number): Promise<unknown>;
+  /** Closes what was opened and leaves nothing behind. */
+  remove(): Promise<void>;
+}
+
+/** A place that outlives the process, and how to get at it behind the store's back. */
+export interface StoredPlace extends StorePlace {
+  readonly url: string;
+  readonly database: Database;
+  /** One statement in a transaction of its own. */
+  readonly sql: Query;
+}
+
+export function memoryPlace(): Promise<StorePlace> {
+  const clock = new TestClock();
+  const store = memoryKeyStore(clock);
+  return Promise.resolve({
+    open: () => Promise.resolve(store),
+    age: async (seconds) => clock.move(seconds),
+    remove: () => store.close(),
+  });
+}
+
+export async function sqlitePlace(): Promise<StoredPlace> {
+  const directory = await mkdtemp(join(tmpdir(), "macp-auth-keys-"));
+  return storedPlace(`sqlite:${join(directory, "keys.db")}`, () => rm(directory, { recursive: true }));
+}
+
+/** A schema of its own in the database of `MACP_TEST_POSTGRES_URL`. */
+export async function postgresPlace(): Promise<StoredPlace> {
+  const server = postgresUrl();
+  if (server === undefined)
+    throw new Error("set MACP_TEST_POSTGRES_URL; tools/postgres.sh start DIR prints one");
+  const schema = `test_${randomBytes(6).toString("hex")}`;
+  await onServer(server, `CREATE SCHEMA ${schema}`);
+  const url = new URL(server);
+  url.searchParams.set("options", `-c search_path=${schema} -c synchronous_commit=off`);
+  return storedPlace(url.href, () => onServer(server, `DROP SCHEMA ${schema} CASCADE`));
+}
+
+/** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
+function postgresUrl(): string | undefined {
+  return process.env["MACP_TEST_POSTGRES_URL"];
+}
+
+/** Without a PostgreSQL its tests may be left out, but never in CI. */
+export function mayLeavePostgresOut(): boolean {
+  return postgresUrl() === undefined && process.env["CI"] !== "true";
+}
+
+async function storedPlace(url: string, removePlace: () => Promise<unknown>): Promise<StoredPlace> {
+  const opened: { close(): Promise<void> }[] = [];
+  const database = await openDatabase(url);
+  opened.push(database);
+  const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
+  return {
+    async open(sealer) {
+      const store = await openKeyStore(url, { sealer, clock: new TestClock() });
+      opened.push(store);
+      return store;
+    },
+    age: (seconds) => sql("UPDATE replicas SET seen_at = seen_at - $1", [seconds]),
+    url,
+    database,
+    sql,
+    async remove() {
+      for (const one of opened) await one.close();
+      await removePlace();
+    },
+  };
+}
+
+async function onServer(url: string, statement: string): Promise<void> {
+  const database = await openDatabase(url);
+  await database.write((query) => query(statement));
+  await database.close();
+}

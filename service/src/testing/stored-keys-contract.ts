@@ -1,0 +1,222 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { epochSeconds } from "../kernel/clock.ts";
+import { ConfigError } from "../kernel/faults.ts";
+import { type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/key-store.ts";
+import { openPrivateKey } from "../keys/rotate.ts";
+import { migrateStore } from "../stores/open.ts";
+import {
+  activate,
+  beatOf,
+  keyStoreContract,
+  type Publish,
+  publishFresh,
+  sealerUnder,
+} from "./key-store-contract.ts";
+import type { StoredPlace } from "./store-places.ts";
+
+/** What an adapter of `KeyStore` promises whose keys outlive the process: the contract of the port, and that nothing stored is believed. */
+export function storedKeysContract(name: string, makePlace: () => Promise<StoredPlace>): void {
+  keyStoreContract(name, makePlace);
+  describe(`the keys stored in ${name}`, { timeout: 120_000 }, () => {
+    let stored: Stored;
+    beforeEach(async () => {
+      stored = await activeAndStandby(await makePlace());
+    });
+    afterEach(() => stored.place.remove());
+    lifePromises(() => stored);
+    flipPromises(() => stored);
+    rollbackPromises(() => stored);
+    schemaPromises(() => stored);
+  });
+}
+
+/** Version 1 of a set: one active key and one standby key. */
+interface Stored {
+  readonly place: StoredPlace;
+  readonly store: KeyStore;
+  readonly active: Publish;
+  readonly standby: Publish;
+  readonly set: KeySet;
+}
+
+const sealer = sealerUnder(1);
+
+async function activeAndStandby(place: StoredPlace): Promise<Stored> {
+  const store = await place.open(sealer);
+  const [active, standby] = [await publishFresh(sealer), await publishFresh(sealer)];
+  await store.replace(0, [active, activate(active), standby]);
+  return { place, store, active, standby, set: await store.load() };
+}
+
+function lifePromises(stored: () => Stored): void {
+  test("everything survives the end of the process", async () => {
+    const { place, store, active } = stored();
+    await store.beat(beatOf({ serving: true, signings: [{ kid: active.kid, maxExp: epochSeconds(77) }] }));
+    const before = await store.load();
+    await store.close();
+    const later = await (await place.open(sealer)).load();
+    expect({ ...later, now: 0 }).toEqual({ ...before, now: 0 });
+    expect(later.keys[0]?.publishedAt).toBeGreaterThan(1_700_000_000);
+  });
+
+  test("another key-encryption key reads nothing and changes nothing", async () => {
+    const stranger = await stored().place.open(sealerUnder(2));
+    await expect(stranger.load()).rejects.toThrow(StoreCorrupt);
+    await expect(stranger.replace(1, [])).rejects.toThrow(StoreCorrupt);
+    await expect(stranger.beat(beatOf())).rejects.toThrow(StoreCorrupt);
+    expect((await stored().store.load()).version).toBe(1);
+  });
+
+  test("once a change was made under a new key-encryption key, the old one is not needed for any row", async () => {
+    const { place, set } = stored();
+    const both = sealerUnder(2, 1);
+    const changes = set.keys.map(({ kid }) => ({ kind: "revoke", kid, reason: "of the old key" }) as const);
+    expect(await (await place.open(both)).replace(1, changes.slice(1))).toBe("replaced");
+    expect((await (await place.open(sealerUnder(2))).load()).keys).toHaveLength(2);
+  });
+
+  test("the private part of a revoked key is gone from the store", async () => {
+    const { place, store, set } = stored();
+    expect(set.keys.every((key) => openPrivateKey(sealer, key) !== undefined)).toBe(true);
+    await store.replace(
+      1,
+      set.keys.map(({ kid }) => ({ kind: "revoke", kid, reason: "leaked" }) as const),
+    );
+    const bodies = JSON.stringify(await place.sql("SELECT body FROM signing_keys"));
+    for (const key of set.keys) expect(bodies).not.toContain(key.sealed?.box);
+  });
+
+  test("a store that another transaction holds is given up in time, unchanged, and works again afterwards", async () => {
+    const { place, store, active } = stored();
+    await place.database.write(async (query) => {
+      await query("UPDATE keyset SET version = version");
+      const started = performance.now();
+      await expect(store.replace(1, [{ kind: "pause", kid: active.kid, seconds: 1 }])).rejects.toThrow(
+        StoreUnavailable,
+      );
+      expect(performance.now() - started).toBeLessThan(4_000);
+      expect((await store.load()).version).toBe(1);
+    });
+    expect(await store.replace(1, [{ kind: "pause", kid: active.kid, seconds: 1 }])).toBe("replaced");
+  });
+}
+
+const COLUMNS = ["kid", "alg", "body", "tag"] as const;
+type Row = Readonly<Record<(typeof COLUMNS)[number], string>>;
+
+async function rowOf({ place, active }: Stored): Promise<Row> {
+  const [row] = await place.sql("SELECT kid, alg, body, tag FROM signing_keys WHERE kid = $1", [active.kid]);
+  return row as Row;
+}
+
+/** The text with the lowest bit of one character turned, for each character: another character that can be stored. */
+function flipsOf(text: string): readonly string[] {
+  return Array.from(
+    text,
+    (character, at) =>
+      text.slice(0, at) + String.fromCharCode(character.charCodeAt(0) ^ 1) + text.slice(at + 1),
+  );
+}
+
+function flipPromises(stored: () => Stored): void {
+  test.each(COLUMNS)(
+    "any flipped byte of a key's %s stops the load, and putting it back mends it",
+    async (column) => {
+      const { place, store, set, active } = stored();
+      const row = await rowOf(stored());
+      const put = (text: string, kid: string) =>
+        place.sql(`UPDATE signing_keys SET ${column} = $1 WHERE kid = $2`, [text, kid]);
+      for (const altered of flipsOf(row[column])) {
+        await put(altered, active.kid);
+        const fault: unknown = await store.load().catch((thrown: unknown) => thrown);
+        expect(fault).toBeInstanceOf(StoreCorrupt);
+        const kid = column === "kid" ? altered : active.kid;
+        expect((fault as Error).message).toBe(
+          `table signing_keys, kid ${kid}: the row was altered, or MACP_AUTH_KEK_FILE lacks the key that wrote it`,
+        );
+        await put(row[column], kid);
+        expect((await store.load()).keys).toEqual(set.keys);
+      }
+    },
+  );
+
+  test("a key that is made to look active or not stops the load", async () => {
+    const { place, store, active, standby } = stored();
+    await place.sql("UPDATE signing_keys SET active = 0 WHERE kid = $1", [active.kid]);
+    await expect(store.load()).rejects.toThrow(active.kid);
+    await place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]);
+    await expect(store.load()).rejects.toThrow("table signing_keys");
+  });
+
+  test("any flipped byte of the set's tag, and any other version, stops the load", async () => {
+    const { place, store } = stored();
+    const [row] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
+    for (const tag of flipsOf(row?.tag ?? "")) {
+      await place.sql("UPDATE keyset SET tag = $1", [tag]);
+      await expect(store.load()).rejects.toThrow("table keyset");
+    }
+    await place.sql("UPDATE keyset SET tag = $1", [row?.tag ?? ""]);
+    for (const version of [0, 2]) {
+      await place.sql("UPDATE keyset SET version = $1", [version]);
+      await expect(store.load()).rejects.toThrow("table keyset");
+    }
+  });
+}
+
+function rollbackPromises(stored: () => Stored): void {
+  test("a row that is put back to its older self is found, and nothing is done on top of it", async () => {
+    const { place, store, active } = stored();
+    const older = await rowOf(stored());
+    await store.replace(1, [{ kind: "taint", kid: active.kid, reason: "leaked" }]);
+    await place.sql("UPDATE signing_keys SET active = 1, body = $1, tag = $2 WHERE kid = $3", [
+      older.body,
+      older.tag,
+      active.kid,
+    ]);
+    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.replace(2, [{ kind: "taint", kid: active.kid, reason: "again" }])).rejects.toThrow(
+      StoreCorrupt,
+    );
+    await expect(store.beat(beatOf({ serving: true }))).rejects.toThrow(StoreCorrupt);
+    expect(await place.sql("SELECT id, served_at FROM keyset WHERE version = 2")).toEqual([
+      { id: 1, served_at: null },
+    ]);
+  });
+
+  test("a deleted row is found, whichever it is", async () => {
+    const { place, store, standby } = stored();
+    await place.sql("DELETE FROM signing_keys WHERE kid = $1", [standby.kid]);
+    await expect(store.load()).rejects.toThrow("table keyset");
+    await place.sql("DELETE FROM signing_keys");
+    await expect(store.load()).rejects.toThrow("table keyset");
+    await place.sql("DELETE FROM keyset");
+    await expect(store.load()).rejects.toThrow("table keyset");
+  });
+
+  test("a set that is put back to an older version is found while one row is newer", async () => {
+    const { place, store } = stored();
+    const [older] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
+    await store.replace(1, [await publishFresh(sealer)]);
+    await place.sql("UPDATE keyset SET version = 1, tag = $1", [older?.tag ?? ""]);
+    await expect(store.load()).rejects.toThrow("table keyset");
+  });
+
+  test("the database itself refuses a second active key of an algorithm", async () => {
+    const { place, standby } = stored();
+    await expect(
+      place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]),
+    ).rejects.toThrow();
+  });
+}
+
+function schemaPromises(stored: () => Stored): void {
+  test("a schema that is up to date is left alone; a newer one is refused with both versions", async () => {
+    const { place } = stored();
+    expect(await migrateStore(place.url)).toEqual({ from: 1, to: 1 });
+    await place.sql("UPDATE schema_version SET version = 9");
+    await expect(migrateStore(place.url)).rejects.toThrow(ConfigError);
+    await expect(place.open(sealer)).rejects.toThrow(
+      "the store has schema version 9, and this program knows versions up to 1",
+    );
+  });
+}
