@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import type { Algorithm } from "./algorithm.ts";
+import type { ImportedKey } from "./import-key.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, KeyStore } from "./key-store.ts";
 import { makeKey } from "./make-key.ts";
@@ -19,6 +20,8 @@ export interface RotateDeps {
   readonly store: KeyStore;
   readonly sealer: Sealer;
   readonly policy: RotationPolicy;
+  /** Where new keys come from; `makeKey` when left out. */
+  readonly makeKey?: (alg: Algorithm) => Promise<ImportedKey>;
 }
 
 /** What a rotation did. `lost`: another replica was faster every time; nothing is wrong, the next tick looks again. */
@@ -75,10 +78,10 @@ async function carryOut(deps: RotateDeps, steps: readonly RotationStep[]): Promi
 }
 
 async function makeAndSeal(
-  { sealer, policy }: RotateDeps,
+  { sealer, policy, makeKey: make = makeKey }: RotateDeps,
   { alg, activate }: MakeKey,
 ): Promise<readonly KeyChange[]> {
-  const { kid, publicJwk, privateKey } = await makeKey(alg);
+  const { kid, publicJwk, privateKey } = await make(alg);
   if (privateKey === undefined) return [];
   const sealed = sealer.seal(privateKey.export({ type: "pkcs8", format: "der" }), placeOf(kid, alg));
   const publish: KeyChange = { kind: "publish", kid, alg, publicJwk, sealed };
