@@ -2,8 +2,11 @@ import { z } from "zod";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 
+/** A variable's text, read into a value. */
+type Read<T> = z.ZodPipe<z.ZodString, z.ZodTransform<T, string>>;
+
 /** Reads a whole number within bounds; the fault names the bounds and shows the value, cut short. */
-export function whole(min: number, max: number) {
+export function whole(min: number, max: number): Read<number> {
   return z.string().transform((text, context) => {
     const value = Number(text.trim());
     if (/^[0-9]+$/.test(text.trim()) && value >= min && value <= max) return value;
@@ -13,7 +16,7 @@ export function whole(min: number, max: number) {
 }
 
 /** Reads one of the names, letter case included. */
-export function oneOf<const Names extends readonly string[]>(names: Names) {
+export function oneOf<const Names extends readonly string[]>(names: Names): Read<Names[number]> {
   return z.string().transform((text, context): Names[number] => {
     const found = names.find((name) => name === text);
     if (found !== undefined) return found;
@@ -23,7 +26,7 @@ export function oneOf<const Names extends readonly string[]>(names: Names) {
 }
 
 /** Reads a text that must never be shown. */
-export function secret() {
+export function secret(): Read<Secret> {
   return z.string().transform((text) => new Secret(text));
 }
 

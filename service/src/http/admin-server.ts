@@ -6,7 +6,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { parseKid } from "../kernel/ids.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { ALGORITHMS } from "../keys/algorithm.ts";
+import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { answerOf, reportOf } from "../keys/key-report.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
@@ -14,7 +14,7 @@ import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { readJsonBody } from "./body.ts";
-import { type Answer, httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
+import { httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
 import { problem } from "./problem.ts";
 import { crash } from "./public-server.ts";
 import { json, problemResponse } from "./respond.ts";
@@ -64,7 +64,7 @@ export function adminServer(deps: AdminDeps): Listener {
     app.post(`/keys/${name}`, (c) => operateKeys(deps, c, name));
   app.notFound(() => problemResponse(problem("not_found")));
   app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
-  return httpServer(deps, app.fetch as Answer);
+  return httpServer(deps, app.fetch);
 }
 
 /** `GET /readyz`: 200 when this replica signs and serves, else 503 with the reasons. */
@@ -90,8 +90,7 @@ async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName
   if (managed === undefined) return notManaged();
   const body = await readJsonBody(c.env.incoming);
   if (body.kind === "refused") return problemResponse(body.problem);
-  const parsed = BODIES[name].safeParse(body.kind === "json" ? body.value : {});
-  const request = parsed.success ? operationOf(name, parsed.data, managed.policy.alg) : undefined;
+  const request = requestOf(name, body.kind === "json" ? body.value : {}, managed.policy.alg);
   if (request === undefined)
     return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
   // What this replica saw since its last round belongs into the picture: who fetched what.
@@ -99,16 +98,23 @@ async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName
   const report = await operate(managed, request.operation, request.accepted);
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
+  const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
+  const request_id = requestIdOf(c.env.outgoing);
   log.info({
     event: "key_operation",
     operation: name,
     done: answer.done,
     refused: answer.refused?.reason,
-    changes: answer.changes?.map((change) => `${change.change} ${printable(change.kid)}`),
-    request_id: requestIdOf(c.env.outgoing),
+    changes,
+    request_id,
   });
   if (answer.done) await deps.keep();
   return json(answer.done ? 200 : 409, answer);
+}
+
+function requestOf(name: OperationName, body: unknown, alg: Algorithm): OperationRequest | undefined {
+  const parsed = BODIES[name].safeParse(body);
+  return parsed.success ? operationOf(name, parsed.data, alg) : undefined;
 }
 
 interface OperationRequest {
@@ -116,27 +122,31 @@ interface OperationRequest {
   readonly accepted: ReadonlySet<Acceptance>;
 }
 
+type OperationBody = {
+  alg?: Algorithm | undefined;
+  kid?: string | undefined;
+  reason?: string;
+  accept: Acceptance[];
+};
+
+/** The operation that a body asks for; `undefined` when its kid cannot be one. */
 function operationOf(
   name: OperationName,
-  body: {
-    alg?: (typeof ALGORITHMS)[number] | undefined;
-    kid?: string | undefined;
-    reason?: string;
-    accept: Acceptance[];
-  },
-  alg: (typeof ALGORITHMS)[number],
+  { alg, kid: text, reason = "", accept }: OperationBody,
+  ownAlg: Algorithm,
 ): OperationRequest | undefined {
-  const accepted = new Set(body.accept);
-  const kid = body.kid === undefined ? undefined : parseKid(body.kid);
-  if (name === "prepare") return { operation: { kind: "prepare", alg: body.alg ?? alg }, accepted };
-  if (name === "rotate") return { operation: { kind: "activate", kid: undefined }, accepted };
-  if (name === "activate")
-    return body.kid !== undefined && kid === undefined
-      ? undefined
-      : { operation: { kind: "activate", kid }, accepted };
-  if (kid === undefined) return undefined;
-  if (name === "retire") return { operation: { kind: "retire", kid }, accepted };
-  return { operation: { kind: name, kid, reason: printable(body.reason ?? "") }, accepted };
+  const accepted = new Set(accept);
+  const kid = parseKid(text ?? "");
+  if (text !== undefined && kid === undefined) return undefined;
+  switch (name) {
+    case "prepare":
+      return { operation: { kind: "prepare", alg: alg ?? ownAlg }, accepted };
+    case "rotate":
+    case "activate":
+      return { operation: { kind: "activate", kid }, accepted };
+    default:
+      return kid && { operation: { kind: name, kid, reason: printable(reason) }, accepted };
+  }
 }
 
 /** Constant-time: both sides are hashed to one length first, so neither content nor length shows in the time. */

@@ -28,19 +28,32 @@ const INFLATERS = {
  * content type counts as no body. Rejects only when the connection broke before the body was whole.
  */
 export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
-  const type = contentTypeOf(incoming.headers["content-type"]);
-  if (type?.essence !== "application/json") return { kind: "absent" };
-  if (type.charset !== undefined && type.charset !== "utf-8") return refused("charset_unsupported");
-  const encoding = (incoming.headers["content-encoding"] ?? "identity").toLowerCase();
-  if (encoding !== "identity" && !isInflatable(encoding)) return refused("encoding_unsupported");
-  if (Number(incoming.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return refused("body_too_large");
-
+  const framing = framingOf(incoming.headers);
+  if (framing.kind !== "body") return framing;
   const received = await collect(incoming);
   if (received === "too-large") return refused("body_too_large");
+  const { encoding } = framing;
   const bytes = encoding === "identity" ? received : await inflateInTurn(received, encoding);
   if (bytes === "too-large") return refused("body_too_large");
   if (bytes === "corrupt") return refused("body_corrupt");
   return bytes.length === 0 ? { kind: "absent" } : parse(bytes);
+}
+
+type Inflatable = keyof typeof INFLATERS;
+type Framing =
+  | { readonly kind: "body"; readonly encoding: Inflatable | "identity" }
+  | Exclude<JsonBody, { kind: "json" }>;
+
+/** What the headers say of the body, before any of it is read. */
+function framingOf(headers: IncomingMessage["headers"]): Framing {
+  const charset = charsetOfJson(headers["content-type"]);
+  if (charset === undefined) return { kind: "absent" };
+  if (charset !== "utf-8") return refused("charset_unsupported");
+  const encoding = (headers["content-encoding"] ?? "identity").toLowerCase();
+  if (encoding !== "identity" && !isInflatable(encoding)) return refused("encoding_unsupported");
+  return Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX
+    ? refused("body_too_large")
+    : { kind: "body", encoding };
 }
 
 function parse(bytes: Buffer): JsonBody {
@@ -59,27 +72,14 @@ function parse(bytes: Buffer): JsonBody {
 /** Counts brackets outside strings, without a stack, before anything recursive sees the text. */
 function isDeeperThan(text: string, levels: number): boolean {
   let depth = 0;
-  let inString = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index);
-    if (inString) {
-      if (unit === BACKSLASH) index += 1;
-      else if (unit === QUOTE) inString = false;
-    } else if (unit === QUOTE) inString = true;
-    else if (unit === OPEN_BRACKET || unit === OPEN_BRACE) {
-      depth += 1;
-      if (depth > levels) return true;
-    } else if (unit === CLOSE_BRACKET || unit === CLOSE_BRACE) depth -= 1;
+  // A string as a whole, an unfinished one to its end, or one bracket: nothing in here can backtrack.
+  for (const [piece] of text.matchAll(/"(?:[^"\\]+|\\.)*"?|[[\]{}]/gs)) {
+    if (piece === "[" || piece === "{") depth += 1;
+    else if (piece === "]" || piece === "}") depth -= 1;
+    if (depth > levels) return true;
   }
   return false;
 }
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 /** All of a stream's bytes, or `too-large` as soon as they are too many; the rest is then left unread. */
 function collect(stream: Readable): Promise<Buffer | "too-large"> {
@@ -112,10 +112,7 @@ let turn: Promise<unknown> = Promise.resolve();
  * Inflates a whole body, one body at a time in this process: two hundred bytes can make an inflater hold 16 MiB, so a crowd of
  * them at once would be an attack on the memory. Nobody waits for a slow sender here, for the bytes have all arrived.
  */
-function inflateInTurn(
-  received: Buffer,
-  encoding: keyof typeof INFLATERS,
-): Promise<Buffer | "too-large" | "corrupt"> {
+function inflateInTurn(received: Buffer, encoding: Inflatable): Promise<Buffer | "too-large" | "corrupt"> {
   const inflated = turn.then(() =>
     INFLATERS[encoding](received, { maxOutputLength: BODY_BYTES_MAX }).catch((thrown: unknown) =>
       codeOf(thrown) === "ERR_BUFFER_TOO_LARGE" ? "too-large" : "corrupt",
@@ -125,32 +122,33 @@ function inflateInTurn(
   return inflated;
 }
 
-function isInflatable(encoding: string): encoding is keyof typeof INFLATERS {
+function isInflatable(encoding: string): encoding is Inflatable {
   return Object.hasOwn(INFLATERS, encoding);
 }
 
-const ESSENCE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const PARAMETER =
   /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+))[ \t]*$/;
 
-/** Reads a Content-Type (RFC 9110 section 8.3); `undefined` when it is absent or not well-formed. */
-function contentTypeOf(
-  header: string | undefined,
-): { essence: string; charset: string | undefined } | undefined {
-  if (header === undefined) return undefined;
-  if (header === "application/json") return { essence: header, charset: undefined };
-  const [type = "", ...parameters] = header.split(";");
-  if (!ESSENCE.test(type.trim())) return undefined;
-  let charset: string | undefined;
-  for (const parameter of parameters) {
-    if (parameter.trim() === "") continue;
-    const [, name, quoted, token] = PARAMETER.exec(parameter) ?? [];
-    if (name === undefined) return undefined;
-    if (name.toLowerCase() === "charset") charset ??= (quoted ?? token ?? "").toLowerCase();
-  }
-  return { essence: type.trim().toLowerCase(), charset };
+/**
+ * The charset that a Content-Type (RFC 9110 section 8.3) of `application/json` names, `utf-8` when it names none. `undefined`
+ * when the type is another one, absent or not well-formed.
+ */
+function charsetOfJson(header: string | undefined): string | undefined {
+  if (header === "application/json") return "utf-8";
+  const [type = "", ...parameters] = (header ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") return undefined;
+  const read = parameters
+    .filter((parameter) => parameter.trim() !== "")
+    .map((parameter) => PARAMETER.exec(parameter));
+  if (read.includes(null)) return undefined;
+  return charsetAmong(read) ?? "utf-8";
 }
 
-function refused(reason: Parameters<typeof problem>[0]): JsonBody {
+function charsetAmong(parameters: readonly (RegExpExecArray | null)[]): string | undefined {
+  const [, , quoted, token] = parameters.find((match) => match?.[1]?.toLowerCase() === "charset") ?? [];
+  return (quoted ?? token)?.toLowerCase();
+}
+
+function refused(reason: Parameters<typeof problem>[0]): Extract<JsonBody, { kind: "refused" }> {
   return { kind: "refused", problem: problem(reason) };
 }

@@ -54,8 +54,10 @@ export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
     responses?.add(outgoing);
     outgoing.once("close", () => responses?.delete(outgoing));
     outgoing.setHeader("x-request-id", requestIdFrom(headerOf(incoming, "x-request-id"), deps.random));
-    if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined)
-      return finish(outgoing, "request_malformed");
+    if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined) {
+      finish(outgoing, "request_malformed");
+      return;
+    }
     void answer(incoming, outgoing);
   };
   const server = createServer(

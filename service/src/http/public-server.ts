@@ -1,8 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { codeOf, messageOf } from "../kernel/faults.ts";
-import { type Answer, httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
+import { httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
 import { problem } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
 import { health } from "./routes/health.ts";
@@ -20,17 +19,17 @@ const METHODS: Readonly<Record<string, string>> = {
 /** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const app = new Hono<{ Bindings: HttpBindings }>({
-    getPath: (_request, options) => routePath(options?.env as HttpBindings | undefined),
+    getPath: (_request, options) => routePath(options?.env),
   });
   app.post("/tokens", (c) => mintToken(deps, c.env.incoming, requestIdOf(c.env.outgoing)));
   app.get("/healthz", () => health());
-  app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming as IncomingMessage));
+  app.get("/.well-known/jwks.json", (c) => jwks(deps, c.env.incoming));
   app.on("OPTIONS", Object.keys(METHODS), (c) => {
     return new Response(null, { status: 204, headers: { allow: METHODS[routePath(c.env)] ?? "" } });
   });
   app.notFound(() => problemResponse(problem("not_found")));
   app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
-  return httpServer(deps, app.fetch as Answer);
+  return httpServer(deps, app.fetch);
 }
 
 /** The path that routes are matched on: as the request line has it, without query, letter case and one trailing slash. */

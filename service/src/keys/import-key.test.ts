@@ -75,7 +75,7 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ format: "jwk" });
   const otherEc = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
   const otherRsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
-  const { qi: _, ...withoutQi } = rsaJwk;
+  const withoutQi = { ...rsaJwk, qi: undefined };
   const cases: readonly [string, unknown, RegExp][] = [
     ["when it is no JSON", "{not json", /neither a JSON Web Key/],
     ["when it is a list", [ecJwk], /neither a JSON Web Key/],

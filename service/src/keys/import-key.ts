@@ -93,7 +93,7 @@ function importPem(text: string): ImportOutcome {
   if (pem.includes("ENCRYPTED"))
     return refused("is an encrypted PEM key; decrypt it first: openssl pkcs8 -in FILE -out PLAIN");
   try {
-    return importOne(createPrivateKey(pem).export({ format: "jwk" }) as Record<string, unknown>);
+    return importOne(createPrivateKey(pem).export({ format: "jwk" }));
   } catch {
     return refused(`is PEM that holds no RSA or P-256 private key; ${MAKE_ONE}`);
   }
@@ -138,21 +138,24 @@ function importOne(value: unknown): ImportOutcome {
 }
 
 function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): string[] {
-  const faults: string[] = [];
   const { kid, use, alg, key_ops: operations } = jwk;
   const wanted = kty === "RSA" ? "RS256" : "ES256";
-  if (kid !== undefined && (typeof kid !== "string" || parseKid(kid) === undefined)) {
-    faults.push("has a kid that is not a text of 1 to 256 printable characters; mend it or leave it out");
-  }
-  if (use !== undefined && use !== "sig") faults.push('has a use other than "sig"; use a signing key');
-  if (alg !== undefined && alg !== wanted)
-    faults.push(`has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`);
-  if (operations !== undefined && !areSigningOperations(operations, "d" in jwk ? "sign" : "verify")) {
-    faults.push(
+  const rules: readonly [boolean, string][] = [
+    [
+      kid === undefined || (typeof kid === "string" && parseKid(kid) !== undefined),
+      "has a kid that is not a text of 1 to 256 printable characters; mend it or leave it out",
+    ],
+    [use === undefined || use === "sig", 'has a use other than "sig"; use a signing key'],
+    [
+      alg === undefined || alg === wanted,
+      `has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`,
+    ],
+    [
+      operations === undefined || areSigningOperations(operations, "d" in jwk ? "sign" : "verify"),
       'has key_ops that do not allow signing; use ["sign"] for a private key, ["verify"] for a public one, or leave it out',
-    );
-  }
-  return faults;
+    ],
+  ];
+  return rules.filter(([holds]) => !holds).map(([, fault]) => fault);
 }
 
 /** RFC 7517 section 4.3: no duplicates, and nothing beside signing and verifying. */

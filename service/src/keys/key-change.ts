@@ -87,6 +87,7 @@ function stampsOf(
   change: Exclude<KeyChange, { kind: "publish" }>,
   now: EpochSeconds,
 ): Partial<ManagedKey> {
+  const deactivatedAt = key.deactivatedAt ?? now;
   switch (change.kind) {
     case "activate":
       return {
@@ -95,26 +96,17 @@ function stampsOf(
         maxTtlSeconds: Math.max(key.maxTtlSeconds, change.maxTtlSeconds),
       };
     case "deactivate":
-      return { deactivatedAt: key.deactivatedAt ?? now };
+      return { deactivatedAt };
     case "taint":
-      return { taintedAt: now, deactivatedAt: key.deactivatedAt ?? now, reason: change.reason };
+      return { taintedAt: now, deactivatedAt, reason: change.reason };
     case "revoke":
-      return {
-        revokedAt: now,
-        deactivatedAt: key.deactivatedAt ?? now,
-        reason: change.reason,
-        sealed: undefined,
-      };
+      return { revokedAt: now, deactivatedAt, reason: change.reason, sealed: undefined };
     case "retire":
-      return {
-        retiredAt: now,
-        sealed: undefined,
-        ...(change.reason !== undefined && { reason: change.reason }),
-      };
+      return { retiredAt: now, sealed: undefined, ...(change.reason && { reason: change.reason }) };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
-      return key.sealed === undefined ? {} : { sealed: change.sealed };
+      return { sealed: key.sealed && change.sealed };
     default:
       return unreachable(change);
   }

@@ -100,30 +100,21 @@ function planAlgorithm(
   const standby = own
     .filter(isStandby)
     .toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
-  if (active === undefined && !set.keys.some((key) => key.activatedAt !== undefined)) {
+  if (!set.keys.some((key) => key.activatedAt !== undefined)) {
     // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
-    return standby.length > 0
-      ? activation(set, standby[0] as ManagedKey, undefined, policy)
-      : bootstrap(set, alg);
+    const [first] = standby;
+    return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, policy);
   }
+  const overdueSeconds =
+    active === undefined ? 0 : set.now - after(active.activatedAt ?? set.now, policy.periodSeconds);
   const ready = standby.find(
     (key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid),
   );
-  const due = active === undefined || set.now >= after(active.activatedAt ?? set.now, policy.periodSeconds);
-  if (due && ready !== undefined)
-    return withStandby(activation(set, ready, active, policy), own, standby, alg);
-  const overdue: RotationAlarm[] =
-    due && active !== undefined
-      ? [
-          {
-            kind: "overdue",
-            alg,
-            kid: active.kid,
-            sinceSeconds: set.now - (active.activatedAt ?? set.now) - policy.periodSeconds,
-          },
-        ]
-      : [];
-  return withStandby({ steps: [], alarms: overdue }, own, standby, alg);
+  if (overdueSeconds < 0) return withStandby({ steps: [], alarms: [] }, own, standby, alg);
+  if (ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
+  const alarms: RotationAlarm[] =
+    active === undefined ? [] : [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: overdueSeconds }];
+  return withStandby({ steps: [], alarms }, own, standby, alg);
 }
 
 /** The first key of all, and its successor. When another algorithm bootstraps in the same plan, only one key signs at once. */

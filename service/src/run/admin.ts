@@ -7,12 +7,13 @@ import { reportOf } from "../keys/key-report.ts";
 import { readKeyFile } from "../keys/load-keys.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Custody } from "./custody.ts";
+import type { Place } from "./listen.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */
 export interface Admin {
   readonly listener: Listener;
   readonly metrics: Metrics;
-  readonly place: { readonly port: number; readonly host: string };
+  readonly place: Place;
 }
 
 const TOKEN_CHARS_MIN = 32;
@@ -53,7 +54,16 @@ export async function openAdmin(
     token,
     keep: () => custody.keep(),
   });
-  return { listener, metrics, place: { port: admin.port, host: admin.host } };
+  return {
+    listener,
+    metrics,
+    place: {
+      port: admin.port,
+      host: admin.host,
+      portVariable: "MACP_AUTH_ADMIN_PORT",
+      hostVariable: "MACP_AUTH_ADMIN_HOST",
+    },
+  };
 }
 
 async function tokenOf(token: NonNullable<Settings["admin"]>["token"]): Promise<Secret | undefined> {

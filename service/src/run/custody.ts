@@ -1,6 +1,6 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
-import { messageOf } from "../kernel/faults.ts";
+import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
@@ -61,14 +61,20 @@ export async function openCustody(settings: Settings, log: Log): Promise<Custody
   }
 }
 
-/** Looks at a given key alone, so that its faults are told together with those of other settings. Throws `ConfigError`. */
-export async function checkGivenKey(
+/** What is wrong with a given key, whatever else is wrong with the settings; empty when it is sound or none is given. */
+export async function faultsOfGivenKey(
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+): Promise<readonly string[]> {
   const jwk = environment["MACP_AUTH_SIGNING_KEY_JSON"]?.trim();
   const path = environment["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
-  if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), undefined);
-  if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
+  try {
+    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), undefined);
+    if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
+    return [];
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) return thrown.faults;
+    throw thrown;
+  }
 }
 
 /** Keys that were given; a key file is followed. */

@@ -1,6 +1,7 @@
 import type { Listener } from "../http/listener.ts";
-import { codeOf, messageOf } from "../kernel/faults.ts";
+import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
+import { delay, every } from "../kernel/timers.ts";
 
 const SHUTDOWN_MS_MAX = 10_000;
 
@@ -13,8 +14,20 @@ export interface Place {
   readonly hostVariable: string;
 }
 
+/** Makes all of them listen, or none: throws `ConfigError` with a line for each address that cannot be had. */
+export async function listenAll(
+  wanted: readonly { readonly listener: Listener; readonly place: Place }[],
+): Promise<readonly Listener[]> {
+  const refusals = await Promise.all(wanted.map(({ listener, place }) => listen(listener, place)));
+  const listeners = wanted.map(({ listener }) => listener);
+  const faults = refusals.filter((refusal) => refusal !== undefined);
+  if (faults.length === 0) return listeners;
+  await drain(listeners.filter(({ server }) => server.listening));
+  throw new ConfigError(faults);
+}
+
 /** Listens; resolves to a line for the operator when the address cannot be had. */
-export function listen(
+function listen(
   { server }: Listener,
   { port, host, portVariable, hostVariable }: Place,
 ): Promise<string | undefined> {
@@ -44,23 +57,22 @@ export function listen(
 
 /** Stops accepting and lets requests in flight finish; resolves to 0, or to 1 after giving up on them. */
 export async function drain(listeners: readonly Listener[]): Promise<number> {
-  let sweep: NodeJS.Timeout | undefined;
-  let giveUp: NodeJS.Timeout | undefined;
   const closed = Promise.all(
-    listeners.map(({ server }) => new Promise((resolve) => server.close(resolve))),
+    listeners.map(
+      ({ server }) =>
+        new Promise((resolve) => {
+          server.close(resolve);
+        }),
+    ),
   ).then(() => 0);
   // Connections that were busy at close() become quiet one by one.
-  sweep = setInterval(() => {
+  const stopSweeping = every(50, () => {
     for (const listener of listeners) listener.closeQuiet();
-  }, 50);
-  const tooLate = new Promise<number>((resolve) => {
-    giveUp = setTimeout(() => {
-      for (const { server } of listeners) server.closeAllConnections();
-      resolve(1);
-    }, SHUTDOWN_MS_MAX);
   });
-  const code = await Promise.race([closed, tooLate]);
-  clearInterval(sweep);
-  clearTimeout(giveUp);
+  const patience = delay(SHUTDOWN_MS_MAX);
+  const code = await Promise.race([closed, patience.over.then(() => 1)]);
+  stopSweeping();
+  patience.cancel();
+  if (code !== 0) for (const { server } of listeners) server.closeAllConnections();
   return code;
 }

@@ -6,11 +6,12 @@ import { systemClock } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
+import { every } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import { openAdmin } from "./admin.ts";
-import { type Custody, checkGivenKey, openCustody } from "./custody.ts";
-import { drain, listen } from "./listen.ts";
+import { type Custody, faultsOfGivenKey, openCustody } from "./custody.ts";
+import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
 
 /** What serving needs of the process, beyond what every command has. */
@@ -20,84 +21,70 @@ export interface ServeWorld
   untilSignal(): Promise<string>;
 }
 
-/** Runs the service: settings → keys → listeners → upkeep → shutdown. Resolves to the exit code. */
+/** Runs the service until it is told to stop. Resolves to the exit code; what the operator must mend is told on standard error. */
 export async function serve(world: ServeWorld): Promise<number> {
   // Listened for from the first moment on: a signal during the start ends the service in good order too.
   const told = world.untilSignal();
-  const loaded = await orFaults(() => loadSettings(world.environment));
-  if (loaded instanceof ConfigError) {
-    const key = await orFaults(() => checkGivenKey(world.environment));
-    return fail(world, key instanceof ConfigError ? [...loaded.faults, ...key.faults] : loaded.faults);
+  try {
+    return await run(world, told);
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    for (const fault of thrown.faults) world.err(`macp-auth: ${fault}\n`);
+    return 1;
   }
+}
+
+/** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
+async function run(world: ServeWorld, told: Promise<string>): Promise<number> {
+  const loaded = await loadAll(world.environment);
   const { settings } = loaded;
   const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal);
-  const custody = await orFaults(() => openCustody(settings, log));
-  if (custody instanceof ConfigError) return fail(world, custody.faults);
-  await custody.keep();
-
-  const shared = { log, random: systemRandom(), clock: systemClock };
-  const admin = await orFaults(() => openAdmin(settings, custody, shared));
-  if (admin instanceof ConfigError) return fail(world, admin.faults);
-  const { jwksMaxAgeSeconds } = settings.timing;
-  const listener = publicServer({
-    ...shared,
-    keys: custody.directory,
-    meter: admin?.metrics ?? noMeter,
-    policy: settings,
-    jwksMaxAgeSeconds,
-  });
-  const refusals = [
-    await listen(listener, {
-      port: settings.port,
-      host: settings.host,
-      portVariable: "PORT",
-      hostVariable: "HOST",
-    }),
-    admin &&
-      (await listen(admin.listener, {
-        ...admin.place,
-        portVariable: "MACP_AUTH_ADMIN_PORT",
-        hostVariable: "MACP_AUTH_ADMIN_HOST",
-      })),
-  ].filter((refusal) => refusal !== undefined);
-  const listeners = admin === undefined ? [listener] : [listener, admin.listener];
-  if (refusals.length > 0) {
-    await drain(listeners);
-    await custody.close();
-    return fail(world, refusals);
-  }
-  announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
-  if (admin !== undefined)
-    log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
-
-  const stopUpkeep = upkeep(custody, log);
-  log.info({ event: "stopping", signal: await told });
-  await stopUpkeep();
-  const code = await drain(listeners);
-  await custody.close();
-  log.info({ event: "stopped", code });
-  await flush();
-  return code;
-}
-
-async function orFaults<T>(run: () => T | Promise<T>): Promise<T | ConfigError> {
+  const custody = await openCustody(settings, log);
   try {
-    return await run();
-  } catch (thrown) {
-    if (thrown instanceof ConfigError) return thrown;
-    throw thrown;
+    await custody.keep();
+    const shared = { log, random: systemRandom(), clock: systemClock };
+    const admin = await openAdmin(settings, custody, shared);
+    const { jwksMaxAgeSeconds } = settings.timing;
+    const meter = admin?.metrics ?? noMeter;
+    const listener = publicServer({
+      ...shared,
+      keys: custody.directory,
+      meter,
+      policy: settings,
+      jwksMaxAgeSeconds,
+    });
+    const place = { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" };
+    const listeners = await listenAll([{ listener, place }, ...(admin === undefined ? [] : [admin])]);
+    announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
+    if (admin !== undefined)
+      log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
+
+    const stopUpkeep = upkeep(custody, log);
+    log.info({ event: "stopping", signal: await told });
+    await stopUpkeep();
+    const code = await drain(listeners);
+    log.info({ event: "stopped", code });
+    return code;
+  } finally {
+    await custody.close();
+    await flush();
   }
 }
 
-function fail(world: ServeWorld, faults: readonly string[]): number {
-  for (const fault of faults) world.err(`macp-auth: ${fault}\n`);
-  return 1;
+/** The settings. When they have faults, a given key is looked at all the same, so that all faults are told at once. */
+async function loadAll(environment: World["environment"]): Promise<LoadedSettings> {
+  try {
+    return loadSettings(environment);
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    throw new ConfigError([...thrown.faults, ...(await faultsOfGivenKey(environment))]);
+  }
 }
 
 /** Calls `keep` again and again, one at a time; the returned function ends that and waits for the round under way. */
 function upkeep(custody: Custody, log: Log): () => Promise<void> {
   let round: Promise<void> | undefined;
-  const timer = setInterval(() => {
+  const stop = every(custody.everyMs, () => {
     round ??= custody
       .keep()
       .catch((thrown: unknown) => {
@@ -106,9 +93,9 @@ function upkeep(custody: Custody, log: Log): () => Promise<void> {
       .finally(() => {
         round = undefined;
       });
-  }, custody.everyMs);
+  });
   return async () => {
-    clearInterval(timer);
+    stop();
     await round;
   };
 }

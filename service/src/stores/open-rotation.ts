@@ -7,11 +7,14 @@ import type { RotationPolicy } from "../keys/plan-rotation.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
 import { openKeyStore } from "./open.ts";
+import { patiently } from "./patient-store.ts";
 
-/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one. */
+/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(settings: Settings, managed: ManagedSettings): Promise<RotateDeps> {
   const sealer = await openSealer(managed);
-  const store = await openKeyStore(managed.storeUrl.reveal(), { sealer, clock: systemClock });
+  const store = await patiently(() =>
+    openKeyStore(managed.storeUrl.reveal(), { sealer, clock: systemClock }),
+  );
   return { store, sealer, policy: policyOf(settings, managed) };
 }
 
@@ -24,5 +27,11 @@ export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise
 }
 
 function policyOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationPolicy {
-  return { alg: settings.alg, periodSeconds, leadSeconds: settings.keyLeadSeconds, timing: settings.timing, gate };
+  return {
+    alg: settings.alg,
+    periodSeconds,
+    leadSeconds: settings.keyLeadSeconds,
+    timing: settings.timing,
+    gate,
+  };
 }

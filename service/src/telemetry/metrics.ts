@@ -63,31 +63,19 @@ export function openMetrics(gauges: Gauges): Metrics {
   };
 }
 
-/** Gauges that are computed at each scrape from the set as this replica last read it. */
-function keyGauges(registry: Registry, gauges: Gauges): void {
-  const registers = [registry];
-  const gauge = (
-    name: string,
-    help: string,
-    labelNames: string[],
-    fill: (self: Gauge, report: KeysReport) => void,
-  ): void => {
-    new Gauge({
-      name: `macp_auth_${name}`,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        this.reset();
-        const report = gauges.report();
-        if (report !== undefined) fill(this, report);
-      },
-    });
-  };
-  gauge("keys", "Managed keys by algorithm and state.", ["alg", "state"], (self, { keys }) => {
-    for (const { alg, state } of keys) self.inc({ alg, state });
-  });
-  gauge(
+type Fill = (self: Gauge, report: KeysReport) => void;
+
+/** The gauges of the keys, computed at each scrape from the set as this replica last read it: name, help, labels, how to fill it. */
+const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
+  [
+    "keys",
+    "Managed keys by algorithm and state.",
+    ["alg", "state"],
+    (self, { keys }) => {
+      for (const { alg, state } of keys) self.inc({ alg, state });
+    },
+  ],
+  [
     "signing_key_age_seconds",
     "How long the signing key has signed.",
     ["alg", "kid"],
@@ -95,8 +83,8 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
       for (const { alg, kid, signs, activated_at } of keys)
         if (signs && activated_at !== null) self.set({ alg, kid }, now - activated_at);
     },
-  );
-  gauge(
+  ],
+  [
     "next_rotation_seconds",
     "Seconds until the signing key is to be replaced; negative when overdue.",
     ["alg"],
@@ -104,8 +92,8 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
       for (const { alg, signs, next } of keys)
         if (signs && next.at !== null) self.set({ alg }, next.at - now);
     },
-  );
-  gauge(
+  ],
+  [
     "rotation_overdue",
     "1 when the signing key should have been replaced.",
     ["alg"],
@@ -113,46 +101,81 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
       for (const { alg, signs, next } of keys)
         if (signs && next.at !== null) self.set({ alg }, now > next.at ? 1 : 0);
     },
-  );
-  gauge(
+  ],
+  [
     "standby_missing",
     "1 when no key stands by for the algorithm that signs.",
     ["alg"],
     (self, { keys }) => {
       const standsBy = (alg: string): boolean =>
-        keys.some((key) => key.alg === alg && (key.state === "ready" || key.state === "published"));
+        keys.some((key) => key.alg === alg && ["ready", "published"].includes(key.state));
       for (const { alg, signs } of keys) if (signs) self.set({ alg }, standsBy(alg) ? 0 : 1);
     },
-  );
-  gauge("key_set_version", "Version of the key set in force here.", [], (self, { version }) => {
-    self.set(version);
-  });
-  gauge(
+  ],
+  [
+    "key_set_version",
+    "Version of the key set in force here.",
+    [],
+    (self, { version }) => {
+      self.set(version);
+    },
+  ],
+  [
     "verifiers_behind",
     "Known verifiers that were not yet served the set in force.",
     [],
     (self, { verifiers }) => {
       self.set(verifiers.filter((verifier) => !verifier.up_to_date).length);
     },
+  ],
+];
+
+function keyGauges(registry: Registry, gauges: Gauges): void {
+  for (const [name, help, labelNames, fill] of KEY_GAUGES) {
+    gauge(registry, { name, help, labelNames }, (self) => {
+      const report = gauges.report();
+      if (report !== undefined) fill(self, report);
+    });
+  }
+  gauge(
+    registry,
+    {
+      name: "fenced",
+      help: "1 while this replica neither signs nor serves the JWKS, by reason.",
+      labelNames: ["reason"],
+    },
+    (self) => {
+      const reason = gauges.fence();
+      if (reason !== undefined) self.set({ reason }, 1);
+    },
   );
+  gauge(
+    registry,
+    {
+      name: "clock_offset_seconds",
+      help: "The store's clock less this replica's, at the last read.",
+      labelNames: [],
+    },
+    (self) => {
+      const offset = gauges.clockOffsetSeconds();
+      if (offset !== undefined) self.set(offset);
+    },
+  );
+}
+
+/** A gauge that is emptied and filled anew at each scrape. */
+function gauge(
+  registry: Registry,
+  about: { name: string; help: string; labelNames: string[] },
+  fill: (self: Gauge) => void,
+): void {
   new Gauge({
-    name: "macp_auth_fenced",
-    help: "1 while this replica neither signs nor serves the JWKS, by reason.",
-    labelNames: ["reason"],
-    registers,
+    ...about,
+    name: `macp_auth_${about.name}`,
+    registers: [registry],
     collect() {
       this.reset();
-      const reason = gauges.fence();
-      if (reason !== undefined) this.set({ reason }, 1);
-    },
-  });
-  new Gauge({
-    name: "macp_auth_clock_offset_seconds",
-    help: "The store's clock less this replica's, at the last read.",
-    registers,
-    collect() {
-      const offset = gauges.clockOffsetSeconds();
-      if (offset !== undefined) this.set(offset);
+      fill(this);
     },
   });
 }

@@ -54,13 +54,7 @@ const REASONS: Readonly<Record<string, InvalidRequest["reason"]>> = {
 /** Reads a mint request from a parsed JSON body; the first fault wins, in the order sender, scopes, ttl. */
 export function parseMintRequest(body: unknown): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return invalid(
-      REASONS[String(issue?.path[0])] ?? "sender_required",
-      issue?.message ?? "sender is required",
-    );
-  }
+  if (!parsed.success) return invalidBy(parsed.error.issues[0]);
   const sender = parseSender(parsed.data.sender);
   if (sender === undefined)
     return invalid("not_unicode", "sender holds half of a surrogate pair, which is not Unicode text");
@@ -69,6 +63,13 @@ export function parseMintRequest(body: unknown): ParsedRequest {
   if (!isUnicode(scopes))
     return invalid("not_unicode", "scopes hold half of a surrogate pair, which is not Unicode text");
   return { kind: "request", request: { sender, scopes, ttlSeconds: parsed.data.ttl_seconds ?? undefined } };
+}
+
+function invalidBy(issue: z.core.$ZodIssue | undefined): ParsedRequest {
+  return invalid(
+    REASONS[String(issue?.path[0])] ?? "sender_required",
+    issue?.message ?? "sender is required",
+  );
 }
 
 /** Whether every text inside, names included, is well-formed Unicode. Recursion is bounded by the body's nesting limit. */

@@ -1,0 +1,27 @@
+import { type KeyStore, StoreUnavailable } from "../keys/key-store.ts";
+
+/**
+ * A store that may be down when it is first wanted: it is opened now, and, when it cannot be reached, again at each use until
+ * it can. Rejects with what `open` rejects with, except `StoreUnavailable`, which each use tells then.
+ */
+export async function patiently(open: () => Promise<KeyStore>): Promise<KeyStore> {
+  let opened: Promise<KeyStore> | undefined;
+  const store = (): Promise<KeyStore> => {
+    opened ??= open().catch((thrown: unknown) => {
+      opened = undefined;
+      throw thrown;
+    });
+    return opened;
+  };
+  await store().catch((thrown: unknown) => {
+    if (!(thrown instanceof StoreUnavailable)) throw thrown;
+  });
+  return {
+    load: async () => (await store()).load(),
+    replace: async (seen, changes) => (await store()).replace(seen, changes),
+    beat: async (beat) => (await store()).beat(beat),
+    close: async () => {
+      await (await opened)?.close();
+    },
+  };
+}
