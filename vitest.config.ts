@@ -9,6 +9,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["service/src/**/*.test.ts"],
+          // Properties run hundreds of cases, on machines of any speed: a limit for hangs, not for slowness.
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -20,11 +20,19 @@ const STEPS = [
   ],
   ["No file, export or dependency is unused", ["knip"]],
   ["No type is an any in disguise", ["type-coverage", "--strict", "--at-least", String(TYPE_COVERAGE_FLOOR)]],
+  [
+    "The OpenAPI description is what the built schemas say, and lint-free",
+    ["node", "tools/openapi.mjs", "--check"],
+  ],
 ];
 
 for (const [guarantee, [tool, ...args]] of STEPS) {
   console.log(`\n== ${guarantee} (${tool})`);
-  const { status } = spawnSync("npx", ["--no", "--", tool, ...args], { stdio: "inherit" });
+  const { status } = spawnSync(
+    tool === "node" ? tool : "npx",
+    tool === "node" ? args : ["--no", "--", tool, ...args],
+    { stdio: "inherit" },
+  );
   if (status !== 0) {
     console.error(`\nNot so: ${guarantee} (${tool}).`);
     process.exit(1);

@@ -87,7 +87,7 @@ function stampsOf(
   change: Exclude<KeyChange, { kind: "publish" }>,
   now: EpochSeconds,
 ): Partial<ManagedKey> {
-  const deactivatedAt = key.deactivatedAt ?? now;
+  const off = { deactivatedAt: key.deactivatedAt ?? now };
   switch (change.kind) {
     case "activate":
       return {
@@ -96,13 +96,13 @@ function stampsOf(
         maxTtlSeconds: Math.max(key.maxTtlSeconds, change.maxTtlSeconds),
       };
     case "deactivate":
-      return { deactivatedAt };
+      return off;
     case "taint":
-      return { taintedAt: now, deactivatedAt, reason: change.reason };
+      return { ...off, taintedAt: now, reason: change.reason };
     case "revoke":
-      return { revokedAt: now, deactivatedAt, reason: change.reason, sealed: undefined };
+      return { ...off, revokedAt: now, reason: change.reason, sealed: undefined };
     case "retire":
-      return { retiredAt: now, sealed: undefined, ...(change.reason && { reason: change.reason }) };
+      return { retiredAt: now, sealed: undefined, ...withReason(change.reason) };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
@@ -110,6 +110,11 @@ function stampsOf(
     default:
       return unreachable(change);
   }
+}
+
+/** A reason given now replaces an earlier one; none leaves it. */
+function withReason(reason: string | undefined): Partial<ManagedKey> {
+  return reason === undefined ? {} : { reason };
 }
 
 /** I1: at most one key of an algorithm signs. The stores hold this with a unique index too. */
