@@ -1,5 +1,5 @@
 import { median } from "./stats.mjs";
-import { startToFirstTokenMs, SUBJECTS } from "./subjects.mjs";
+import { SUBJECTS, startToFirstTokenMs } from "./subjects.mjs";
 
 /**
  * Milliseconds from starting a process to its first token, median over `starts` fresh processes of each subject, in turns.

@@ -7,10 +7,17 @@ import { AUDIENCE, ISSUER } from "./workload.mjs";
 
 const privateJwk = process.env["MACP_AUTH_SIGNING_KEY_JSON"] ?? "";
 const { alg, kid } = JSON.parse(privateJwk);
-const key = { key: createPrivateKey({ key: JSON.parse(privateJwk), format: "jwk" }), dsaEncoding: "ieee-p1363" };
+const key = {
+  key: createPrivateKey({ key: JSON.parse(privateJwk), format: "jwk" }),
+  dsaEncoding: "ieee-p1363",
+};
 const header = Buffer.from(JSON.stringify({ alg, kid, typ: "JWT" })).toString("base64url");
 const jwks = Buffer.from(publicSetOf(privateJwk));
-const jwksHeaders = { "content-type": "application/json", "content-length": jwks.length, "cache-control": "public, max-age=60" };
+const jwksHeaders = {
+  "content-type": "application/json",
+  "content-length": jwks.length,
+  "cache-control": "public, max-age=60",
+};
 
 const server = createServer((incoming, outgoing) => {
   if (incoming.url !== "/tokens") {
@@ -32,8 +39,17 @@ function mint({ sender, scopes, ttl_seconds: ttlSeconds }, outgoing) {
   sign("sha256", Buffer.from(input), key, (fault, signature) => {
     if (fault) throw fault;
     const token = `${input}.${signature.toString("base64url")}`;
-    const answer = JSON.stringify({ token, sender, expires_in_seconds: ttlSeconds, expires_at: exp, token_id: jti });
-    outgoing.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(answer) });
+    const answer = JSON.stringify({
+      token,
+      sender,
+      expires_in_seconds: ttlSeconds,
+      expires_at: exp,
+      token_id: jti,
+    });
+    outgoing.writeHead(200, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(answer),
+    });
     outgoing.end(answer);
   });
 }

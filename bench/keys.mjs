@@ -10,10 +10,16 @@ import { createHash, createPublicKey, generateKeyPairSync, verify } from "node:c
  */
 export function makeBenchKey(alg) {
   const { privateKey } =
-    alg === "RS256" ? generateKeyPairSync("rsa", { modulusLength: 2048 }) : generateKeyPairSync("ec", { namedCurve: "P-256" });
+    alg === "RS256"
+      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
   const jwk = privateKey.export({ format: "jwk" });
   const kid = createHash("sha256").update(JSON.stringify(jwk)).digest("base64url");
-  return { alg, privateJwk: JSON.stringify({ ...jwk, kid, alg, use: "sig" }), publicKey: createPublicKey(privateKey) };
+  return {
+    alg,
+    privateJwk: JSON.stringify({ ...jwk, kid, alg, use: "sig" }),
+    publicKey: createPublicKey(privateKey),
+  };
 }
 
 /**

@@ -30,5 +30,15 @@ export async function signingLimit(rounds) {
 
 /** The call, as docs/benchmarks.md shows it. */
 export function speedArguments() {
-  return ["speed", "-elapsed", "-mr", "-seconds", "2", "-multi", String(availableParallelism()), "rsa2048", "ecdsap256"];
+  return [
+    "speed",
+    "-elapsed",
+    "-mr",
+    "-seconds",
+    "2",
+    "-multi",
+    String(availableParallelism()),
+    "rsa2048",
+    "ecdsap256",
+  ];
 }

@@ -20,9 +20,13 @@ const SECONDS_MAX = 3_600;
  */
 export async function findLoader() {
   const version = wrkVersion();
-  if (version !== undefined) return { name: `wrk ${version}, 1 thread, ${CONNECTIONS} connections`, fire: fireWrk };
+  if (version !== undefined)
+    return { name: `wrk ${version}, 1 thread, ${CONNECTIONS} connections`, fire: fireWrk };
   const { default: autocannon } = await import("autocannon");
-  return { name: `autocannon 8.0.0, 1 worker, ${CONNECTIONS} connections`, fire: (shot, length) => fireAutocannon(autocannon, shot, length) };
+  return {
+    name: `autocannon 8.0.0, 1 worker, ${CONNECTIONS} connections`,
+    fire: (shot, length) => fireAutocannon(autocannon, shot, length),
+  };
 }
 
 function wrkVersion() {
@@ -40,12 +44,18 @@ async function fireWrk({ url, method, body, headers }, length) {
   const env = {
     PATH: process.env["PATH"],
     BENCH_METHOD: method,
-    BENCH_HEADERS: Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`).join(""),
+    BENCH_HEADERS: Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\n`)
+      .join(""),
     ...(body !== undefined && { BENCH_BODY: body }),
     ...("amount" in length && { BENCH_AMOUNT: String(length.amount) }),
   };
   const seconds = "seconds" in length ? length.seconds : SECONDS_MAX;
-  const wrk = spawn("wrk", ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--timeout", "10s", "-s", SCRIPT, url], { env });
+  const wrk = spawn(
+    "wrk",
+    ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--timeout", "10s", "-s", SCRIPT, url],
+    { env },
+  );
   wrk.stderr.once("data", () => wrk.kill("SIGINT"));
   const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, "close")]);
   if (code !== 0) throw new Error(`wrk ended with ${code}: ${output}`);
@@ -70,7 +80,13 @@ async function fireAutocannon(autocannon, { url, method, body, headers }, length
     ...(body !== undefined && { body }),
     ...("amount" in length ? { amount: length.amount } : { duration: length.seconds }),
   });
-  if (result.errors + result.non2xx > 0) throw new Error(`${result.errors + result.non2xx} requests to ${url} failed`);
+  if (result.errors + result.non2xx > 0)
+    throw new Error(`${result.errors + result.non2xx} requests to ${url} failed`);
   const requests = result["2xx"];
-  return { requests, perSecond: requests / result.duration, p50Ms: result.latency.p50, p99Ms: result.latency.p99 };
+  return {
+    requests,
+    perSecond: requests / result.duration,
+    p50Ms: result.latency.p50,
+    p99Ms: result.latency.p99,
+  };
 }

@@ -17,7 +17,10 @@ export function machineFacts({ loader, openssl }) {
     ["limit", openssl ?? "no openssl on this machine"],
     ["loader", `${loader}, on the same cores`],
     ["service", versionIn(join(import.meta.dirname, "../service/package.json"))],
-    ["peer", `oidc-provider ${versionIn(createRequire(import.meta.url).resolve("oidc-provider/package.json"))}`],
+    [
+      "peer",
+      `oidc-provider ${versionIn(createRequire(import.meta.url).resolve("oidc-provider/package.json"))}`,
+    ],
   ];
 }
 

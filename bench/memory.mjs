@@ -1,12 +1,12 @@
 import { residentMemory } from "./process-use.mjs";
 import { median, slope } from "./stats.mjs";
-import { startForLoad, SUBJECTS } from "./subjects.mjs";
+import { SUBJECTS, startForLoad } from "./subjects.mjs";
 
 const SAMPLES = 20;
-/** The first tenth of the run is the heap finding its size; it is not judged. */
-const SAMPLES_SKIPPED = 2;
+/** Until then the heap is still finding its size. */
+const SETTLED_AFTER_MINTS = 100_000;
 
-/** @typedef {{ minMb: number, medianMb: number, maxMb: number, highestMb: number, mbPerMillion: number, mints: number, every: number }} UnderLoad */
+/** @typedef {{ minMb: number, medianMb: number, maxMb: number, highestMb: number, mbPerMillion: number, mints: number, every: number, settled: boolean }} UnderLoad */
 
 /**
  * Resident memory of each subject just after its first token. `undefined` where there is no /proc.
@@ -29,7 +29,8 @@ export async function memoryAfterStart(key, starts) {
 }
 
 /**
- * Resident memory of one service over `mints` tokens, looked at twenty times, each time right after the last answer.
+ * Resident memory of one service over `mints` tokens, looked at twenty times, each time right after the last answer. The
+ * figures leave out the first 100,000 mints; a run that is hardly longer than that is not `settled` and judges nothing.
  * @param {import("./load.mjs").Loader} loader
  * @param {import("./keys.mjs").BenchKey} key
  * @param {number} mints
@@ -50,7 +51,8 @@ export async function memoryUnderLoad(loader, key, mints) {
   }
   await running.stop();
   if (points.length < SAMPLES) return undefined;
-  const judged = points.slice(SAMPLES_SKIPPED);
+  const settled = mints >= 2 * SETTLED_AFTER_MINTS;
+  const judged = settled ? points.filter(({ x }) => x * 1e6 >= SETTLED_AFTER_MINTS) : points;
   const sizes = judged.map(({ y }) => y);
   return {
     minMb: Math.min(...sizes),
@@ -60,5 +62,6 @@ export async function memoryUnderLoad(loader, key, mints) {
     mbPerMillion: slope(judged),
     mints: done,
     every,
+    settled,
   };
 }

@@ -31,7 +31,13 @@ server.listen(Number(process.env["PORT"]), () => {
         enabled: true,
         getResourceServerInfo(_context, resource) {
           if (resource !== PEER_RESOURCE) throw new errors.InvalidTarget();
-          return { scope: PEER_SCOPE, audience: AUDIENCE, accessTokenFormat: "jwt", accessTokenTTL: ttlSeconds, jwt: { sign: { alg: jwk.alg } } };
+          return {
+            scope: PEER_SCOPE,
+            audience: AUDIENCE,
+            accessTokenFormat: "jwt",
+            accessTokenTTL: ttlSeconds,
+            jwt: { sign: { alg: jwk.alg } },
+          };
         },
       },
     },

@@ -9,14 +9,30 @@ import { findLoader } from "./load.mjs";
 import { machineFacts } from "./machine.mjs";
 import { memoryAfterStart, memoryUnderLoad } from "./memory.mjs";
 import { page, table } from "./report.mjs";
-import { startForLoad, SUBJECTS } from "./subjects.mjs";
+import { SUBJECTS, startForLoad } from "./subjects.mjs";
 import { throughput } from "./throughput.mjs";
 
 /** @typedef {{ rounds: number, roundSeconds: number, warmUpSeconds: number, starts: number, memoryStarts: number, mints: number, limitRounds: number }} Plan */
 /** @type {Plan} */
-const FULL = { rounds: 7, roundSeconds: 5, warmUpSeconds: 3, starts: 15, memoryStarts: 5, mints: 1_000_000, limitRounds: 3 };
+const FULL = {
+  rounds: 7,
+  roundSeconds: 5,
+  warmUpSeconds: 3,
+  starts: 15,
+  memoryStarts: 5,
+  mints: 1_000_000,
+  limitRounds: 3,
+};
 /** @type {Plan} */
-const QUICK = { rounds: 5, roundSeconds: 2, warmUpSeconds: 2, starts: 10, memoryStarts: 3, mints: 100_000, limitRounds: 1 };
+const QUICK = {
+  rounds: 5,
+  roundSeconds: 2,
+  warmUpSeconds: 2,
+  starts: 10,
+  memoryStarts: 3,
+  mints: 100_000,
+  limitRounds: 1,
+};
 
 const PAGE = join(import.meta.dirname, "../docs/benchmarks.md");
 
@@ -57,7 +73,9 @@ async function underLoad(key, measured) {
   for (const subject of SUBJECTS) running[subject] = await startForLoad(subject, key);
   const results = [];
   for (const what of measured) {
-    say(`${key.alg}, ${what}: ${plan.rounds} rounds of ${plan.roundSeconds} s each for ${SUBJECTS.join(", ")}`);
+    say(
+      `${key.alg}, ${what}: ${plan.rounds} rounds of ${plan.roundSeconds} s each for ${SUBJECTS.join(", ")}`,
+    );
     results.push(await throughput(loader, running, what, plan));
   }
   for (const subject of SUBJECTS) await running[subject].stop();

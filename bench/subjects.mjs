@@ -48,7 +48,8 @@ export async function startForLoad(subject, key) {
       checkToken(key, token);
       return running;
     }
-    if (child.exitCode !== null || Date.now() > giveUp) throw new Error(`the ${subject} does not answer on port ${port}`);
+    if (child.exitCode !== null || Date.now() > giveUp)
+      throw new Error(`the ${subject} does not answer on port ${port}`);
     await pause(20);
   }
 }
@@ -63,7 +64,9 @@ export async function startForLoad(subject, key) {
 export async function startToFirstTokenMs(subject, key) {
   const begun = performance.now();
   const child = launch(subject, key, 0, "pipe");
-  const [line] = await once(createInterface({ input: child.stdout }), "line", { signal: AbortSignal.timeout(START_MS_MAX) });
+  const [line] = await once(createInterface({ input: child.stdout }), "line", {
+    signal: AbortSignal.timeout(START_MS_MAX),
+  });
   const token = await firstToken(shotsAt(subject, JSON.parse(line).port).mint);
   const tookMs = performance.now() - begun;
   checkToken(key, token);
@@ -100,14 +103,28 @@ function shotsAt(subject, port) {
   const base = `http://127.0.0.1:${port}`;
   if (subject !== "peer") {
     return {
-      mint: { url: `${base}/tokens`, method: "POST", body: MINT_BODY, headers: { "content-type": "application/json" } },
+      mint: {
+        url: `${base}/tokens`,
+        method: "POST",
+        body: MINT_BODY,
+        headers: { "content-type": "application/json" },
+      },
       jwks: { url: `${base}/.well-known/jwks.json`, method: "GET", headers: {} },
     };
   }
-  const body = new URLSearchParams({ grant_type: "client_credentials", resource: PEER_RESOURCE, scope: PEER_SCOPE }).toString();
+  const body = new URLSearchParams({
+    grant_type: "client_credentials",
+    resource: PEER_RESOURCE,
+    scope: PEER_SCOPE,
+  }).toString();
   const authorization = `Basic ${Buffer.from(`${PEER_CLIENT.id}:${PEER_CLIENT.secret}`).toString("base64")}`;
   return {
-    mint: { url: `${base}/token`, method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded", authorization } },
+    mint: {
+      url: `${base}/token`,
+      method: "POST",
+      body,
+      headers: { "content-type": "application/x-www-form-urlencoded", authorization },
+    },
     jwks: { url: `${base}/jwks`, method: "GET", headers: {} },
   };
 }
@@ -116,7 +133,8 @@ function shotsAt(subject, port) {
 async function firstToken({ url, method, body, headers }) {
   const response = await fetch(url, { method, body, headers: { ...headers, connection: "close" } });
   const answer = await response.json();
-  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${JSON.stringify(answer)}`);
+  if (response.status !== 200)
+    throw new Error(`${url} answered ${response.status}: ${JSON.stringify(answer)}`);
   return answer.token ?? answer.access_token;
 }
 

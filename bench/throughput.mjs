@@ -19,7 +19,8 @@ export async function throughput(loader, running, what, plan) {
   const rounds = [];
   for (let round = 0; round < plan.rounds; round += 1) {
     const results = {};
-    for (const subject of SUBJECTS) results[subject] = await fireOnce(loader, running[subject], what, plan.roundSeconds);
+    for (const subject of SUBJECTS)
+      results[subject] = await fireOnce(loader, running[subject], what, plan.roundSeconds);
     rounds.push(results);
   }
   const over = (subject, name) => median(rounds.map((round) => round[subject][name]));
@@ -42,6 +43,7 @@ async function fireOnce(loader, running, what, seconds) {
   const before = await processorSeconds(running.pid);
   const loaded = await loader.fire(running[what], { seconds });
   const after = await processorSeconds(running.pid);
-  const processorUs = before === undefined || after === undefined ? undefined : ((after - before) * 1e6) / loaded.requests;
+  const processorUs =
+    before === undefined || after === undefined ? undefined : ((after - before) * 1e6) / loaded.requests;
   return { ...loaded, processorUs };
 }

@@ -45,7 +45,12 @@ export async function flood(port: number, count: number, chance: Chance): Promis
   return tally;
 }
 
-async function floodOneConnection(port: number, count: number, chance: Chance, tally: FloodTally): Promise<void> {
+async function floodOneConnection(
+  port: number,
+  count: number,
+  chance: Chance,
+  tally: FloodTally,
+): Promise<void> {
   const connection = await RawConnection.open(port);
   try {
     while (tally.answered < count && !connection.ended) {
@@ -56,7 +61,8 @@ async function floodOneConnection(port: number, count: number, chance: Chance, t
         if (answer === undefined) return;
         tally.answered += 1;
         tally.byStatus.set(answer.status, (tally.byStatus.get(answer.status) ?? 0) + 1);
-        if (answer.status >= 500) tally.faults.push(`${String(answer.status)} to ${request.bytes.toString("latin1").slice(0, 300)}`);
+        if (answer.status >= 500)
+          tally.faults.push(`${String(answer.status)} to ${request.bytes.toString("latin1").slice(0, 300)}`);
         if (answer.headers.get("connection") === "close") return;
       }
       if (batch.at(-1)?.last === true) return;
@@ -77,7 +83,8 @@ function requestBatch(chance: Chance): FloodRequest[] {
 export function floodRequest(chance: Chance): FloodRequest {
   const kind = chance();
   if (kind < 0.02) return malformed(chance);
-  const method = kind < 0.7 ? "POST" : pick(chance, ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "PROPFIND"]);
+  const method =
+    kind < 0.7 ? "POST" : pick(chance, ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "PROPFIND"]);
   const target = kind < 0.6 ? "/tokens" : pick(chance, TARGETS)(chance);
   const { type, coding, body } = floodBody(chance);
   const fields = [
@@ -112,9 +119,18 @@ interface FloodBody {
 
 function floodBody(chance: Chance): FloodBody {
   const type =
-    chance() < 0.85 ? "application/json" : pick(chance, ["", "text/plain", "application/json; charset=utf-16", "application/json;;", text(chance, 20)]);
+    chance() < 0.85
+      ? "application/json"
+      : pick(chance, [
+          "",
+          "text/plain",
+          "application/json; charset=utf-16",
+          "application/json;;",
+          text(chance, 20),
+        ]);
   const shape = chance();
-  const plain = shape < 0.8 ? Buffer.from(floodJson(chance)) : shape < 0.9 ? bytes(chance, 200) : Buffer.alloc(0);
+  const plain =
+    shape < 0.8 ? Buffer.from(floodJson(chance)) : shape < 0.9 ? bytes(chance, 200) : Buffer.alloc(0);
   const coding = chance();
   if (coding < 0.03) return { type, coding: "gzip", body: gzipSync(plain, { level: 1 }) };
   if (coding < 0.05) return { type, coding: "deflate", body: deflateSync(plain, { level: 1 }) };
@@ -124,10 +140,29 @@ function floodBody(chance: Chance): FloodBody {
 
 function floodJson(chance: Chance): string {
   const kind = chance();
-  if (kind < 0.04) return JSON.stringify({ sender: text(chance, 20), scopes: { [text(chance, 6)]: text(chance, 6) } });
-  if (kind < 0.2) return pick(chance, ["{", "null", "[]", "{}", '"x"', "1e400", '{"sender":', '{"sender":"\\ud800"}', '{"__proto__":{"sender":"a"}}']);
+  if (kind < 0.04)
+    return JSON.stringify({ sender: text(chance, 20), scopes: { [text(chance, 6)]: text(chance, 6) } });
+  if (kind < 0.2)
+    return pick(chance, [
+      "{",
+      "null",
+      "[]",
+      "{}",
+      '"x"',
+      "1e400",
+      '{"sender":',
+      '{"sender":"\\ud800"}',
+      '{"__proto__":{"sender":"a"}}',
+    ]);
   if (kind < 0.25) return "[".repeat(Math.floor(chance() * 3_000));
-  const sender = pick(chance, [() => " ", () => "", () => 42, () => null, () => ({}), () => text(chance, 12)])();
+  const sender = pick(chance, [
+    () => " ",
+    () => "",
+    () => 42,
+    () => null,
+    () => ({}),
+    () => text(chance, 12),
+  ])();
   const scopes = pick(chance, [
     () => "x",
     () => [],
@@ -140,9 +175,20 @@ function floodJson(chance: Chance): string {
 }
 
 function framed(chance: Chance, head: string, body: Buffer): Buffer {
-  if (chance() < 0.9) return Buffer.concat([Buffer.from(`${head}Content-Length: ${String(body.length)}\r\n\r\n`, "latin1"), body]);
-  const chunk = body.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n")]);
-  return Buffer.concat([Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`, "latin1"), chunk, Buffer.from("0\r\n\r\n")]);
+  if (chance() < 0.9)
+    return Buffer.concat([
+      Buffer.from(`${head}Content-Length: ${String(body.length)}\r\n\r\n`, "latin1"),
+      body,
+    ]);
+  const chunk =
+    body.length === 0
+      ? Buffer.alloc(0)
+      : Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n")]);
+  return Buffer.concat([
+    Buffer.from(`${head}Transfer-Encoding: chunked\r\n\r\n`, "latin1"),
+    chunk,
+    Buffer.from("0\r\n\r\n"),
+  ]);
 }
 
 function malformed(chance: Chance): FloodRequest {
@@ -153,7 +199,8 @@ function malformed(chance: Chance): FloodRequest {
     () => "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
     () => "POST /tokens HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     () => `GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${"p".repeat(17_000)}\r\n\r\n`,
-    () => "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n",
+    () =>
+      "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n",
   ])();
   return { bytes: Buffer.from(bytesOfIt, "latin1"), bodiless: false, last: true };
 }
@@ -168,7 +215,10 @@ const CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 /** One to `length` characters that may stand anywhere in a request. */
 function text(chance: Chance, length: number): string {
-  return Array.from({ length: 1 + Math.floor(chance() * length) }, () => CHARACTERS[Math.floor(chance() * CHARACTERS.length)]).join("");
+  return Array.from(
+    { length: 1 + Math.floor(chance() * length) },
+    () => CHARACTERS[Math.floor(chance() * CHARACTERS.length)],
+  ).join("");
 }
 
 function bytes(chance: Chance, length: number): Buffer {

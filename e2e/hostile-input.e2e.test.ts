@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { chanceFrom, flood } from "./flood.ts";
 import { ask, postTokens, RawConnection, type WireResponse } from "./raw-http.ts";
 import { sharedService } from "./service-process.ts";
-import { mintChecked, type MintResponse, payloadText, refusalOf } from "./token-check.ts";
+import { type MintResponse, mintChecked, payloadText, refusalOf } from "./token-check.ts";
 
 const RUNS = { numRuns: 400 };
 const FLOOD_REQUESTS = 100_000;
@@ -24,13 +24,33 @@ interface RawAsk {
 }
 
 /** Sends a request as it stands, bytes and all, says that it is the last, and gives the answer. */
-async function askRaw({ method = "POST", target = "/tokens", fields = [], body = "" }: RawAsk): Promise<WireResponse | undefined> {
-  const lines = [["Host", "x"] as const, ...fields, ["Content-Length", String(Buffer.from(body).length)] as const];
-  const head = lines.flatMap(([name, value]) => [Buffer.from(`${name}: `), Buffer.from(value), Buffer.from("\r\n")]);
+async function askRaw({
+  method = "POST",
+  target = "/tokens",
+  fields = [],
+  body = "",
+}: RawAsk): Promise<WireResponse | undefined> {
+  const lines = [
+    ["Host", "x"] as const,
+    ...fields,
+    ["Content-Length", String(Buffer.from(body).length)] as const,
+  ];
+  const head = lines.flatMap(([name, value]) => [
+    Buffer.from(`${name}: `),
+    Buffer.from(value),
+    Buffer.from("\r\n"),
+  ]);
   const connection = await RawConnection.open(port());
   try {
     connection.send(
-      Buffer.concat([Buffer.from(`${method} `), Buffer.from(target), Buffer.from(" HTTP/1.1\r\n"), ...head, Buffer.from("\r\n"), Buffer.from(body)]),
+      Buffer.concat([
+        Buffer.from(`${method} `),
+        Buffer.from(target),
+        Buffer.from(" HTTP/1.1\r\n"),
+        ...head,
+        Buffer.from("\r\n"),
+        Buffer.from(body),
+      ]),
     );
     return await connection.response({ bodiless: method === "HEAD" });
   } finally {
@@ -49,7 +69,9 @@ function expectAnswered(answer: WireResponse | undefined, bodiless = false): voi
 }
 
 /** Bytes that do not end a line, so that the request keeps its shape. */
-const lineBytes = fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.filter((byte) => byte !== 0x0a && byte !== 0x0d));
+const lineBytes = fc
+  .uint8Array({ maxLength: 60 })
+  .map((bytes) => bytes.filter((byte) => byte !== 0x0a && byte !== 0x0d));
 const json = { "content-type": "application/json" } as const;
 
 describe("bodies", { timeout: 60_000 }, () => {
@@ -65,34 +87,56 @@ describe("bodies", { timeout: 60_000 }, () => {
   });
 
   test("any JSON values as sender, scopes and TTL are minted or refused, and what is minted verifies", async () => {
-    const value = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.string({ unit: "binary" }), fc.double({ noNaN: true }));
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.string({ unit: "binary" }),
+      fc.double({ noNaN: true }),
+    );
     const scopes = fc.oneof(
       value,
-      fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("allowed_modes", "is_observer", "max_open_sessions", "__proto__")), value),
+      fc.dictionary(
+        fc.oneof(
+          fc.string(),
+          fc.constantFrom("allowed_modes", "is_observer", "max_open_sessions", "__proto__"),
+        ),
+        value,
+      ),
     );
     await fc.assert(
-      fc.asyncProperty(fc.record({ sender: value, scopes, ttl_seconds: value }, { requiredKeys: ["sender"] }), async (body) => {
-        const answer = await postTokens(port(), body);
-        expectAnswered(answer);
-        expect([200, 400]).toContain(answer.status);
-        if (answer.status !== 200) return;
-        const {
-          sender,
-          scopes: granted,
-          expires_in_seconds,
-        } = { scopes: {}, ...(JSON.parse(JSON.stringify(body)) as object), ...(JSON.parse(answer.text) as MintResponse) };
-        const payload = JSON.parse(payloadText((JSON.parse(answer.text) as MintResponse).token)) as Record<string, unknown>;
-        expect(payload).toMatchObject({ sub: sender });
-        expect(JSON.stringify(payload["macp_scopes"])).toBe(JSON.stringify(granted));
-        expect(expires_in_seconds).toBeGreaterThanOrEqual(1);
-        expect(expires_in_seconds).toBeLessThanOrEqual(3_600);
-      }),
+      fc.asyncProperty(
+        fc.record({ sender: value, scopes, ttl_seconds: value }, { requiredKeys: ["sender"] }),
+        async (body) => {
+          const answer = await postTokens(port(), body);
+          expectAnswered(answer);
+          expect([200, 400]).toContain(answer.status);
+          if (answer.status !== 200) return;
+          const {
+            sender,
+            scopes: granted,
+            expires_in_seconds,
+          } = {
+            scopes: {},
+            ...(JSON.parse(JSON.stringify(body)) as object),
+            ...(JSON.parse(answer.text) as MintResponse),
+          };
+          const payload = JSON.parse(payloadText((JSON.parse(answer.text) as MintResponse).token)) as Record<
+            string,
+            unknown
+          >;
+          expect(payload).toMatchObject({ sub: sender });
+          expect(JSON.stringify(payload["macp_scopes"])).toBe(JSON.stringify(granted));
+          expect(expires_in_seconds).toBeGreaterThanOrEqual(1);
+          expect(expires_in_seconds).toBeLessThanOrEqual(3_600);
+        },
+      ),
       RUNS,
     );
   });
 
   test("any well-formed text that is not blank is a sender, kept byte for byte", async () => {
-    const sender = fc.string({ unit: "binary", minLength: 1, maxLength: 200 }).filter((text) => text.trim() !== "");
+    const sender = fc
+      .string({ unit: "binary", minLength: 1, maxLength: 200 })
+      .filter((text) => text.trim() !== "");
     await fc.assert(
       fc.asyncProperty(sender, async (text) => {
         const { response, payload } = await mintChecked(port(), { sender: text });
@@ -104,15 +148,23 @@ describe("bodies", { timeout: 60_000 }, () => {
   });
 
   test("any text of UTF-16 code units is a sender when it is well formed and refused when it is not", async () => {
-    const units = fc.array(fc.oneof(fc.constantFrom("\ud800", "\udc00", "\ude00", "\ud83d"), fc.constantFrom("a", "é", "\u0000", "\uffff")), {
-      minLength: 1,
-      maxLength: 8,
-    });
+    const units = fc.array(
+      fc.oneof(
+        fc.constantFrom("\ud800", "\udc00", "\ude00", "\ud83d"),
+        fc.constantFrom("a", "é", "\u0000", "\uffff"),
+      ),
+      {
+        minLength: 1,
+        maxLength: 8,
+      },
+    );
     await fc.assert(
       fc.asyncProperty(units, async (parts) => {
         const sender = parts.join("");
         expect((await postTokens(port(), { sender })).status).toBe(sender.isWellFormed() ? 200 : 400);
-        expect((await postTokens(port(), { sender: "a", scopes: { x: [sender] } })).status).toBe(sender.isWellFormed() ? 200 : 400);
+        expect((await postTokens(port(), { sender: "a", scopes: { x: [sender] } })).status).toBe(
+          sender.isWellFormed() ? 200 : 400,
+        );
       }),
       { numRuns: 200 },
     );
@@ -130,7 +182,10 @@ describe("bodies", { timeout: 60_000 }, () => {
   });
 
   test("any bytes under any known or unknown content coding are minted or refused", async () => {
-    const coding = fc.oneof(fc.constantFrom("gzip", "deflate", "br", "identity", "GZIP", "gzip, br", "x-gzip"), fc.string());
+    const coding = fc.oneof(
+      fc.constantFrom("gzip", "deflate", "br", "identity", "GZIP", "gzip, br", "x-gzip"),
+      fc.string(),
+    );
     await fc.assert(
       fc.asyncProperty(coding, fc.uint8Array({ maxLength: 500, size: "max" }), async (name, body) => {
         const safe = Buffer.from(name).filter((byte) => byte !== 0x0a && byte !== 0x0d);
@@ -141,7 +196,9 @@ describe("bodies", { timeout: 60_000 }, () => {
   });
 
   test("a good body with any one byte changed is minted or refused", async () => {
-    const good = Buffer.from('{"sender":"a","ttl_seconds":60,"scopes":{"is_observer":true,"allowed_modes":["","m"],"max_open_sessions":3}}');
+    const good = Buffer.from(
+      '{"sender":"a","ttl_seconds":60,"scopes":{"is_observer":true,"allowed_modes":["","m"],"max_open_sessions":3}}',
+    );
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length - 1), fc.integer({ min: 0, max: 255 }), async (at, byte) => {
         const body = Buffer.from(good);
@@ -191,19 +248,43 @@ describe("heads", { timeout: 60_000 }, () => {
       ),
       fc.stringMatching(/^X-[A-Za-z0-9_-]{1,20}$/),
     );
-    const ways = fc.constantFrom(["POST", "/tokens"] as const, ["GET", "/healthz"] as const, ["GET", "/.well-known/jwks.json"] as const);
+    const ways = fc.constantFrom(
+      ["POST", "/tokens"] as const,
+      ["GET", "/healthz"] as const,
+      ["GET", "/.well-known/jwks.json"] as const,
+    );
     await fc.assert(
-      fc.asyncProperty(ways, fc.array(fc.tuple(name, lineBytes), { maxLength: 6 }), async ([method, target], fields) => {
-        const answer = await askRaw({ method, target, fields: [...Object.entries(json), ...fields], body: '{"sender":"a"}' });
-        expectAnswered(answer);
-        expect(answer?.status).not.toBe(404);
-      }),
+      fc.asyncProperty(
+        ways,
+        fc.array(fc.tuple(name, lineBytes), { maxLength: 6 }),
+        async ([method, target], fields) => {
+          const answer = await askRaw({
+            method,
+            target,
+            fields: [...Object.entries(json), ...fields],
+            body: '{"sender":"a"}',
+          });
+          expectAnswered(answer);
+          expect(answer?.status).not.toBe(404);
+        },
+      ),
       RUNS,
     );
   });
 
   test("any method on any path is answered", async () => {
-    const method = fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY");
+    const method = fc.constantFrom(
+      "GET",
+      "HEAD",
+      "POST",
+      "PUT",
+      "PATCH",
+      "DELETE",
+      "OPTIONS",
+      "TRACE",
+      "PROPFIND",
+      "QUERY",
+    );
     const path = fc.oneof(
       lineBytes.map((bytes) => Buffer.concat([Buffer.from("/"), bytes])),
       fc.webPath().map((text) => `/${text}`),
@@ -237,7 +318,10 @@ describe("heads", { timeout: 60_000 }, () => {
     );
     await fc.assert(
       fc.asyncProperty(method, path, async (verb, target) => {
-        expectAnswered(await askRaw({ method: verb, target, fields: Object.entries(json), body: '{"sender":"a"}' }), verb === "HEAD");
+        expectAnswered(
+          await askRaw({ method: verb, target, fields: Object.entries(json), body: '{"sender":"a"}' }),
+          verb === "HEAD",
+        );
       }),
       RUNS,
     );
@@ -292,7 +376,9 @@ describe("the Big List of Naughty Strings", { timeout: 60_000 }, () => {
 });
 
 describe("a flood", () => {
-  test("of 100,000 generated requests none is a fault, and memory stays bounded", { timeout: 180_000 }, async () => {
+  test("of 100,000 generated requests none is a fault, and memory stays bounded", {
+    timeout: 180_000,
+  }, async () => {
     const seed = Number(process.env["E2E_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
     console.info(`flood seed: ${String(seed)} (E2E_SEED repeats it)`);
     await flood(port(), 5_000, chanceFrom(seed ^ 1));

@@ -24,7 +24,10 @@ describe("the head of a request", () => {
 
   test.each([
     ["one header", padded(17 * 1024)],
-    ["a thousand headers", `GET /healthz HTTP/1.1\r\nHost: x\r\n${"X-Pad: 123456789012\r\n".repeat(1_000)}\r\n`],
+    [
+      "a thousand headers",
+      `GET /healthz HTTP/1.1\r\nHost: x\r\n${"X-Pad: 123456789012\r\n".repeat(1_000)}\r\n`,
+    ],
     ["the target", `GET /healthz?${"p".repeat(17 * 1024)} HTTP/1.1\r\nHost: x\r\n\r\n`],
     ["a megabyte of one header", padded(MEBIBYTE)],
   ])("a head of more than 16 KiB, made of %s, is 431 with a JSON body", async (_name, head) => {
@@ -93,7 +96,9 @@ describe("slow clients", { timeout: 40_000 }, () => {
   });
 
   test.concurrent("a body that trickles in is cut off after about ten seconds", async () => {
-    const { ms, answer } = await trickle("POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{");
+    const { ms, answer } = await trickle(
+      "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{",
+    );
     expect(ms).toBeGreaterThan(8_500);
     expect(ms).toBeLessThan(15_000);
     if (answer !== undefined) refusalOf(answer, 408);
@@ -117,7 +122,8 @@ describe("slow clients", { timeout: 40_000 }, () => {
 
   test.concurrent("three hundred trickling clients keep no one else waiting", async () => {
     const slow = await Promise.all(Array.from({ length: 300 }, () => RawConnection.open(port())));
-    for (const connection of slow) connection.send("POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
+    for (const connection of slow)
+      connection.send("POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
     for (let round = 0; round < 10; round += 1) {
       const start = performance.now();
       expect((await postTokens(port(), { sender: "quick" })).status).toBe(200);
@@ -147,14 +153,17 @@ describe("slow clients", { timeout: 40_000 }, () => {
 describe("large bodies", { timeout: 40_000 }, () => {
   const head = "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
-  test.each(["1073741824", "99999999999", "9007199254740993"])("a declared length of %s bytes is refused with 413 before any of it is read", async (length) => {
-    const connection = await RawConnection.open(port());
-    const start = performance.now();
-    connection.send(`${head}Content-Length: ${length}\r\n\r\n`);
-    refusalOf(await connection.response(), 413);
-    expect(performance.now() - start).toBeLessThan(2_000);
-    connection.destroy();
-  });
+  test.each(["1073741824", "99999999999", "9007199254740993"])(
+    "a declared length of %s bytes is refused with 413 before any of it is read",
+    async (length) => {
+      const connection = await RawConnection.open(port());
+      const start = performance.now();
+      connection.send(`${head}Content-Length: ${length}\r\n\r\n`);
+      refusalOf(await connection.response(), 413);
+      expect(performance.now() - start).toBeLessThan(2_000);
+      connection.destroy();
+    },
+  );
 
   test("a client that asks first (Expect: 100-continue) is told 413 without sending", async () => {
     const connection = await RawConnection.open(port());
@@ -189,11 +198,18 @@ describe("large bodies", { timeout: 40_000 }, () => {
 
   test.each([
     ["gzip", gzipSync(Buffer.alloc(90 * MEBIBYTE))],
-    ["br", brotliCompressSync(Buffer.alloc(256 * MEBIBYTE), { params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_LGWIN]: 24 } })],
+    [
+      "br",
+      brotliCompressSync(Buffer.alloc(256 * MEBIBYTE), {
+        params: { [constants.BROTLI_PARAM_QUALITY]: 3, [constants.BROTLI_PARAM_LGWIN]: 24 },
+      }),
+    ],
   ])("a %s bomb is 413, and twenty at once take little memory", async (coding, bomb) => {
     expect(bomb.length).toBeLessThan(102_400);
     const before = await service().memoryKib("VmRSS");
-    const answers = await Promise.all(Array.from({ length: 20 }, () => postTokens(port(), bomb, { "content-encoding": coding })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => postTokens(port(), bomb, { "content-encoding": coding })),
+    );
     for (const answer of answers) refusalOf(answer, 413);
     const peak = await service().memoryKib("VmHWM");
     if (before !== undefined && peak !== undefined) expect(peak - before).toBeLessThan(150 * 1024);
@@ -224,20 +240,29 @@ describe("kept-alive connections", () => {
     const mints = Array.from({ length: 100 }, (_, i) => JSON.stringify({ sender: `s${String(i)}` }));
     connection.send(
       mints
-        .map((mint) => `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(mint.length)}\r\n\r\n${mint}`)
+        .map(
+          (mint) =>
+            `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(mint.length)}\r\n\r\n${mint}`,
+        )
         .join(""),
     );
-    for (const mint of mints) expect(JSON.parse((await connection.response())?.text ?? "")).toMatchObject(JSON.parse(mint) as object);
+    for (const mint of mints)
+      expect(JSON.parse((await connection.response())?.text ?? "")).toMatchObject(JSON.parse(mint) as object);
     connection.destroy();
   });
 
   test.each([
     ["bytes that are no request", "GARBAGE\r\n\r\n"],
-    ["a length and a coding", "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    [
+      "a length and a coding",
+      "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
   ])("a good request before %s never gets the refusal that is due to the other", async (_name, bytes) => {
     const mint = '{"sender":"a"}';
     const connection = await RawConnection.open(port());
-    connection.send(`POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(mint.length)}\r\n\r\n${mint}${bytes}`);
+    connection.send(
+      `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(mint.length)}\r\n\r\n${mint}${bytes}`,
+    );
     const [first] = await connection.responsesToEnd();
     connection.destroy();
     expect(first?.status ?? 200).toBe(200);
@@ -248,17 +273,26 @@ describe("kept-alive connections", () => {
     ["404", "{}", { path: "/nope" }],
     ["413", `"${"p".repeat(150_000)}"`, {}],
     ["415", "{}", { "content-encoding": "nope" }],
-  ])("after a %s the next request on the same connection is answered or finds it closed, never out of step", async (_status, body, headers) => {
-    const { path = "/tokens", ...fields } = headers as Record<string, string>;
-    const connection = await RawConnection.open(port());
-    const lines = Object.entries({ "content-type": "application/json", ...fields, "content-length": String(body.length) });
-    connection.send(`POST ${path} HTTP/1.1\r\nHost: x\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`);
-    expect((await connection.response())?.status).toBe(Number(_status));
-    connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-    const next = await connection.response();
-    expect(next?.text ?? '{"ok":true}').toBe('{"ok":true}');
-    connection.destroy();
-  });
+  ])(
+    "after a %s the next request on the same connection is answered or finds it closed, never out of step",
+    async (_status, body, headers) => {
+      const { path = "/tokens", ...fields } = headers as Record<string, string>;
+      const connection = await RawConnection.open(port());
+      const lines = Object.entries({
+        "content-type": "application/json",
+        ...fields,
+        "content-length": String(body.length),
+      });
+      connection.send(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`,
+      );
+      expect((await connection.response())?.status).toBe(Number(_status));
+      connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+      const next = await connection.response();
+      expect(next?.text ?? '{"ok":true}').toBe('{"ok":true}');
+      connection.destroy();
+    },
+  );
 });
 
 describe("requests made to be read in two ways", () => {
@@ -266,8 +300,14 @@ describe("requests made to be read in two ways", () => {
   const head = "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
   test.each([
-    ["a length and a coding", `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`],
-    ["a coding and a length", `${head}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${smuggled}`],
+    [
+      "a length and a coding",
+      `${head}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      "a coding and a length",
+      `${head}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
     ["two lengths", `${head}Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}${smuggled}`],
     ["a list of lengths", `${head}Content-Length: 2, 40\r\n\r\n{}${smuggled}`],
     ["a negative length", `${head}Content-Length: -2\r\n\r\n{}${smuggled}`],
@@ -277,11 +317,26 @@ describe("requests made to be read in two ways", () => {
     ["an empty length", `${head}Content-Length: \r\n\r\n{}${smuggled}`],
     ["a coding that is not chunked", `${head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${smuggled}`],
     ["chunked not last", `${head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${smuggled}`],
-    ["a space before the colon of the coding", `${head}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${smuggled}`],
-    ["a folded header", `${head}Transfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`],
-    ["a chunk size that is no number", `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n${smuggled}`],
-    ["a chunk longer than its size", `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{}xx\r\n0\r\n\r\n${smuggled}`],
-    ["a chunk size beyond all bounds", `${head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}\r\n0\r\n\r\n${smuggled}`],
+    [
+      "a space before the colon of the coding",
+      `${head}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      "a folded header",
+      `${head}Transfer-Encoding:\r\n chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      "a chunk size that is no number",
+      `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      "a chunk longer than its size",
+      `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{}xx\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      "a chunk size beyond all bounds",
+      `${head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}\r\n0\r\n\r\n${smuggled}`,
+    ],
     ["bare line feeds in a chunked body", `${head}Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n${smuggled}`],
   ])("%s: one refusal with 400, and what follows is never a request", async (_name, bytes) => {
     const connection = await RawConnection.open(port());

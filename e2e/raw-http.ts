@@ -21,7 +21,10 @@ export interface Ask {
 }
 
 /** An ordinary request over `node:http`, which adds Host, Connection and the length of the body, nothing else. */
-export function ask(port: number, { method = "GET", path = "/", headers = {}, body, agent, host }: Ask): Promise<WireResponse> {
+export function ask(
+  port: number,
+  { method = "GET", path = "/", headers = {}, body, agent, host }: Ask,
+): Promise<WireResponse> {
   return new Promise((resolve, reject) => {
     const out = request({
       host: host ?? "127.0.0.1",
@@ -32,7 +35,9 @@ export function ask(port: number, { method = "GET", path = "/", headers = {}, bo
       agent: agent ?? false,
     });
     out.on("error", reject);
-    out.setTimeout(ANSWER_MS_MAX, () => out.destroy(new Error(`no answer to ${method} ${path} in ten seconds`)));
+    out.setTimeout(ANSWER_MS_MAX, () =>
+      out.destroy(new Error(`no answer to ${method} ${path} in ten seconds`)),
+    );
     out.on("response", (incoming) => {
       const pieces: Buffer[] = [];
       incoming.on("data", (piece: Buffer) => pieces.push(piece));
@@ -52,7 +57,12 @@ function framingOf(headers: Ask["headers"], body: Ask["body"]): Record<string, s
 }
 
 /** POST /tokens: text and bytes are sent as they are, anything else as JSON. */
-export function postTokens(port: number, body: unknown, headers: Ask["headers"] = {}, agent?: Agent): Promise<WireResponse> {
+export function postTokens(
+  port: number,
+  body: unknown,
+  headers: Ask["headers"] = {},
+  agent?: Agent,
+): Promise<WireResponse> {
   const sent = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
   return ask(port, {
     method: "POST",
@@ -64,7 +74,11 @@ export function postTokens(port: number, body: unknown, headers: Ask["headers"] 
 }
 
 /** Sends exactly these bytes on a connection of their own and gives the first response to them. */
-export async function sendRaw(port: number, bytes: string | Uint8Array, bodiless = false): Promise<WireResponse | undefined> {
+export async function sendRaw(
+  port: number,
+  bytes: string | Uint8Array,
+  bodiless = false,
+): Promise<WireResponse | undefined> {
   const connection = await RawConnection.open(port);
   try {
     connection.send(bytes);
@@ -110,7 +124,8 @@ export class RawConnection {
 
   /** Text is sent one byte a character. */
   send(bytes: string | Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+    if (this.#socket.writable)
+      this.#socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
   /** Says that no more bytes will come, and goes on listening. */
@@ -140,7 +155,8 @@ export class RawConnection {
   /** Every response until the service closes the connection. */
   async responsesToEnd(msMax = ANSWER_MS_MAX): Promise<WireResponse[]> {
     const all: WireResponse[] = [];
-    for (let next = await this.response({ msMax }); next !== undefined; next = await this.response({ msMax })) all.push(next);
+    for (let next = await this.response({ msMax }); next !== undefined; next = await this.response({ msMax }))
+      all.push(next);
     return all;
   }
 
@@ -148,7 +164,8 @@ export class RawConnection {
   async msUntilEnd(msMax: number): Promise<number> {
     const start = performance.now();
     while (!this.#ended) {
-      if (performance.now() - start >= msMax) throw new Error(`the connection is still open after ${String(msMax)} ms`);
+      if (performance.now() - start >= msMax)
+        throw new Error(`the connection is still open after ${String(msMax)} ms`);
       await this.#change(start + msMax);
     }
     return performance.now() - start;
@@ -179,7 +196,10 @@ function wireResponse(status: number, rawHeaders: readonly string[], body: Buffe
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? "").toLowerCase();
     const before = headers.get(name);
-    headers.set(name, before === undefined ? (rawHeaders[i + 1] ?? "") : `${before}, ${rawHeaders[i + 1] ?? ""}`);
+    headers.set(
+      name,
+      before === undefined ? (rawHeaders[i + 1] ?? "") : `${before}, ${rawHeaders[i + 1] ?? ""}`,
+    );
   }
   return { status, headers, body, text: body.toString("utf8") };
 }
@@ -208,7 +228,11 @@ export function parseResponse(bytes: Buffer, bodiless: boolean, ended: boolean):
   return { response: wireResponse(status, rawHeaders, framed.body), rest: framed.rest };
 }
 
-function bodyOf(headers: ReadonlyMap<string, string>, after: Buffer, ended: boolean): { body: Buffer; rest: Buffer } | undefined {
+function bodyOf(
+  headers: ReadonlyMap<string, string>,
+  after: Buffer,
+  ended: boolean,
+): { body: Buffer; rest: Buffer } | undefined {
   if (headers.get("transfer-encoding")?.toLowerCase() === "chunked") return unchunk(after);
   const length = headers.get("content-length");
   if (length !== undefined) {

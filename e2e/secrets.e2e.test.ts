@@ -35,14 +35,26 @@ type Story = (port: number, n: number) => Promise<WireResponse | undefined>;
 /** What the thousand requests are made of; the marker stands only where the service has no use for it. */
 const stories: readonly Story[] = [
   (port, n) => postTokens(port, { sender: `agent-${String(n)}`, note: MARKER }, {}, agent),
-  (port, n) => postTokens(port, { sender: "a", scopes: { x: n }, password: { deep: [MARKER] } }, { authorization: `Bearer ${MARKER}` }, agent),
+  (port, n) =>
+    postTokens(
+      port,
+      { sender: "a", scopes: { x: n }, password: { deep: [MARKER] } },
+      { authorization: `Bearer ${MARKER}` },
+      agent,
+    ),
   (port) => postTokens(port, { sender: "a", ttl_seconds: -1, [MARKER]: MARKER }, {}, agent),
   (port) => postTokens(port, { sender: "a", scopes: { is_observer: 1 }, note: MARKER }, {}, agent),
   (port) => postTokens(port, `{"note":"${MARKER}" "sender"`, {}, agent),
   (port) => postTokens(port, `{"sender":"a","note":${MARKER}}`, {}, agent),
   (port) => postTokens(port, MARKER, {}, agent),
   (port) => postTokens(port, { sender: "a", note: MARKER }, { "content-type": "text/plain" }, agent),
-  (port) => postTokens(port, { sender: "a", note: MARKER }, { "content-type": "application/json; charset=utf-16" }, agent),
+  (port) =>
+    postTokens(
+      port,
+      { sender: "a", note: MARKER },
+      { "content-type": "application/json; charset=utf-16" },
+      agent,
+    ),
   (port) => postTokens(port, { sender: "a", note: MARKER }, { "content-encoding": "nope" }, agent),
   (port) => postTokens(port, `{"sender":"a","note":"${MARKER}"}`, { "content-encoding": "gzip" }, agent),
   (port) => postTokens(port, { sender: "a", note: MARKER.repeat(8_000) }),
@@ -50,10 +62,21 @@ const stories: readonly Story[] = [
   (port) => postTokens(port, { sender: "\ud800", note: MARKER }, {}, agent),
   (port) => postTokens(port, { note: MARKER, scopes: { x: MARKER } }, {}, agent),
   (port) => postTokens(port, { sender: "a", note: MARKER, scopes: { x: "p".repeat(20_000) } }, {}, agent),
-  (port) => ask(port, { method: "PUT", path: "/tokens", headers: { "content-type": "application/json" }, body: `{"note":"${MARKER}"}`, agent }),
+  (port) =>
+    ask(port, {
+      method: "PUT",
+      path: "/tokens",
+      headers: { "content-type": "application/json" },
+      body: `{"note":"${MARKER}"}`,
+      agent,
+    }),
   (port) => ask(port, { path: "/.well-known/jwks.json", headers: { authorization: MARKER }, agent }),
   (port) => sendRaw(port, `GET /healthz HTTP/1.1\r\nHost: x\r\nX-Note ${MARKER}\r\n\r\n`),
-  (port) => sendRaw(port, `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${MARKER}\r\n`),
+  (port) =>
+    sendRaw(
+      port,
+      `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${MARKER}\r\n`,
+    ),
 ];
 
 test.each(["RS256", "ES256"] as const)(
@@ -72,10 +95,17 @@ test.each(["RS256", "ES256"] as const)(
       expect(tokens.length).toBeGreaterThan(REQUESTS / stories.length);
       const written = service.output();
       expect(written).toContain("token_minted");
-      const needles = [...fingerprints(jwk), ...tokens, ...tokens.map((token) => token.split(".")[2] ?? token), MARKER];
+      const needles = [
+        ...fingerprints(jwk),
+        ...tokens,
+        ...tokens.map((token) => token.split(".")[2] ?? token),
+        MARKER,
+      ];
       expect(needles.filter((needle) => written.includes(needle))).toEqual([]);
 
-      const answered = answers.map((answer) => [...answer.headers.values(), answer.text].join("\n")).join("\n");
+      const answered = answers
+        .map((answer) => [...answer.headers.values(), answer.text].join("\n"))
+        .join("\n");
       expect(fingerprints(jwk).filter((needle) => answered.includes(needle))).toEqual([]);
       expect(answered).not.toContain(MARKER);
     });

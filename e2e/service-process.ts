@@ -61,13 +61,18 @@ export async function startService(env: Environment = {}): Promise<RunningServic
   const port = await untilListening(child, stdout);
   if (port === undefined) {
     child.kill("SIGKILL");
-    throw new Error(`the service ended with ${String(await ended)} and never listened: ${[...stdout, ...stderr].join("\n")}`);
+    throw new Error(
+      `the service ended with ${String(await ended)} and never listened: ${[...stdout, ...stderr].join("\n")}`,
+    );
   }
   return runningService({ child, port, stdout, stderr, ended });
 }
 
 /** Starts a service for one story and ends it whatever the story does. */
-export async function withService<Told>(env: Environment, story: (service: RunningService) => Promise<Told>): Promise<Told> {
+export async function withService<Told>(
+  env: Environment,
+  story: (service: RunningService) => Promise<Told>,
+): Promise<Told> {
   const service = await startService(env);
   try {
     return await story(service);
@@ -92,7 +97,10 @@ export function sharedService(env: Environment = {}): () => RunningService {
 }
 
 /** Runs the program until it ends by itself; a start that must fail is told from one that hangs by `code: null`. */
-export async function runToExit(env: Environment, args: readonly string[] = ["serve"]): Promise<FinishedProcess> {
+export async function runToExit(
+  env: Environment,
+  args: readonly string[] = ["serve"],
+): Promise<FinishedProcess> {
   const child = launch(args, { PORT: "0", ...env });
   const stdout = linesOf(child.stdout);
   const stderr = linesOf(child.stderr);
@@ -139,10 +147,13 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
 /** The port of the service's "listening" line; undefined when it ended, or kept silent for too long, without one. */
 function untilListening(child: ServiceProcess, stdout: readonly string[]): Promise<number | undefined> {
   return new Promise((resolve) => {
-    child.stdout.on("data", () => {
+    const look = (): void => {
       const port = eventsIn(stdout).find((line) => line["event"] === "listening")?.["port"];
-      if (typeof port === "number") resolve(port);
-    });
+      if (typeof port !== "number") return;
+      child.stdout.off("data", look);
+      resolve(port);
+    };
+    child.stdout.on("data", look);
     child.once("close", () => {
       resolve(undefined);
     });

@@ -1,4 +1,4 @@
-import { type JsonWebKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 
 export type SigningAlg = "RS256" | "ES256";
 
@@ -23,7 +23,9 @@ const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "k"] as const;
 
 /** The key without its private members. */
 export function publicHalf(jwk: JsonWebKey): JsonWebKey {
-  return Object.fromEntries(Object.entries(jwk).filter(([name]) => !(PRIVATE_MEMBERS as readonly string[]).includes(name)));
+  return Object.fromEntries(
+    Object.entries(jwk).filter(([name]) => !(PRIVATE_MEMBERS as readonly string[]).includes(name)),
+  );
 }
 
 /** The values of `d`, `p`, `q`, `dp`, `dq`, `qi` and `k` that this key has. */

@@ -1,4 +1,10 @@
-import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, type JWTPayload, jwtVerify } from "jose";
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  type JSONWebKeySet,
+  type JWTPayload,
+  jwtVerify,
+} from "jose";
 import { expect } from "vitest";
 import { ask, postTokens } from "./raw-http.ts";
 
@@ -27,14 +33,29 @@ export async function publishedKeys(port: number): Promise<JSONWebKeySet> {
 }
 
 /** Mints with this body, insists on 200, and checks the token with jose against the published keys of `trusted`. */
-export async function mintChecked(port: number, body: unknown, trusted: number = port): Promise<CheckedToken> {
+export async function mintChecked(
+  port: number,
+  body: unknown,
+  trusted: number = port,
+): Promise<CheckedToken> {
   const answer = await postTokens(port, body);
-  expect({ status: answer.status, refusal: answer.status === 200 ? "" : answer.text }).toEqual({ status: 200, refusal: "" });
+  expect({ status: answer.status, refusal: answer.status === 200 ? "" : answer.text }).toEqual({
+    status: 200,
+    refusal: "",
+  });
   const response = JSON.parse(answer.text) as MintResponse;
   const keys = createLocalJWKSet(await publishedKeys(trusted));
   // The leeway of the runtime: a token of one second must not fail on a slow machine.
-  const { payload } = await jwtVerify(response.token, keys, { algorithms: ["RS256", "ES256"], clockTolerance: 60 });
-  return { response, header: decodeProtectedHeader(response.token), payload: dated(payload), payloadText: payloadText(response.token) };
+  const { payload } = await jwtVerify(response.token, keys, {
+    algorithms: ["RS256", "ES256"],
+    clockTolerance: 60,
+  });
+  return {
+    response,
+    header: decodeProtectedHeader(response.token),
+    payload: dated(payload),
+    payloadText: payloadText(response.token),
+  };
 }
 
 export function payloadText(token: string): string {
@@ -42,8 +63,14 @@ export function payloadText(token: string): string {
 }
 
 /** Insists on a refusal: this status, JSON, and a body that is `{"error":"…"}` and nothing else. Gives the sentence. */
-export function refusalOf(answer: { status: number; headers: ReadonlyMap<string, string>; text: string } | undefined, status: number): string {
-  expect({ status: answer?.status, text: answer?.text ?? "closed" }).toEqual({ status, text: expect.stringMatching(/^\{"error":".+"\}$/s) as string });
+export function refusalOf(
+  answer: { status: number; headers: ReadonlyMap<string, string>; text: string } | undefined,
+  status: number,
+): string {
+  expect({ status: answer?.status, text: answer?.text ?? "closed" }).toEqual({
+    status,
+    text: expect.stringMatching(/^\{"error":".+"\}$/s) as string,
+  });
   expect(answer?.headers.get("content-type")).toMatch(/^application\/json(?:;|$)/);
   const body = JSON.parse(answer?.text ?? "") as Record<string, unknown>;
   expect(Object.keys(body)).toEqual(["error"]);

@@ -93,7 +93,10 @@ describe("row 11: the charset", () => {
   test.each(["utf-16", "utf-16le", "utf-32", "utf-7", "iso-8859-1", "us-ascii", "windows-1252", "nope"])(
     "row 11: charset %s is 415 with a JSON body",
     async (charset) => {
-      refusalOf(await postTokens(port(), { sender: "a" }, { "content-type": `application/json; charset=${charset}` }), 415);
+      refusalOf(
+        await postTokens(port(), { sender: "a" }, { "content-type": `application/json; charset=${charset}` }),
+        415,
+      );
     },
   );
 });
@@ -155,7 +158,8 @@ describe("row 12: bodies that are not a JSON object", () => {
 });
 
 describe("row 12: nesting", () => {
-  const nested = (levels: number) => `{"sender":"a","scopes":{"x":${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}}}`;
+  const nested = (levels: number) =>
+    `{"sender":"a","scopes":{"x":${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}}}`;
 
   test("row 12: a body 32 levels deep is read", async () => {
     expect((await postTokens(port(), nested(32))).status).toBe(200);
@@ -187,7 +191,10 @@ describe("row 13: no bytes", () => {
     ["neither a length nor a coding", "\r\n"],
     ["an empty chunked body", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
   ])("row 13: a JSON content type with %s is refused because the sender is required", async (_name, rest) => {
-    const answer = await sendRaw(port(), `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`);
+    const answer = await sendRaw(
+      port(),
+      `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`,
+    );
     expect(answer?.text).toBe(noSender);
     refusalOf(answer, 400);
   });
@@ -201,7 +208,8 @@ describe("row 14: a BOM, and members that come twice", () => {
   });
 
   test("row 14: of two members with one name the last wins, at the top and in the scopes", async () => {
-    const body = '{"sender":"a","ttl_seconds":60,"sender":"b","ttl_seconds":61,"scopes":{"y":1},"scopes":{"x":1,"x":2}}';
+    const body =
+      '{"sender":"a","ttl_seconds":60,"sender":"b","ttl_seconds":61,"scopes":{"y":1},"scopes":{"x":1,"x":2}}';
     const { response, payload } = await mintChecked(port(), body);
     expect(response).toMatchObject({ sender: "b", expires_in_seconds: 61 });
     expect(payload["macp_scopes"]).toEqual({ x: 2 });
@@ -228,14 +236,17 @@ describe("row 16: the size of a body", () => {
     refusalOf(await postTokens(port(), sized(BODY_BYTES_MAX + 1)), 413);
   });
 
-  test.each([200_000, 1_000_000, 8_000_000])("row 16: a client that sends all of a body of %i bytes still gets its 413", async (bytes) => {
-    const answer = await fetch(`http://127.0.0.1:${String(port())}/tokens`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: sized(bytes),
-    });
-    refusalOf({ status: answer.status, headers: new Map(answer.headers), text: await answer.text() }, 413);
-  });
+  test.each([200_000, 1_000_000, 8_000_000])(
+    "row 16: a client that sends all of a body of %i bytes still gets its 413",
+    async (bytes) => {
+      const answer = await fetch(`http://127.0.0.1:${String(port())}/tokens`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: sized(bytes),
+      });
+      refusalOf({ status: answer.status, headers: new Map(answer.headers), text: await answer.text() }, 413);
+    },
+  );
 
   test("row 16: a chunked body is counted as it comes", async () => {
     const type = { "transfer-encoding": "chunked" };
@@ -274,9 +285,12 @@ describe("row 17: content codings", () => {
     expect(JSON.parse(answer.text)).toMatchObject({ sender: "a", expires_in_seconds: 60 });
   });
 
-  test.each(["zstd", "compress", "nope", "gzip, br", "gzip, gzip", "utf-8"])("row 17: coding %s is 415 with a JSON body", async (coding) => {
-    refusalOf(await postTokens(port(), gzipSync(body), { "content-encoding": coding }), 415);
-  });
+  test.each(["zstd", "compress", "nope", "gzip, br", "gzip, gzip", "utf-8"])(
+    "row 17: coding %s is 415 with a JSON body",
+    async (coding) => {
+      refusalOf(await postTokens(port(), gzipSync(body), { "content-encoding": coding }), 415);
+    },
+  );
 
   test.each([
     ["gzip", "not gzip at all"],
@@ -300,7 +314,9 @@ describe("row 17: content codings", () => {
 
 test("row 16: a body declared too large is refused before the client has sent any of it", async () => {
   const connection = await RawConnection.open(port());
-  connection.send(`POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(BODY_BYTES_MAX + 1)}\r\n\r\n`);
+  connection.send(
+    `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(BODY_BYTES_MAX + 1)}\r\n\r\n`,
+  );
   const answer = await connection.response({ msMax: 3_000 });
   connection.destroy();
   refusalOf(answer, 413);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { postTokens } from "./raw-http.ts";
 import { sharedService } from "./service-process.ts";
-import { mintChecked, type MintResponse } from "./token-check.ts";
+import { type MintResponse, mintChecked } from "./token-check.ts";
 
 const service = sharedService();
 const port = () => service().port;
@@ -10,7 +10,9 @@ describe("row 38: what a mint leaves in the log", () => {
   test("row 38: a mint is one line with sender, TTL, jti, kid and the request id of the response", async () => {
     const answer = await postTokens(port(), { sender: "agent://logged", ttl_seconds: 77 });
     const { token, token_id: jti } = JSON.parse(answer.text) as MintResponse;
-    const header = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as { kid: string };
+    const header = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as {
+      kid: string;
+    };
     const line = await service().event("token_minted", (minted) => minted["jti"] === jti);
     expect(line).toMatchObject({
       sender: "agent://logged",
@@ -33,7 +35,10 @@ describe("row 38: what a mint leaves in the log", () => {
   });
 
   test("row 38: neither the token nor its signature is in any line", async () => {
-    const { response } = await mintChecked(port(), { sender: "agent://quiet", scopes: { x: "secret scope" } });
+    const { response } = await mintChecked(port(), {
+      sender: "agent://quiet",
+      scopes: { x: "secret scope" },
+    });
     await service().event("token_minted", (minted) => minted["jti"] === response.token_id);
     const written = service().output();
     expect(written).not.toContain(response.token);

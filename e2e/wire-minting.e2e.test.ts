@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { postTokens } from "./raw-http.ts";
 import { sharedService, withService } from "./service-process.ts";
-import { mintChecked, type MintResponse, publishedKeys, refusalOf } from "./token-check.ts";
+import { type MintResponse, mintChecked, publishedKeys, refusalOf } from "./token-check.ts";
 
 const TOKEN_BYTES_MAX = 12_288;
 
@@ -9,28 +9,37 @@ const service = sharedService();
 const port = () => service().port;
 
 describe("row 08: a mint", () => {
-  test.each(["RS256", "ES256"] as const)("row 08: %s: the response, the header and the payload hold what they must and nothing else", async (alg) => {
-    await withService({ MACP_AUTH_SIGNING_ALG: alg }, async (own) => {
-      const before = Math.floor(Date.now() / 1000);
-      const { response, header, payload } = await mintChecked(own.port, { sender: "a" });
-      const kid = (await publishedKeys(own.port)).keys[0]?.kid;
+  test.each(["RS256", "ES256"] as const)(
+    "row 08: %s: the response, the header and the payload hold what they must and nothing else",
+    async (alg) => {
+      await withService({ MACP_AUTH_SIGNING_ALG: alg }, async (own) => {
+        const before = Math.floor(Date.now() / 1000);
+        const { response, header, payload } = await mintChecked(own.port, { sender: "a" });
+        const kid = (await publishedKeys(own.port)).keys[0]?.kid;
 
-      expect(header).toEqual({ alg, kid, typ: "JWT" });
-      expect(payload).toEqual({
-        iss: "macp-auth-service",
-        aud: "macp-runtime",
-        sub: "a",
-        iat: payload.iat,
-        exp: payload.iat + 300,
-        jti: response.token_id,
-        macp_scopes: {},
+        expect(header).toEqual({ alg, kid, typ: "JWT" });
+        expect(payload).toEqual({
+          iss: "macp-auth-service",
+          aud: "macp-runtime",
+          sub: "a",
+          iat: payload.iat,
+          exp: payload.iat + 300,
+          jti: response.token_id,
+          macp_scopes: {},
+        });
+        expect(payload.iat).toBeGreaterThanOrEqual(before - 1);
+        expect(payload.iat).toBeLessThanOrEqual(before + 5);
+        expect(response).toEqual({
+          token: response.token,
+          sender: "a",
+          expires_in_seconds: 300,
+          token_id: response.token_id,
+          expires_at: payload.exp,
+        });
+        expect(response.token_id).toMatch(/^[A-Za-z0-9_-]{22}$/);
       });
-      expect(payload.iat).toBeGreaterThanOrEqual(before - 1);
-      expect(payload.iat).toBeLessThanOrEqual(before + 5);
-      expect(response).toEqual({ token: response.token, sender: "a", expires_in_seconds: 300, token_id: response.token_id, expires_at: payload.exp });
-      expect(response.token_id).toMatch(/^[A-Za-z0-9_-]{22}$/);
-    });
-  });
+    },
+  );
 
   test("row 08: the response is JSON that no cache may keep", async () => {
     const answer = await postTokens(port(), { sender: "a" });
@@ -39,11 +48,14 @@ describe("row 08: a mint", () => {
   });
 
   test("row 08: the configured issuer and audience are signed, the audience as one string", async () => {
-    await withService({ MACP_AUTH_ISSUER: "https://auth.example/é", MACP_AUTH_AUDIENCE: "runtime one,two" }, async (own) => {
-      const { payload } = await mintChecked(own.port, { sender: "a" });
-      expect(payload.iss).toBe("https://auth.example/é");
-      expect(payload.aud).toBe("runtime one,two");
-    });
+    await withService(
+      { MACP_AUTH_ISSUER: "https://auth.example/é", MACP_AUTH_AUDIENCE: "runtime one,two" },
+      async (own) => {
+        const { payload } = await mintChecked(own.port, { sender: "a" });
+        expect(payload.iss).toBe("https://auth.example/é");
+        expect(payload.aud).toBe("runtime one,two");
+      },
+    );
   });
 
   test("row 08: no two tokens share an id", async () => {
@@ -85,20 +97,37 @@ describe("rows 22 to 25: the time to live", () => {
   });
 
   test("row 22: the ceiling and the default are the configured ones", async () => {
-    await withService({ MACP_AUTH_MAX_TTL_SECONDS: "120", MACP_AUTH_DEFAULT_TTL_SECONDS: "45" }, async (own) => {
-      expect((await mintChecked(own.port, { sender: "a" })).response.expires_in_seconds).toBe(45);
-      expect((await mintChecked(own.port, { sender: "a", ttl_seconds: 121 })).response.expires_in_seconds).toBe(120);
-    });
+    await withService(
+      { MACP_AUTH_MAX_TTL_SECONDS: "120", MACP_AUTH_DEFAULT_TTL_SECONDS: "45" },
+      async (own) => {
+        expect((await mintChecked(own.port, { sender: "a" })).response.expires_in_seconds).toBe(45);
+        expect(
+          (await mintChecked(own.port, { sender: "a", ttl_seconds: 121 })).response.expires_in_seconds,
+        ).toBe(120);
+      },
+    );
   });
 
-  test.each(["0", "-0", "0.0", "-5", "-0.1", "-1e400", "1e400", '"300"', '""', "true", "false", "{}", "[]", "[60]"])(
-    "row 24: ttl_seconds %s must be a positive number",
-    async (ttl) => {
-      const answer = await postTokens(port(), `{"sender":"a","ttl_seconds":${ttl}}`);
-      expect(answer.text).toBe('{"error":"ttl_seconds must be a positive number"}');
-      refusalOf(answer, 400);
-    },
-  );
+  test.each([
+    "0",
+    "-0",
+    "0.0",
+    "-5",
+    "-0.1",
+    "-1e400",
+    "1e400",
+    '"300"',
+    '""',
+    "true",
+    "false",
+    "{}",
+    "[]",
+    "[60]",
+  ])("row 24: ttl_seconds %s must be a positive number", async (ttl) => {
+    const answer = await postTokens(port(), `{"sender":"a","ttl_seconds":${ttl}}`);
+    expect(answer.text).toBe('{"error":"ttl_seconds must be a positive number"}');
+    refusalOf(answer, 400);
+  });
 });
 
 describe("row 26: senders are kept byte for byte", () => {
@@ -126,16 +155,19 @@ describe("row 26: senders are kept byte for byte", () => {
     " \ufeffa",
   ];
 
-  test.each(senders)("row 26: %j is the sub of the token and the sender of the response, and stands escaped in one log line", async (sender) => {
-    const { response, payload, payloadText } = await mintChecked(port(), { sender });
-    expect(response.sender).toBe(sender);
-    expect(payload.sub).toBe(sender);
-    expect(JSON.parse(payloadText)).toMatchObject({ sub: sender });
-    const line = await service().event("token_minted", (minted) => minted["jti"] === response.token_id);
-    expect(line["sender"]).not.toMatch(UNPRINTABLE);
-    // The backslash is escaped as well, so that no sender can imitate the escape of another.
-    if (!UNPRINTABLE.test(sender) && !sender.includes("\\")) expect(line["sender"]).toBe(sender);
-  });
+  test.each(senders)(
+    "row 26: %j is the sub of the token and the sender of the response, and stands escaped in one log line",
+    async (sender) => {
+      const { response, payload, payloadText } = await mintChecked(port(), { sender });
+      expect(response.sender).toBe(sender);
+      expect(payload.sub).toBe(sender);
+      expect(JSON.parse(payloadText)).toMatchObject({ sub: sender });
+      const line = await service().event("token_minted", (minted) => minted["jti"] === response.token_id);
+      expect(line["sender"]).not.toMatch(UNPRINTABLE);
+      // The backslash is escaped as well, so that no sender can imitate the escape of another.
+      if (!UNPRINTABLE.test(sender) && !sender.includes("\\")) expect(line["sender"]).toBe(sender);
+    },
+  );
 
   test("row 26: an escaped pair of surrogates is the character it stands for", async () => {
     const { payload } = await mintChecked(port(), '{"sender":"\\ud83d\\ude00"}');
@@ -193,7 +225,13 @@ describe("rows 28 and 29: what the caller has no say in", () => {
     async (authorization) => {
       const answer = await postTokens(port(), { sender: "a" }, { authorization });
       expect(answer.status).toBe(200);
-      expect(Object.keys(JSON.parse(answer.text) as object).sort()).toEqual(["expires_at", "expires_in_seconds", "sender", "token", "token_id"]);
+      expect(Object.keys(JSON.parse(answer.text) as object).sort()).toEqual([
+        "expires_at",
+        "expires_in_seconds",
+        "sender",
+        "token",
+        "token_id",
+      ]);
     },
   );
 });

@@ -10,20 +10,26 @@ const port = () => service().port;
 const withScopes = (scopes: string) => `{"sender":"a","scopes":${scopes}}`;
 
 describe("row 18: scopes that are no object, and the order of checks", () => {
-  test.each(['"x"', '""', "42", "0", "true", "false", "[]", '["x"]', "null"])("row 18: scopes %s must be an object", async (scopes) => {
-    const answer = await postTokens(port(), withScopes(scopes));
-    expect(answer.text).toBe('{"error":"scopes must be an object"}');
-    refusalOf(answer, 400);
-  });
+  test.each(['"x"', '""', "42", "0", "true", "false", "[]", '["x"]', "null"])(
+    "row 18: scopes %s must be an object",
+    async (scopes) => {
+      const answer = await postTokens(port(), withScopes(scopes));
+      expect(answer.text).toBe('{"error":"scopes must be an object"}');
+      refusalOf(answer, 400);
+    },
+  );
 
   test.each([
     ['{"scopes":1,"ttl_seconds":-1}', "sender is required"],
     ['{"ttl_seconds":-1,"scopes":[],"sender":" "}', "sender is required"],
     ['{"ttl_seconds":-1,"scopes":[],"sender":"a"}', "scopes must be an object"],
     ['{"ttl_seconds":-1,"scopes":{},"sender":"a"}', "ttl_seconds must be a positive number"],
-  ])("row 18: %s is refused for the first fault in the order sender, scopes, ttl: %s", async (body, error) => {
-    expect(refusalOf(await postTokens(port(), body), 400)).toBe(error);
-  });
+  ])(
+    "row 18: %s is refused for the first fault in the order sender, scopes, ttl: %s",
+    async (body, error) => {
+      expect(refusalOf(await postTokens(port(), body), 400)).toBe(error);
+    },
+  );
 
   test("row 18: a known field of a wrong type is found before a wrong ttl", async () => {
     const body = { sender: "a", scopes: { is_observer: 1 }, ttl_seconds: -1 };
@@ -73,10 +79,43 @@ describe("row 20: known fields of a wrong type", () => {
     can_start_sessions: notABool,
     can_manage_mode_registry: notABool,
     is_observer: notABool,
-    allowed_modes: ['"m"', '"*"', '""', "0", "42", "true", "false", "{}", "[1]", '["m",null]', "[[]]", '[["m"]]', "[{}]", "[true]"],
-    max_open_sessions: ["1.5", "0.1", "-1", "-0.5", '"3"', '""', "true", "false", "[]", "[1]", "{}", "18446744073709551616", "1e30", "1e400", "-1e400"],
+    allowed_modes: [
+      '"m"',
+      '"*"',
+      '""',
+      "0",
+      "42",
+      "true",
+      "false",
+      "{}",
+      "[1]",
+      '["m",null]',
+      "[[]]",
+      '[["m"]]',
+      "[{}]",
+      "[true]",
+    ],
+    max_open_sessions: [
+      "1.5",
+      "0.1",
+      "-1",
+      "-0.5",
+      '"3"',
+      '""',
+      "true",
+      "false",
+      "[]",
+      "[1]",
+      "{}",
+      "18446744073709551616",
+      "1e30",
+      "1e400",
+      "-1e400",
+    ],
   };
-  const cases = Object.entries(wrong).flatMap(([field, values]) => values.map((value) => [field, value] as const));
+  const cases = Object.entries(wrong).flatMap(([field, values]) =>
+    values.map((value) => [field, value] as const),
+  );
 
   test.each(cases)("row 20: %s: %s is refused, and the refusal names the field", async (field, value) => {
     const error = refusalOf(await postTokens(port(), withScopes(`{"${field}":${value}}`)), 400);
@@ -84,10 +123,13 @@ describe("row 20: known fields of a wrong type", () => {
     expect(error.length).toBeGreaterThan(`scopes.${field}`.length);
   });
 
-  test.each(["0", "1", "1000", "4294967296", "9007199254740992"])("row 20: max_open_sessions %s is a number of sessions", async (value) => {
-    const { payloadText } = await mintChecked(port(), withScopes(`{"max_open_sessions":${value}}`));
-    expect(payloadText).toContain(`"macp_scopes":{"max_open_sessions":${value}}`);
-  });
+  test.each(["0", "1", "1000", "4294967296", "9007199254740992"])(
+    "row 20: max_open_sessions %s is a number of sessions",
+    async (value) => {
+      const { payloadText } = await mintChecked(port(), withScopes(`{"max_open_sessions":${value}}`));
+      expect(payloadText).toContain(`"macp_scopes":{"max_open_sessions":${value}}`);
+    },
+  );
 
   test.each(["true", "false"])("row 20: %s is a value of each switch", async (value) => {
     for (const field of ["can_start_sessions", "can_manage_mode_registry", "is_observer"]) {
@@ -97,7 +139,10 @@ describe("row 20: known fields of a wrong type", () => {
   });
 
   test("row 20: a known name deeper down is an unknown field", async () => {
-    const { payloadText } = await mintChecked(port(), withScopes('{"x":{"is_observer":"no","max_open_sessions":-1}}'));
+    const { payloadText } = await mintChecked(
+      port(),
+      withScopes('{"x":{"is_observer":"no","max_open_sessions":-1}}'),
+    );
     expect(payloadText).toContain('{"x":{"is_observer":"no","max_open_sessions":-1}}');
   });
 });
@@ -122,7 +167,10 @@ describe("row 21: what the runtime will make of it", () => {
   });
 
   test("row 21: several matters are several warnings", async () => {
-    const { response } = await mintChecked(port(), withScopes('{"can_start_sessions":null,"max_open_sessions":null}'));
+    const { response } = await mintChecked(
+      port(),
+      withScopes('{"can_start_sessions":null,"max_open_sessions":null}'),
+    );
     expect(response.warnings?.length).toBeGreaterThanOrEqual(2);
   });
 

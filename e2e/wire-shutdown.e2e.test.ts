@@ -45,7 +45,9 @@ describe.concurrent.each(["SIGTERM", "SIGINT"] as const)("row 36: %s", (signal) 
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
-  test(`row 36: after ${signal} no one is accepted, the request in flight is answered, and the exit code is 0`, { timeout: BOOT_MS_MAX }, async () => {
+  test(`row 36: after ${signal} no one is accepted, the request in flight is answered, and the exit code is 0`, {
+    timeout: BOOT_MS_MAX,
+  }, async () => {
     await withService({}, async (service) => {
       const connection = await halfSentMint(service.port);
       service.signal(signal);
@@ -75,7 +77,9 @@ describe.concurrent.each(["SIGTERM", "SIGINT"] as const)("row 36: %s", (signal) 
     });
   });
 
-  test(`row 36: ${signal} while a request never ends is exit 1 after ten seconds`, { timeout: BOOT_MS_MAX }, async () => {
+  test(`row 36: ${signal} while a request never ends is exit 1 after ten seconds`, {
+    timeout: BOOT_MS_MAX,
+  }, async () => {
     await withService({}, async (service) => {
       const connection = await halfSentMint(service.port);
       const start = performance.now();
@@ -88,7 +92,9 @@ describe.concurrent.each(["SIGTERM", "SIGINT"] as const)("row 36: %s", (signal) 
   });
 });
 
-test("row 36: of a burst in flight at the signal, every request that was accepted is answered", { timeout: BOOT_MS_MAX }, async () => {
+test("row 36: of a burst in flight at the signal, every request that was accepted is answered", {
+  timeout: BOOT_MS_MAX,
+}, async () => {
   await withService({}, async (service) => {
     const burst = await Promise.all(Array.from({ length: 20 }, () => halfSentMint(service.port)));
     service.signal("SIGTERM");
@@ -100,7 +106,13 @@ test("row 36: of a burst in flight at the signal, every request that was accepte
   });
 });
 
-test("row 36: services told to stop the moment they say that they listen end with 0", { timeout: BOOT_MS_MAX }, async () => {
-  const codes = await Promise.all(Array.from({ length: 12 }, async () => (await startService({ MACP_AUTH_SIGNING_ALG: "ES256" })).stop("SIGTERM")));
+test("row 36: services told to stop the moment they say that they listen end with 0", {
+  timeout: BOOT_MS_MAX,
+}, async () => {
+  const codes = await Promise.all(
+    Array.from({ length: 12 }, async () =>
+      (await startService({ MACP_AUTH_SIGNING_ALG: "ES256" })).stop("SIGTERM"),
+    ),
+  );
   expect(codes).toEqual(codes.map(() => 0));
 });

@@ -4,8 +4,23 @@ import { type AddressInfo, createServer } from "node:net";
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
 import { ask } from "./raw-http.ts";
-import { BOOT_MS_MAX, type Environment, type FinishedProcess, runToExit, withService } from "./service-process.ts";
-import { ecJwk, ed25519Jwk, privateJwk, privateValues, publicHalf, rsaJwk, type SigningAlg, signingWith } from "./signing-keys.ts";
+import {
+  BOOT_MS_MAX,
+  type Environment,
+  type FinishedProcess,
+  runToExit,
+  withService,
+} from "./service-process.ts";
+import {
+  ecJwk,
+  ed25519Jwk,
+  privateJwk,
+  privateValues,
+  publicHalf,
+  rsaJwk,
+  type SigningAlg,
+  signingWith,
+} from "./signing-keys.ts";
 import { mintChecked, publishedKeys } from "./token-check.ts";
 
 const KEY = "MACP_AUTH_SIGNING_KEY_JSON";
@@ -41,11 +56,14 @@ describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX },
     ["an empty object", "RS256", "{}"],
     ["a whole key set", "RS256", JSON.stringify({ keys: [rsa] })],
   ];
-  test.each(documents)("row 31: %s ends the start with one line that names the variable and shows nothing of the key", async (_name, alg, document) => {
-    const finished = await runToExit({ MACP_AUTH_SIGNING_ALG: alg, [KEY]: document });
-    expectFaults(finished, [KEY]);
-    expectNoSecret(finished, [rsa, ec]);
-  });
+  test.each(documents)(
+    "row 31: %s ends the start with one line that names the variable and shows nothing of the key",
+    async (_name, alg, document) => {
+      const finished = await runToExit({ MACP_AUTH_SIGNING_ALG: alg, [KEY]: document });
+      expectFaults(finished, [KEY]);
+      expectNoSecret(finished, [rsa, ec]);
+    },
+  );
 
   const keys: ReadonlyArray<readonly [string, SigningAlg, unknown]> = [
     ["the public half of an RSA key", "RS256", publicHalf(rsa)],
@@ -85,24 +103,32 @@ describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX },
     ["the public half of another EC key", "ES256", { ...ec, x: otherEc.x, y: otherEc.y }],
     ["a private exponent of nothing", "RS256", { ...rsa, d: "" }],
   ];
-  test.each(keys)("row 31: a key with %s ends the start with one line that names the variable and shows nothing of the key", async (_name, alg, jwk) => {
-    const finished = await runToExit(signingWith(alg, jwk as JsonWebKey));
-    expectFaults(finished, [KEY]);
-    expectNoSecret(finished, [rsa, ec, otherRsa, otherEc, secret, jwk as JsonWebKey]);
-  });
+  test.each(keys)(
+    "row 31: a key with %s ends the start with one line that names the variable and shows nothing of the key",
+    async (_name, alg, jwk) => {
+      const finished = await runToExit(signingWith(alg, jwk as JsonWebKey));
+      expectFaults(finished, [KEY]);
+      expectNoSecret(finished, [rsa, ec, otherRsa, otherEc, secret, jwk as JsonWebKey]);
+    },
+  );
 
   test("row 31: a PEM instead of a JWK is refused and not shown", async () => {
-    const finished = await runToExit({ [KEY]: `-----BEGIN PRIVATE KEY-----\n${"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(4)}\n-----END PRIVATE KEY-----` });
+    const finished = await runToExit({
+      [KEY]: `-----BEGIN PRIVATE KEY-----\n${"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(4)}\n-----END PRIVATE KEY-----`,
+    });
     expectFaults(finished, [KEY]);
     expect([...finished.stdout, ...finished.stderr].join("\n")).not.toMatch(/BEGIN|MIIEvQIB/);
   });
 
-  test.each(["RS256", "ES256"] as const)("row 31: an %s key whose alg, use and key_ops agree with signing is used", async (alg) => {
-    const jwk = { ...privateJwk(alg), alg, use: "sig", key_ops: ["sign"] };
-    await withService(signingWith(alg, jwk), async (service) => {
-      expect((await mintChecked(service.port, { sender: "a" })).header["alg"]).toBe(alg);
-    });
-  });
+  test.each(["RS256", "ES256"] as const)(
+    "row 31: an %s key whose alg, use and key_ops agree with signing is used",
+    async (alg) => {
+      const jwk = { ...privateJwk(alg), alg, use: "sig", key_ops: ["sign"] };
+      await withService(signingWith(alg, jwk), async (service) => {
+        expect((await mintChecked(service.port, { sender: "a" })).header["alg"]).toBe(alg);
+      });
+    },
+  );
 
   function expectNoSecret(finished: FinishedProcess, jwks: readonly JsonWebKey[]): void {
     const written = [...finished.stdout, ...finished.stderr].join("\n");
@@ -127,12 +153,18 @@ describe("row 32: empty variables count as unset", { timeout: BOOT_MS_MAX }, () 
   async function expectDefaults(port: number): Promise<void> {
     const { header, payload } = await mintChecked(port, { sender: "a", ttl_seconds: 9_999 });
     expect(header["alg"]).toBe("RS256");
-    expect(payload).toMatchObject({ iss: "macp-auth-service", aud: "macp-runtime", exp: payload.iat + 3_600 });
+    expect(payload).toMatchObject({
+      iss: "macp-auth-service",
+      aud: "macp-runtime",
+      exp: payload.iat + 3_600,
+    });
     expect((await mintChecked(port, { sender: "a" })).response.expires_in_seconds).toBe(300);
   }
 
   test("row 32: with every variable empty the defaults hold", async () => {
-    await withService(Object.fromEntries(variables.map((variable) => [variable, ""])), (service) => expectDefaults(service.port));
+    await withService(Object.fromEntries(variables.map((variable) => [variable, ""])), (service) =>
+      expectDefaults(service.port),
+    );
   });
 
   test("row 32: an empty PORT is port 3200, like none at all", async ({ skip }) => {
@@ -151,11 +183,16 @@ describe("row 33: settings that cannot be", { timeout: BOOT_MS_MAX }, () => {
     MACP_AUTH_MAX_TTL_SECONDS: ["0", "-5", "abc", "Infinity", "NaN", "5m"],
     MACP_AUTH_DEFAULT_TTL_SECONDS: ["0", "-5", "abc", "Infinity", "NaN", "1h"],
   };
-  const cases = Object.entries(wrong).flatMap(([variable, values]) => values.map((value) => [variable, value] as const));
+  const cases = Object.entries(wrong).flatMap(([variable, values]) =>
+    values.map((value) => [variable, value] as const),
+  );
 
-  test.each(cases)("row 33: %s=%s ends the start with one line that names the variable", async (variable, value) => {
-    expectFaults(await runToExit({ [variable]: value }), [variable]);
-  });
+  test.each(cases)(
+    "row 33: %s=%s ends the start with one line that names the variable",
+    async (variable, value) => {
+      expectFaults(await runToExit({ [variable]: value }), [variable]);
+    },
+  );
 
   test("row 33: all faults are reported at once, a line each", async () => {
     const env: Environment = {
@@ -183,18 +220,24 @@ describe("row 33: settings that cannot be", { timeout: BOOT_MS_MAX }, () => {
 
 describe("rows 34 and 35: what is mended, and what is said about it", { timeout: BOOT_MS_MAX }, () => {
   test("row 34: a default TTL above the ceiling is clamped to it, with a warning", async () => {
-    await withService({ MACP_AUTH_DEFAULT_TTL_SECONDS: "7200", MACP_AUTH_MAX_TTL_SECONDS: "600" }, async (service) => {
-      await expect.poll(() => service.output()).toMatch(/"level":"warn".*MACP_AUTH_DEFAULT_TTL_SECONDS/);
-      expect((await mintChecked(service.port, { sender: "a" })).response.expires_in_seconds).toBe(600);
-    });
+    await withService(
+      { MACP_AUTH_DEFAULT_TTL_SECONDS: "7200", MACP_AUTH_MAX_TTL_SECONDS: "600" },
+      async (service) => {
+        await expect.poll(() => service.output()).toMatch(/"level":"warn".*MACP_AUTH_DEFAULT_TTL_SECONDS/);
+        expect((await mintChecked(service.port, { sender: "a" })).response.expires_in_seconds).toBe(600);
+      },
+    );
   });
 
   test("row 34: a default TTL at the ceiling is no matter for a warning", async () => {
-    await withService({ MACP_AUTH_DEFAULT_TTL_SECONDS: "600", MACP_AUTH_MAX_TTL_SECONDS: "600" }, async (service) => {
-      await mintChecked(service.port, { sender: "a" });
-      await service.event("token_minted");
-      expect(service.output()).not.toContain("MACP_AUTH_DEFAULT_TTL_SECONDS");
-    });
+    await withService(
+      { MACP_AUTH_DEFAULT_TTL_SECONDS: "600", MACP_AUTH_MAX_TTL_SECONDS: "600" },
+      async (service) => {
+        await mintChecked(service.port, { sender: "a" });
+        await service.event("token_minted");
+        expect(service.output()).not.toContain("MACP_AUTH_DEFAULT_TTL_SECONDS");
+      },
+    );
   });
 
   test("row 34: without a configured key the service warns that its key will not outlive it", async () => {
@@ -203,21 +246,27 @@ describe("rows 34 and 35: what is mended, and what is said about it", { timeout:
     });
   });
 
-  test.each(["RS256", "ES256"] as const)("row 35: an ephemeral %s key is named by its RFC 7638 thumbprint", async (alg) => {
-    await withService({ MACP_AUTH_SIGNING_ALG: alg }, async (service) => {
-      const [key] = (await publishedKeys(service.port)).keys;
-      expect(key?.kid).toBe(await calculateJwkThumbprint(key ?? {}, "sha256"));
-    });
-  });
+  test.each(["RS256", "ES256"] as const)(
+    "row 35: an ephemeral %s key is named by its RFC 7638 thumbprint",
+    async (alg) => {
+      await withService({ MACP_AUTH_SIGNING_ALG: alg }, async (service) => {
+        const [key] = (await publishedKeys(service.port)).keys;
+        expect(key?.kid).toBe(await calculateJwkThumbprint(key ?? {}, "sha256"));
+      });
+    },
+  );
 
-  test.each(["RS256", "ES256"] as const)("row 35: a configured %s key without a kid is named by its RFC 7638 thumbprint", async (alg) => {
-    const jwk = privateJwk(alg);
-    await withService(signingWith(alg, jwk), async (service) => {
-      const thumbprint = await calculateJwkThumbprint(publicHalf(jwk), "sha256");
-      expect((await publishedKeys(service.port)).keys[0]?.kid).toBe(thumbprint);
-      expect((await mintChecked(service.port, { sender: "a" })).header["kid"]).toBe(thumbprint);
-    });
-  });
+  test.each(["RS256", "ES256"] as const)(
+    "row 35: a configured %s key without a kid is named by its RFC 7638 thumbprint",
+    async (alg) => {
+      const jwk = privateJwk(alg);
+      await withService(signingWith(alg, jwk), async (service) => {
+        const thumbprint = await calculateJwkThumbprint(publicHalf(jwk), "sha256");
+        expect((await publishedKeys(service.port)).keys[0]?.kid).toBe(thumbprint);
+        expect((await mintChecked(service.port, { sender: "a" })).header["kid"]).toBe(thumbprint);
+      });
+    },
+  );
 
   test("row 35: a configured kid is kept as it is", async () => {
     await withService(signingWith("ES256", { ...ecJwk("P-256"), kid: "prod/2026 é" }), async (service) => {
@@ -228,23 +277,30 @@ describe("rows 34 and 35: what is mended, and what is said about it", { timeout:
 });
 
 describe("row 37: replicas", { timeout: BOOT_MS_MAX }, () => {
-  test.each(["RS256", "ES256"] as const)("row 37: two instances with the same %s key verify each other's tokens and publish the same bytes", async (alg) => {
-    const env = signingWith(alg, privateJwk(alg));
-    await withService(env, (one) =>
-      withService(env, async (other) => {
-        await mintChecked(one.port, { sender: "a" }, other.port);
-        await mintChecked(other.port, { sender: "a" }, one.port);
-        const [first, second] = await Promise.all([one, other].map(({ port }) => ask(port, { path: "/.well-known/jwks.json" })));
-        expect(first?.text).toBe(second?.text);
-        expect(first?.headers.get("etag")).toBe(second?.headers.get("etag"));
-      }),
-    );
-  });
+  test.each(["RS256", "ES256"] as const)(
+    "row 37: two instances with the same %s key verify each other's tokens and publish the same bytes",
+    async (alg) => {
+      const env = signingWith(alg, privateJwk(alg));
+      await withService(env, (one) =>
+        withService(env, async (other) => {
+          await mintChecked(one.port, { sender: "a" }, other.port);
+          await mintChecked(other.port, { sender: "a" }, one.port);
+          const [first, second] = await Promise.all(
+            [one, other].map(({ port }) => ask(port, { path: "/.well-known/jwks.json" })),
+          );
+          expect(first?.text).toBe(second?.text);
+          expect(first?.headers.get("etag")).toBe(second?.headers.get("etag"));
+        }),
+      );
+    },
+  );
 
   test("row 37: instances with keys of their own do not verify each other's tokens", async () => {
     await withService({}, (one) =>
       withService({}, async (other) => {
-        await expect(mintChecked(one.port, { sender: "a" }, other.port)).rejects.toThrow(/no applicable key|signature/);
+        await expect(mintChecked(one.port, { sender: "a" }, other.port)).rejects.toThrow(
+          /no applicable key|signature/,
+        );
       }),
     );
   });

@@ -9,7 +9,8 @@ const { openApiDocument } = await import(new URL("service/dist/http/openapi.js",
 const wanted = `${JSON.stringify(openApiDocument(version), null, 2)}\n`;
 
 if (process.argv.includes("--check")) {
-  if (readFileSync(file, "utf8") !== wanted) fail("docs/api/openapi.json is not what the schemas say; run: npm run openapi");
+  if (readFileSync(file, "utf8") !== wanted)
+    fail("docs/api/openapi.json is not what the schemas say; run: npm run openapi");
 } else {
   writeFileSync(file, wanted);
 }

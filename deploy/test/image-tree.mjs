@@ -15,21 +15,34 @@ const steps = instructions(readFileSync(dockerfile, "utf8"));
 const lastFrom = steps.findLastIndex(({ word }) => word === "FROM");
 steps.forEach(({ word, rest }, index) => {
   if (word === "ARG") args.set(...rest.split("="));
-  else if (word === "FROM") stage = { name: index === lastFrom ? "final" : (/ AS (\S+)$/i.exec(rest)?.[1] ?? fail(`a stage has no name: ${rest}`)), workdir: "/" };
+  else if (word === "FROM")
+    stage = {
+      name:
+        index === lastFrom
+          ? "final"
+          : (/ AS (\S+)$/i.exec(rest)?.[1] ?? fail(`a stage has no name: ${rest}`)),
+      workdir: "/",
+    };
   else if (word === "WORKDIR") stage.workdir = rest;
   else if (word === "COPY") copy(rest.split(/\s+/));
   else if (word === "RUN") run(rest);
   else if (word === "ENTRYPOINT") image.entrypoint = JSON.parse(rest);
   else if (word === "CMD") image.command = JSON.parse(rest);
   else if (word === "HEALTHCHECK") image.health = rest.slice(rest.indexOf("CMD ") + 4);
-  else if (!["ENV", "LABEL", "USER", "EXPOSE"].includes(word)) fail(`this script does not know the instruction ${word}`);
+  else if (!["ENV", "LABEL", "USER", "EXPOSE"].includes(word))
+    fail(`this script does not know the instruction ${word}`);
   if (stage) mkdirSync(inStage(stage, "."), { recursive: true });
 });
 console.log(JSON.stringify(image));
 
 function instructions(text) {
-  const lines = text.replace(/^\s*#.*\n/gm, "").replace(/\\\n/g, " ").split("\n");
-  return lines.filter((line) => line.trim() !== "").map((line) => ({ word: line.trim().split(/\s+/, 1)[0], rest: line.trim().replace(/^\S+\s+/, "") }));
+  const lines = text
+    .replace(/^\s*#.*\n/gm, "")
+    .replace(/\\\n/g, " ")
+    .split("\n");
+  return lines
+    .filter((line) => line.trim() !== "")
+    .map((line) => ({ word: line.trim().split(/\s+/, 1)[0], rest: line.trim().replace(/^\S+\s+/, "") }));
 }
 
 function inStage({ name, workdir }, path) {
@@ -43,12 +56,18 @@ function copy(words) {
     const origin = from === undefined ? join(context, source) : inStage({ name: from, workdir: "/" }, source);
     if (!existsSync(origin)) fail(`COPY: there is no ${source}`);
     const isFolder = statSync(origin).isDirectory();
-    const destination = inStage(stage, !isFolder && target.endsWith("/") ? join(target, basename(source)) : target);
+    const destination = inStage(
+      stage,
+      !isFolder && target.endsWith("/") ? join(target, basename(source)) : target,
+    );
     // As Docker does, links are kept as links, and .dockerignore rules over what comes from the context.
-    const filter = (path) => from !== undefined || statSync(path).isDirectory() || !ignored(relative(context, path));
+    const filter = (path) =>
+      from !== undefined || statSync(path).isDirectory() || !ignored(relative(context, path));
     cpSync(origin, destination, { recursive: true, verbatimSymlinks: true, filter });
-    if (from === undefined && isFolder && readdirSync(destination).length === 0) fail(`COPY: .dockerignore leaves nothing of ${source}`);
-    if (from === undefined && !isFolder && !existsSync(destination)) fail(`COPY: .dockerignore hides ${source}`);
+    if (from === undefined && isFolder && readdirSync(destination).length === 0)
+      fail(`COPY: .dockerignore leaves nothing of ${source}`);
+    if (from === undefined && !isFolder && !existsSync(destination))
+      fail(`COPY: .dockerignore hides ${source}`);
   }
 }
 
@@ -63,13 +82,24 @@ function run(command) {
 
 /** Whether .dockerignore leaves a path out: the last rule that fits the path or a folder above it decides. */
 function ignoreRules(file) {
-  const rules = readFileSync(file, "utf8").split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
-  const patterns = rules.map((rule) => ({ keep: rule.startsWith("!"), pattern: new RegExp(`^${source(rule.replace(/^!/, ""))}(/.*)?$`) }));
+  const rules = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  const patterns = rules.map((rule) => ({
+    keep: rule.startsWith("!"),
+    pattern: new RegExp(`^${source(rule.replace(/^!/, ""))}(/.*)?$`),
+  }));
   return (path) => patterns.findLast(({ pattern }) => pattern.test(path))?.keep === false;
 }
 
 function source(glob) {
-  return glob.replace(/[.+^$()|[\]{}\\]/g, "\\$&").replace(/\*\*\/|\*\*|\*|\?/g, (wild) => ({ "**/": "(.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]" })[wild]);
+  return glob
+    .replace(/[.+^$()|[\]{}\\]/g, "\\$&")
+    .replace(
+      /\*\*\/|\*\*|\*|\?/g,
+      (wild) => ({ "**/": "(.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]" })[wild],
+    );
 }
 
 function fail(text) {

@@ -9,7 +9,10 @@ import type { World } from "./world.ts";
  * Takes `--env-file FILE` out of the arguments, wherever it stands, and gives a world whose environment has the file's settings
  * too. What the process was given wins over the file.
  */
-export function withEnvFile(args: readonly string[], world: World): { readonly args: readonly string[]; readonly world: World } {
+export function withEnvFile(
+  args: readonly string[],
+  world: World,
+): { readonly args: readonly string[]; readonly world: World } {
   const at = args.findIndex((arg) => arg === "--env-file" || arg.startsWith("--env-file="));
   if (at < 0) return { args, world };
   const joined = args[at]?.includes("=");
@@ -23,6 +26,8 @@ function readEnvFile(path: string): Record<string, string | undefined> {
   try {
     return { ...parseEnv(readFileSync(path, "utf8")) };
   } catch (thrown) {
-    throw couldNot(`${shown(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`);
+    throw couldNot(
+      `${shown(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+    );
   }
 }

@@ -5,8 +5,8 @@ import { codeOf } from "../kernel/faults.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
-import { createKeyFile } from "./keygen/key-file.ts";
 import { newKek } from "./kek.ts";
+import { createKeyFile } from "./keygen/key-file.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
 
@@ -15,7 +15,9 @@ const ADMIN_TOKEN_BYTES = 32;
 /** `macp-auth init DIR`: a configuration that is ready to run, with keys that the service manages itself. */
 export function initCommand(world: World): Command {
   return new Command("init")
-    .description("write a configuration that is ready to run on the embedded store: keys that rotate themselves, secrets of mode 0600")
+    .description(
+      "write a configuration that is ready to run on the embedded store: keys that rotate themselves, secrets of mode 0600",
+    )
     .argument("<DIR>", "a folder that does not exist yet, or is empty of these files")
     .addOption(jsonOption())
     .action(async (given: string, { json }: { json?: true }) => {
@@ -24,7 +26,9 @@ export function initCommand(world: World): Command {
       const start = `macp-auth serve --env-file ${environment}`;
       if (json) printJson(world, { folder, environment, start });
       else {
-        world.out(`${shown(folder)} holds the settings, the secrets and, once it runs, the keys. Keep a copy of kek apart from keys.db.\n\n`);
+        world.out(
+          `${shown(folder)} holds the settings, the secrets and, once it runs, the keys. Keep a copy of kek apart from keys.db.\n\n`,
+        );
         world.out(`Start it with:\n  ${start}\n`);
       }
     });
@@ -33,12 +37,17 @@ export function initCommand(world: World): Command {
 /** Writes the folder, 0700, and its files, 0600. Overwrites nothing. Gives the path of the environment file. */
 async function writeConfiguration(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
-    throw couldNot(`${shown(folder)} cannot be made (${codeOf(thrown) ?? "unknown fault"}); choose another place`);
+    throw couldNot(
+      `${shown(folder)} cannot be made (${codeOf(thrown) ?? "unknown fault"}); choose another place`,
+    );
   });
   const names = ["kek", "admin-token", "macp-auth.env"];
   for (const name of names) await insistAbsent(join(folder, name));
   await createKeyFile(join(folder, "kek"), `${newKek()}\n`);
-  await createKeyFile(join(folder, "admin-token"), `${systemRandom().bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`);
+  await createKeyFile(
+    join(folder, "admin-token"),
+    `${systemRandom().bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`,
+  );
   const environment = join(folder, "macp-auth.env");
   await createKeyFile(environment, environmentText(folder));
   return environment;
@@ -47,7 +56,8 @@ async function writeConfiguration(folder: string): Promise<string> {
 async function insistAbsent(path: string): Promise<void> {
   const file = await open(path).catch(() => undefined);
   await file?.close();
-  if (file !== undefined) throw couldNot(`${shown(path)} exists and is never overwritten; choose another folder`);
+  if (file !== undefined)
+    throw couldNot(`${shown(path)} exists and is never overwritten; choose another folder`);
 }
 
 function environmentText(folder: string): string {

@@ -13,6 +13,11 @@ export function migrateCommand(world: World): Command {
       const { managed } = managedSettings(world);
       const { from, to } = await told(() => migrateStore(managed.storeUrl.reveal()));
       if (json) printJson(world, { from, to });
-      else world.out(from === to ? `the store is at version ${String(to)} already\n` : `the store went from version ${String(from)} to ${String(to)}\n`);
+      else
+        world.out(
+          from === to
+            ? `the store is at version ${String(to)} already\n`
+            : `the store went from version ${String(from)} to ${String(to)}\n`,
+        );
     });
 }

@@ -1,11 +1,11 @@
 import { Command, CommanderError } from "commander";
-import { codeOf, ConfigError } from "../kernel/faults.ts";
+import { ConfigError, codeOf } from "../kernel/faults.ts";
 import { CommandEnd, couldNot } from "./command-end.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
-import { jwksCommand } from "./jwks.ts";
 import { withEnvFile } from "./env-file.ts";
 import { initCommand } from "./init.ts";
+import { jwksCommand } from "./jwks.ts";
 import { kekCommand } from "./kek.ts";
 import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
@@ -34,7 +34,9 @@ export async function runProgram(args: readonly string[], world: World): Promise
 /** The command line as a tree: the program and its commands. */
 function macpAuth(world: World): Command {
   const program = new Command("macp-auth")
-    .description("Mints the short-lived tokens with which MACP agents authenticate to the runtime, and looks after their keys.")
+    .description(
+      "Mints the short-lived tokens with which MACP agents authenticate to the runtime, and looks after their keys.",
+    )
     .version(world.version, "--version", "print the version")
     .helpCommand("help [command]", "show the help of a command")
     .option("--env-file <FILE>", "read settings from a file too; variables that are set already win")
@@ -59,17 +61,20 @@ function macpAuth(world: World): Command {
 
 /** Gives a command and all below it the same manner: never end the process, write through the world, one line a fault. */
 function speakOneWay(command: Command, fullName: string, world: World): void {
-  command.helpOption("-h, --help", "show this help").exitOverride().configureOutput({
-    writeOut: (text) => {
-      world.out(text);
-    },
-    writeErr: (text) => {
-      world.err(text);
-    },
-    outputError: (text, write) => {
-      write(`macp-auth: ${usageFault(text, fullName)}\n`);
-    },
-  });
+  command
+    .helpOption("-h, --help", "show this help")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        world.out(text);
+      },
+      writeErr: (text) => {
+        world.err(text);
+      },
+      outputError: (text, write) => {
+        write(`macp-auth: ${usageFault(text, fullName)}\n`);
+      },
+    });
   for (const inner of command.commands) speakOneWay(inner, `${fullName} ${inner.name()}`, world);
 }
 

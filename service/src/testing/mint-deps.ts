@@ -26,7 +26,12 @@ export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
     clock,
     random: countingRandom(),
     keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys)),
-    policy: { issuer: "macp-auth-service", audience: "macp-runtime", defaultTtlSeconds: 300, maxTtlSeconds: 3600 },
+    policy: {
+      issuer: "macp-auth-service",
+      audience: "macp-runtime",
+      defaultTtlSeconds: 300,
+      maxTtlSeconds: 3600,
+    },
     ...override,
   };
 }

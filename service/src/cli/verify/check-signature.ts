@@ -74,7 +74,7 @@ function headerNotes(header: JsonObject): Finding[] {
 }
 
 /** A kid that is in the set decides; the runtime never fetches again for one that is not. */
-export function chooseKeys({ kid }: JsonObject, trusted: readonly TrustedKey[]): KeyChoice {
+function chooseKeys({ kid }: JsonObject, trusted: readonly TrustedKey[]): KeyChoice {
   const named = typeof kid === "string" ? trusted.find((key) => key.kid === kid) : undefined;
   if (named !== undefined)
     return {
