@@ -1,9 +1,9 @@
-// Runs every static check in order and stops at the first that fails.
+// Runs every static check in order, and fails when one did.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 /** Share of expressions whose type is known (no `any` in disguise), in percent: the measured floor, only raised. */
-const TYPE_COVERAGE_FLOOR = 99.5;
+const TYPE_COVERAGE_FLOOR = 99.6;
 const SOURCES = ["service/src", "e2e", "bench", "tools"].filter((folder) => existsSync(folder));
 
 /** What each step guarantees, and the command that proves it. */
@@ -26,15 +26,10 @@ const STEPS = [
   ],
 ];
 
-for (const [guarantee, [tool, ...args]] of STEPS) {
+const broken = STEPS.filter(([guarantee, [tool, ...args]]) => {
   console.log(`\n== ${guarantee} (${tool})`);
-  const { status } = spawnSync(
-    tool === "node" ? tool : "npx",
-    tool === "node" ? args : ["--no", "--", tool, ...args],
-    { stdio: "inherit" },
-  );
-  if (status !== 0) {
-    console.error(`\nNot so: ${guarantee} (${tool}).`);
-    process.exit(1);
-  }
-}
+  const [command, ...rest] = tool === "node" ? [tool, ...args] : ["npx", "--no", "--", tool, ...args];
+  return spawnSync(command, rest, { stdio: "inherit" }).status !== 0;
+});
+for (const [guarantee, [tool]] of broken) console.error(`\nNot so: ${guarantee} (${tool}).`);
+process.exitCode = broken.length === 0 ? 0 : 1;
