@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism, cpus, release, totalmem, type } from "node:os";
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
+
+/** How busy other work kept the machine before the run began; well below the number of cores, or the numbers say little. */
+const LOAD_BEFORE = loadavg()[0] ?? 0;
 
 /**
  * What the numbers depend on, one fact each: name and value.
@@ -12,6 +15,7 @@ export function machineFacts({ loader, openssl }) {
   return [
     ["processor", `${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} cores`],
     ["memory", `${Math.round(totalmem() / 2 ** 30)} GiB`],
+    ["load before the run", LOAD_BEFORE.toFixed(1)],
     ["kernel", `${type()} ${release()}`],
     ["Node.js", `${process.version}, with OpenSSL ${process.versions.openssl}`],
     ["limit", openssl ?? "no openssl on this machine"],
