@@ -7,9 +7,9 @@ import { codeOf } from "../kernel/faults.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** How much a body may hold, as it arrives and after inflation. */
-export const BODY_BYTES_MAX = 102_400;
+const BODY_BYTES_MAX = 102_400;
 /** How deep a body's arrays and objects may be nested. */
-export const JSON_DEPTH_MAX = 32;
+const JSON_DEPTH_MAX = 32;
 
 /** A parsed JSON object or array; `absent` when the request has no JSON body; or why it cannot be read. */
 export type JsonBody =

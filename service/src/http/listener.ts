@@ -15,7 +15,7 @@ import { PROBLEMS, problem, type Reason } from "./problem.ts";
 import { problemResponse } from "./respond.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
-export const LIMITS = {
+const LIMITS = {
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
   checkingIntervalMs: 1_000,

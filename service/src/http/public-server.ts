@@ -33,7 +33,7 @@ export function publicServer(deps: PublicDeps): Listener {
 }
 
 /** The path that routes are matched on: as the request line has it, without query, letter case and one trailing slash. */
-export function routePath(env: HttpBindings | undefined): string {
+function routePath(env: HttpBindings | undefined): string {
   const target = (env?.incoming.url ?? "/").replace(/^https?:\/\/[^/?#]*/i, "");
   const [path = "/"] = target.split(/[?#]/, 1);
   const plain = path.toLowerCase();

@@ -140,7 +140,7 @@ function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: Rotat
 }
 
 /** When the key's successor is to take over. */
-export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds | null {
+function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds | null {
   return key.activatedAt === undefined ? null : ((key.activatedAt + policy.periodSeconds) as EpochSeconds);
 }
 

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPair, type JsonWebKey, type KeyObject } from "node:crypto";
+import { generateKeyPair, type JsonWebKey, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { Impossible } from "../kernel/assert.ts";
 import type { Algorithm } from "./algorithm.ts";
@@ -7,7 +7,7 @@ import { type ImportedKey, importJwk } from "./import-key.ts";
 const generate = promisify(generateKeyPair);
 
 /** Makes a fresh key pair: RSA of `rsaBits` with e = 65537 for RS256, P-256 for ES256. Runs in the thread pool. */
-export async function makePrivateKey(alg: Algorithm, rsaBits = 2048): Promise<KeyObject> {
+async function makePrivateKey(alg: Algorithm, rsaBits = 2048): Promise<KeyObject> {
   if (alg === "ES256") return (await generate("ec", { namedCurve: "P-256" })).privateKey;
   return (await generate("rsa", { modulusLength: rsaBits, publicExponent: 0x10001 })).privateKey;
 }
@@ -23,9 +23,4 @@ export async function makeKey(alg: Algorithm, rsaBits = 2048): Promise<ImportedK
 /** The private JWK of a key, with the members that say what it is for. Secret: for writing a key file alone. */
 export function privateJwkOf(privateKey: KeyObject, kid: string, alg: Algorithm): JsonWebKey {
   return { ...privateKey.export({ format: "jwk" }), kid, alg, use: "sig" };
-}
-
-/** The public half of a private key. */
-export function publicHalf(privateKey: KeyObject): KeyObject {
-  return createPublicKey(privateKey);
 }

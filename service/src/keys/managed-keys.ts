@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto";
-import { type Clock, type EpochSeconds, type Stopwatch } from "../kernel/clock.ts";
+import type { Clock, EpochSeconds, Stopwatch } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { renderJwks } from "./jwks.ts";
@@ -90,6 +90,11 @@ export class ManagedKeys implements KeyDirectory {
   /** The set as it was last read; `undefined` before the first read. */
   get set(): KeySet | undefined {
     return this.#set;
+  }
+
+  /** Whether the store was last found to have gone back in time: what it holds must not be built upon. */
+  get refusesStore(): boolean {
+    return this.#storeOlder;
   }
 
   get versionSeen(): number {

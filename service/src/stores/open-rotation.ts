@@ -19,7 +19,7 @@ export async function openRotation(settings: Settings, managed: ManagedSettings)
 }
 
 /** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. */
-export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
+async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
   const random = systemRandom();
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);

@@ -76,7 +76,7 @@ function iso(seconds: number): string {
 }
 
 /** A length of time in its two largest units. */
-export function words(seconds: number): string {
+function words(seconds: number): string {
   const parts: [number, string][] = [
     [Math.floor(seconds / 86_400), "d"],
     [Math.floor((seconds % 86_400) / 3_600), "h"],
