@@ -10,11 +10,14 @@ export interface KeepReport {
 }
 
 /**
- * One round, run at start and about six times in each F: bring the set to where it should be, put it in force here, and tell
- * the store that this replica serves it. In this order: the gap in which nobody served must be seen before it is closed.
- * Rejects as the store does; the keys in force then stay until their lease ends.
+ * One round, run at start and about six times in each F: read the set, bring it to where it should be, put it in force here,
+ * and tell the store that this replica serves it. In this order: a store that went back in time must not be changed, and the
+ * gap in which nobody served must be seen before it is closed. Rejects as the store does; the keys in force then stay until
+ * their lease ends.
  */
 export async function keepManaged(deps: RotateDeps, keys: ManagedKeys): Promise<KeepReport> {
+  await keys.sync();
+  if (keys.refusesStore) return { changes: [], alarms: [] };
   const { changes, alarms } = await rotate(deps);
   await keys.sync();
   await keys.beat();
