@@ -112,7 +112,10 @@ function replacePromises(place: () => StorePlace): void {
     expect(await store.replace(1, [second, { kind: "deactivate", kid: first.kid }, activate(second)])).toBe(
       "replaced",
     );
+    expect((await store.load()).servedAt).toBeUndefined();
     expect(await store.replace(2, [{ kind: "pause", kid: second.kid, seconds: 5 }])).toBe("replaced");
+    // The gap is accounted for, so no other replica counts it again.
+    expect((await store.load()).servedAt).toBeDefined();
     expect(await store.load()).toMatchObject({ version: 3 });
   });
 

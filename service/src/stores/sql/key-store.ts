@@ -55,8 +55,10 @@ export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
         if (taken.length === 0) return "stale";
         const before = await keyRows(query);
         const keys = keysOf(sealer, onlyRow(taken), before);
-        const changed = applyChanges(keys, changes, await storeNow(database, query), seen + 1);
+        const now = await storeNow(database, query);
+        const changed = applyChanges(keys, changes, now, seen + 1);
         await writeKeys(query, sealer, { version: seen + 1, keys: changed, before });
+        if (changes.some((change) => change.kind === "pause")) await noteServed(query, now);
         return "replaced";
       }),
 
@@ -137,13 +139,18 @@ async function replicas(query: Query): Promise<readonly Replica[]> {
 }
 
 async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochSeconds): Promise<void> {
-  if (serving) await query("UPDATE keyset SET served_at = $1 WHERE id = 1", [now]);
+  if (serving) await noteServed(query, now);
   await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
   await query(
     `INSERT INTO replicas (id, alg, version, seen_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version, seen_at = excluded.seen_at`,
     [replica.id, replica.alg, replica.version, now],
   );
+}
+
+/** From here on the gap in which no replica served is counted anew. */
+async function noteServed(query: Query, now: EpochSeconds): Promise<void> {
+  await query("UPDATE keyset SET served_at = $1 WHERE id = 1", [now]);
 }
 
 async function verifiers(query: Query): Promise<readonly VerifierSighting[]> {
