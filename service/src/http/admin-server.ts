@@ -1,9 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
+import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
-import { parseKid } from "../kernel/ids.ts";
+import { parseKid, type RequestId } from "../kernel/ids.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
@@ -13,11 +12,9 @@ import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { type Answer, json, problemAnswer } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
-import { httpServer, type Listener, type ListenerDeps, requestIdOf } from "./listener.ts";
-import { problem } from "./problem.ts";
-import { crash } from "./public-server.ts";
-import { json, problemResponse } from "./respond.ts";
+import { httpServer, type Listener, type ListenerDeps, type Route } from "./listener.ts";
 
 export interface AdminDeps extends ListenerDeps {
   readonly clock: Clock;
@@ -30,8 +27,6 @@ export interface AdminDeps extends ListenerDeps {
   /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
   readonly keep: () => Promise<void>;
 }
-
-type AdminContext = Context<{ Bindings: HttpBindings }>;
 
 const Accept = z.array(z.enum(["grace-risk", "short-lead", "verifiers-behind", "live-tokens"])).default([]);
 const Reason = z.string().min(1).max(200).default("no reason given");
@@ -48,27 +43,32 @@ type OperationName = keyof typeof BODIES;
 
 /** The operators' listener: readiness, metrics and the keys. Never on the public port. */
 export function adminServer(deps: AdminDeps): Listener {
-  const app = new Hono<{ Bindings: HttpBindings }>();
-  app.use("*", async (c, next) => {
-    if (!isAllowed(deps.token, c.env.incoming.headers.authorization)) return unauthorised();
-    return next();
-  });
-  app.get("/readyz", () => readiness(deps));
-  app.get(
-    "/metrics",
-    async () =>
-      new Response(await deps.metrics.render(), { headers: { "content-type": deps.metrics.contentType } }),
+  const guarded =
+    (route: Route): Route =>
+    (incoming, requestId) =>
+      isAllowed(deps.token, incoming.headers.authorization) ? route(incoming, requestId) : unauthorised();
+  const operations = (Object.keys(BODIES) as OperationName[]).map(
+    (name) =>
+      [`/keys/${name}`, { POST: guarded((incoming, id) => operateKeys(deps, name, incoming, id)) }] as const,
   );
-  app.get("/keys", (c) => listKeys(deps, c.req.query("all") === "true"));
-  for (const name of Object.keys(BODIES) as OperationName[])
-    app.post(`/keys/${name}`, (c) => operateKeys(deps, c, name));
-  app.notFound(() => problemResponse(problem("not_found")));
-  app.onError((thrown, c) => crash(deps, thrown, c.env.outgoing));
-  return httpServer(deps, app.fetch);
+  return httpServer(deps, {
+    "/readyz": { GET: guarded(() => readiness(deps)) },
+    "/metrics": { GET: guarded(() => figures(deps)) },
+    "/keys": { GET: guarded((incoming) => listKeys(deps, /[?&]all=true(?:&|$)/.test(incoming.url ?? ""))) },
+    ...Object.fromEntries(operations),
+  });
+}
+
+async function figures({ metrics }: AdminDeps): Promise<Answer> {
+  return {
+    status: 200,
+    headers: ["content-type", metrics.contentType, "cache-control", "no-store"],
+    body: await metrics.render(),
+  };
 }
 
 /** `GET /readyz`: 200 when this replica signs and serves, else 503 with the reasons. */
-function readiness({ directory, managed, clock }: AdminDeps): Response {
+function readiness({ directory, managed, clock }: AdminDeps): Answer {
   const now = clock.now();
   const view = directory.viewAt(now);
   const fence = managed?.keys.fenceAt(now);
@@ -79,17 +79,22 @@ function readiness({ directory, managed, clock }: AdminDeps): Response {
   return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
 }
 
-async function listKeys({ managed }: AdminDeps, all: boolean): Promise<Response> {
+async function listKeys({ managed }: AdminDeps, all: boolean): Promise<Answer> {
   if (managed === undefined) return notManaged();
   return json(200, reportOf(await managed.store.load(), managed.policy, all));
 }
 
 /** `POST /keys/<operation>`: decided and carried out on the store, then put in force here; 409 names the outage it would be. */
-async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName): Promise<Response> {
+async function operateKeys(
+  deps: AdminDeps,
+  name: OperationName,
+  incoming: IncomingMessage,
+  request_id: RequestId,
+): Promise<Answer> {
   const { managed, log, metrics } = deps;
   if (managed === undefined) return notManaged();
-  const body = await readJsonBody(c.env.incoming);
-  if (body.kind === "refused") return problemResponse(body.problem);
+  const body = await readJsonBody(incoming);
+  if (body.kind === "refused") return problemAnswer(body.problem);
   const request = requestOf(name, body.kind === "json" ? body.value : {}, managed.policy.alg);
   if (request === undefined)
     return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
@@ -99,7 +104,6 @@ async function operateKeys(deps: AdminDeps, c: AdminContext, name: OperationName
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
   const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
-  const request_id = requestIdOf(c.env.outgoing);
   log.info({
     event: "key_operation",
     operation: name,
@@ -156,11 +160,11 @@ function isAllowed(token: Secret | undefined, authorization: string | undefined)
   return timingSafeEqual(digest(authorization ?? ""), digest(`Bearer ${token.reveal()}`));
 }
 
-function unauthorised(): Response {
-  return json(401, { error: "a bearer token is required" }, { "www-authenticate": "Bearer" });
+function unauthorised(): Answer {
+  return json(401, { error: "a bearer token is required" }, ["www-authenticate", "Bearer"]);
 }
 
-function notManaged(): Response {
+function notManaged(): Answer {
   return json(409, {
     error: "the keys are given from outside; set MACP_AUTH_STORE_URL to let the service manage them",
   });

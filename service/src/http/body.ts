@@ -100,6 +100,7 @@ function collect(stream: Readable): Promise<Buffer | "too-large"> {
     });
     stream.once("error", reject);
     stream.once("close", () => {
+      if (stream.readableEnded) return;
       reject(new Error("the connection closed before the body was whole"));
     });
   });

@@ -6,13 +6,13 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
-import { codeOf } from "../kernel/faults.ts";
+import { codeOf, messageOf } from "../kernel/faults.ts";
 import { type RequestId, requestIdFrom } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
+import { delay } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
+import { type Answer, empty, problemAnswer, send } from "./answer.ts";
 import { PROBLEMS, problem, type Reason } from "./problem.ts";
-import { problemResponse } from "./respond.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
 const LIMITS = {
@@ -23,6 +23,9 @@ const LIMITS = {
   keepAliveTimeoutMs: 65_000,
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
+  /** How long and how much is taken in of a request that is already answered. */
+  lingerMs: 500,
+  lingerBytesMax: 64 * 1024 * 1024,
 } as const;
 
 export interface ListenerDeps {
@@ -30,8 +33,11 @@ export interface ListenerDeps {
   readonly random: Random;
 }
 
-/** What answers requests: a Hono application's `fetch`. */
-export type Answer = Parameters<typeof getRequestListener>[0];
+/** Answers one request. */
+export type Route = (incoming: IncomingMessage, requestId: RequestId) => Answer | Promise<Answer>;
+
+/** Paths in lower case without a trailing slash, and the methods that each has. GET answers HEAD as well. */
+export type Routes = Readonly<Record<string, { readonly GET?: Route; readonly POST?: Route }>>;
 
 /** An HTTP server, and a way to end the connections on which nothing is under way. */
 export interface Listener {
@@ -41,24 +47,15 @@ export interface Listener {
 }
 
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
-export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
-  const answer = getRequestListener(fetch, {
-    // HTTP/1.0 health checkers send no Host; this name only completes the URL and is never shown.
-    hostname: "localhost",
-    errorHandler: () => problemResponse(problem("request_malformed")),
-  });
+export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
+  const table = new Map(Object.entries(routes));
   // Each connection, with the responses that it still owes, in the order of their requests.
   const owed = new Map<Socket, Set<ServerResponse>>();
   const onRequest: RequestListener = (incoming, outgoing) => {
     const responses = owed.get(incoming.socket);
     responses?.add(outgoing);
     outgoing.once("close", () => responses?.delete(outgoing));
-    outgoing.setHeader("x-request-id", requestIdFrom(headerOf(incoming, "x-request-id"), deps.random));
-    if (incoming.httpVersion === "1.1" && incoming.headers.host === undefined) {
-      finish(outgoing, "request_malformed");
-      return;
-    }
-    void answer(incoming, outgoing);
+    void respond(deps, table, incoming, outgoing);
   };
   const server = createServer(
     {
@@ -74,7 +71,7 @@ export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
   );
   server.maxConnections = LIMITS.connectionsMax;
   server.on("checkExpectation", (_incoming, outgoing: ServerResponse) => {
-    finish(outgoing, "expectation_unsupported");
+    send(outgoing, problemAnswer(problem("expectation_unsupported")), requestIdFrom(undefined, deps.random));
   });
   server.on("connection", (socket) => {
     owed.set(socket, new Set());
@@ -95,10 +92,93 @@ export function httpServer(deps: ListenerDeps, fetch: Answer): Listener {
   };
 }
 
-function finish(outgoing: ServerResponse, reason: Reason): void {
-  const { status, text } = PROBLEMS[reason];
-  outgoing.writeHead(status, { "content-type": "application/json", connection: "close" });
-  outgoing.end(JSON.stringify({ error: text }));
+type RouteTable = ReadonlyMap<string, Routes[string]>;
+
+/** One request from its arrival to its answer. Never rejects. */
+async function respond(
+  deps: ListenerDeps,
+  table: RouteTable,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const requestId = requestIdFrom(headerOf(incoming, "x-request-id"), deps.random);
+  let answer: Answer;
+  try {
+    answer = await answerTo(table, incoming, requestId);
+  } catch (thrown) {
+    if (outgoing.destroyed) return;
+    // A fault that nobody expected: its text goes to the log, never to the caller.
+    const fault = messageOf(thrown);
+    deps.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
+    answer = problemAnswer(problem("internal"));
+  }
+  send(outgoing, answer, requestId);
+  if (!incoming.complete) void lingerOver(incoming);
+}
+
+function answerTo(
+  table: RouteTable,
+  incoming: IncomingMessage,
+  requestId: RequestId,
+): Answer | Promise<Answer> {
+  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one (RFC 9112 section 3.2).
+  if (incoming.headers.host === undefined && incoming.httpVersion === "1.1")
+    return problemAnswer(problem("request_malformed"));
+  const { method = "", url = "" } = incoming;
+  const methods = table.get(url) ?? table.get(pathOf(url));
+  const route = methods && routeFor(methods, method);
+  return route === undefined ? problemAnswer(problem("not_found")) : route(incoming, requestId);
+}
+
+function routeFor(methods: Routes[string], method: string): Route | undefined {
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      return methods.GET;
+    case "POST":
+      return methods.POST;
+    case "OPTIONS":
+      return () => empty(204, ["allow", allowed(methods)]);
+    default:
+      return undefined;
+  }
+}
+
+/** The path that routes are matched on: as the request line has it, without query, letter case and one trailing slash. */
+function pathOf(url: string): string {
+  const [path = "/"] = url.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
+  const plain = path.toLowerCase();
+  return plain.length > 1 && plain.endsWith("/") ? plain.slice(0, -1) : plain;
+}
+
+function allowed({ GET, POST }: Routes[string]): string {
+  return [...(GET === undefined ? [] : ["GET, HEAD"]), ...(POST === undefined ? [] : ["POST"])].join(", ");
+}
+
+/**
+ * Takes in what a client still sends after its answer, for a moment and up to a bound: a connection that is closed at once
+ * may lose the answer on its way. Then the connection ends.
+ */
+async function lingerOver(incoming: IncomingMessage): Promise<void> {
+  let bytes = 0;
+  const patience = delay(LIMITS.lingerMs);
+  const ended = new Promise<"ended">((resolve) => {
+    for (const event of ["end", "close", "error"]) {
+      incoming.once(event, () => {
+        resolve("ended");
+      });
+    }
+  });
+  const flooded = new Promise<void>((resolve) => {
+    incoming.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > LIMITS.lingerBytesMax) resolve();
+    });
+  });
+  incoming.resume();
+  const how = await Promise.race([ended, flooded, patience.over]);
+  patience.cancel();
+  if (how !== "ended") incoming.socket.destroySoon();
 }
 
 /**
@@ -155,9 +235,4 @@ function reasonOf(fault: Error): Reason {
 function headerOf(incoming: IncomingMessage, name: string): string | undefined {
   const value = incoming.headers[name];
   return typeof value === "string" ? value : undefined;
-}
-
-/** The id of the request that this response belongs to. */
-export function requestIdOf(outgoing: { getHeader(name: string): unknown }): RequestId {
-  return outgoing.getHeader("x-request-id") as RequestId;
 }

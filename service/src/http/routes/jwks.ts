@@ -3,8 +3,8 @@ import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { Meter } from "../../telemetry/meter.ts";
+import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
 import { problem } from "../problem.ts";
-import { problemResponse, rendered } from "../respond.ts";
 
 const Text = z.string();
 /** The body of `GET /.well-known/jwks.json` (RFC 7517 section 5). */
@@ -43,22 +43,25 @@ export interface JwksDeps {
 }
 
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
-export function jwks(deps: JwksDeps, incoming: IncomingMessage): Response {
+export function jwks(deps: JwksDeps, incoming: IncomingMessage): Answer {
   const document = deps.keys.viewAt(deps.clock.now()).jwks;
   if (document === undefined) {
     deps.meter.jwksServed(503);
-    return problemResponse({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+    return problemAnswer({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
   }
   deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
   const ifNoneMatch = incoming.headers["if-none-match"];
-  const headers = {
-    "cache-control": `public, max-age=${String(deps.jwksMaxAgeSeconds)}`,
-    etag: document.etag,
-    "access-control-allow-origin": "*",
-  };
+  const headers = [
+    "cache-control",
+    `public, max-age=${String(deps.jwksMaxAgeSeconds)}`,
+    "etag",
+    document.etag,
+    "access-control-allow-origin",
+    "*",
+  ];
   if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {
     deps.meter.jwksServed(304);
-    return new Response(null, { status: 304, headers });
+    return empty(304, headers);
   }
   deps.meter.jwksServed(200);
   return rendered(document.body, headers);

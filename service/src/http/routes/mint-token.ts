@@ -6,9 +6,9 @@ import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type MintDeps, mint } from "../../tokens/mint.ts";
 import { parseMintRequest } from "../../tokens/mint-request.ts";
+import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
-import { json, problemResponse } from "../respond.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
 export const MintResponseBody = z
@@ -35,7 +35,7 @@ export async function mintToken(
   deps: MintRouteDeps,
   incoming: IncomingMessage,
   requestId: RequestId,
-): Promise<Response> {
+): Promise<Answer> {
   const body = await readJsonBody(incoming);
   if (body.kind === "refused") return refuse(deps, body.problem, requestId);
 
@@ -67,8 +67,8 @@ export async function mintToken(
   });
 }
 
-function refuse({ log, meter }: MintRouteDeps, refusal: Problem, requestId: RequestId): Response {
+function refuse({ log, meter }: MintRouteDeps, refusal: Problem, requestId: RequestId): Answer {
   meter.refused(refusal.reason);
   log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
-  return problemResponse(refusal);
+  return problemAnswer(refusal);
 }

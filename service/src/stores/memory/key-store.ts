@@ -17,8 +17,10 @@ export function memoryKeyStore(clock: Clock): KeyStore {
     replace: (seen, changes) =>
       soon(() => {
         if (seen !== version) return "stale";
-        keys = applyChanges(keys, changes, clock.now(), version + 1);
+        const now = clock.now();
+        keys = applyChanges(keys, changes, now, version + 1);
         version += 1;
+        if (changes.some((change) => change.kind === "pause")) servedAt = now;
         return "replaced";
       }),
     beat: ({ replica, serving, maxTtlSeconds, signings, verifiers: seen }) =>
