@@ -98,7 +98,7 @@ async function house(alg: Algorithm = "ES256") {
   return { store, storeClock, rotation, replica, pass };
 }
 
-async function rotateTwice(rotation: RotateDeps, pass: (seconds: number) => void): Promise<void> {
+async function rotateOn(rotation: RotateDeps, pass: (seconds: number) => void): Promise<void> {
   pass(POLICY.periodSeconds);
   await rotate(rotation);
 }
@@ -208,7 +208,7 @@ describe("a store that went back in time", () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, state } = replica();
     const backup = await store.load();
-    await rotateTwice(rotation, pass);
+    await rotateOn(rotation, pass);
     await keys.sync();
     const seen = keys.versionSeen;
     store.show(() => backup);
@@ -237,7 +237,7 @@ describe("a store that went back in time", () => {
     let answer = (): void => undefined;
     store.holdNext(new Promise<void>((resolve) => (answer = resolve)));
     const slow = keys.sync();
-    await rotateTwice(rotation, pass);
+    await rotateOn(rotation, pass);
     await keys.sync();
     answer();
     await slow;
@@ -251,7 +251,7 @@ describe("a signing key that cannot be opened", () => {
     const { keys, state, view } = replica();
     await keys.sync();
     const before = view();
-    await rotateTwice(rotation, pass);
+    await rotateOn(rotation, pass);
     await keys.sync();
     const after = view();
     expect(after.signing?.kid).not.toBe(before.signing?.kid);
@@ -292,7 +292,7 @@ describe("the JWKS", () => {
       store.show(undefined);
       expect(one.keys.versionSeen).toBe(two.keys.versionSeen);
       expect(one.view().jwks).toEqual(two.view().jwks);
-      await rotateTwice(rotation, pass);
+      await rotateOn(rotation, pass);
     }
   });
 
@@ -367,6 +367,46 @@ describe("the key that signs", () => {
     await keys.sync();
     expect(await ask()).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
     await rotate(rotation);
+  });
+});
+
+describe("a replica whose tokens may live longer than the store knows of the signing key", () => {
+  const longer = { ...POLICY.timing, maxTtlSeconds: 7_200 };
+
+  test("says so before it signs, so that the key outlives the tokens even if the replica dies at once", async () => {
+    const { store, replica } = await house();
+    const { keys, state } = replica({ timing: longer });
+    await keys.sync();
+    expect(state()).toBe("open");
+    expect(store.beats).toMatchObject([{ maxTtlSeconds: 7_200, serving: false }]);
+    const signing = (await store.load()).keys.find((key) => key.activatedAt !== undefined);
+    expect(signing?.maxTtlSeconds).toBe(7_200);
+  });
+
+  test("says so of each new signing key, and once", async () => {
+    const { store, replica, rotation, pass } = await house();
+    const { keys } = replica({ timing: longer });
+    for (let round = 0; round < 3; round += 1) {
+      await keys.sync();
+      await keys.sync();
+      expect(store.beats).toHaveLength(round + 1);
+      await rotateOn(rotation, pass);
+    }
+  });
+
+  test("does not sign while it cannot say so", async () => {
+    const { store, replica } = await house();
+    const { keys, state } = replica({ timing: longer });
+    store.beat = () => Promise.reject(new StoreUnavailable("read only"));
+    await expect(keys.sync()).rejects.toThrow(StoreUnavailable);
+    expect(state()).toBe("not_read_yet");
+  });
+
+  test("says nothing to a store that went back in time", async () => {
+    const { store, replica } = await house();
+    const { keys, state } = replica({ timing: longer, versionSeenBefore: 9 });
+    await keys.sync();
+    expect([state(), store.beats]).toEqual(["store_older", []]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
-import { type Beat, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
+import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
 import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import { openPrivateKey } from "./rotate.ts";
 import type { Sealer } from "./sealer.ts";
@@ -34,6 +34,9 @@ interface Lease {
   /** Store's clock less this replica's. */
   readonly offsetSeconds: number;
 }
+
+/** A second attempt is needed only when the signing key changes between the announcement and the read after it. */
+const ANNOUNCE_TRIES = 3;
 
 const FENCED: KeyView = { signing: undefined, jwks: undefined };
 
@@ -137,7 +140,7 @@ export class ManagedKeys implements KeyDirectory {
     const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
     this.#readsBegun += 1;
     const read = this.#readsBegun;
-    const set = await this.#deps.store.load();
+    const set = await this.#readAnnounced();
     // Overtaken by a read that began later: what it says is old, and says nothing of the store.
     if (read < this.#readTaken) return;
     this.#readTaken = read;
@@ -147,6 +150,23 @@ export class ManagedKeys implements KeyDirectory {
     this.#set = set;
     this.#versionSeen = set.version;
     this.#lease = { ...before, offsetSeconds: set.now - before.wall };
+  }
+
+  /**
+   * The set, once the store knows that tokens of its signing key may live as long as this replica lets them: a key leaves the
+   * JWKS by what is written down of it, and a replica may die before it tells what it signed.
+   */
+  async #readAnnounced(): Promise<KeySet> {
+    for (let attempt = 0; attempt < ANNOUNCE_TRIES; attempt += 1) {
+      const set = await this.#deps.store.load();
+      const key = this.#pickActive(set.keys);
+      const known = key === undefined || key.maxTtlSeconds >= this.#deps.timing.maxTtlSeconds;
+      if (known || set.version < this.#versionSeen) return set;
+      await this.beat();
+    }
+    throw new StoreUnavailable(
+      "the signing key changed at every attempt to announce how long its tokens may live",
+    );
   }
 
   #render(set: KeySet): KeyView {
