@@ -1,0 +1,183 @@
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemRandom } from "../kernel/random.ts";
+import { Secret } from "../kernel/secret.ts";
+import { keepManaged } from "../keys/keep-managed.ts";
+import { ManagedKeys } from "../keys/managed-keys.ts";
+import type { RotationPolicy } from "../keys/plan-rotation.ts";
+import { sealerOf } from "../keys/sealer.ts";
+import { FIXED_TIMING } from "../keys/timing.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
+import { openMetrics } from "../telemetry/metrics.ts";
+import { TestClock } from "../testing/moments.ts";
+import { type AdminDeps, adminServer } from "./admin-server.ts";
+import type { Listener } from "./listener.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+const policy: RotationPolicy = {
+  alg: "ES256",
+  periodSeconds: 604_800,
+  leadSeconds: 7_200,
+  gate: "off",
+  timing: {
+    maxTtlSeconds: 3_600,
+    jwksMaxAgeSeconds: 60,
+    verifierTtlSeconds: 300,
+    verifierGraceSeconds: 3_600,
+    ...FIXED_TIMING,
+  },
+};
+
+describe("the operators' listener", () => {
+  let clock: TestClock;
+  let keys: ManagedKeys;
+  let listener: Listener;
+  let base: string;
+  let keep: () => Promise<void>;
+
+  beforeEach(async () => {
+    clock = new TestClock();
+    const sealer = sealerOf([Buffer.alloc(32, 7)], systemRandom());
+    const store = memoryKeyStore(clock);
+    keys = new ManagedKeys({
+      store,
+      sealer,
+      clock,
+      stopwatch: { elapsed: () => clock.now() },
+      alg: "ES256",
+      timing: policy.timing,
+      replicaId: "one",
+      versionSeenBefore: 0,
+    });
+    const rotation = { store, sealer, policy };
+    keep = async () => {
+      await keepManaged(rotation, keys);
+    };
+    const deps: AdminDeps = {
+      log: pino({ level: "silent" }),
+      random: systemRandom(),
+      clock,
+      directory: keys,
+      managed: { ...rotation, keys },
+      metrics: openMetrics({
+        report: () => undefined,
+        fence: () => keys.fenceAt(clock.now()),
+        clockOffsetSeconds: () => 0,
+      }),
+      token: new Secret(TOKEN),
+      keep,
+    };
+    listener = adminServer(deps);
+    await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
+    base = `http://127.0.0.1:${String((listener.server.address() as AddressInfo).port)}`;
+  });
+  afterEach(() => {
+    listener.server.close();
+    listener.server.closeAllConnections();
+  });
+
+  const ask = async (path: string, body?: object, authorization = `Bearer ${TOKEN}`) => {
+    const answer = await fetch(base + path, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { authorization, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      text,
+      json: (text.startsWith("{") ? JSON.parse(text) : {}) as Record<string, unknown>,
+    };
+  };
+  const states = async (): Promise<string[]> => {
+    const { json } = await ask("/keys?all=true");
+    return (json["keys"] as { state: string }[]).map((key) => key.state);
+  };
+  const kidOf = async (state: string): Promise<string> => {
+    const { json } = await ask("/keys?all=true");
+    return (json["keys"] as { state: string; kid: string }[]).find((key) => key.state === state)?.kid ?? "";
+  };
+
+  test.each([
+    "",
+    "Bearer",
+    "Bearer wrong",
+    `bearer ${TOKEN}x`,
+    `Basic ${TOKEN}`,
+    `Bearer ${TOKEN} `.repeat(2),
+  ])("answers %j with the same 401 on every path, and carries nothing out", async (authorization) => {
+    for (const path of ["/readyz", "/metrics", "/keys"]) {
+      expect(await ask(path, undefined, authorization)).toMatchObject({
+        status: 401,
+        text: '{"error":"a bearer token is required"}',
+      });
+    }
+    for (const operation of ["prepare", "activate", "rotate", "taint", "revoke", "retire"]) {
+      expect((await ask(`/keys/${operation}`, {}, authorization)).status).toBe(401);
+    }
+    expect(await states()).toEqual([]);
+  });
+
+  test("is not ready, with the reason, until the keys are read, and ready after", async () => {
+    expect(await ask("/readyz")).toMatchObject({
+      status: 503,
+      json: { ready: false, reasons: ["not_read_yet"] },
+    });
+    await keep();
+    expect(await ask("/readyz")).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+  });
+
+  test("refuses to let a fresh key sign, names the outage and how to accept it, and does it when it is accepted", async () => {
+    await keep();
+    const refused = await ask("/keys/rotate", {});
+    expect(refused.status).toBe(409);
+    expect(refused.json["refused"]).toMatchObject({ reason: "not_ready", accept: "short-lead" });
+    expect(await states()).toEqual(["active", "published"]);
+    expect((await ask("/keys/rotate", { accept: ["short-lead"] })).json).toMatchObject({ done: true });
+    expect(await states()).toEqual(["active", "published", "retiring"]);
+  });
+
+  test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens die", async () => {
+    await keep();
+    // Served all along: a jump would be a gap in which nobody served, and would not count towards the lead.
+    for (let minute = 0; minute < 120; minute += 1) {
+      clock.move(60);
+      await keep();
+    }
+    const bad = await kidOf("active");
+    keys.noteFetch("10.0.0.7", "runtime/0.8");
+    const { json } = await ask("/keys/revoke", { kid: bad, reason: "leaked" });
+    expect(json).toMatchObject({ done: true, dies: { refreshing_seconds: 425, in_grace_seconds: 4_025 } });
+    expect(json["verifiers_not_seen_since"]).toMatchObject([
+      { address: "10.0.0.7", user_agent: "runtime/0.8", up_to_date: false },
+    ]);
+    expect(keys.viewAt(clock.now()).jwks?.body).not.toContain(bad);
+    expect(keys.viewAt(clock.now()).signing?.kid).not.toBe(bad);
+  });
+
+  test.each([
+    ["/keys/revoke", {}],
+    ["/keys/revoke", { kid: "a\nb" }],
+    ["/keys/rotate", { accept: ["everything"] }],
+    ["/keys/rotate", { accpet: ["short-lead"] }],
+    ["/keys/prepare", { alg: "HS256" }],
+  ])("refuses %s with %j as a wrong call", async (path, body) => {
+    await keep();
+    const before = await states();
+    expect((await ask(path, body)).status).toBe(400);
+    expect(await states()).toEqual(before);
+  });
+
+  test("shows figures in Prometheus' form", async () => {
+    const { status, text } = await ask("/metrics");
+    expect(status).toBe(200);
+    expect(text).toContain('macp_auth_fenced{reason="not_read_yet"} 1');
+  });
+
+  test("answers an unknown path with 404, and no method other than its own", async () => {
+    expect((await ask("/")).status).toBe(404);
+    expect((await ask("/keys", {})).status).toBe(404);
+    expect((await ask("/keys/revoke")).status).toBe(404);
+  });
+});
