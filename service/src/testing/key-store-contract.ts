@@ -6,7 +6,7 @@ import type { Algorithm } from "../keys/algorithm.ts";
 import type { KeyChange } from "../keys/key-change.ts";
 import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/key-store.ts";
 import { makeKey } from "../keys/make-key.ts";
-import type { ManagedKey } from "../keys/managed-key.ts";
+import { isActive, type ManagedKey } from "../keys/managed-key.ts";
 import { openPrivateKey, placeOf } from "../keys/rotate.ts";
 import { type Sealer, sealerOf } from "../keys/sealer.ts";
 import type { StorePlace } from "./store-places.ts";
@@ -119,6 +119,16 @@ function replacePromises(place: () => StorePlace): void {
     expect(await store.load()).toMatchObject({ version: 3 });
   });
 
+  test("a key takes over in one change from one that was published after it", async () => {
+    const store = await place().open(sealer);
+    const [older, newer] = [await publishFresh(sealer), await publishFresh(sealer)];
+    await store.replace(0, [older, newer, activate(newer)]);
+    expect(await store.replace(1, [{ kind: "deactivate", kid: newer.kid }, activate(older)])).toBe(
+      "replaced",
+    );
+    expect((await store.load()).keys.filter(isActive).map((key) => key.kid)).toEqual([older.kid]);
+  });
+
   test("a change that was planned on another version is stale and changes nothing", async () => {
     const { store, first } = await withActive(place());
     const before = await store.load();
@@ -174,7 +184,7 @@ function racePromises(place: () => StorePlace): void {
     }
   });
 
-  test("changes and beats at once lose nothing", async () => {
+  test("changes and beats at once lose nothing, and every look at them is of one moment", async () => {
     const { store, first } = await withActive(place());
     const others = await Promise.all(Array.from({ length: 4 }, () => place().open(sealer)));
     const beats = others.flatMap((other, index) =>
@@ -189,14 +199,22 @@ function racePromises(place: () => StorePlace): void {
         );
       }),
     );
+    let ended = false;
     const pauses = (async () => {
-      for (let version = 1; version <= 5; version += 1)
+      for (let version = 1; version <= 20; version += 1)
         await store.replace(version, [{ kind: "pause", kid: first.kid, seconds: 1 }]);
+      ended = true;
     })();
-    await Promise.all([...beats, pauses]);
+    const looks = others.map(async (other) => {
+      while (!ended) {
+        const look = await other.load();
+        expect(only(look, first)?.pausedSeconds).toBe(look.version - 1);
+      }
+    });
+    await Promise.all([...beats, pauses, ...looks]);
     const set = await store.load();
-    expect(set).toMatchObject({ version: 6, verifiers: [{ fetches: 20 }] });
-    expect(only(set, first)).toMatchObject({ pausedSeconds: 5, maxExp: 35 });
+    expect(set).toMatchObject({ version: 21, verifiers: [{ fetches: 20 }] });
+    expect(only(set, first)).toMatchObject({ pausedSeconds: 20, maxExp: 35 });
     expect(set.replicas.map((replica) => replica.id).toSorted()).toEqual(["0", "1", "2", "3"]);
   });
 }

@@ -39,7 +39,8 @@ export function memoryPlace(): Promise<StorePlace> {
 
 export async function sqlitePlace(): Promise<StoredPlace> {
   const directory = await mkdtemp(join(tmpdir(), "macp-auth-keys-"));
-  return storedPlace(`sqlite:${join(directory, "keys.db")}`, () => rm(directory, { recursive: true }));
+  const url = `sqlite:${join(directory, "keys.db")}`;
+  return storedPlace(url, await openDatabase(url), () => rm(directory, { recursive: true }));
 }
 
 /** A schema of its own in the database of `MACP_TEST_POSTGRES_URL`. */
@@ -49,9 +50,14 @@ export async function postgresPlace(): Promise<StoredPlace> {
     throw new Error("set MACP_TEST_POSTGRES_URL; tools/postgres.sh start DIR prints one");
   const schema = `test_${randomBytes(6).toString("hex")}`;
   await onServer(server, `CREATE SCHEMA ${schema}`);
-  const url = new URL(server);
-  url.searchParams.set("options", `-c search_path=${schema} -c synchronous_commit=off`);
-  return storedPlace(url.href, () => onServer(server, `DROP SCHEMA ${schema} CASCADE`));
+  const url = (options: string): string => {
+    const withOptions = new URL(server);
+    withOptions.searchParams.set("options", `-c search_path=${schema} ${options}`);
+    return withOptions.href;
+  };
+  // What a test does behind the store's back need not be on the disk.
+  const behind = await openDatabase(url("-c synchronous_commit=off"));
+  return storedPlace(url(""), behind, () => onServer(server, `DROP SCHEMA ${schema} CASCADE`));
 }
 
 /** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
@@ -64,10 +70,8 @@ export function mayLeavePostgresOut(): boolean {
   return postgresUrl() === undefined && process.env["CI"] !== "true";
 }
 
-async function storedPlace(url: string, removePlace: () => Promise<unknown>): Promise<StoredPlace> {
-  const opened: { close(): Promise<void> }[] = [];
-  const database = await openDatabase(url);
-  opened.push(database);
+function storedPlace(url: string, database: Database, removePlace: () => Promise<unknown>): StoredPlace {
+  const opened: { close(): Promise<void> }[] = [database];
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
   return {
     async open(sealer) {

@@ -1,7 +1,9 @@
 import { createServer, type Server } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
 import { StoreUnavailable } from "../../keys/key-store.ts";
+import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
 
 const servers: Server[] = [];
@@ -49,5 +51,22 @@ test.each(["host:port/keys", "host/keys?sslrootcert=/none/ca.pem"])(
     const open = () => openPostgres(`postgres://someone:hunter2@${rest}`);
     expect(open).toThrow(ConfigError);
     expect(open).not.toThrow("hunter2");
+  },
+);
+
+test.skipIf(mayLeavePostgresOut())(
+  "a connection that breaks in use is told to its user alone, and replaced",
+  async () => {
+    const place = await postgresPlace();
+    const lost = place.database.write(async (query) => {
+      const [own] = (await query("SELECT pg_backend_pid() AS pid")) as readonly { readonly pid: number }[];
+      await place.sql("SELECT pg_terminate_backend($1)", [own?.pid ?? 0]);
+      // Long enough for the end of the connection to arrive before the next statement.
+      await setTimeout(50);
+      await query("SELECT 1");
+    });
+    await expect(lost).rejects.toThrow(StoreUnavailable);
+    expect(await place.sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await place.remove();
   },
 );
