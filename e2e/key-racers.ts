@@ -1,0 +1,72 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** What one racer did in a round. */
+export interface RacerReport {
+  readonly replaced: number;
+  readonly stale: number;
+  readonly lost: boolean;
+}
+
+type Order =
+  | { readonly kind: "open"; readonly url: string }
+  /** Where all racers meet before they go on: before their first look at the store, or after it. */
+  | { readonly kind: "rotate"; readonly meetAt: "start" | "loaded" }
+  | { readonly kind: "go" };
+type Told =
+  | { readonly kind: "waiting" }
+  | { readonly kind: "done"; readonly report: RacerReport }
+  | { readonly kind: "failed"; readonly fault: string };
+
+/** Processes that each run the built service's `rotate` on one store, at the same moments. */
+export interface Racers {
+  open(url: string): Promise<void>;
+  rotate(meetAt: "start" | "loaded"): Promise<readonly RacerReport[]>;
+  end(): Promise<void>;
+}
+
+/** Starts that many racers; `kek` and `policy` are theirs for life. */
+export function startRacers(count: number, kek: Buffer, policy: object): Racers {
+  const script = fileURLToPath(new URL("key-racer.mjs", import.meta.url));
+  const racers = Array.from({ length: count }, () =>
+    fork(script, [kek.toString("hex"), JSON.stringify(policy)]),
+  );
+  const answers = () => Promise.all(racers.map(answerOf));
+  const tell = async (order: Order): Promise<readonly Told[]> => {
+    const told = answers();
+    for (const racer of racers) racer.send(order);
+    return told;
+  };
+  return {
+    async open(url) {
+      await tell({ kind: "open", url });
+    },
+    async rotate(meetAt) {
+      await tell({ kind: "rotate", meetAt });
+      const told = await tell({ kind: "go" });
+      return told.flatMap((one) => (one.kind === "done" ? [one.report] : []));
+    },
+    async end() {
+      const ends = racers.map((racer) => once(racer, "exit"));
+      for (const racer of racers) racer.kill();
+      await Promise.all(ends);
+    },
+  };
+}
+
+/** The racer's next message; a fault or its end rejects. */
+function answerOf(racer: ChildProcess): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const ended = () => {
+      reject(new Error("a racer ended"));
+    };
+    racer.once("exit", ended);
+    racer.once("message", (message) => {
+      racer.off("exit", ended);
+      const told = message as Told;
+      if (told.kind === "failed") reject(new Error(told.fault));
+      else resolve(told);
+    });
+  });
+}
