@@ -1,0 +1,176 @@
+import { randomBytes } from "node:crypto";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "../service/src/stores/open.ts";
+import { ask, postTokens } from "./raw-http.ts";
+import { type Environment, type RunningService, withService } from "./service-process.ts";
+import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
+
+const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"];
+const KEK = randomBytes(32).toString("base64url");
+const ADMIN_TOKEN = randomBytes(32).toString("base64url");
+/** F is a second: what takes a minute in production takes one here. */
+const FAST: Environment = {
+  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+  MACP_AUTH_SIGNING_ALG: "ES256",
+  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
+  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
+  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
+  MACP_AUTH_KEY_LEAD_SECONDS: "3600",
+  MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
+  MACP_AUTH_KEK: KEK,
+  MACP_AUTH_ADMIN_PORT: "0",
+  MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
+};
+
+const mintStatus = async (service: RunningService): Promise<number> =>
+  (await postTokens(service.port, { sender: "a" })).status;
+const jwks = (service: RunningService) => ask(service.port, { path: "/.well-known/jwks.json" });
+
+async function adminPort(service: RunningService): Promise<number> {
+  return Number((await service.event("admin_listening"))["port"]);
+}
+
+async function admin(service: RunningService, path: string, body?: object) {
+  const answer = await ask(await adminPort(service), {
+    path,
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+    ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> };
+}
+
+/** Waits until it holds; the bound is for a service that never gets there. */
+async function until(holds: () => Promise<boolean>, secondsMax = 20): Promise<void> {
+  for (let tries = 0; tries < secondsMax * 20; tries += 1) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  expect.unreachable("it never came about");
+}
+
+if (POSTGRES === undefined && process.env["CI"] === "true")
+  throw new Error("MACP_TEST_POSTGRES_URL is not set, and in CI nothing is skipped");
+
+describe.skipIf(POSTGRES === undefined)(
+  "a PostgreSQL that goes away (skipped: set MACP_TEST_POSTGRES_URL; tools/postgres.sh start DIR prints one)",
+  () => {
+    const server = new URL(POSTGRES ?? "postgres://localhost/none");
+    let proxy: TcpProxy;
+    let schema: string;
+
+    const sql = async (text: string): Promise<void> => {
+      const database = await openDatabase(server.href);
+      await database.write((query) => query(text)).finally(() => database.close());
+    };
+    const through = (port: number): Environment => {
+      const url = new URL(server);
+      url.port = String(port);
+      url.searchParams.set("options", `-c search_path=${schema}`);
+      return { ...FAST, MACP_AUTH_STORE_URL: url.href };
+    };
+
+    beforeEach(async () => {
+      schema = `outage_${randomBytes(6).toString("hex")}`;
+      await sql(`CREATE SCHEMA ${schema}`);
+      proxy = await tcpProxy(Number(server.port));
+    });
+    afterEach(async () => {
+      await proxy.close();
+      await sql(`DROP SCHEMA ${schema} CASCADE`);
+    });
+
+    test.each(["freeze", "cut"] as const)(
+      "(%s) slows no mint and changes no JWKS until the fence, then both are 503 at once, and all comes back by itself",
+      async (how) => {
+        await withService(through(proxy.port), async (service) => {
+          const before = await jwks(service);
+          proxy[how]();
+          expect(await mintStatus(service)).toBe(200);
+          expect((await jwks(service)).text).toBe(before.text);
+          await until(async () => (await mintStatus(service)) === 503);
+          const [refused, hidden, health] = [
+            await postTokens(service.port, { sender: "a" }),
+            await jwks(service),
+            await ask(service.port, { path: "/healthz" }),
+          ];
+          expect([refused.status, refused.headers.get("retry-after"), refused.text]).toEqual([
+            503,
+            "5",
+            '{"error":"no signing key is available"}',
+          ]);
+          expect([hidden.status, health.status]).toEqual([503, 200]);
+          expect(await admin(service, "/readyz")).toEqual({
+            status: 503,
+            body: { ready: false, reasons: ["lease_expired"] },
+          });
+          proxy.mend();
+          await until(async () => (await mintStatus(service)) === 200);
+          expect((await jwks(service)).text).toBe(before.text);
+          expect((await admin(service, "/readyz")).status).toBe(200);
+        });
+      },
+    );
+
+    test("at start leaves the service up and fenced until the store comes", async () => {
+      proxy.cut();
+      await withService(through(proxy.port), async (service) => {
+        expect([await mintStatus(service), (await jwks(service)).status]).toEqual([503, 503]);
+        expect((await admin(service, "/readyz")).body).toEqual({ ready: false, reasons: ["not_read_yet"] });
+        proxy.mend();
+        await until(async () => (await mintStatus(service)) === 200);
+      });
+    });
+
+    test("for one replica of two fences that one off, and the other goes on alone", async () => {
+      await withService(through(proxy.port), async (far) => {
+        await withService(through(Number(server.port)), async (near) => {
+          expect((await jwks(far)).text).toBe((await jwks(near)).text);
+          proxy.freeze();
+          await until(async () => (await mintStatus(far)) === 503);
+          expect([(await jwks(far)).status, await mintStatus(near), (await jwks(near)).status]).toEqual([
+            503, 200, 200,
+          ]);
+          // What happens meanwhile is not missed by the one that was away.
+          expect((await admin(near, "/keys/rotate", { accept: ["short-lead"] })).body).toMatchObject({
+            done: true,
+          });
+          proxy.mend();
+          await until(async () => (await mintStatus(far)) === 200);
+          expect((await jwks(far)).headers.get("etag")).toBe((await jwks(near)).headers.get("etag"));
+        });
+      });
+    });
+  },
+);
+
+describe("a store that was restored from an old backup", () => {
+  test("is refused by a replica that had seen more, also after a restart, and nothing is signed", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "macp-auth-backup-"));
+    const [store, backup] = [join(folder, "keys.db"), join(folder, "backup.db")];
+    const env = {
+      ...FAST,
+      MACP_AUTH_STORE_URL: `sqlite:${store}`,
+      MACP_AUTH_KEY_VERSION_FILE: join(folder, "version"),
+    };
+    await withService(env, async (service) => expect(await service.stop()).toBe(0));
+    await copyFile(store, backup);
+    await withService(env, async (service) => {
+      expect((await admin(service, "/keys/rotate", { accept: ["short-lead"] })).body).toMatchObject({
+        done: true,
+      });
+      expect(await service.stop()).toBe(0);
+    });
+    await Promise.all([rm(`${store}-wal`, { force: true }), rm(`${store}-shm`, { force: true })]);
+    await copyFile(backup, store);
+    await withService(env, async (service) => {
+      await sleep(1_000);
+      expect([await mintStatus(service), (await jwks(service)).status]).toEqual([503, 503]);
+      expect((await admin(service, "/readyz")).body).toEqual({ ready: false, reasons: ["store_older"] });
+    });
+    await rm(folder, { recursive: true });
+  });
+});

@@ -1,0 +1,64 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** A wire to a server that a test can cut, hold up and mend. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Bytes no longer pass, and nobody is told: what a partition looks like. */
+  freeze(): void;
+  /** New connections are refused and the old ones end. */
+  cut(): void;
+  mend(): void;
+  close(): Promise<void>;
+}
+
+/** A proxy on loopback to `port` of this machine. */
+export async function tcpProxy(port: number): Promise<TcpProxy> {
+  let state: "open" | "frozen" | "cut" = "open";
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server: Server = createServer((near) => {
+    if (state === "cut") {
+      near.destroy();
+      return;
+    }
+    const far = connect(port, "127.0.0.1");
+    const pair = [near, far] as const;
+    pairs.add(pair);
+    for (const [from, to] of [pair, [far, near] as const]) {
+      from.on("data", (bytes) => {
+        to.write(bytes);
+      });
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        to.destroy();
+        pairs.delete(pair);
+      });
+      if (state === "frozen") from.pause();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const all = (act: (socket: Socket) => void): void => {
+    for (const pair of pairs) pair.forEach(act);
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze() {
+      state = "frozen";
+      all((socket) => socket.pause());
+    },
+    cut() {
+      state = "cut";
+      all((socket) => socket.destroy());
+    },
+    mend() {
+      state = "open";
+      all((socket) => socket.resume());
+    },
+    close: () =>
+      new Promise((resolve) => {
+        all((socket) => socket.destroy());
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}
