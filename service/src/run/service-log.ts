@@ -11,7 +11,14 @@ export async function openServiceLog(
 ): Promise<{ log: Log; flush: () => Promise<void> }> {
   if (isTerminal) {
     const { default: pretty } = await import("pino-pretty");
-    const stream = pretty({ sync: true, messageKey: "message", translateTime: "SYS:HH:MM:ss" });
+    const stream = pretty({
+      sync: true,
+      singleLine: true,
+      messageKey: "message",
+      messageFormat: "{event}{if message}: {message}{end}",
+      ignore: "event,message",
+      translateTime: "SYS:HH:MM:ss",
+    });
     return { log: openLog(level, stream), flush: () => Promise.resolve() };
   }
   const destination = pino.destination({ fd: 1, sync: false, maxLength: BYTES_WAITING_MAX });
