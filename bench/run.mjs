@@ -9,7 +9,7 @@ import { findLoader } from "./load.mjs";
 import { machineFacts } from "./machine.mjs";
 import { memoryAfterStart, memoryUnderLoad } from "./memory.mjs";
 import { page, table } from "./report.mjs";
-import { SUBJECTS, startForLoad } from "./subjects.mjs";
+import { LOADED, startForLoad } from "./subjects.mjs";
 import { throughput } from "./throughput.mjs";
 
 /** @typedef {{ rounds: number, roundSeconds: number, warmUpSeconds: number, starts: number, memoryStarts: number, mints: number, limitRounds: number }} Plan */
@@ -70,15 +70,13 @@ if (!quick) {
 
 async function underLoad(key, measured) {
   const running = {};
-  for (const subject of SUBJECTS) running[subject] = await startForLoad(subject, key);
+  for (const subject of LOADED) running[subject] = await startForLoad(subject, key);
   const results = [];
   for (const what of measured) {
-    say(
-      `${key.alg}, ${what}: ${plan.rounds} rounds of ${plan.roundSeconds} s each for ${SUBJECTS.join(", ")}`,
-    );
+    say(`${key.alg}, ${what}: ${plan.rounds} rounds of ${plan.roundSeconds} s each for ${LOADED.join(", ")}`);
     results.push(await throughput(loader, running, what, plan));
   }
-  for (const subject of SUBJECTS) await running[subject].stop();
+  for (const subject of LOADED) await running[subject].stop();
   return results;
 }
 

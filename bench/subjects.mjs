@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { openSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
@@ -14,11 +15,14 @@ const START_MS_MAX = 30_000;
 
 /** What is compared, in the order in which each round runs it. */
 export const SUBJECTS = /** @type {const} */ (["service", "floor", "peer"]);
-/** @typedef {typeof SUBJECTS[number]} Subject */
+/** The same, and the service with keys that it keeps in SQLite and rotates itself: what they cost on the hot path. */
+export const LOADED = /** @type {const} */ (["service", "managed", "floor", "peer"]);
+/** @typedef {typeof LOADED[number]} Subject */
 /** @typedef {{ pid: number, mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot, stop: () => Promise<void> }} Running */
 
 const PROGRAMS = {
   service: [join(REPOSITORY, "service/bin/macp-auth.cjs"), "serve"],
+  managed: [join(REPOSITORY, "service/bin/macp-auth.cjs"), "serve"],
   floor: [join(import.meta.dirname, "floor.mjs")],
   peer: [join(import.meta.dirname, "peer.mjs")],
 };
@@ -45,7 +49,8 @@ export async function startForLoad(subject, key) {
   for (;;) {
     const token = await firstToken(running.mint).catch(() => undefined);
     if (token !== undefined) {
-      checkToken(key, token);
+      // The managed keys are the service's own: no token of theirs verifies with the pinned key.
+      if (subject !== "managed") checkToken(key, token);
       return running;
     }
     if (child.exitCode !== null || Date.now() > giveUp)
@@ -82,13 +87,22 @@ function launch(subject, key, port, stdout) {
       NODE_ENV: "production",
       PORT: String(port),
       MACP_AUTH_SIGNING_ALG: key.alg,
-      MACP_AUTH_SIGNING_KEY_JSON: key.privateJwk,
-      ...(subject !== "service" && { UV_THREADPOOL_SIZE: THREADS }),
+      ...(subject === "managed" ? managedSettings() : { MACP_AUTH_SIGNING_KEY_JSON: key.privateJwk }),
+      ...((subject === "floor" || subject === "peer") && { UV_THREADPOOL_SIZE: THREADS }),
     },
   });
   alive.add(child);
   child.once("exit", () => alive.delete(child));
   return child;
+}
+
+function managedSettings() {
+  const folder = mkdtempSync(join(tmpdir(), "macp-auth-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return {
+    MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  };
 }
 
 async function stop(child) {

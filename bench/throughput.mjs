@@ -1,9 +1,9 @@
 import { processorSeconds } from "./process-use.mjs";
 import { median } from "./stats.mjs";
-import { SUBJECTS } from "./subjects.mjs";
+import { LOADED } from "./subjects.mjs";
 
 /** @typedef {{ perSecond: number, p50Ms: number, p99Ms: number, processorUs: number | undefined }} Figures medians over the rounds */
-/** @typedef {{ figures: Record<import("./subjects.mjs").Subject, Figures>, toFloor: number, toPeer: number }} Throughput */
+/** @typedef {{ figures: Record<import("./subjects.mjs").Subject, Figures>, toFloor: number, toPeer: number, managedToService: number }} Throughput */
 
 /**
  * Loads the subjects in turns, A B C A B C …, so that a neighbour's noise meets all of them. The ratios are taken within
@@ -15,17 +15,17 @@ import { SUBJECTS } from "./subjects.mjs";
  * @returns {Promise<Throughput>}
  */
 export async function throughput(loader, running, what, plan) {
-  for (const subject of SUBJECTS) await loader.fire(running[subject][what], { seconds: plan.warmUpSeconds });
+  for (const subject of LOADED) await loader.fire(running[subject][what], { seconds: plan.warmUpSeconds });
   const rounds = [];
   for (let round = 0; round < plan.rounds; round += 1) {
     const results = {};
-    for (const subject of SUBJECTS)
+    for (const subject of LOADED)
       results[subject] = await fireOnce(loader, running[subject], what, plan.roundSeconds);
     rounds.push(results);
   }
   const over = (subject, name) => median(rounds.map((round) => round[subject][name]));
   const figures = Object.fromEntries(
-    SUBJECTS.map((subject) => [
+    LOADED.map((subject) => [
       subject,
       {
         perSecond: over(subject, "perSecond"),
@@ -35,8 +35,13 @@ export async function throughput(loader, running, what, plan) {
       },
     ]),
   );
-  const ratio = (other) => median(rounds.map((round) => round.service.perSecond / round[other].perSecond));
-  return { figures, toFloor: ratio("floor"), toPeer: ratio("peer") };
+  const ratio = (one, other) => median(rounds.map((round) => round[one].perSecond / round[other].perSecond));
+  return {
+    figures,
+    toFloor: ratio("service", "floor"),
+    toPeer: ratio("service", "peer"),
+    managedToService: ratio("managed", "service"),
+  };
 }
 
 async function fireOnce(loader, running, what, seconds) {
