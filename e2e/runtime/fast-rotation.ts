@@ -1,0 +1,27 @@
+/**
+ * Rotation a thousand times as fast as in earnest. The letters are those of docs/keys.md; with the bounds that
+ * `MACP_AUTH_UNSAFE_FAST_ROTATION` sets (F = L = ε = 1 s, λ = δ = 0) and no HTTP cache, B1 = F + H + L + T + ε is 5 s.
+ */
+export const FAST = {
+  /** T */
+  jwksTtlSeconds: 2,
+  /** B1, and no second more. */
+  leadSeconds: 5,
+  periodSeconds: 6,
+  /** S: longer than a period, so that every such token lives through a rotation. B3 = F + S + ε is 10 s: 3 keys served, never 5. */
+  maxTtlSeconds: 8,
+  /** B4 = F + H + L + T: a key that left the JWKS is dead after this. */
+  revocationSeconds: 4,
+} as const;
+
+/** The variables of a service that rotates so. */
+export const FAST_ENVIRONMENT = {
+  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+  MACP_AUTH_KEY_ROTATION_SECONDS: String(FAST.periodSeconds),
+  MACP_AUTH_KEY_LEAD_SECONDS: String(FAST.leadSeconds),
+  MACP_AUTH_MAX_TTL_SECONDS: String(FAST.maxTtlSeconds),
+  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
+  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: String(FAST.jwksTtlSeconds),
+  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
+  MACP_AUTH_ADMIN_PORT: "0",
+} as const;

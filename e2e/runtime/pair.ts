@@ -1,0 +1,97 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Environment } from "../service-process.ts";
+import { checkChannel } from "./check-channel.ts";
+import { FAST } from "./fast-rotation.ts";
+import { type Issuer, startIssuer } from "./issuer.ts";
+import { EASY_CHECKS_AT_ONCE, type LoadDeps, startLoad, sumOf } from "./load.ts";
+import { type RunningRuntime, startRuntime } from "./runtime-process.ts";
+
+/** A service and a runtime that trusts it. */
+export interface Pair {
+  readonly issuer: Issuer;
+  readonly runtime: RunningRuntime;
+}
+
+export async function startPair(
+  env: Environment,
+  jwksTtlSeconds: number = FAST.jwksTtlSeconds,
+): Promise<Pair> {
+  const issuer = await startIssuer(env);
+  const runtime = await startRuntime({ jwksUrl: issuer.jwksUrl, jwksTtlSeconds });
+  return { issuer, runtime };
+}
+
+/** Starts a pair for one story and ends it whatever the story does. */
+export async function withPair<Told>(
+  env: Environment,
+  story: (pair: Pair) => Promise<Told>,
+  jwksTtlSeconds?: number,
+): Promise<Told> {
+  const pair = await startPair(env, jwksTtlSeconds);
+  try {
+    return await story(pair);
+  } finally {
+    await endPair(pair);
+  }
+}
+
+export async function endPair({ issuer, runtime }: Pair): Promise<void> {
+  await Promise.all([issuer.service.stop("SIGKILL"), runtime.stop()]);
+}
+
+/** What loads on several pairs saw together. */
+export interface LoadReport {
+  readonly seconds: number;
+  readonly sum: ReturnType<typeof sumOf>;
+}
+
+export interface LoadGoal {
+  readonly checksAtOnce?: number;
+  /** How long it may take; beyond that the load is given up. */
+  readonly secondsMax?: number;
+  readonly enough: (soFar: LoadReport) => boolean;
+}
+
+/** Loads every pair at once until that is enough. */
+export async function loadPairs(
+  pairs: readonly Pair[],
+  { enough, checksAtOnce = EASY_CHECKS_AT_ONCE, secondsMax = 120 }: LoadGoal,
+): Promise<LoadReport> {
+  const worlds = pairs.map((pair) => ({ ...worldOf(pair), checksAtOnce }));
+  const loads = await Promise.all(worlds.map(startLoad));
+  const begun = performance.now();
+  const soFar = (): LoadReport => ({
+    seconds: (performance.now() - begun) / 1_000,
+    sum: sumOf(loads.map((load) => load.tally)),
+  });
+  try {
+    while (!enough(soFar())) {
+      if (soFar().seconds > secondsMax) throw new Error(`not enough in ${String(secondsMax)} s`);
+      await pause(250);
+    }
+    await Promise.all(loads.map((load) => load.stop()));
+    return soFar();
+  } finally {
+    for (const world of worlds) world.close();
+  }
+}
+
+function worldOf({ issuer, runtime }: Pair): Omit<LoadDeps, "checksAtOnce"> & { close(): void } {
+  return { mint: issuer.mint, publishedKids: issuer.publishedKids, ...checksOn(runtime) };
+}
+
+/** Checks over two connections, in turn. */
+export function checksOn({ address }: RunningRuntime): Pick<LoadDeps, "check"> & { close(): void } {
+  const [one, other] = [checkChannel(address), checkChannel(address)];
+  let even = false;
+  return {
+    check(token) {
+      even = !even;
+      return (even ? one : other).check(token);
+    },
+    close() {
+      one.close();
+      other.close();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
+
+/** How the stories' services and runtimes know each other. */
+export const ISSUER = "macp-auth-service";
+export const AUDIENCE = "macp-runtime";
+
+const LISTENING_MS_MAX = 10_000;
+
+export interface RuntimeSettings {
+  readonly jwksUrl: string;
+  /** T: how long it keeps a JWKS. */
+  readonly jwksTtlSeconds: number;
+}
+
+/** A MACP runtime: a real one, as its makers publish it. */
+export interface RunningRuntime {
+  /** `127.0.0.1:PORT`, for plain gRPC. */
+  readonly address: string;
+  /** Why it refused credentials, in its own words, oldest first. */
+  refusals(): readonly string[];
+  stop(): Promise<void>;
+}
+
+const alive = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+
+/** Starts the runtime that `MACP_RUNTIME_BIN` or the PATH names, with nothing in memory and the given issuer. */
+export async function startRuntime({ jwksUrl, jwksTtlSeconds }: RuntimeSettings): Promise<RunningRuntime> {
+  const port = await freePort();
+  const address = `127.0.0.1:${String(port)}`;
+  const child = spawn(process.env["MACP_RUNTIME_BIN"] ?? "macp-runtime", [], {
+    cwd: tmpdir(),
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      NO_COLOR: "1",
+      RUST_LOG: "warn",
+      MACP_ALLOW_INSECURE: "1",
+      MACP_MEMORY_ONLY: "1",
+      MACP_BIND_ADDR: address,
+      MACP_AUTH_ISSUER: ISSUER,
+      MACP_AUTH_AUDIENCE: AUDIENCE,
+      MACP_AUTH_JWKS_URL: jwksUrl,
+      MACP_AUTH_JWKS_TTL_SECS: String(jwksTtlSeconds),
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  alive.add(child);
+  const ended = once(child, "close").then(() => alive.delete(child));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (piece: string) => {
+      output += stripVTControlCharacters(piece);
+    });
+  }
+  await untilListening(port, child, () => output);
+  return {
+    address,
+    refusals: () =>
+      [...output.matchAll(/auth resolver rejected credential.*?error=(.*)/g)].map(([, why = ""]) => why),
+    async stop() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** A port of loopback that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function untilListening(port: number, child: ChildProcess, output: () => string): Promise<void> {
+  const deadline = performance.now() + LISTENING_MS_MAX;
+  while (performance.now() < deadline && child.exitCode === null) {
+    if (await accepts(port)) return;
+    await pause(20);
+  }
+  child.kill("SIGKILL");
+  throw new Error(`the runtime never listened: ${output()}`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
