@@ -54,6 +54,11 @@ describe("a change stamps the key with the store's clock", () => {
     });
   });
 
+  test("a second taint changes the reason and no moment", () => {
+    const tainted = retiringKey("k", 50, { taintedAt: after(NOW, -50), reason: "why" });
+    expect(changed(tainted, { kind: "taint", reason: "more" })).toEqual({ ...tainted, reason: "more" });
+  });
+
   test("revoke and retire: the private part is destroyed", () => {
     expect(changed(activeKey("k"), { kind: "revoke", reason: "why" })).toEqual(
       activeKey("k", { deactivatedAt: NOW, revokedAt: NOW, reason: "why", sealed: undefined }),

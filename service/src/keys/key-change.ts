@@ -98,11 +98,11 @@ function stampsOf(
     case "deactivate":
       return off;
     case "taint":
-      return { ...off, taintedAt: now, reason: change.reason };
+      return { ...off, taintedAt: key.taintedAt ?? now, reason: change.reason };
     case "revoke":
-      return { ...off, revokedAt: now, reason: change.reason, sealed: undefined };
+      return { ...off, revokedAt: key.revokedAt ?? now, reason: change.reason, sealed: undefined };
     case "retire":
-      return { retiredAt: now, sealed: undefined, ...withReason(change.reason) };
+      return { retiredAt: key.retiredAt ?? now, sealed: undefined, ...withReason(change.reason) };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
