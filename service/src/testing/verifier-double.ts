@@ -167,7 +167,7 @@ export function allowsMode(identity: Identity, mode: string): boolean {
 }
 
 /** The usable keys of a JWKS body; `undefined` when it is no JSON, no key set, or holds none. */
-export function usableKeysOf(body: string): readonly HeldKey[] | undefined {
+function usableKeysOf(body: string): readonly HeldKey[] | undefined {
   const keys = parsedJson(body)?.["keys"];
   if (!Array.isArray(keys)) return undefined;
   const usable = keys.map(heldKeyOf).filter((key) => key !== undefined);

@@ -1,0 +1,153 @@
+import { after } from "../kernel/clock.ts";
+import type { ImportedKey } from "../keys/import-key.ts";
+import { renderJwks } from "../keys/jwks.ts";
+import type { KeyDirectory, KeyView } from "../keys/key-directory.ts";
+import type { KeySet, KeyStore } from "../keys/key-store.ts";
+import { isStandby, type ManagedKey } from "../keys/managed-key.ts";
+import type { ManagedKeys } from "../keys/managed-keys.ts";
+import type { KeyMaker, Mutation } from "./rotation-model-world.ts";
+
+/** A small fault of the code under test. A model that does not find it proves nothing. */
+export interface Mutant extends Mutation {
+  readonly fault: string;
+  /** Whether it shows in what verifiers do, not only in a promise about how the service does it. */
+  readonly felt?: boolean;
+}
+
+/** "A signature before its line in the ledger" belongs to the model of the ledger, as does the promise that it breaks (I16). */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    fault: "the lead is three seconds short",
+    felt: true,
+    policy: (policy) => ({ ...policy, leadSeconds: policy.leadSeconds - 3 }),
+  },
+  {
+    fault: "the lead counts from a moment before the key was published",
+    felt: true,
+    rotationStore: (store) =>
+      reading(store, (set) =>
+        eachKey(set, (key) => (isStandby(key) ? { ...key, publishedAt: after(key.publishedAt, -4) } : key)),
+      ),
+  },
+  {
+    fault: "a key leaves by the token life that is configured now, not by the one that is written down",
+    felt: true,
+    rotationStore: (store, seat) =>
+      reading(store, (set) =>
+        eachKey(set, (key) => ({ ...key, maxTtlSeconds: seat.maxTtlSeconds, maxExp: key.publishedAt })),
+      ),
+  },
+  {
+    fault: "a key leaves by the tokens that its replicas told of, not by those that they may have signed",
+    felt: true,
+    rotationStore: (store) => reading(store, (set) => eachKey(set, (key) => ({ ...key, maxTtlSeconds: 0 }))),
+  },
+  {
+    fault: "a replica signs longer tokens before it says so",
+    viewStore: (store) =>
+      reading(store, (set) => eachKey(set, (key) => ({ ...key, maxTtlSeconds: Number.POSITIVE_INFINITY }))),
+  },
+  {
+    fault: "the lease never ends",
+    felt: true,
+    keysDeps: (deps) => ({
+      ...deps,
+      timing: { ...deps.timing, replicaLagSeconds: Number.POSITIVE_INFINITY },
+    }),
+  },
+  {
+    fault: "the lease is two seconds too long",
+    felt: true,
+    keysDeps: (deps) => ({
+      ...deps,
+      timing: { ...deps.timing, replicaLagSeconds: deps.timing.replicaLagSeconds + 2 },
+    }),
+  },
+  {
+    fault: "a replica's clock is not compared with the store's",
+    keysDeps: (deps) => ({ ...deps, timing: { ...deps.timing, clockSkewSeconds: Number.POSITIVE_INFINITY } }),
+  },
+  {
+    fault: "a fenced replica serves the last set that it knew",
+    felt: true,
+    directory: (keys: ManagedKeys): KeyDirectory => {
+      let last: KeyView["jwks"];
+      return viewing(keys, (view) => {
+        last = view.jwks ?? last;
+        return { ...view, jwks: last };
+      });
+    },
+  },
+  {
+    fault: "the JWKS is empty after a revocation",
+    felt: true,
+    directory: (keys) =>
+      viewing(keys, (view) => {
+        const revoked = keys.set?.keys.some((key) => key.revokedAt !== undefined) === true;
+        return revoked ? { ...view, jwks: renderJwks([]) } : view;
+      }),
+  },
+  { fault: "a kid is used again", makeKey: usingOneKidAgain },
+  {
+    fault: "a change is made without a look at the version that it was planned for",
+    rotationStore: (store) => ({
+      ...through(store),
+      replace: async (_seen, changes) => store.replace((await store.load()).version, changes),
+    }),
+  },
+  {
+    fault: "rotation goes by the replica's clock, not the store's",
+    rotationStore: (store, seat) => reading(store, (set) => ({ ...set, now: seat.now() })),
+  },
+  { fault: "a replica accepts an older store", forgets: true },
+  { fault: "a command is carried out though nobody accepted its outage", felt: true, acceptsAll: true },
+  {
+    fault: "no key is made before it is needed",
+    rotationStore: (store) => ({
+      ...through(store),
+      replace: (seen, changes) => {
+        const used = new Set(changes.filter(({ kind }) => kind === "activate").map(({ kid }) => kid));
+        return store.replace(
+          seen,
+          changes.filter(({ kind, kid }) => kind !== "publish" || used.has(kid)),
+        );
+      },
+    }),
+  },
+];
+
+function through(store: KeyStore): KeyStore {
+  return {
+    load: () => store.load(),
+    replace: (seen, changes) => store.replace(seen, changes),
+    beat: (beat) => store.beat(beat),
+    close: () => store.close(),
+  };
+}
+
+function reading(store: KeyStore, shown: (set: KeySet) => KeySet): KeyStore {
+  return { ...through(store), load: async () => shown(await store.load()) };
+}
+
+function eachKey(set: KeySet, changed: (key: ManagedKey) => ManagedKey): KeySet {
+  return { ...set, keys: set.keys.map(changed) };
+}
+
+function viewing(keys: ManagedKeys, shown: (view: KeyView) => KeyView): KeyDirectory {
+  return {
+    viewAt: (now) => shown(keys.viewAt(now)),
+    noteSigned: (kid, exp) => keys.noteSigned(kid, exp),
+    noteFetch: (address, userAgent) => keys.noteFetch(address, userAgent),
+  };
+}
+
+function usingOneKidAgain(make: KeyMaker): KeyMaker {
+  let first: ImportedKey | undefined;
+  let made = 0;
+  return async (alg) => {
+    const key = await make(alg);
+    first ??= key;
+    made += 1;
+    return made <= 2 ? key : { ...key, kid: first.kid, publicJwk: { ...key.publicJwk, kid: first.kid } };
+  };
+}
