@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { lstat, mkdir, open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { codeOf } from "../kernel/faults.ts";
@@ -22,7 +22,7 @@ export function initCommand(world: World): Command {
     .addOption(jsonOption())
     .action(async (given: string, { json }: { json?: true }) => {
       const folder = resolve(given);
-      const environment = await writeConfiguration(folder);
+      const environment = await writeConfiguration(folder, world);
       const start = `macp-auth serve --env-file ${environment}`;
       if (json) printJson(world, { folder, environment, start });
       else {
@@ -35,12 +35,13 @@ export function initCommand(world: World): Command {
 }
 
 /** Writes the folder, 0700, and its files, 0600. Overwrites nothing. Gives the path of the environment file. */
-async function writeConfiguration(folder: string): Promise<string> {
+async function writeConfiguration(folder: string, world: World): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
     throw couldNot(
       `${shown(folder)} cannot be made (${codeOf(thrown) ?? "unknown fault"}); choose another place`,
     );
   });
+  await insistOwn(folder, world);
   const names = ["kek", "admin-token", "macp-auth.env"];
   for (const name of names) await insistAbsent(join(folder, name));
   await createKeyFile(join(folder, "kek"), `${newKek()}\n`);
@@ -51,6 +52,17 @@ async function writeConfiguration(folder: string): Promise<string> {
   const environment = join(folder, "macp-auth.env");
   await createKeyFile(environment, environmentText(folder));
   return environment;
+}
+
+/** A folder that was there already must be this user's, and nobody else may put files into it. */
+async function insistOwn(folder: string, { userId }: World): Promise<void> {
+  const facts = await lstat(folder);
+  const own =
+    facts.isDirectory() && (userId === undefined || facts.uid === userId) && (facts.mode & 0o022) === 0;
+  if (!own)
+    throw couldNot(
+      `${shown(folder)} is another user's, a link, or writable by others; choose a folder of your own`,
+    );
 }
 
 async function insistAbsent(path: string): Promise<void> {

@@ -13,9 +13,10 @@ import type { World } from "./world.ts";
 
 const NOTES = `
 Changing the key-encryption key, without a pause:
-  1. macp-auth kek generate            put the new line first in MACP_AUTH_KEK_FILE and keep the old one; restart all replicas
-  2. macp-auth kek rotate              everything stored is encrypted anew with the first key
-  3. take the old line out of the file and restart all replicas`;
+  1. macp-auth kek generate            add the new line LAST in MACP_AUTH_KEK_FILE; restart all replicas: all can read it
+  2. move the new line first           restart all replicas: all write with it
+  3. macp-auth kek rotate              everything stored is encrypted anew with the first key
+  4. take the old line out             restart all replicas`;
 
 /** `macp-auth kek …`: the keys that encrypt the stored private keys. */
 export function kekCommand(world: World): Command {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
-import { Environment, loadSettings } from "./settings.ts";
+import { Environment } from "./environment.ts";
+import { loadSettings } from "./settings.ts";
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {

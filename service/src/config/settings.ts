@@ -11,7 +11,7 @@ import {
   type RotationTiming,
 } from "../keys/timing.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
-import { oneOf, secret, whole } from "./fields.ts";
+import { Environment } from "./environment.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
 export interface Settings {
@@ -69,70 +69,6 @@ export interface LoadedSettings {
   readonly settings: Settings;
   readonly warnings: readonly string[];
 }
-
-const SECONDS_MAX = 10 * 365 * 86_400;
-
-/** One variable: its default, how its text is read, and what docs/configuration.md says of it. */
-export const Environment = z.object({
-  PORT: whole(0, 65_535).default(3200).describe("TCP port; 0 takes any free one"),
-  HOST: z.string().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
-  MACP_AUTH_ISSUER: z.string().default("macp-auth-service").describe("the `iss` of every token"),
-  MACP_AUTH_AUDIENCE: z.string().default("macp-runtime").describe("the `aud` of every token"),
-  MACP_AUTH_MAX_TTL_SECONDS: whole(1, SECONDS_MAX)
-    .default(3600)
-    .describe("longest life of a token; longer wishes are cut to it"),
-  MACP_AUTH_DEFAULT_TTL_SECONDS: whole(1, SECONDS_MAX)
-    .default(300)
-    .describe("life of a token whose request names none"),
-  MACP_AUTH_SIGNING_ALG: oneOf(ALGORITHMS).default("RS256").describe("algorithm of every signature"),
-  MACP_AUTH_SIGNING_KEY_JSON: z
-    .string()
-    .optional()
-    .describe("a private JWK; unset and no key file means a key made at start"),
-  MACP_AUTH_SIGNING_KEY_FILE: z
-    .string()
-    .optional()
-    .describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
-  MACP_AUTH_KEY_LEAD_SECONDS: whole(1, SECONDS_MAX)
-    .default(7200)
-    .describe("how long a new first key of the file is served before it signs"),
-  MACP_AUTH_JWKS_MAX_AGE_SECONDS: whole(0, 86_400).default(60).describe("`max-age` of the JWKS answer"),
-  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: whole(1, SECONDS_MAX)
-    .default(300)
-    .describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
-  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: whole(0, SECONDS_MAX)
-    .default(3600)
-    .describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
-  MACP_AUTH_STORE_URL: secret()
-    .optional()
-    .describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
-  MACP_AUTH_KEK: secret()
-    .optional()
-    .describe(
-      "key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt",
-    ),
-  MACP_AUTH_KEK_FILE: z.string().optional().describe("a file with the key-encryption keys, one a line"),
-  MACP_AUTH_KEY_ROTATION_SECONDS: whole(1, 2_592_000)
-    .optional()
-    .describe("how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on"),
-  MACP_AUTH_ACTIVATION_GATE: oneOf(["off", "warn", "enforce"])
-    .default("warn")
-    .describe("whether a new key waits until every known verifier has fetched it"),
-  MACP_AUTH_KEY_VERSION_FILE: z
-    .string()
-    .optional()
-    .describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
-  MACP_AUTH_ADMIN_PORT: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
-  MACP_AUTH_ADMIN_HOST: z.string().default("127.0.0.1").describe("address of the admin listener"),
-  MACP_AUTH_ADMIN_TOKEN: secret()
-    .optional()
-    .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
-  MACP_AUTH_ADMIN_TOKEN_FILE: z.string().optional().describe("a file with that secret"),
-  MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"])
-    .optional()
-    .describe("1 shrinks every bound of rotation to a second; for tests alone"),
-  MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
-});
 
 /** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
 const NEIGHBOURS = new Set([
@@ -273,6 +209,15 @@ export function isLoopback(address: string): boolean {
   return address === "localhost" || address === "::1" || /^(::ffff:)?127\.[0-9.]+$/.test(address);
 }
 
+/** What only managed keys read. */
+const MANAGED_ONLY = [
+  "MACP_AUTH_STORE_URL",
+  "MACP_AUTH_KEK",
+  "MACP_AUTH_KEK_FILE",
+  "MACP_AUTH_KEY_ROTATION_SECONDS",
+  "MACP_AUTH_KEY_VERSION_FILE",
+] as const;
+
 /** Pairs of which one must be chosen. */
 const EITHER_OR = [
   ["MACP_AUTH_SIGNING_KEY_JSON", "MACP_AUTH_SIGNING_KEY_FILE"],
@@ -305,10 +250,12 @@ function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[]
   }
   const isStatic =
     env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
-  if (isStatic && env.MACP_AUTH_STORE_URL !== undefined) {
-    warnings.push(
-      "MACP_AUTH_STORE_URL is set, but the signing key is given; its key signs and managed keys are off",
-    );
+  for (const name of MANAGED_ONLY) {
+    if (isStatic && env[name] !== undefined) {
+      warnings.push(
+        `${name} is set, but the signing key is given; the given key signs and managed keys are off`,
+      );
+    }
   }
   if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined)
     warnings.push(

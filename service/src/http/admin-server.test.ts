@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -29,12 +30,21 @@ const policy: RotationPolicy = {
   },
 };
 
+/** Without a token: what a browser on this machine can be made to send is not obeyed. */
+const FROM_A_PAGE: readonly [string, Record<string, string>][] = [
+  ["of another origin", { origin: "https://evil.example" }],
+  ["of a page that was given a name of this machine", { host: "evil.example" }],
+  ["that a browser marks as cross-site", { "sec-fetch-site": "cross-site" }],
+  ["that a browser marks as its page's own", { "sec-fetch-site": "same-origin" }],
+];
+
 describe("the operators' listener", () => {
   let clock: TestClock;
   let keys: ManagedKeys;
   let listener: Listener;
   let base: string;
   let keep: () => Promise<void>;
+  let withoutToken: AdminDeps;
 
   beforeEach(async () => {
     clock = new TestClock();
@@ -68,6 +78,7 @@ describe("the operators' listener", () => {
       token: new Secret(TOKEN),
       keep,
     };
+    withoutToken = { ...deps, token: undefined };
     listener = adminServer(deps);
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
     base = `http://127.0.0.1:${String((listener.server.address() as AddressInfo).port)}`;
@@ -168,6 +179,38 @@ describe("the operators' listener", () => {
     expect((await ask(path, body)).status).toBe(400);
     expect(await states()).toEqual(before);
   });
+
+  test.each(FROM_A_PAGE)(
+    "that has no token refuses a request %s, and obeys this machine's own programs",
+    async (_name, headers) => {
+      await keep();
+      const open = adminServer(withoutToken);
+      await new Promise<void>((resolve) => open.server.listen(0, "127.0.0.1", resolve));
+      const { port } = open.server.address() as AddressInfo;
+      const status = (extra: Record<string, string>, type = "application/json") =>
+        new Promise<number | undefined>((resolve, reject) => {
+          const out = request({
+            port,
+            host: "127.0.0.1",
+            path: "/keys/rotate",
+            method: "POST",
+            headers: { "content-type": type, ...extra },
+          });
+          out.on("response", (incoming) => {
+            incoming.resume();
+            resolve(incoming.statusCode);
+          });
+          out.on("error", reject);
+          out.end(JSON.stringify({ accept: ["short-lead"] }));
+        });
+      expect(await status(headers)).toBe(403);
+      expect(await status({}, "text/plain")).toBe(415);
+      expect(await states()).toEqual(["active", "published"]);
+      expect(await status({})).toBe(200);
+      open.server.close();
+      open.server.closeAllConnections();
+    },
+  );
 
   test("shows figures in Prometheus' form", async () => {
     const { status, text } = await ask("/metrics");

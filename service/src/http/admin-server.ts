@@ -8,6 +8,7 @@ import type { Secret } from "../kernel/secret.ts";
 import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { answerOf, reportOf } from "../keys/key-report.ts";
+import { StoreUnavailable } from "../keys/key-store.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
@@ -45,8 +46,16 @@ type OperationName = keyof typeof BODIES;
 export function adminServer(deps: AdminDeps): Listener {
   const guarded =
     (route: Route): Route =>
-    (incoming, requestId) =>
-      isAllowed(deps.token, incoming.headers.authorization) ? route(incoming, requestId) : unauthorised();
+    async (incoming, requestId) => {
+      const refusal = refusalOf(deps, incoming, requestId);
+      if (refusal !== undefined) return refusal;
+      try {
+        return await route(incoming, requestId);
+      } catch (thrown) {
+        if (!(thrown instanceof StoreUnavailable)) throw thrown;
+        return json(503, { error: "the key store cannot be reached" }, ["retry-after", "10"]);
+      }
+    };
   const operations = (Object.keys(BODIES) as OperationName[]).map(
     (name) =>
       [`/keys/${name}`, { POST: guarded((incoming, id) => operateKeys(deps, name, incoming, id)) }] as const,
@@ -91,13 +100,30 @@ async function operateKeys(
   incoming: IncomingMessage,
   request_id: RequestId,
 ): Promise<Answer> {
-  const { managed, log, metrics } = deps;
+  const { managed } = deps;
   if (managed === undefined) return notManaged();
+  const refusedStore = managed.keys.refusesStore;
+  if (refusedStore !== undefined)
+    return json(409, { error: `this replica refuses the store (${refusedStore}); see docs/operations.md` });
   const body = await readJsonBody(incoming);
   if (body.kind === "refused") return problemAnswer(body.problem);
-  const request = requestOf(name, body.kind === "json" ? body.value : {}, managed.policy.alg);
+  // A web page can send text to this machine without asking; JSON it cannot.
+  if (body.kind === "absent") return json(415, { error: "send a JSON body as application/json" });
+  const request = requestOf(name, body.value, managed.policy.alg);
   if (request === undefined)
     return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
+  return carryOut(deps, managed, name, request, request_id);
+}
+
+/** An operation that is well-formed: done or refused, logged, and in force here before it is answered. */
+async function carryOut(
+  deps: AdminDeps,
+  managed: NonNullable<AdminDeps["managed"]>,
+  name: OperationName,
+  request: OperationRequest,
+  request_id: RequestId,
+): Promise<Answer> {
+  const { log, metrics } = deps;
   // What this replica saw since its last round belongs into the picture: who fetched what.
   await managed.keys.beat();
   const report = await operate(managed, request.operation, request.accepted);
@@ -153,15 +179,46 @@ function operationOf(
   }
 }
 
+/** Why a caller gets no further; `undefined` lets it through. */
+function refusalOf(
+  { token, log, metrics }: AdminDeps,
+  incoming: IncomingMessage,
+  request_id: RequestId,
+): Answer | undefined {
+  if (token === undefined)
+    return isFromThisMachine(incoming.headers)
+      ? undefined
+      : json(403, { error: "without a token only this machine's own programs are answered" });
+  if (isAllowed(token, incoming.headers.authorization)) return undefined;
+  metrics.refusedTransition("unauthorised");
+  log.warn({
+    event: "admin_refused",
+    reason: "unauthorised",
+    remote: incoming.socket.remoteAddress,
+    request_id,
+  });
+  return json(401, { error: "a bearer token is required" }, ["www-authenticate", "Bearer"]);
+}
+
+/**
+ * Loopback alone is no proof: a web page in a browser on this machine reaches it too, directly or through a name that was
+ * pointed here. A browser tells its page's origin, and a name that was pointed here is not a loopback address.
+ */
+function isFromThisMachine({
+  host = "",
+  origin,
+  "sec-fetch-site": site,
+}: IncomingMessage["headers"]): boolean {
+  return origin === undefined && (site === undefined || site === "none") && LOOPBACK_HOST.test(host);
+}
+
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?$/i;
+
 /** Constant-time: both sides are hashed to one length first, so neither content nor length shows in the time. */
 function isAllowed(token: Secret | undefined, authorization: string | undefined): boolean {
   if (token === undefined) return true;
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(authorization ?? ""), digest(`Bearer ${token.reveal()}`));
-}
-
-function unauthorised(): Answer {
-  return json(401, { error: "a bearer token is required" }, ["www-authenticate", "Bearer"]);
 }
 
 function notManaged(): Answer {

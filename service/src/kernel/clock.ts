@@ -31,5 +31,11 @@ export interface Stopwatch {
 /** The machine's own wall clock. */
 export const systemClock: Clock = { now: () => epochSeconds(Date.now() / 1000) };
 
+/** A wall clock that nobody sets: the time of the first look, carried on by a stopwatch. It neither jumps nor goes back. */
+export function steadyClock(wall: Clock, stopwatch: Stopwatch): Clock {
+  const offset = wall.now() - stopwatch.elapsed();
+  return { now: () => epochSeconds(offset + stopwatch.elapsed()) };
+}
+
 /** The machine's monotonic clock. */
 export const systemStopwatch: Stopwatch = { elapsed: () => performance.now() / 1000 };

@@ -32,15 +32,13 @@ describe("a followed key file", () => {
     const mark = await keyFileMark(path);
     const imported = await keysFromFile("KEY_FILE", path, "ES256");
     clock = new TestClock();
-    keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported));
+    keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
     look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, policy }, mark);
   }
 
-  const signs = (): string | undefined => keys.viewAt(clock.now()).signing?.kid;
+  const signs = (): string | undefined => keys.viewAt().signing?.kid;
   const served = (): string[] =>
-    (JSON.parse(keys.viewAt(clock.now()).jwks?.body ?? "{}") as { keys: { kid: string }[] }).keys.map(
-      (key) => key.kid,
-    );
+    (JSON.parse(keys.viewAt().jwks?.body ?? "{}") as { keys: { kid: string }[] }).keys.map((key) => key.kid);
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "macp-auth-follow-"));
@@ -123,12 +121,16 @@ describe("a followed key file", () => {
     },
   );
 
-  test("that vanished changes nothing and is told", async () => {
+  test("that vanished changes nothing, is told once, and is followed when it is back", async () => {
     await rm(path);
     await look();
     const refused = await look();
     expect(refused.kind === "refused" && refused.faults.join("\n")).toMatch(/cannot be read \(ENOENT\)/);
+    expect(await look()).toEqual({ kind: "same" });
     expect([signs(), served()]).toEqual(["a", ["a"]]);
+    await writeFile(path, textOf(b, a));
+    await look();
+    expect(await look()).toEqual({ kind: "changed" });
   });
 
   test("that changed between its reading at boot and the first look is followed", async () => {

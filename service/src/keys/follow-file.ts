@@ -29,23 +29,34 @@ export type FileLook =
 export function keyFileFollower(deps: FollowDeps, markAtBoot: string): () => Promise<FileLook> {
   let followed = markAtBoot;
   let seen = markAtBoot;
+  let told: string | undefined;
   return async () => {
     const mark = await keyFileMark(deps.path);
     const settled = mark === seen;
     seen = mark;
     if (mark === followed || !settled) return { kind: "same" };
-    followed = mark;
-    return follow(deps);
+    const outcome = await follow(deps);
+    // A file that cannot be read now may be readable at the next look, unchanged; told once.
+    if (outcome.kind !== "unreadable") {
+      followed = mark;
+      told = undefined;
+      return outcome;
+    }
+    if (told === mark) return { kind: "same" };
+    told = mark;
+    return { kind: "refused", faults: outcome.faults };
   };
 }
 
 /** Reads the file, plans, and replaces the ring; the signers of keys that left it stay until those keys have retired. */
-async function follow(deps: FollowDeps): Promise<FileLook> {
+async function follow(
+  deps: FollowDeps,
+): Promise<FileLook | { readonly kind: "unreadable"; readonly faults: readonly string[] }> {
   const text = await readKeyFile(deps.variable, deps.path).catch((thrown: unknown) => {
     if (thrown instanceof ConfigError) return thrown;
     throw thrown;
   });
-  if (text instanceof ConfigError) return { kind: "refused", faults: text.faults };
+  if (text instanceof ConfigError) return { kind: "unreadable", faults: text.faults };
   const file = importKeys(text);
   if (file.kind === "refused")
     return { kind: "refused", faults: file.faults.map((fault) => `${deps.variable} ${fault}`) };

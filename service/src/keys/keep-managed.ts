@@ -17,7 +17,7 @@ export interface KeepReport {
  */
 export async function keepManaged(deps: RotateDeps, keys: ManagedKeys): Promise<KeepReport> {
   await keys.sync();
-  if (keys.refusesStore) return { changes: [], alarms: [] };
+  if (!keys.mayChangeStore()) return { changes: [], alarms: [] };
   const { changes, alarms } = await rotate(deps);
   await keys.sync();
   await keys.beat();

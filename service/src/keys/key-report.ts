@@ -1,4 +1,3 @@
-import type { EpochSeconds } from "../kernel/clock.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import {
   isActive,
@@ -9,7 +8,7 @@ import {
   readyAt,
   removableAt,
 } from "./managed-key.ts";
-import type { RotationPolicy } from "./plan-rotation.ts";
+import { dueAt, type RotationPolicy } from "./plan-rotation.ts";
 import type { OperationReport } from "./rotate.ts";
 import { revocationSeconds } from "./timing.ts";
 
@@ -137,11 +136,6 @@ function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: Rotat
     case "retired":
       return { what: "nothing: its private part is destroyed", at: null };
   }
-}
-
-/** When the key's successor is to take over. */
-function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds | null {
-  return key.activatedAt === undefined ? null : ((key.activatedAt + policy.periodSeconds) as EpochSeconds);
 }
 
 function verifierLine(verifier: VerifierSighting, version: number): VerifierLine {

@@ -1,4 +1,4 @@
-import type { EpochSeconds } from "../kernel/clock.ts";
+import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView } from "./key-directory.ts";
@@ -10,10 +10,13 @@ export class LiveKeys implements KeyDirectory {
   #ring: KeyRing;
   #signers: ReadonlyMap<Kid, Signer>;
   #view: KeyView | undefined;
-  #from = 0;
   #until = 0;
 
-  constructor(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>) {
+  readonly #clock: Clock;
+
+  /** `clock` decides about the keys: one that never jumps, so that a wall clock that is set neither hurries a key nor stops one. */
+  constructor(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>, clock: Clock) {
+    this.#clock = clock;
     this.#ring = ring;
     this.#signers = signers;
   }
@@ -49,11 +52,11 @@ export class LiveKeys implements KeyDirectory {
     // Nothing to note.
   }
 
-  /** The view at `now`; computed anew only when a key's moment has come or the clock went back. */
-  viewAt(now: EpochSeconds): KeyView {
-    if (this.#view === undefined || now < this.#from || now >= this.#until) {
+  /** The view of this moment; computed anew only when a key's moment has come. */
+  viewAt(): KeyView {
+    const now = this.#clock.now();
+    if (this.#view === undefined || now >= this.#until) {
       this.#view = this.#compute(now);
-      this.#from = now;
       this.#until = nextChangeAfter(this.#ring, now) ?? Number.POSITIVE_INFINITY;
     }
     return this.#view;

@@ -25,7 +25,13 @@ export interface ManagedKeysDeps {
 }
 
 /** Why a replica neither signs nor serves the JWKS. */
-export type FenceReason = "not_read_yet" | "lease_expired" | "clock_off" | "store_older" | "no_active_key";
+export type FenceReason =
+  | "not_read_yet"
+  | "store_forked"
+  | "lease_expired"
+  | "clock_off"
+  | "store_older"
+  | "no_active_key";
 
 /** A read of the store, and where this replica's clocks stood just before it. */
 interface Lease {
@@ -52,7 +58,7 @@ export class ManagedKeys implements KeyDirectory {
   #view: KeyView = FENCED;
   #lease: Lease | undefined;
   #versionSeen: number;
-  #storeOlder = false;
+  #refused: "store_older" | "store_forked" | undefined;
   #readsBegun = 0;
   #readTaken = 0;
   #signers = new Map<Kid, Signer>();
@@ -65,12 +71,20 @@ export class ManagedKeys implements KeyDirectory {
   }
 
   viewAt(now: EpochSeconds): KeyView {
-    return this.fenceAt(now) === undefined ? this.#view : FENCED;
+    return this.#doubtAt(now) === undefined ? this.#view : FENCED;
   }
 
-  /** Why nothing is signed and served at `now`; `undefined` when all is well. */
+  /** Why nothing is signed at `now`; `undefined` when all is well. A key whose end has come is served on, for its last tokens. */
   fenceAt(now: EpochSeconds): FenceReason | undefined {
-    if (this.#storeOlder) return "store_older";
+    const doubt = this.#doubtAt(now);
+    if (doubt !== undefined) return doubt;
+    const end = this.#view.signing?.notAfter;
+    return end !== undefined && now >= end ? "no_active_key" : undefined;
+  }
+
+  /** Why what was last read may not be acted upon. */
+  #doubtAt(now: EpochSeconds): FenceReason | undefined {
+    if (this.#refused !== undefined) return this.#refused;
     if (this.#lease === undefined) return "not_read_yet";
     const { replicaLagSeconds, clockSkewSeconds } = this.#deps.timing;
     const age = this.#deps.stopwatch.elapsed() - this.#lease.elapsed;
@@ -95,9 +109,21 @@ export class ManagedKeys implements KeyDirectory {
     return this.#set;
   }
 
-  /** Whether the store was last found to have gone back in time: what it holds must not be built upon. */
-  get refusesStore(): boolean {
-    return this.#storeOlder;
+  /**
+   * Why the store is refused: it went back in time, or it is not the one that was read before, whatever its version says.
+   * What it holds must not be built upon. `undefined` when it is sound.
+   */
+  get refusesStore(): "store_older" | "store_forked" | undefined {
+    return this.#refused;
+  }
+
+  /**
+   * Whether this replica may plan on what it read. Not on a store that it refuses, and not while its clock and the store's
+   * disagree: one of them is wrong, and a replica whose clock agrees will do what is due.
+   */
+  mayChangeStore(): boolean {
+    const doubt = this.#doubtAt(this.#deps.clock.now());
+    return doubt !== "clock_off" && this.#refused === undefined;
   }
 
   get versionSeen(): number {
@@ -118,7 +144,7 @@ export class ManagedKeys implements KeyDirectory {
     this.#signings = new Map();
     const beat: Beat = {
       replica: { id: replicaId, alg, version: this.#set?.version ?? 0 },
-      serving: this.fenceAt(now) === undefined,
+      serving: this.viewAt(now).jwks !== undefined,
       maxTtlSeconds: timing.maxTtlSeconds,
       signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),
       verifiers,
@@ -128,6 +154,7 @@ export class ManagedKeys implements KeyDirectory {
     } catch (thrown) {
       // What could not be told is told with the next beat.
       for (const [kid, exp] of signings) this.noteSigned(kid, exp);
+      this.#verifiers.giveBack(verifiers);
       throw thrown;
     }
   }
@@ -144,12 +171,18 @@ export class ManagedKeys implements KeyDirectory {
     // Overtaken by a read that began later: what it says is old, and says nothing of the store.
     if (read < this.#readTaken) return;
     this.#readTaken = read;
-    this.#storeOlder = set.version < this.#versionSeen;
-    if (this.#storeOlder) return;
+    this.#refused = this.#refusalOf(set);
+    if (this.#refused !== undefined) return;
     if (this.#set?.version !== set.version) this.#view = this.#render(set);
     this.#set = set;
     this.#versionSeen = set.version;
     this.#lease = { ...before, offsetSeconds: set.now - before.wall };
+  }
+
+  /** I12: a store must have what this replica saw of it, and the same of each key, or it was put back and has gone another way. */
+  #refusalOf(set: KeySet): "store_older" | "store_forked" | undefined {
+    if (set.version < this.#versionSeen) return "store_older";
+    return this.#set === undefined || descends(set, this.#set) ? undefined : "store_forked";
   }
 
   /**
@@ -195,3 +228,24 @@ export class ManagedKeys implements KeyDirectory {
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }
+
+/** Whether all that is stamped on the keys of `before` is stamped on them in `after` too: rows stay, and stamps never change. */
+function descends(after: KeySet, before: KeySet): boolean {
+  const byKid = new Map(after.keys.map((key) => [key.kid, key]));
+  return before.keys.every((key) => {
+    const now = byKid.get(key.kid);
+    return (
+      now !== undefined && STAMPS.every((stamp) => key[stamp] === undefined || key[stamp] === now[stamp])
+    );
+  });
+}
+
+const STAMPS = [
+  "publishedVersion",
+  "publishedAt",
+  "activatedAt",
+  "deactivatedAt",
+  "taintedAt",
+  "revokedAt",
+  "retiredAt",
+] as const satisfies readonly (keyof ManagedKey)[];

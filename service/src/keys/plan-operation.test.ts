@@ -43,9 +43,16 @@ const sound = [activeKey("old"), standbyKey("new")];
 
 describe("prepare", () => {
   test("makes a key that stands by", () => {
-    expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toEqual({
+    expect(plan(keySet(sound), { kind: "prepare", alg: "ES256" })).toEqual({
       kind: "planned",
-      steps: [{ kind: "make", alg: "RS256", activate: false }],
+      steps: [{ kind: "make", alg: "ES256", activate: false }],
+    });
+  });
+
+  test("is refused for an algorithm that no replica is configured for: rotation would take the key out again", () => {
+    expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toMatchObject({
+      kind: "refused",
+      outage: expect.stringContaining("MACP_AUTH_SIGNING_ALG=RS256") as string,
     });
   });
 

@@ -59,7 +59,7 @@ export function planOperation(
   policy: RotationPolicy,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (operation.kind === "prepare") return planPrepare(set, operation.alg);
+  if (operation.kind === "prepare") return planPrepare(set, operation.alg, policy);
   if (operation.kind === "activate") return planActivate(set, operation.kid, policy, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
   if (key === undefined)
@@ -80,7 +80,13 @@ export function planOperation(
   }
 }
 
-function planPrepare(set: KeySet, alg: Algorithm): OperationPlan {
+function planPrepare(set: KeySet, alg: Algorithm, policy: RotationPolicy): OperationPlan {
+  if (alg !== policy.alg && !set.replicas.some((replica) => replica.alg === alg)) {
+    return refused(
+      "wrong_state",
+      `no replica is configured for ${alg}, so the key would be taken out again; set MACP_AUTH_SIGNING_ALG=${alg}, and the change is a rotation by itself`,
+    );
+  }
   const served = set.keys.filter((key) => key.alg === alg && isServed(key)).length;
   if (served >= KEYS_SERVED_MAX) {
     return refused(

@@ -125,6 +125,29 @@ describe("when the period is over", () => {
   });
 });
 
+describe("a key whose own end was fixed under a shorter period", () => {
+  const young = activeKey("old", {
+    activatedAt: after(NOW, -100),
+    notAfter: after(NOW, POLICY.timing.maxTtlSeconds + POLICY.leadSeconds),
+  });
+
+  test("hands over before its end, though its period is far from over", () => {
+    expect(planOf(keySet([young, standbyKey("new")]))).toEqual([
+      "deactivate old",
+      "activate new",
+      "make ES256",
+    ]);
+    const later = activeKey("old", { ...young, notAfter: after(young.notAfter ?? NOW, 1) });
+    expect(planOf(keySet([later, standbyKey("new")]))).toEqual([]);
+  });
+
+  test("is an alarm when no successor is ready", () => {
+    expect(alarmsOf(keySet([young, standbyKey("new", { publishedAt: NOW })]))).toMatchObject([
+      { kind: "overdue", kid: "old" },
+    ]);
+  });
+});
+
 describe("time in which no replica served the JWKS", () => {
   const fresh = standbyKey("new", { publishedAt: after(NOW, -8_000) });
 

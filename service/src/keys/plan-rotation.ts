@@ -105,8 +105,7 @@ function planAlgorithm(
     const [first] = standby;
     return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, policy);
   }
-  const overdueSeconds =
-    active === undefined ? 0 : set.now - after(active.activatedAt ?? set.now, policy.periodSeconds);
+  const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, policy);
   const ready = standby.find(
     (key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid),
   );
@@ -151,6 +150,17 @@ export function takeOver(
     maxTtlSeconds: policy.timing.maxTtlSeconds,
   };
   return active === undefined ? [activate] : [{ kind: "deactivate", kid: active.kid }, activate];
+}
+
+/**
+ * When an active key's successor is to take over: after the period, and in any case early enough before the key's own end,
+ * which was fixed when it was activated, perhaps under a shorter period or by another program.
+ */
+export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds {
+  const byPeriod = after(key.activatedAt ?? key.publishedAt, policy.periodSeconds);
+  if (key.notAfter === undefined) return byPeriod;
+  const byEnd = after(key.notAfter, -(policy.timing.maxTtlSeconds + policy.leadSeconds));
+  return byEnd < byPeriod ? byEnd : byPeriod;
 }
 
 /** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */

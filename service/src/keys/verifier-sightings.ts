@@ -6,6 +6,8 @@ import type { VerifierSighting } from "./key-store.ts";
 /** How many verifiers are remembered; beyond that the one that was seen longest ago is forgotten. */
 export const VERIFIERS_MAX = 1_000;
 const USER_AGENT_CHARS_MAX = 120;
+/** How many User-Agents of one address are told apart between two beats. */
+const AGENTS_PER_ADDRESS_MAX = 8;
 
 /** Notes who fetched which version of the JWKS. Kept in memory between two beats; bounded, whoever asks. */
 export class VerifierLog {
@@ -23,7 +25,7 @@ export class VerifierLog {
     const key = `${address} ${agent}`;
     const now = this.#clock.now();
     const known = this.#fresh.get(key);
-    if (known === undefined && this.#fresh.size >= VERIFIERS_MAX) return;
+    if (known === undefined && !this.#hasRoomFor(address)) return;
     const before = this.#lastFetch.get(key);
     const interval = before === undefined ? undefined : now - before;
     this.#remember(key, now);
@@ -35,6 +37,19 @@ export class VerifierLog {
       minIntervalSeconds: smaller(interval, known?.minIntervalSeconds),
       fetches: (known?.fetches ?? 0) + 1,
     });
+  }
+
+  /** Puts back what was taken and could not be told. */
+  giveBack(taken: readonly VerifierSighting[]): void {
+    const merged = mergeSightings(taken, [...this.#fresh.values()]);
+    this.#fresh = new Map(merged.map((sighting) => [keyOf(sighting), sighting]));
+  }
+
+  /** One client that changes its name at each fetch must not crowd the others out. */
+  #hasRoomFor(address: string): boolean {
+    if (this.#fresh.size >= VERIFIERS_MAX) return false;
+    const ofAddress = [...this.#fresh.values()].filter((sighting) => sighting.address === address).length;
+    return ofAddress < AGENTS_PER_ADDRESS_MAX;
   }
 
   /** The fetches since the last take. */

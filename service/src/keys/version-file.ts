@@ -1,4 +1,4 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
 
 /** The newest version of the key set that this replica ever saw, from its file; 0 when there is none. Throws `ConfigError`. */
@@ -19,8 +19,9 @@ export async function readVersionFile(path: string): Promise<number> {
 
 /** Remembers a version: durable, and never half-written. */
 export async function writeVersionFile(path: string, version: number): Promise<void> {
-  const draft = `${path}.new`;
-  const file = await open(draft, "w", 0o600);
+  const draft = `${path}.${String(version)}.new`;
+  await rm(draft, { force: true });
+  const file = await open(draft, "wx", 0o600);
   try {
     await file.writeFile(`${String(version)}\n`);
     await file.sync();

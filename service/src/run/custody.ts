@@ -1,5 +1,5 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
-import { systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
@@ -80,14 +80,12 @@ export async function faultsOfGivenKey(
 /** Keys that were given; a key file is followed. */
 function staticCustody(imported: readonly ImportedKey[], settings: Settings, log: Log, mark = ""): Custody {
   const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
-  const keys = new LiveKeys(ringAtBoot(imported, systemClock.now()), signersFor(imported));
+  const clock = steadyClock(systemClock, systemStopwatch);
+  const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const policy = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
   const look =
     keySource.kind === "file"
-      ? keyFileFollower(
-          { clock: systemClock, keys, variable: keySource.variable, path: keySource.path, policy },
-          mark,
-        )
+      ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, policy }, mark)
       : undefined;
   const tellSigningKey = signingKeyTeller(keys, log);
   return {
@@ -129,7 +127,8 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     directory: keys,
     everyMs: Math.round((settings.timing.replicaLagSeconds * 1_000) / 6),
     managed: { ...deps, keys },
-    async keep() {
+    // One round after the other, so that the reads of one never overtake those of the next.
+    keep: inTurn(async () => {
       try {
         const { changes, alarms } = await keepManaged(deps, keys);
         for (const change of changes)
@@ -151,11 +150,20 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
       }
       tellFence();
       tellSigningKey();
-    },
+    }),
     watch(one) {
       watcher = one;
     },
     close: () => deps.store.close(),
+  };
+}
+
+/** Makes each call of `run` wait for the ones before it. */
+function inTurn(run: () => Promise<void>): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => {
+    last = last.then(run);
+    return last;
   };
 }
 

@@ -6,7 +6,7 @@ import { systemClock } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { every } from "../kernel/timers.ts";
+import { delay, every } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import { openAdmin } from "./admin.ts";
@@ -61,14 +61,23 @@ async function run(world: ServeWorld, told: Promise<string>): Promise<number> {
 
     const stopUpkeep = upkeep(custody, log);
     log.info({ event: "stopping", signal: await told });
-    await stopUpkeep();
     const code = await drain(listeners);
+    await within(STEP_MS_MAX, stopUpkeep());
     log.info({ event: "stopped", code });
     return code;
   } finally {
-    await custody.close();
-    await flush();
+    await within(STEP_MS_MAX, custody.close());
+    await within(STEP_MS_MAX, flush());
   }
+}
+
+/** How long the end waits for a disk, a database or a log reader that does not answer. */
+const STEP_MS_MAX = 1_000;
+
+async function within(milliseconds: number, step: Promise<void>): Promise<void> {
+  const patience = delay(milliseconds);
+  await Promise.race([step, patience.over]);
+  patience.cancel();
 }
 
 /** The settings. When they have faults, a given key is looked at all the same, so that all faults are told at once. */
@@ -125,7 +134,11 @@ function announce(
     node: world.nodeVersion,
   });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
-  if (settings.keySource.kind === "ephemeral") {
+  const { keySource } = settings;
+  if (
+    keySource.kind === "ephemeral" ||
+    (keySource.kind === "managed" && keySource.storeUrl.reveal() === "memory:")
+  ) {
     const message =
       "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE";
     log.warn({ event: "ephemeral_key", message });

@@ -1,4 +1,5 @@
-import { type KeyStore, StoreUnavailable } from "../keys/key-store.ts";
+import { ConfigError } from "../kernel/faults.ts";
+import { type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/key-store.ts";
 
 /**
  * A store that may be down when it is first wanted: it is opened now, and, when it cannot be reached, again at each use until
@@ -14,6 +15,10 @@ export async function patiently(open: () => Promise<KeyStore>): Promise<KeyStore
     return opened;
   };
   await store().catch((thrown: unknown) => {
+    if (thrown instanceof StoreCorrupt)
+      throw new ConfigError([
+        `MACP_AUTH_STORE_URL: ${thrown.message}; restore the store from a backup, or name another one`,
+      ]);
     if (!(thrown instanceof StoreUnavailable)) throw thrown;
   });
   return {

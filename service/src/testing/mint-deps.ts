@@ -25,7 +25,7 @@ export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
   return {
     clock,
     random: countingRandom(),
-    keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys)),
+    keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
     policy: {
       issuer: "macp-auth-service",
       audience: "macp-runtime",

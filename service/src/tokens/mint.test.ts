@@ -70,7 +70,9 @@ test("a token that could not reach the runtime is refused with its size, and one
 });
 
 test("without a key that may sign there is no token", async () => {
-  expect(await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map()) }))).toEqual({
+  expect(
+    await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map(), new TestClock()) })),
+  ).toEqual({
     kind: "refused",
     refusal: { reason: "no_signing_key" },
   });
@@ -83,6 +85,7 @@ test("a signer whose key is not the served one is found at its first signature, 
   const keys = new LiveKeys(
     ringAtBoot([served], clock.now()),
     new Map([[served.kid, localSigner("ES256", other.privateKey, served.publicKey)]]),
+    clock,
   );
   await expect(mintFrom({ sender: "a" }, mintDeps({ clock, keys }))).rejects.toThrow(Impossible);
 });

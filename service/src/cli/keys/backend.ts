@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
+import { isLoopback, loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../../keys/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
@@ -11,6 +11,7 @@ import { couldNot, wrongCall } from "../command-end.ts";
 import { below, readUrl } from "../service-url.ts";
 import { shown } from "../shown.ts";
 import type { World } from "../world.ts";
+import { readAnswer, readReport } from "./answers.ts";
 
 /** What the key commands work on: the store itself, or a running service's admin listener. */
 export interface KeysBackend {
@@ -31,7 +32,8 @@ export function managedSettings(world: World): {
   readonly settings: Settings;
   readonly managed: ManagedSettings;
 } {
-  const { settings } = loadSettings(world.environment);
+  const { settings, warnings } = loadSettings(world.environment);
+  for (const warning of warnings) world.err(`macp-auth: warning: ${warning}\n`);
   const { keySource } = settings;
   if (keySource.kind !== "managed")
     throw couldNot(
@@ -83,6 +85,11 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
 
 function adminBackend(url: URL, world: World): KeysBackend {
   const token = adminToken(world);
+  if (token && url.protocol === "http:" && !isLoopback(url.hostname.replace(/^\[|\]$/g, ""))) {
+    throw wrongCall(
+      "--admin is plain http to another machine, where the token could be read on its way; use a tunnel to 127.0.0.1, or https through a proxy",
+    );
+  }
   const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
   const ask = async (path: string, init: RequestInit): Promise<unknown> => {
     const [route = "", query = ""] = path.split("?");
@@ -107,16 +114,27 @@ function adminBackend(url: URL, world: World): KeysBackend {
     );
   };
   return {
-    list: async (all) => (await ask(all ? "/keys?all=true" : "/keys", {})) as KeysReport,
+    list: async (all) => sound(readReport(await ask(all ? "/keys?all=true" : "/keys", {})), url),
     operate: async (operation, accepted) => {
       const { path, body } = requestOf(operation);
-      return (await ask(path, {
-        method: "POST",
-        body: JSON.stringify({ ...body, accept: [...accepted] }),
-      })) as OperationAnswer;
+      return sound(
+        readAnswer(
+          await ask(path, {
+            method: "POST",
+            body: JSON.stringify({ ...body, accept: [...accepted] }),
+          }),
+        ),
+        url,
+      );
     },
     close: () => Promise.resolve(),
   };
+}
+
+function sound<T>(answer: T | undefined, url: URL): T {
+  if (answer === undefined)
+    throw couldNot(`${shown(url.origin)} gave no answer of this service; check --admin`);
+  return answer;
 }
 
 /** The bearer for the admin listener: the variable itself, else what its file holds. */

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { printable } from "../../kernel/printable.ts";
+import type { KeysReport, OperationAnswer } from "../../keys/key-report.ts";
+
+// What an admin listener answers is read as carefully as any text from outside: it is about to be printed on a terminal.
+
+const Text = z.string().max(1_000).transform(printable);
+const Moment = z.int().nullable();
+
+const Verifier = z.object({
+  address: Text,
+  user_agent: Text,
+  version: z.int(),
+  seen_at: z.int(),
+  fetches: z.int(),
+  up_to_date: z.boolean(),
+});
+
+const Key = z.object({
+  kid: Text,
+  alg: Text,
+  state: z.enum(["published", "ready", "active", "retiring", "tainted", "revoked", "retired"]),
+  served: z.boolean(),
+  signs: z.boolean(),
+  published_at: z.int(),
+  ready_at: Moment,
+  activated_at: Moment,
+  deactivated_at: Moment,
+  removable_at: Moment,
+  gone_at: Moment,
+  last_exp: Moment,
+  reason: Text.nullable(),
+  next: z.object({ what: Text, at: Moment }),
+});
+
+const Report = z.object({ version: z.int(), now: z.int(), keys: z.array(Key), verifiers: z.array(Verifier) });
+
+const Answer = z.object({
+  done: z.boolean(),
+  changes: z.array(z.object({ change: Text, kid: Text })).exactOptional(),
+  refused: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional(),
+  dies: z.object({ refreshing_seconds: z.int(), in_grace_seconds: z.int() }).exactOptional(),
+  verifiers_not_seen_since: z.array(Verifier).exactOptional(),
+});
+
+/** Reads the answer to `GET /keys`, its texts made harmless; `undefined` when it is none. */
+export function readReport(body: unknown): KeysReport | undefined {
+  return Report.safeParse(body).data;
+}
+
+/** Reads the answer to a key operation, its texts made harmless; `undefined` when it is none. */
+export function readAnswer(body: unknown): OperationAnswer | undefined {
+  return Answer.safeParse(body).data;
+}

@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { epochSeconds, steadyClock } from "./clock.ts";
+
+test("a steady clock starts at the wall clock's time and goes on with the stopwatch, whatever is done to the wall clock", () => {
+  let [wall, elapsed] = [1_800_000_000, 50];
+  const clock = steadyClock({ now: () => epochSeconds(wall) }, { elapsed: () => elapsed });
+  expect(clock.now()).toBe(1_800_000_000);
+  wall -= 3_600;
+  elapsed += 10.7;
+  expect(clock.now()).toBe(1_800_000_010);
+  wall += 100_000;
+  expect(clock.now()).toBe(1_800_000_010);
+});
