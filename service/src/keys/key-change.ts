@@ -87,7 +87,7 @@ function stampsOf(
   change: Exclude<KeyChange, { kind: "publish" }>,
   now: EpochSeconds,
 ): Partial<ManagedKey> {
-  const off = { deactivatedAt: key.deactivatedAt ?? now };
+  const off = { deactivatedAt: first(key.deactivatedAt, now) };
   switch (change.kind) {
     case "activate":
       return {
@@ -98,11 +98,11 @@ function stampsOf(
     case "deactivate":
       return off;
     case "taint":
-      return { ...off, taintedAt: key.taintedAt ?? now, reason: change.reason };
+      return { ...off, taintedAt: first(key.taintedAt, now), reason: change.reason };
     case "revoke":
-      return { ...off, revokedAt: key.revokedAt ?? now, reason: change.reason, sealed: undefined };
+      return { ...off, revokedAt: first(key.revokedAt, now), reason: change.reason, sealed: undefined };
     case "retire":
-      return { retiredAt: key.retiredAt ?? now, sealed: undefined, ...withReason(change.reason) };
+      return { retiredAt: first(key.retiredAt, now), sealed: undefined, ...withReason(change.reason) };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
@@ -110,6 +110,11 @@ function stampsOf(
     default:
       return unreachable(change);
   }
+}
+
+/** A stamp is given once: a second one of its kind changes nothing. */
+function first(stamp: EpochSeconds | undefined, now: EpochSeconds): EpochSeconds {
+  return stamp ?? now;
 }
 
 /** A reason given now replaces an earlier one; none leaves it. */
