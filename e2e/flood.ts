@@ -80,7 +80,7 @@ function requestBatch(chance: Chance): FloodRequest[] {
 }
 
 /** One request: usually a refusal, now and then a mint, now and then not even HTTP. */
-export function floodRequest(chance: Chance): FloodRequest {
+function floodRequest(chance: Chance): FloodRequest {
   const kind = chance();
   if (kind < 0.02) return malformed(chance);
   const method =

@@ -210,7 +210,7 @@ interface Parsed {
 }
 
 /** One response off the front of the bytes (RFC 9112 section 6.3); undefined while it is not all there. */
-export function parseResponse(bytes: Buffer, bodiless: boolean, ended: boolean): Parsed | undefined {
+function parseResponse(bytes: Buffer, bodiless: boolean, ended: boolean): Parsed | undefined {
   const headEnd = bytes.indexOf("\r\n\r\n");
   if (headEnd < 0) return undefined;
   const [statusLine = "", ...fields] = bytes.toString("latin1", 0, headEnd).split("\r\n");

@@ -1,8 +1,8 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { ConfigError } from "../kernel/faults.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
-import { ALGORITHMS } from "../keys/algorithm.ts";
+import type { ALGORITHMS } from "../keys/algorithm.ts";
 import {
   FAST_TIMING,
   FIXED_TIMING,
@@ -10,7 +10,7 @@ import {
   leadThroughGraceSeconds,
   type RotationTiming,
 } from "../keys/timing.ts";
-import { LOG_LEVELS } from "../telemetry/log.ts";
+import type { LOG_LEVELS } from "../telemetry/log.ts";
 import { Environment } from "./environment.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */

@@ -160,7 +160,7 @@ export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds {
   const byPeriod = after(key.activatedAt ?? key.publishedAt, policy.periodSeconds);
   if (key.notAfter === undefined) return byPeriod;
   const byEnd = after(key.notAfter, -(policy.timing.maxTtlSeconds + policy.leadSeconds));
-  return byEnd < byPeriod ? byEnd : byPeriod;
+  return Math.min(byEnd, byPeriod) as EpochSeconds;
 }
 
 /** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */
