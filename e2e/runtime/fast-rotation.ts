@@ -1,15 +1,19 @@
 /**
- * Rotation a thousand times as fast as in earnest. The letters are those of docs/keys.md; with the bounds that
- * `MACP_AUTH_UNSAFE_FAST_ROTATION` sets (F = L = ε = 1 s, λ = δ = 0) and no HTTP cache, B1 = F + H + L + T + ε is 5 s.
+ * A week's rotation in five seconds. The letters are those of docs/keys.md; with the bounds that `MACP_AUTH_UNSAFE_FAST_ROTATION`
+ * sets (F = L = ε = 1 s, λ = δ = 0) and no HTTP cache, B1 = F + H + L + T + ε is 5 s.
  */
 export const FAST = {
   /** T */
   jwksTtlSeconds: 2,
   /** B1, and no second more. */
   leadSeconds: 5,
-  periodSeconds: 6,
-  /** S: longer than a period, so that every such token lives through a rotation. B3 = F + S + ε is 10 s: 3 keys served, never 5. */
-  maxTtlSeconds: 8,
+  /** The lead again, so that each key signs at the first moment that its lead allows. */
+  periodSeconds: 5,
+  /**
+   * S: longer than a period, so that such a token lives through a rotation. B3 = F + S + ε is then 9 s, which must be less than two
+   * periods: a JWKS of four keys has room for one key that signs, one that stands by and two that retire.
+   */
+  maxTtlSeconds: 7,
   /** B4 = F + H + L + T: a key that left the JWKS is dead after this. */
   revocationSeconds: 4,
 } as const;

@@ -69,9 +69,11 @@ export async function loadPairs(
       if (soFar().seconds > secondsMax) throw new Error(`not enough in ${String(secondsMax)} s`);
       await pause(250);
     }
+    // What is still in flight counts too.
     await Promise.all(loads.map((load) => load.stop()));
     return soFar();
   } finally {
+    await Promise.all(loads.map((load) => load.stop()));
     for (const world of worlds) world.close();
   }
 }
