@@ -352,10 +352,9 @@ export class Invariants {
     for (const seat of well) {
       this.#lookForStandby(seat.alg, now);
       const fence = seat.keys.fenceAt(seat.now());
-      // A key that came to its end in a long trouble leaves nothing to sign with until its successor is ready.
-      if (fence !== undefined && (fence !== "no_active_key" || recovered)) {
-        this.broken("I18", `${seat.name} is well and fenced: ${fence}`);
-      }
+      // A key may come to its own end in a long trouble, or wait for its successor where periods are shorter than a lead.
+      const ended = fence === "no_active_key" && !(recovered && this.#keepsPace());
+      if (fence !== undefined && !ended) this.broken("I18", `${seat.name} is well and fenced: ${fence}`);
       if (recovered) this.#lookForRotation(seat.alg, now);
     }
   }
@@ -380,11 +379,15 @@ export class Invariants {
     if (bare && now - since > 1) this.broken("I10", `no ${alg} key stands by`);
   }
 
+  /** Whether successors are ready in time, as the settings of the service demand: nobody holds them back, and leads fit. */
+  #keepsPace(): boolean {
+    return this.#world.settings.gate !== "enforce" && this.#world.periodSeconds > this.#world.leadSeconds;
+  }
+
   #lookForRotation(alg: Algorithm, now: number): void {
-    const { settings, periodSeconds, leadSeconds } = this.#world;
     const active = this.#set?.keys.find((key) => key.alg === alg && isActive(key));
     const age = now - (active?.activatedAt ?? 0);
-    const late = age > Math.max(periodSeconds, leadSeconds) + 2;
-    if (late && settings.gate !== "enforce") this.broken("I18", `the ${alg} key is ${String(age)} s old`);
+    const late = age > this.#world.periodSeconds + 2;
+    if (late && this.#keepsPace()) this.broken("I18", `the ${alg} key is ${String(age)} s old`);
   }
 }
