@@ -1,6 +1,5 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
-import { printable } from "../kernel/printable.ts";
 import { CommandEnd, couldNot } from "./command-end.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -83,7 +82,7 @@ function speakOneWay(command: Command, fullName: string, world: World): void {
 function ended(thrown: unknown, world: World): ExitCode {
   if (thrown instanceof CommanderError) return codeOfParser(thrown);
   const end = thrown instanceof CommandEnd ? thrown : couldNot(...linesOf(thrown));
-  for (const line of end.lines) world.err(`macp-auth: ${printable(line)}\n`);
+  for (const line of end.lines) world.err(`macp-auth: ${line}\n`);
   return end.exitCode;
 }
 
