@@ -23,7 +23,7 @@ export function initCommand(world: World): Command {
     .action(async (given: string, { json }: { json?: true }) => {
       const folder = resolve(given);
       const environment = await writeConfiguration(folder, world);
-      const start = `macp-auth serve --env-file ${environment}`;
+      const start = `macp-auth serve --settings ${environment}`;
       if (json) printJson(world, { folder, environment, start });
       else {
         world.out(

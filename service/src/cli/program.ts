@@ -3,7 +3,6 @@ import { ConfigError, codeOf } from "../kernel/faults.ts";
 import { CommandEnd, couldNot } from "./command-end.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
-import { withEnvFile } from "./env-file.ts";
 import { initCommand } from "./init.ts";
 import { jwksCommand } from "./jwks.ts";
 import { kekCommand } from "./kek.ts";
@@ -12,6 +11,7 @@ import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { mintCommand } from "./mint.ts";
 import { serveCommand } from "./serve.ts";
+import { withSettingsFile } from "./settings-file.ts";
 import { usageFault } from "./usage-fault.ts";
 import { verifyCommand } from "./verify.ts";
 import type { ExitCode, World } from "./world.ts";
@@ -23,7 +23,7 @@ A fault is one line on standard error; standard output holds what was asked for 
 /** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
   try {
-    const given = withEnvFile(args, world);
+    const given = withSettingsFile(args, world);
     await macpAuth(given.world).parseAsync([...given.args], { from: "user" });
     return 0;
   } catch (thrown) {
@@ -39,7 +39,7 @@ function macpAuth(world: World): Command {
     )
     .version(world.version, "--version", "print the version")
     .helpCommand("help [command]", "show the help of a command")
-    .option("--env-file <FILE>", "read settings from a file too; variables that are set already win")
+    .option("--settings <FILE>", "read settings from a file too; variables that are set already win")
     .addHelpText("after", EPILOGUE);
   const commands = [
     serveCommand,

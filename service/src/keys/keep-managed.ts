@@ -15,11 +15,16 @@ export interface KeepReport {
  * gap in which nobody served must be seen before it is closed. Rejects as the store does; the keys in force then stay until
  * their lease ends.
  */
-export async function keepManaged(deps: RotateDeps, keys: ManagedKeys): Promise<KeepReport> {
+export async function keepManaged(
+  deps: RotateDeps,
+  keys: ManagedKeys,
+  tell: (report: KeepReport) => void = () => undefined,
+): Promise<void> {
   await keys.sync();
-  if (!keys.mayChangeStore()) return { changes: [], alarms: [] };
+  if (!keys.mayChangeStore()) return;
   const { changes, alarms } = await rotate(deps);
+  // Told at once: what was changed was changed, whatever becomes of the rest of the round.
+  tell({ changes, alarms });
   await keys.sync();
   await keys.beat();
-  return { changes, alarms };
 }

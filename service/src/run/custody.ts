@@ -6,7 +6,7 @@ import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
-import { keepManaged } from "../keys/keep-managed.ts";
+import { type KeepReport, keepManaged } from "../keys/keep-managed.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { StoreUnavailable } from "../keys/key-store.ts";
 import { LiveKeys } from "../keys/live-keys.ts";
@@ -123,6 +123,14 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
   const tellFence = fenceTeller(keys, log);
   let versionWritten = versionSeenBefore;
   let watcher: UpkeepWatcher | undefined;
+  const tellRound = ({ changes, alarms }: KeepReport): void => {
+    for (const change of changes)
+      log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
+    for (const alarm of alarms) {
+      log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
+      watcher?.alarm(alarm.kind);
+    }
+  };
   return {
     directory: keys,
     everyMs: Math.round((settings.timing.replicaLagSeconds * 1_000) / 6),
@@ -130,13 +138,7 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     // One round after the other, so that the reads of one never overtake those of the next.
     keep: inTurn(async () => {
       try {
-        const { changes, alarms } = await keepManaged(deps, keys);
-        for (const change of changes)
-          log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
-        for (const alarm of alarms) {
-          log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
-          watcher?.alarm(alarm.kind);
-        }
+        await keepManaged(deps, keys, tellRound);
         if (source.versionFile !== undefined && keys.versionSeen > versionWritten) {
           await writeVersionFile(source.versionFile, keys.versionSeen);
           versionWritten = keys.versionSeen;
@@ -188,7 +190,10 @@ function fenceTeller(keys: ManagedKeys, log: Log): () => void {
       log.error({
         event: "fenced",
         reason,
-        message: "this replica neither signs nor serves the JWKS until it reads the store again",
+        message:
+          reason === "no_active_key"
+            ? "no key may sign: this replica mints nothing"
+            : "this replica neither signs nor serves the JWKS until it reads the store again",
       });
     } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
     known = reason;

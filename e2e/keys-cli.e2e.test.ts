@@ -1,0 +1,156 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ask } from "./raw-http.ts";
+import { withService } from "./service-process.ts";
+
+const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
+
+interface Told {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function macpAuth(...args: readonly string[]): Told {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"] ?? "" },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+describe("an operator with nothing but init's folder", () => {
+  let parent: string;
+  let folder: string;
+  let env: string;
+
+  beforeAll(async () => {
+    parent = await mkdtemp(join(tmpdir(), "macp-auth-init-"));
+    folder = join(parent, "conf");
+    env = join(folder, "macp-auth.env");
+    expect(macpAuth("init", folder)).toMatchObject({ code: 0, err: "" });
+  });
+  afterAll(() => rm(parent, { recursive: true }));
+
+  const keys = (...args: readonly string[]): Told => macpAuth("keys", ...args, "--settings", env);
+  const list = (): { kid: string; state: string }[] =>
+    (JSON.parse(keys("list", "--all", "--json").out) as { keys: { kid: string; state: string }[] }).keys;
+  const kidOf = (state: string): string => list().find((key) => key.state === state)?.kid ?? "none";
+
+  test("finds the folder 0700, its files 0600, the line that starts the service, and nothing overwritten by a second init", async () => {
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    for (const name of ["kek", "admin-token", "macp-auth.env"])
+      expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
+    const kek = await readFile(join(folder, "kek"), "utf8");
+    expect(macpAuth("init", folder)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("never overwritten") as string,
+    });
+    expect(await readFile(join(folder, "kek"), "utf8")).toBe(kek);
+    expect(macpAuth("init", join(parent, "other")).out).toContain(
+      `macp-auth serve --settings ${join(parent, "other")}`,
+    );
+  });
+
+  test("makes, lists, rotates, taints, revokes and retires keys on the store, and each refusal names the outage and the way past it", async () => {
+    // The service makes the first keys; PORT comes from the environment, which wins over the file.
+    await withService({ ...(await settingsOf(env)), MACP_AUTH_ADMIN_PORT: "0" }, async (service) => {
+      const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
+      expect((JSON.parse(text) as { keys: unknown[] }).keys).toHaveLength(2);
+      expect(await service.stop()).toBe(0);
+    });
+    expect(list().map((key) => key.state)).toEqual(["active", "published"]);
+    expect(keys("list").out).toMatch(/signs {2}served .*stops signing[^]*becomes ready/);
+
+    const first = kidOf("active");
+    expect(keys("rotate")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(
+        /^macp-auth: refused: the key has been served for .*--accept-short-lead\n$/,
+      ) as string,
+    });
+    expect(keys("rotate", "--accept-short-lead")).toMatchObject({ code: 0, err: "" });
+    expect(kidOf("retiring")).toBe(first);
+    expect(keys("retire", first)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--accept-live-tokens") as string,
+    });
+    expect(keys("revoke", kidOf("active"))).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("keys prepare") as string,
+    });
+
+    expect(keys("prepare").code).toBe(0);
+    const leaked = kidOf("active");
+    const revoked = keys("revoke", leaked.slice(0, 12), "--reason", "leaked", "--accept-short-lead");
+    expect(revoked.out).toMatch(/revoked: .*\n[^]*tokens die within 7 min 5 s[^]*within 1 h 7 min/);
+    expect(list().find((key) => key.kid === leaked)).toMatchObject({ state: "revoked", reason: "leaked" });
+    expect(keys("retire", first, "--accept-live-tokens").code).toBe(0);
+    expect(kidOf("retired")).toBe(first);
+
+    expect(keys("prepare").code).toBe(0);
+    expect(keys("taint", kidOf("active"), "--accept-short-lead", "--json")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('"done": true') as string,
+    });
+    expect(list().map((key) => key.state)).toEqual(["active", "tainted", "revoked", "retired"]);
+  });
+
+  test("changes the key-encryption key in the documented order, and the old one is then needed by nothing", async () => {
+    const path = join(folder, "kek");
+    const old = (await readFile(path, "utf8")).trim();
+    const fresh = macpAuth("kek", "generate").out.trim();
+    await writeFile(path, `${old}\n${fresh}\n`);
+    expect(list()).toHaveLength(4);
+    await writeFile(path, `${fresh}\n${old}\n`);
+    expect(macpAuth("kek", "rotate", "--settings", env)).toMatchObject({ code: 0, err: "" });
+    await writeFile(path, `${fresh}\n`);
+    expect(list()).toHaveLength(4);
+    await writeFile(path, `${old}\n`);
+    expect(keys("list")).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringContaining("MACP_AUTH_KEK_FILE") as string,
+    });
+    await writeFile(path, `${fresh}\n`);
+  });
+
+  test.each([
+    [["keys", "revoke", "nosuchkey"], 2, /no key has the kid/],
+    [["keys", "revoke"], 2, /missing required argument/],
+    [["keys", "frobnicate"], 2, /see: macp-auth/],
+    [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],
+  ] as const)("is told what is wrong with %j in one line", (args, code, line) => {
+    const told = macpAuth(...args, "--settings", env);
+    expect(told).toMatchObject({ code, out: "" });
+    expect(told.err).toMatch(line);
+    expect(told.err.trim().split("\n")).toHaveLength(1);
+  });
+
+  test("finds a store without a key-encryption key refused, with the command that makes one", () => {
+    const told = macpAuth("migrate", "--settings", join(folder, "absent.env"));
+    expect(told).toMatchObject({ code: 1, err: expect.stringContaining("cannot be read") as string });
+    expect(macpAuth("migrate", "--settings", env)).toMatchObject({
+      code: 0,
+      out: "the store is at version 1 already\n",
+    });
+  });
+});
+
+/** The settings of an environment file, for a service that a test starts with variables. */
+async function settingsOf(path: string): Promise<Record<string, string>> {
+  const lines = (await readFile(path, "utf8"))
+    .split("\n")
+    .filter((line) => /^[A-Z]/.test(line) && !line.startsWith("PORT="));
+  return Object.fromEntries(
+    lines.map((line) => [
+      line.slice(0, line.indexOf("=")),
+      line.slice(line.indexOf("=") + 1).replace(/^"|"$/g, ""),
+    ]),
+  );
+}
