@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
+import type { JwksDocument } from "../../keys/jwks.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
@@ -50,21 +51,36 @@ export function jwks(deps: JwksDeps, incoming: IncomingMessage): Answer {
     return problemAnswer({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
   }
   deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
+  const answer = answers.get(document) ?? remember(document, deps.jwksMaxAgeSeconds);
   const ifNoneMatch = incoming.headers["if-none-match"];
-  const headers = [
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {
+    deps.meter.jwksServed(304);
+    return empty(304, answer.caching);
+  }
+  deps.meter.jwksServed(200);
+  return answer.full;
+}
+
+interface JwksAnswer {
+  readonly caching: readonly string[];
+  readonly full: Answer;
+}
+
+/** The answer of each document, made once: every verifier gets the same. A document that is out of force is forgotten with it. */
+const answers = new WeakMap<JwksDocument, JwksAnswer>();
+
+function remember(document: JwksDocument, maxAgeSeconds: number): JwksAnswer {
+  const caching = [
     "cache-control",
-    `public, max-age=${String(deps.jwksMaxAgeSeconds)}`,
+    `public, max-age=${String(maxAgeSeconds)}`,
     "etag",
     document.etag,
     "access-control-allow-origin",
     "*",
   ];
-  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {
-    deps.meter.jwksServed(304);
-    return empty(304, headers);
-  }
-  deps.meter.jwksServed(200);
-  return rendered(document.body, headers);
+  const answer = { caching, full: rendered(document.body, caching) };
+  answers.set(document, answer);
+  return answer;
 }
 
 /** RFC 9110 section 13.1.2: weak comparison against each listed tag, or `*`. */
