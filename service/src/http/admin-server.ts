@@ -13,7 +13,7 @@ import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { type Answer, json, problemAnswer } from "./answer.ts";
+import { type Answer, answerWith, json, problemAnswer } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
 import { httpServer, type Listener, type ListenerDeps, type Route } from "./listener.ts";
 
@@ -69,11 +69,8 @@ export function adminServer(deps: AdminDeps): Listener {
 }
 
 async function figures({ metrics }: AdminDeps): Promise<Answer> {
-  return {
-    status: 200,
-    headers: ["content-type", metrics.contentType, "cache-control", "no-store"],
-    body: await metrics.render(),
-  };
+  const headers = ["content-type", metrics.contentType, "cache-control", "no-store"];
+  return answerWith(200, headers, await metrics.render());
 }
 
 /** `GET /readyz`: 200 when this replica signs and serves, else 503 with the reasons. */

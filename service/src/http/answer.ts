@@ -5,24 +5,39 @@ import type { Problem } from "./problem.ts";
 /** What a route answers: plain data, written to the wire in one place. */
 export interface Answer {
   readonly status: number;
-  /** Names and values in turn: the form that Node writes without copying. */
+  /** Names and values in turn, those of the framing included: the form that Node writes without copying. */
   readonly headers: readonly string[];
   /** `undefined`: no body, as 204 and 304 have none. */
-  readonly body: string | undefined;
+  readonly body: Body | undefined;
+}
+
+interface Body {
+  readonly text: string;
+  /** A text of ASCII alone is written as `latin1`: the same bytes, without looking for longer characters once more. */
+  readonly encoding: "latin1" | "utf8";
 }
 
 const JSON_HEADERS = ["content-type", "application/json", "x-content-type-options", "nosniff"];
 const JSON_UNCACHED = [...JSON_HEADERS, "cache-control", "no-store"];
 
+/** An answer with a body, whose length is counted here, once for an answer that is given many times. */
+export function answerWith(status: number, headers: readonly string[], text: string): Answer {
+  const bytes = Buffer.byteLength(text);
+  return {
+    status,
+    headers: [...headers, "content-length", String(bytes)],
+    body: { text, encoding: bytes === text.length ? "latin1" : "utf8" },
+  };
+}
+
 /** A JSON answer that no cache may keep. */
 export function json(status: number, value: unknown, headers: readonly string[] = []): Answer {
-  const all = headers.length === 0 ? JSON_UNCACHED : [...JSON_UNCACHED, ...headers];
-  return { status, headers: all, body: JSON.stringify(value) };
+  return answerWith(status, [...JSON_UNCACHED, ...headers], JSON.stringify(value));
 }
 
 /** A JSON answer whose text is already there, with caching headers of its own. */
-export function rendered(body: string, headers: readonly string[]): Answer {
-  return { status: 200, headers: [...JSON_HEADERS, ...headers], body };
+export function rendered(text: string, headers: readonly string[]): Answer {
+  return answerWith(200, [...JSON_HEADERS, ...headers], text);
 }
 
 /** An answer without a body. */
@@ -38,9 +53,12 @@ export function problemAnswer(problem: Problem): Answer {
 }
 
 /** Writes an answer. A HEAD request gets the headers of the body that it does not get. */
-export function send(outgoing: ServerResponse, answer: Answer, requestId: RequestId): void {
-  const { status, headers, body } = answer;
-  const framing = body === undefined ? [] : ["content-length", String(Buffer.byteLength(body))];
-  outgoing.writeHead(status, [...headers, ...framing, "x-request-id", requestId]);
-  outgoing.end(outgoing.req.method === "HEAD" ? undefined : body);
+export function send(
+  outgoing: ServerResponse,
+  { status, headers, body }: Answer,
+  requestId: RequestId,
+): void {
+  outgoing.writeHead(status, [...headers, "x-request-id", requestId]);
+  if (body === undefined || outgoing.req.method === "HEAD") outgoing.end();
+  else outgoing.end(body.text, body.encoding);
 }

@@ -7,7 +7,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { codeOf, messageOf } from "../kernel/faults.ts";
-import { type RequestId, requestIdFrom } from "../kernel/ids.ts";
+import { parseRequestId, type RequestId, requestIds } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import { delay } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -49,13 +49,13 @@ export interface Listener {
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
 export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   const table = new Map(Object.entries(routes));
-  // Each connection, with the responses that it still owes, in the order of their requests.
-  const owed = new Map<Socket, Set<ServerResponse>>();
+  const newRequestId = requestIds(deps.random);
+  // Each connection, with the responses that it owes or owed last: those already given are dropped at the next look.
+  const begun = new Map<Socket, ServerResponse[]>();
   const onRequest: RequestListener = (incoming, outgoing) => {
-    const responses = owed.get(incoming.socket);
-    responses?.add(outgoing);
-    outgoing.once("close", () => responses?.delete(outgoing));
-    void respond(deps, table, incoming, outgoing);
+    owedOf(begun.get(incoming.socket) ?? []).push(outgoing);
+    const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
+    void respond(deps.log, table, incoming, outgoing, requestId);
   };
   const server = createServer(
     {
@@ -71,15 +71,14 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   );
   server.maxConnections = LIMITS.connectionsMax;
   server.on("checkExpectation", (_incoming, outgoing: ServerResponse) => {
-    send(outgoing, problemAnswer(problem("expectation_unsupported")), requestIdFrom(undefined, deps.random));
+    send(outgoing, problemAnswer(problem("expectation_unsupported")), newRequestId());
   });
   server.on("connection", (socket) => {
-    owed.set(socket, new Set());
-    socket.once("close", () => owed.delete(socket));
+    begun.set(socket, []);
+    socket.once("close", () => begun.delete(socket));
   });
   server.on("clientError", (fault: Error, socket: Socket) => {
-    const [...responses] = owed.get(socket) ?? [];
-    refuseRaw(socket, responses, reasonOf(fault), requestIdFrom(undefined, deps.random));
+    refuseRaw(socket, owedOf(begun.get(socket) ?? []), reasonOf(fault), newRequestId());
   });
   server.on("drop", () => {
     deps.log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
@@ -87,21 +86,28 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   return {
     server,
     closeQuiet() {
-      for (const [socket, responses] of owed) if (responses.size === 0) socket.destroySoon();
+      for (const [socket, responses] of begun) if (owedOf(responses).length === 0) socket.destroySoon();
     },
   };
+}
+
+/** Drops the responses that are given, and returns what is left: those a connection still owes, in the order of their requests. */
+function owedOf(responses: ServerResponse[]): ServerResponse[] {
+  // They are given in this order too (RFC 9112 section 9.3.2).
+  while (responses[0]?.closed === true) responses.shift();
+  return responses;
 }
 
 type RouteTable = ReadonlyMap<string, Routes[string]>;
 
 /** One request from its arrival to its answer. Never rejects. */
 async function respond(
-  deps: ListenerDeps,
+  log: Log,
   table: RouteTable,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  requestId: RequestId,
 ): Promise<void> {
-  const requestId = requestIdFrom(headerOf(incoming, "x-request-id"), deps.random);
   let answer: Answer;
   try {
     answer = await answerTo(table, incoming, requestId);
@@ -109,7 +115,7 @@ async function respond(
     if (outgoing.destroyed) return;
     // A fault that nobody expected: its text goes to the log, never to the caller.
     const fault = messageOf(thrown);
-    deps.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
+    log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
     answer = problemAnswer(problem("internal"));
   }
   send(outgoing, answer, requestId);

@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { parseRequestId, requestIds } from "./ids.ts";
+import { systemRandom } from "./random.ts";
+
+describe("request ids", () => {
+  it("are fresh each time, and of the form that a caller's own must have", () => {
+    const next = requestIds(systemRandom());
+    const ids = Array.from({ length: 2_000 }, next);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter((id) => id.length !== 16 || parseRequestId(id) !== id)).toEqual([]);
+  });
+
+  it.each([
+    ["", "empty"],
+    ["a".repeat(65), "too long"],
+    ["a b", "a space"],
+    ["a\nb", "a line break"],
+    ["a\n", "a line break at its end"],
+    ["ä", "a letter beyond ASCII"],
+  ])("refuses %j of a caller: %s", (text) => {
+    expect(parseRequestId(text)).toBeUndefined();
+  });
+});
