@@ -61,24 +61,19 @@ function parse(bytes: Buffer): JsonBody {
   if (!isUtf8(bytes)) return refused("json_invalid");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   if (!/^[ \t\r\n]*[[{]/.test(text)) return refused("json_invalid");
-  if (isDeeperThan(text, JSON_DEPTH_MAX)) return refused("json_too_deep");
+  let value: unknown;
   try {
-    return { kind: "json", value: JSON.parse(text) };
+    value = JSON.parse(text);
   } catch {
     return refused("json_invalid");
   }
+  return isDeeperThan(value, JSON_DEPTH_MAX) ? refused("json_too_deep") : { kind: "json", value };
 }
 
-/** Counts brackets outside strings, without a stack, before anything recursive sees the text. */
-function isDeeperThan(text: string, levels: number): boolean {
-  let depth = 0;
-  // A string as a whole, an unfinished one to its end, or one bracket: nothing in here can backtrack.
-  for (const [piece] of text.matchAll(/"(?:[^"\\]+|\\.)*"?|[[\]{}]/gs)) {
-    if (piece === "[" || piece === "{") depth += 1;
-    else if (piece === "]" || piece === "}") depth -= 1;
-    if (depth > levels) return true;
-  }
-  return false;
+/** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: whoever walks the value later may recurse. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
 }
 
 /** All of a stream's bytes, or `too-large` as soon as they are too many; the rest is then left unread. */
