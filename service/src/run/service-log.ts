@@ -1,8 +1,12 @@
 import { pino } from "pino";
+import { delay } from "../kernel/timers.ts";
 import { type Log, type LogLevel, openLog } from "../telemetry/log.ts";
 
 /** What the log may hold in memory while its reader stalls; lines beyond are dropped rather than tokens held up. */
 const BYTES_WAITING_MAX = 16 * 1024 * 1024;
+
+/** How long lines gather before they are written in one piece: on their own they would cost a busy service a tenth of its tokens. */
+const GATHER_MS = 5;
 
 /** The service's log on standard output: JSON lines, written off the event loop; on a terminal, lines for a person. */
 export async function openServiceLog(
@@ -24,14 +28,32 @@ export async function openServiceLog(
   const destination = pino.destination({ fd: 1, sync: false, maxLength: BYTES_WAITING_MAX });
   // A log reader that went away must not take the service with it.
   destination.on("error", () => undefined);
+  const gathered = gather((lines) => destination.write(lines));
   return {
-    log: openLog(level, destination),
+    log: openLog(level, gathered),
     flush: () =>
       new Promise((resolve) => {
+        gathered.release();
         // A fault here means that nobody reads the log any more: there is nowhere left to say so.
         destination.flush(() => {
           resolve();
         });
       }),
+  };
+}
+
+/** Holds lines back for a moment and passes them on together, in their order. */
+function gather(pass: (lines: string) => void): { write(line: string): void; release(): void } {
+  let lines = "";
+  const release = () => {
+    if (lines !== "") pass(lines);
+    lines = "";
+  };
+  return {
+    write(line) {
+      if (lines === "") void delay(GATHER_MS).over.then(release);
+      lines += line;
+    },
+    release,
   };
 }

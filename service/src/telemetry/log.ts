@@ -13,9 +13,23 @@ export function openLog(level: LogLevel, destination: DestinationStream): Log {
       level,
       base: null,
       messageKey: "message",
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: timestamps(),
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,
   );
+}
+
+/** The time of each line, put into words once for each millisecond: a busy service writes many lines in one. */
+function timestamps(): () => string {
+  let moment: string | undefined;
+  let words = "";
+  return () => {
+    const now = stdTimeFunctions.epochTime();
+    if (now !== moment) {
+      moment = now;
+      words = stdTimeFunctions.isoTime();
+    }
+    return words;
+  };
 }
