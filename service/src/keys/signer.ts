@@ -15,6 +15,9 @@ export interface Signer {
   sign(input: Buffer): Promise<Buffer>;
 }
 
+/** r‖s, as JWS has it, and not the DER form (RFC 7518 section 3.4). */
+const dsaEncoding = "ieee-p1363";
+
 const signInPool = promisify(sign);
 
 /**
@@ -22,14 +25,14 @@ const signInPool = promisify(sign);
  * public key until a first one has passed: a key that does not belong to its JWKS entry is found before a token leaves.
  */
 export function localSigner(alg: Algorithm, privateKey: KeyObject, publicKey: KeyObject): Signer {
-  const dsaEncoding = "ieee-p1363";
+  const key = { key: privateKey, dsaEncoding } as const;
   const bytes = alg === "ES256" ? 64 : Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
   let checked = false;
   return {
     alg,
     signatureChars: Math.ceil((bytes * 4) / 3),
     async sign(input) {
-      const signature = await signInPool("sha256", input, { key: privateKey, dsaEncoding });
+      const signature = await signInPool("sha256", input, key);
       if (!checked) {
         if (!verify("sha256", input, { key: publicKey, dsaEncoding }, signature)) {
           throw new Impossible("a signature does not verify with the public key that the JWKS serves");

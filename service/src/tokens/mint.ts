@@ -57,7 +57,7 @@ export async function mint(deps: MintDeps, request: MintRequest): Promise<MintOu
     return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
 
   deps.keys.noteSigned(signing.kid, claims.exp);
-  const signature = await signing.signer.sign(Buffer.from(input));
+  const signature = await signing.signer.sign(Buffer.from(input, "latin1"));
   const token = `${input}.${signature.toString("base64url")}`;
   return { kind: "minted", token, claims, kid: signing.kid, warnings: warningsAbout(request.scopes) };
 }

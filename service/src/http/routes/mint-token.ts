@@ -63,7 +63,7 @@ export async function mintToken(
     expires_in_seconds: ttlSeconds,
     expires_at: claims.exp,
     token_id: claims.jti,
-    ...(warnings.length > 0 && { warnings }),
+    warnings: warnings.length > 0 ? warnings : undefined,
   });
 }
 
