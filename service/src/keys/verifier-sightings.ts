@@ -9,10 +9,15 @@ const USER_AGENT_CHARS_MAX = 120;
 /** How many User-Agents of one address are told apart between two beats. */
 const AGENTS_PER_ADDRESS_MAX = 8;
 
+/** A sighting while it is still being added to. */
+type Tally = { -readonly [Member in keyof VerifierSighting]: VerifierSighting[Member] };
+
 /** Notes who fetched which version of the JWKS. Kept in memory between two beats; bounded, whoever asks. */
 export class VerifierLog {
   readonly #clock: Clock;
-  #fresh = new Map<string, VerifierSighting>();
+  /** By address and then by User-Agent. */
+  #fresh = new Map<string, Map<string, Tally>>();
+  #freshCount = 0;
   readonly #lastFetch = new Map<string, EpochSeconds>();
 
   constructor(clock: Clock) {
@@ -21,47 +26,56 @@ export class VerifierLog {
 
   /** Notes one fetch. `userAgent` is a stranger's text: cut short and made printable. */
   note(address: string, userAgent: string | undefined, version: number): void {
-    const agent = printable((userAgent ?? "").slice(0, USER_AGENT_CHARS_MAX));
-    const key = `${address} ${agent}`;
+    const agent = userAgent === undefined ? "" : printable(userAgent.slice(0, USER_AGENT_CHARS_MAX));
     const now = this.#clock.now();
-    const known = this.#fresh.get(key);
-    if (known === undefined && !this.#hasRoomFor(address)) return;
-    const before = this.#lastFetch.get(key);
-    const interval = before === undefined ? undefined : now - before;
-    this.#remember(key, now);
-    this.#fresh.set(key, {
-      address,
-      userAgent: agent,
-      version: Math.max(version, known?.version ?? 0),
-      seenAt: now,
-      minIntervalSeconds: smaller(interval, known?.minIntervalSeconds),
-      fetches: (known?.fetches ?? 0) + 1,
-    });
+    const known = this.#fresh.get(address)?.get(agent);
+    if (known === undefined) {
+      this.#begin({ address, userAgent: agent, version, seenAt: now });
+      return;
+    }
+    known.fetches += 1;
+    known.version = Math.max(version, known.version);
+    known.minIntervalSeconds = smaller(known.minIntervalSeconds, now - known.seenAt);
+    if (now === known.seenAt) return;
+    known.seenAt = now;
+    this.#remember(known);
   }
 
   /** Puts back what was taken and could not be told. */
   giveBack(taken: readonly VerifierSighting[]): void {
-    const merged = mergeSightings(taken, [...this.#fresh.values()]);
-    this.#fresh = new Map(merged.map((sighting) => [keyOf(sighting), sighting]));
-  }
-
-  /** One client that changes its name at each fetch must not crowd the others out. */
-  #hasRoomFor(address: string): boolean {
-    if (this.#fresh.size >= VERIFIERS_MAX) return false;
-    const ofAddress = [...this.#fresh.values()].filter((sighting) => sighting.address === address).length;
-    return ofAddress < AGENTS_PER_ADDRESS_MAX;
+    const merged = mergeSightings(taken, this.take());
+    for (const sighting of merged) this.#add(sighting);
   }
 
   /** The fetches since the last take. */
   take(): readonly VerifierSighting[] {
-    const taken = [...this.#fresh.values()];
+    const taken = [...this.#fresh.values()].flatMap((ofAddress) => [...ofAddress.values()]);
     this.#fresh = new Map();
+    this.#freshCount = 0;
     return taken;
   }
 
-  #remember(key: string, now: EpochSeconds): void {
+  #begin(first: Pick<VerifierSighting, "address" | "userAgent" | "version" | "seenAt">): void {
+    // One client that changes its name at each fetch must not crowd the others out.
+    const ofAddress = this.#fresh.get(first.address)?.size ?? 0;
+    if (this.#freshCount >= VERIFIERS_MAX || ofAddress >= AGENTS_PER_ADDRESS_MAX) return;
+    const before = this.#lastFetch.get(keyOf(first));
+    const minIntervalSeconds = before === undefined ? undefined : first.seenAt - before;
+    this.#add({ ...first, minIntervalSeconds, fetches: 1 });
+    this.#remember(first);
+  }
+
+  #add(sighting: VerifierSighting): void {
+    const ofAddress = this.#fresh.get(sighting.address) ?? new Map<string, Tally>();
+    ofAddress.set(sighting.userAgent, { ...sighting });
+    this.#fresh.set(sighting.address, ofAddress);
+    this.#freshCount += 1;
+  }
+
+  #remember(seen: Pick<VerifierSighting, "address" | "userAgent" | "seenAt">): void {
+    const key = keyOf(seen);
     this.#lastFetch.delete(key);
-    this.#lastFetch.set(key, now);
+    this.#lastFetch.set(key, seen.seenAt);
     const [oldest] = this.#lastFetch.keys();
     if (this.#lastFetch.size > VERIFIERS_MAX && oldest !== undefined) this.#lastFetch.delete(oldest);
   }
@@ -91,7 +105,7 @@ function mergeTwo(before: VerifierSighting, fresh: VerifierSighting): VerifierSi
   };
 }
 
-function keyOf({ address, userAgent }: VerifierSighting): string {
+function keyOf({ address, userAgent }: Pick<VerifierSighting, "address" | "userAgent">): string {
   return `${address} ${userAgent}`;
 }
 
