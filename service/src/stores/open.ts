@@ -3,11 +3,9 @@ import { ConfigError } from "../kernel/faults.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { Sealer } from "../keys/sealer.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
-import { openPostgres } from "./postgres/database.ts";
 import type { Database } from "./sql/database.ts";
 import { sqlKeyStore } from "./sql/key-store.ts";
 import { type MigrationReport, migrate } from "./sql/migrate.ts";
-import { openSqlite } from "./sqlite/database.ts";
 
 export interface StoreDeps {
   readonly sealer: Sealer;
@@ -42,10 +40,16 @@ export async function migrateStore(url: string): Promise<MigrationReport> {
   }
 }
 
-/** Opens what a URL names, as it is. */
+/** Opens what a URL names, as it is. Loads the driver of that database alone: the service with given keys carries none. */
 export async function openDatabase(url: string): Promise<Database> {
-  if (/^sqlite:./.test(url)) return openSqlite(url.slice("sqlite:".length));
-  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url);
+  if (/^sqlite:./.test(url)) {
+    const { openSqlite } = await import("./sqlite/database.ts");
+    return openSqlite(url.slice("sqlite:".length));
+  }
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    const { openPostgres } = await import("./postgres/database.ts");
+    return openPostgres(url);
+  }
   throw new ConfigError([
     "MACP_AUTH_STORE_URL must be sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:",
   ]);
