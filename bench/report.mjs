@@ -169,7 +169,7 @@ each is verified before it is measured. The loader shares the cores with what it
 
 \`\`\`sh
 npm ci
-npm run bench              # about ten minutes; rewrites this page
+npm run bench              # about twelve minutes; rewrites this page
 npm run bench -- --quick   # a trial of about two minutes; prints only
 \`\`\`
 `;
