@@ -81,7 +81,7 @@ function readTtl(text: string): number {
 
 /** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
 async function post(url: URL, body: string): Promise<Readonly<Record<string, unknown>>> {
-  const { ask } = await import("./doctor/ask-service.ts");
+  const { ask } = await import("./ask.ts");
   const answer = await ask(url, { method: "POST", body });
   if (answer.kind === "silent")
     throw couldNot(

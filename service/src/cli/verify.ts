@@ -132,7 +132,7 @@ async function jwksText(
   }
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
-  const { ask } = await import("./doctor/ask-service.ts");
+  const { ask } = await import("./ask.ts");
   const answer = await ask(address, { method: "GET" });
   if (answer.kind === "silent")
     throw couldNot(

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { ConfigError } from "../kernel/faults.ts";
+import { isLoopback } from "../kernel/loopback.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { ALGORITHMS } from "../keys/algorithm.ts";
@@ -202,11 +203,6 @@ function faultsOfAdmin(env: ParsedEnvironment): string[] {
         "MACP_AUTH_ADMIN_HOST is reachable from other machines; set MACP_AUTH_ADMIN_TOKEN_FILE, or use 127.0.0.1",
       ]
     : [];
-}
-
-/** Whether an address can be reached from this machine alone. */
-export function isLoopback(address: string): boolean {
-  return address === "localhost" || address === "::1" || /^(::ffff:)?127\.[0-9.]+$/.test(address);
 }
 
 /** What only managed keys read. */

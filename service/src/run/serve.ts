@@ -1,9 +1,10 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/world.ts";
-import { isLoopback, type LoadedSettings, loadSettings } from "../config/settings.ts";
+import { type LoadedSettings, loadSettings } from "../config/settings.ts";
 import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
+import { isLoopback } from "../kernel/loopback.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { delay, every } from "../kernel/timers.ts";

@@ -1,9 +1,9 @@
 import type { Settings } from "../../config/settings.ts";
+import { isLoopback } from "../../kernel/loopback.ts";
 import { shown } from "../shown.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
-import { isLoopback } from "./loopback.ts";
 import { keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;

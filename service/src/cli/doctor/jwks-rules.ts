@@ -1,6 +1,6 @@
 import type { ImportedKey } from "../../keys/import-key.ts";
+import type { Answer } from "../ask.ts";
 import { shown } from "../shown.ts";
-import type { Answer } from "./ask-service.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { readServedKeys, type ServedKey } from "./served-keys.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Answer, ServiceFacts } from "./ask-service.ts";
+import type { Answer } from "../ask.ts";
+import type { ServiceFacts } from "./ask-service.ts";
 import {
   healthAnswersExactly,
   mintAsksForCredentials,

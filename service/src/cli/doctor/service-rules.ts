@@ -1,7 +1,8 @@
+import { isLoopback } from "../../kernel/loopback.ts";
+import type { Answer } from "../ask.ts";
 import { shown } from "../shown.ts";
-import type { Answer, ServiceFacts } from "./ask-service.ts";
+import type { ServiceFacts } from "./ask-service.ts";
 import { type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
-import { isLoopback } from "./loopback.ts";
 
 /** Health checks of existing deployments read the status, and some the body: nothing may be added to it. */
 export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding[] {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { isLoopback, loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
+import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
 import type { Kid } from "../../kernel/ids.ts";
+import { isLoopback } from "../../kernel/loopback.ts";
 import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../../keys/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
@@ -85,7 +86,7 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
 
 function adminBackend(url: URL, world: World): KeysBackend {
   const token = adminToken(world);
-  if (token && url.protocol === "http:" && !isLoopback(url.hostname.replace(/^\[|\]$/g, ""))) {
+  if (token && url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw wrongCall(
       "--admin is plain http to another machine, where the token could be read on its way; use a tunnel to 127.0.0.1, or https through a proxy",
     );
