@@ -24,11 +24,17 @@ A fault is one line on standard error; standard output holds what was asked for 
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
   try {
     const given = withSettingsFile(args, world);
-    await macpAuth(given.world).parseAsync([...given.args], { from: "user" });
+    await macpAuth(given.world).parseAsync(asHelpOption(given.args), { from: "user" });
     return 0;
   } catch (thrown) {
     return ended(thrown, world);
   }
+}
+
+/** `help keys list` means `keys list --help`: the parser's own help command knows one level alone. */
+function asHelpOption(args: readonly string[]): string[] {
+  const [first, ...command] = args;
+  return first === "help" && command.length > 0 ? [...command, "--help"] : [...args];
 }
 
 /** The command line as a tree: the program and its commands. */
@@ -38,7 +44,7 @@ function macpAuth(world: World): Command {
       "Mints the short-lived tokens with which MACP agents authenticate to the runtime, and looks after their keys.",
     )
     .version(world.version, "--version", "print the version")
-    .helpCommand("help [command]", "show the help of a command")
+    .helpCommand("help [command...]", "show the help of a command")
     .option("--settings <FILE>", "read settings from a file too; variables that are set already win")
     .addHelpText("after", EPILOGUE);
   const commands = [
