@@ -13,12 +13,12 @@ import { LiveKeys } from "../keys/live-keys.ts";
 import { ephemeralKeys, keysFromFile, keysFromJwk, signersFor } from "../keys/load-keys.ts";
 import { ManagedKeys } from "../keys/managed-keys.ts";
 import { ringAtBoot } from "../keys/plan-file-change.ts";
-import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { overlapSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
 import { openRotation } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
+import { alarmTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
 
 /** The keys, and what keeps them: called once before the service listens, then every `everyMs`. */
 export interface Custody {
@@ -87,7 +87,7 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
     keySource.kind === "file"
       ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, policy }, mark)
       : undefined;
-  const tellSigningKey = signingKeyTeller(keys, log);
+  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
   return {
     directory: keys,
     everyMs: LOOK_MS,
@@ -119,17 +119,16 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     replicaId: systemRandom().bytes(9).toString("base64url"),
     versionSeenBefore,
   });
-  const tellSigningKey = signingKeyTeller(keys, log);
-  const tellFence = fenceTeller(keys, log);
+  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
+  const tellFence = fenceTeller(keys, systemClock, log);
+  const tellAlarms = alarmTeller(systemStopwatch, log);
   let versionWritten = versionSeenBefore;
   let watcher: UpkeepWatcher | undefined;
   const tellRound = ({ changes, alarms }: KeepReport): void => {
     for (const change of changes)
       log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
-    for (const alarm of alarms) {
-      log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
-      watcher?.alarm(alarm.kind);
-    }
+    tellAlarms(alarms);
+    for (const { kind } of alarms) watcher?.alarm(kind);
   };
   return {
     directory: keys,
@@ -167,48 +166,6 @@ function inTurn(run: () => Promise<void>): () => Promise<void> {
     last = last.then(run);
     return last;
   };
-}
-
-/** Logs when another key begins to sign, or none does. */
-function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
-  const current = (): string | undefined => keys.viewAt(systemClock.now()).signing?.kid;
-  let known = current();
-  return () => {
-    const kid = current();
-    if (kid !== known && kid !== undefined)
-      log.info({ event: "signing_key_changed", kid: printable(kid), before: known && printable(known) });
-    known = kid ?? known;
-  };
-}
-
-/** Logs when this replica fences itself off and when it comes back. */
-function fenceTeller(keys: ManagedKeys, log: Log): () => void {
-  let known: string | undefined = "not_read_yet";
-  return () => {
-    const reason = keys.fenceAt(systemClock.now());
-    if (reason !== known && reason !== undefined) {
-      log.error({
-        event: "fenced",
-        reason,
-        message:
-          reason === "no_active_key"
-            ? "no key may sign: this replica mints nothing"
-            : "this replica neither signs nor serves the JWKS until it reads the store again",
-      });
-    } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
-    known = reason;
-  };
-}
-
-function wordsFor(alarm: RotationAlarm): string {
-  switch (alarm.kind) {
-    case "overdue":
-      return `the key ${alarm.kid} should have stopped signing ${String(alarm.sinceSeconds)} s ago, and no successor is ready`;
-    case "verifiers_behind":
-      return `${String(alarm.verifiers.length)} verifiers have not fetched the key ${alarm.kid} yet${alarm.held ? "; its activation waits for them" : ""}`;
-    case "too_many_keys":
-      return `the JWKS holds as many ${alarm.alg} keys as verifiers should have to try; the next is made when one retires`;
-  }
 }
 
 function ringForLog(keys: LiveKeys): object[] {

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import type { Kid } from "../kernel/ids.ts";
+import type { RotationAlarm } from "../keys/plan-rotation.ts";
+import { openLog } from "../telemetry/log.ts";
+import { alarmTeller } from "./tell-upkeep.ts";
+
+function teller() {
+  const lines: string[] = [];
+  const stopwatch = { seconds: 0, elapsed: () => stopwatch.seconds };
+  const tell = alarmTeller(stopwatch, openLog("info", { write: (line) => lines.push(line) }));
+  return {
+    /** One round, `afterSeconds` after the one before; what it logged. */
+    round: (afterSeconds: number, ...alarms: readonly RotationAlarm[]): string[] => {
+      stopwatch.seconds += afterSeconds;
+      tell(alarms);
+      return lines.splice(0).map((line) => (JSON.parse(line) as { message: string }).message);
+    },
+  };
+}
+
+const overdue = (kid: string, sinceSeconds: number): RotationAlarm => ({
+  kind: "overdue",
+  alg: "ES256",
+  kid: kid as Kid,
+  sinceSeconds,
+});
+
+test("an alarm that stays is told at once and then every hour, not at each round", () => {
+  const { round } = teller();
+  expect(round(0, overdue("a", 5))).toEqual([
+    "the key a should have stopped signing 5 s ago, and no successor is ready",
+  ]);
+  const quiet = Array.from({ length: 359 }, (_, index) => round(10, overdue("a", 15 + 10 * index)));
+  expect(quiet.flat()).toEqual([]);
+  expect(round(10, overdue("a", 3_605))).toEqual([
+    "the key a should have stopped signing 3605 s ago, and no successor is ready",
+  ]);
+  expect(round(10, overdue("a", 3_615))).toEqual([]);
+});
+
+test("an alarm that comes back is told again, and one about another key is told beside it", () => {
+  const { round } = teller();
+  expect(round(0, overdue("a", 5))).toHaveLength(1);
+  expect(round(10)).toEqual([]);
+  expect(round(10, overdue("a", 25), overdue("b", 1), { kind: "too_many_keys", alg: "ES256" })).toHaveLength(
+    3,
+  );
+  expect(round(10, overdue("b", 11), { kind: "too_many_keys", alg: "RS256" })).toEqual([
+    "the JWKS holds as many RS256 keys as verifiers should have to try; the next is made when one retires",
+  ]);
+});
