@@ -45,6 +45,10 @@ export interface VerifierLine {
   readonly version: number;
   readonly seen_at: number;
   readonly fetches: number;
+  /** The shortest time between two of its fetches; null after one fetch. */
+  readonly min_interval_seconds: number | null;
+  /** It fetched often, and never as soon as its declared cache time would make a busy verifier fetch. */
+  readonly slower_than_declared: boolean;
   /** Whether it was served the set as it is now. */
   readonly up_to_date: boolean;
 }
@@ -71,7 +75,7 @@ export function reportOf(set: KeySet, policy: RotationPolicy, all = false): Keys
       (one, other) =>
         order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
     ),
-    verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version)),
+    verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, policy)),
   };
 }
 
@@ -95,7 +99,7 @@ export function answerOf(report: OperationReport, after: KeySet, policy: Rotatio
     dies: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
     verifiers_not_seen_since: after.verifiers
       .filter((verifier) => verifier.version < after.version)
-      .map((verifier) => verifierLine(verifier, after.version)),
+      .map((verifier) => verifierLine(verifier, after.version, policy)),
   };
 }
 
@@ -138,14 +142,26 @@ function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: Rotat
   }
 }
 
-function verifierLine(verifier: VerifierSighting, version: number): VerifierLine {
-  const { address, userAgent, seenAt, fetches } = verifier;
+/** So many fetches of one verifier tell something of its cache time. */
+const FETCHES_TELLING = 20;
+/** How much later than its cache time a busy verifier may fetch. */
+const FETCH_SLACK_SECONDS = 10;
+
+function verifierLine(
+  verifier: VerifierSighting,
+  version: number,
+  { timing }: Pick<RotationPolicy, "timing">,
+): VerifierLine {
+  const { address, userAgent, seenAt, fetches, minIntervalSeconds } = verifier;
+  const slow = (minIntervalSeconds ?? 0) > timing.verifierTtlSeconds + FETCH_SLACK_SECONDS;
   return {
     address,
     user_agent: userAgent,
     version: verifier.version,
     seen_at: seenAt,
     fetches,
+    min_interval_seconds: minIntervalSeconds ?? null,
+    slower_than_declared: slow && fetches >= FETCHES_TELLING,
     up_to_date: verifier.version >= version,
   };
 }

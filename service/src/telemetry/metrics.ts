@@ -128,6 +128,14 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
       self.set(verifiers.filter((verifier) => !verifier.up_to_date).length);
     },
   ],
+  [
+    "verifiers_slower_than_declared",
+    "Known verifiers that fetched often and never within the declared cache time.",
+    [],
+    (self, { verifiers }) => {
+      self.set(verifiers.filter((verifier) => verifier.slower_than_declared).length);
+    },
+  ],
 ];
 
 function keyGauges(registry: Registry, gauges: Gauges): void {

@@ -13,6 +13,8 @@ const Verifier = z.object({
   version: z.int(),
   seen_at: z.int(),
   fetches: z.int(),
+  min_interval_seconds: Moment,
+  slower_than_declared: z.boolean(),
   up_to_date: z.boolean(),
 });
 

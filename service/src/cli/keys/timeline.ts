@@ -18,7 +18,18 @@ export function timeline(report: KeysReport): string {
     report.verifiers.length === 0
       ? ""
       : `\n${String(report.verifiers.length)} verifiers seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
-  return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen;
+  return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen + slowNotice(report);
+}
+
+/** Verifiers that seem to keep the JWKS longer than was declared: if they do, a new key signs before they know it. */
+function slowNotice({ verifiers, now }: KeysReport): string {
+  const slow = verifiers.filter((verifier) => verifier.slower_than_declared);
+  if (slow.length === 0) return "";
+  return [
+    `\n${String(slow.length)} verifiers never fetched as soon as the declared cache time ends. Little traffic explains that, or a longer`,
+    "cache time: compare MACP_AUTH_JWKS_TTL_SECS there with MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS here.",
+    verifierLines(slow, now),
+  ].join("\n");
 }
 
 /** What a revocation means in plain words, or nothing for any other operation. */
@@ -56,6 +67,9 @@ function verifierLines(verifiers: readonly VerifierLine[], now: number | undefin
         ? `last fetch ${iso(verifier.seen_at)}`
         : `last fetch ${moment(verifier.seen_at, now)}`,
       `has version ${String(verifier.version)}`,
+      verifier.min_interval_seconds === null
+        ? ""
+        : `fetches after ${words(verifier.min_interval_seconds)} at the soonest`,
     ]),
   );
 }
