@@ -1,27 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { macpAuth, settingsOf, type Told } from "./operator.ts";
 import { ask } from "./raw-http.ts";
 import { withService } from "./service-process.ts";
-
-const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
-
-interface Told {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function macpAuth(...args: readonly string[]): Told {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
-    encoding: "utf8",
-    env: { PATH: process.env["PATH"] ?? "" },
-  });
-  return { code: status, out: stdout, err: stderr };
-}
 
 describe("an operator with nothing but init's folder", () => {
   let parent: string;
@@ -141,16 +124,3 @@ describe("an operator with nothing but init's folder", () => {
     });
   });
 });
-
-/** The settings of an environment file, for a service that a test starts with variables. */
-async function settingsOf(path: string): Promise<Record<string, string>> {
-  const lines = (await readFile(path, "utf8"))
-    .split("\n")
-    .filter((line) => /^[A-Z]/.test(line) && !line.startsWith("PORT="));
-  return Object.fromEntries(
-    lines.map((line) => [
-      line.slice(0, line.indexOf("=")),
-      line.slice(line.indexOf("=") + 1).replace(/^"|"$/g, ""),
-    ]),
-  );
-}

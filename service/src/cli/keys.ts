@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import { ALGORITHMS, type Algorithm, parseAlgorithm } from "../keys/algorithm.ts";
-import type { OperationAnswer } from "../keys/key-report.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
-import { answeredNo, couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
-import { deathNotice, timeline } from "./keys/timeline.ts";
+import { importCommand } from "./keys/import.ts";
+import { tell } from "./keys/tell.ts";
+import { timeline } from "./keys/timeline.ts";
 import { settingOr } from "./setting.ts";
 import type { World } from "./world.ts";
 
@@ -35,6 +35,7 @@ export function keysCommand(world: World): Command {
     .description("look at the keys that the service manages, and operate them")
     .addHelpText("after", NOTES);
   keys.addCommand(listCommand(world));
+  keys.addCommand(importCommand(world));
   keys.addCommand(prepareCommand(world));
   keys.addCommand(
     operation(world, "rotate", "let the key that stands by sign now", () =>
@@ -181,27 +182,3 @@ async function withBackend(
     await backend.close();
   }
 }
-
-function tell(world: World, { json }: Options, answer: OperationAnswer): void {
-  if (json) {
-    printJson(world, answer);
-    if (!answer.done) throw answeredNo();
-    return;
-  }
-  const { refused } = answer;
-  if (refused !== undefined)
-    throw couldNot(
-      `refused: ${refused.outage}${refused.accept === undefined ? "" : `; to accept that: --accept-${refused.accept}`}`,
-    );
-  for (const { change, kid } of answer.changes ?? []) world.out(`${WORDS[change] ?? change} ${kid}\n`);
-  world.out(deathNotice(answer));
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  publish: "made and published",
-  activate: "signs from now on:",
-  deactivate: "signs no more:   ",
-  taint: "tainted:          ",
-  revoke: "revoked:          ",
-  retire: "retired:          ",
-};

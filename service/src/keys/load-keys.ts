@@ -30,7 +30,16 @@ export async function keysFromFile(
   path: string,
   alg: Algorithm | undefined,
 ): Promise<readonly ImportedKey[]> {
-  return signing(variable, importKeys(await readKeyFile(variable, path)), alg);
+  return keysFromText(variable, await readKeyFile(variable, path), alg);
+}
+
+/** The keys of a text in any form that a key file may have. Throws as above. */
+export function keysFromText(
+  variable: string,
+  text: string,
+  alg: Algorithm | undefined,
+): readonly ImportedKey[] {
+  return signing(variable, importKeys(text), alg);
 }
 
 /** The text of a key file. Throws `ConfigError` that says why it cannot be read. */

@@ -10,7 +10,7 @@ import { overlapSeconds, type RotationTiming, toleranceSeconds } from "./timing.
  * `undefined` means not yet. Nothing else says what state a key is in.
  */
 export interface ManagedKey {
-  /** RFC 7638 thumbprint; never used again, not even after the key is gone. */
+  /** RFC 7638 thumbprint, or what an imported key was called; never used again, not even after the key is gone. */
   readonly kid: Kid;
   readonly alg: Algorithm;
   readonly publicJwk: PublicJwk;

@@ -16,6 +16,8 @@ import { leadFloorSeconds, leadThroughGraceSeconds } from "./timing.ts";
 /** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm. */
 export type Operation =
   | { readonly kind: "prepare"; readonly alg: Algorithm }
+  /** A key that verifiers know already becomes the first one of a new store, and signs on. */
+  | { readonly kind: "import"; readonly alg: Algorithm }
   | { readonly kind: "activate"; readonly kid: Kid | undefined }
   | { readonly kind: "taint"; readonly kid: Kid; readonly reason: string }
   | { readonly kind: "revoke"; readonly kid: Kid; readonly reason: string }
@@ -39,6 +41,7 @@ export interface OperationRefusal {
     | "unknown_key"
     | "wrong_state"
     | "no_successor"
+    | "not_empty"
     | "not_ready"
     | "too_many_keys"
     | "verifiers_behind"
@@ -60,6 +63,7 @@ export function planOperation(
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   if (operation.kind === "prepare") return planPrepare(set, operation.alg, policy);
+  if (operation.kind === "import") return planImport(set, operation.alg);
   if (operation.kind === "activate") return planActivate(set, operation.kid, policy, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
   if (key === undefined)
@@ -95,6 +99,17 @@ function planPrepare(set: KeySet, alg: Algorithm, policy: RotationPolicy): Opera
     );
   }
   return planned([{ kind: "make", alg, activate: false }]);
+}
+
+/** It may sign at once because verifiers have it from where it was served until now: that is so for the first key alone. */
+function planImport(set: KeySet, alg: Algorithm): OperationPlan {
+  if (set.keys.length > 0) {
+    return refused(
+      "not_empty",
+      "the store has keys already, and a key beside them would sign before verifiers know those; import into a new store, before a service uses it",
+    );
+  }
+  return planned([{ kind: "make", alg, activate: true }]);
 }
 
 function planActivate(

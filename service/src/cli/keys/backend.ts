@@ -58,7 +58,8 @@ async function storeBackend(world: World): Promise<KeysBackend> {
   };
 }
 
-async function operateOnStore(
+/** Carries out an operation on the store and says what came of it. */
+export async function operateOnStore(
   rotation: RotateDeps,
   operation: Operation,
   accepted: ReadonlySet<Acceptance>,
