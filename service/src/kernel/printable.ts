@@ -6,3 +6,14 @@ const UNPRINTABLE =
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
+
+const PATH_CHARS_MAX = 256;
+/** A key, a token or a JSON text; a path that begins at a folder is told apart by that. */
+const LIKE_A_SECRET = /^(?:[^./]*|[^./][A-Za-z0-9+/=_-]{31,}|[{[-].*)$/s;
+
+/** A path for a message; words in its place when it looks like a secret that was put where a path belongs. */
+export function printablePath(path: string): string {
+  return path.length > PATH_CHARS_MAX || LIKE_A_SECRET.test(path)
+    ? "(not shown: it looks like no path)"
+    : printable(path);
+}

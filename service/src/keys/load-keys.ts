@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
 import type { Kid } from "../kernel/ids.ts";
+import { printablePath } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys } from "./import-key.ts";
@@ -52,7 +53,7 @@ export async function readKeyFile(variable: string, path: string): Promise<strin
   } catch (thrown) {
     if (thrown instanceof ConfigError) throw thrown;
     throw new ConfigError([
-      `${variable}: the file ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+      `${variable}: the file ${printablePath(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
     ]);
   }
 }

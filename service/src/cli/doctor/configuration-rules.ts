@@ -1,5 +1,6 @@
 import type { Settings } from "../../config/settings.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
+import { printablePath } from "../../kernel/printable.ts";
 import { shown } from "../shown.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
@@ -112,7 +113,7 @@ export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding
       return [warn(check, found, "put it into a file and set MACP_AUTH_SIGNING_KEY_FILE")];
     }
     case "file":
-      return [ok(check, `the file ${keySource.path}, which is followed`)];
+      return [ok(check, `the file ${printablePath(keySource.path)}, which is followed`)];
     case "managed":
       return keySource.storeUrl.reveal().startsWith("memory:")
         ? [
@@ -136,7 +137,7 @@ export function kekIsNotInTheEnvironment({ keySource }: Settings): readonly Find
   const check = "key-encryption";
   if (keySource.kind !== "managed" || keySource.kek === undefined) return [];
   if (keySource.kek.kind === "file")
-    return [ok(check, `the key-encryption keys are in ${keySource.kek.path}`)];
+    return [ok(check, `the key-encryption keys are in ${printablePath(keySource.kek.path)}`)];
   return [
     warn(
       check,

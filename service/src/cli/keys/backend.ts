@@ -3,6 +3,7 @@ import { z } from "zod";
 import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
+import { printablePath } from "../../kernel/printable.ts";
 import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../../keys/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
@@ -148,7 +149,7 @@ function adminToken({ environment }: World): string | undefined {
     return readFileSync(path, "utf8").trim();
   } catch {
     throw couldNot(
-      `MACP_AUTH_ADMIN_TOKEN_FILE: ${shown(path)} cannot be read; mend the path or its permissions`,
+      `MACP_AUTH_ADMIN_TOKEN_FILE: ${printablePath(path)} cannot be read; mend the path or its permissions`,
     );
   }
 }
