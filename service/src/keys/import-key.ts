@@ -202,18 +202,21 @@ function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[])
 
 function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
   const text = (name: string): string => String(jwk[name]);
-  const core =
+  const given =
     kty === "RSA"
       ? ({ kty, n: text("n"), e: text("e") } as const)
       : ({ kty, crv: "P-256", x: text("x"), y: text("y") } as const);
-  const thumbprint = thumbprintOf(core);
-  const kid = (jwk["kid"] ?? thumbprint) as Kid;
-  const publicJwk: PublicJwk =
-    core.kty === "RSA"
-      ? { ...core, kid, alg: "RS256", use: "sig" }
-      : { ...core, kid, alg: "ES256", use: "sig" };
   try {
-    const publicKey = createPublicKey({ key: { ...core } as JsonWebKey, format: "jwk" });
+    const publicKey = createPublicKey({ key: { ...given } as JsonWebKey, format: "jwk" });
+    // One number has many spellings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and numbered.
+    const { n = "", e = "", x = "", y = "" } = publicKey.export({ format: "jwk" });
+    const core = kty === "RSA" ? ({ kty, n, e } as const) : ({ kty, crv: "P-256", x, y } as const);
+    const thumbprint = thumbprintOf(core);
+    const kid = (jwk["kid"] ?? thumbprint) as Kid;
+    const publicJwk: PublicJwk =
+      core.kty === "RSA"
+        ? { ...core, kid, alg: "RS256", use: "sig" }
+        : { ...core, kid, alg: "ES256", use: "sig" };
     const privateKey =
       jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
     if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
