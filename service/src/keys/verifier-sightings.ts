@@ -6,7 +6,7 @@ import type { VerifierSighting } from "./key-store.ts";
 /** How many verifiers are remembered; beyond that the one that was seen longest ago is forgotten. */
 export const VERIFIERS_MAX = 1_000;
 const USER_AGENT_CHARS_MAX = 120;
-/** How many User-Agents of one address are told apart between two beats. */
+/** How many User-Agents of one address are told apart. */
 const AGENTS_PER_ADDRESS_MAX = 8;
 
 /** A sighting while it is still being added to. */
@@ -92,7 +92,18 @@ export function mergeSightings(
     const before = merged.get(keyOf(sighting));
     merged.set(keyOf(sighting), before === undefined ? sighting : mergeTwo(before, sighting));
   }
-  return [...merged.values()].toSorted((one, other) => other.seenAt - one.seenAt).slice(0, VERIFIERS_MAX);
+  const latestFirst = [...merged.values()].toSorted((one, other) => other.seenAt - one.seenAt);
+  return fewOfEachAddress(latestFirst).slice(0, VERIFIERS_MAX);
+}
+
+/** One client that changes its name at each fetch must not crowd the others out, in many beats no more than in one. */
+function fewOfEachAddress(latestFirst: readonly VerifierSighting[]): readonly VerifierSighting[] {
+  const counts = new Map<string, number>();
+  return latestFirst.filter(({ address }) => {
+    const count = (counts.get(address) ?? 0) + 1;
+    counts.set(address, count);
+    return count <= AGENTS_PER_ADDRESS_MAX;
+  });
 }
 
 function mergeTwo(before: VerifierSighting, fresh: VerifierSighting): VerifierSighting {
