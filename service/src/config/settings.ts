@@ -236,6 +236,9 @@ function faultsOfLead(leadSeconds: number, timing: RotationTiming): string[] {
     : [];
 }
 
+/** A longer life is taken, as the predecessor takes it, and warned about. */
+const TTL_SECONDS_SOUND = 3_600;
+
 function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[] {
   const warnings: string[] = [];
   if (env.MACP_AUTH_DEFAULT_TTL_SECONDS > env.MACP_AUTH_MAX_TTL_SECONDS) {
@@ -244,6 +247,10 @@ function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[]
       `MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`,
     );
   }
+  if (env.MACP_AUTH_MAX_TTL_SECONDS > TTL_SECONDS_SOUND)
+    warnings.push(
+      `MACP_AUTH_MAX_TTL_SECONDS is ${String(env.MACP_AUTH_MAX_TTL_SECONDS)}, and nothing revokes a token at the runtime: a stolen one is good for that long; use at most ${String(TTL_SECONDS_SOUND)}`,
+    );
   const isStatic =
     env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
   for (const name of MANAGED_ONLY) {
