@@ -23,6 +23,10 @@ const LIMITS = {
   keepAliveTimeoutMs: 65_000,
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
+  /** Requests of one connection that wait for their answers. No known caller sends a second one before the first is answered. */
+  pipelinedMax: 32,
+  /** How long a connection may stand still while an answer is owed: one that is not read would hold its place for ever. */
+  stillMsMax: 30_000,
   /** How long and how much is taken in of a request that is already answered. */
   lingerMs: 500,
   lingerBytesMax: 64 * 1024 * 1024,
@@ -53,7 +57,12 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   // Each connection, with the responses that it owes or owed last: those already given are dropped at the next look.
   const begun = new Map<Socket, ServerResponse[]>();
   const onRequest: RequestListener = (incoming, outgoing) => {
-    owedOf(begun.get(incoming.socket) ?? []).push(outgoing);
+    const owed = owedOf(begun.get(incoming.socket) ?? []);
+    if (owed.length >= LIMITS.pipelinedMax) {
+      incoming.socket.destroy();
+      return;
+    }
+    owed.push(outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
     void respond(deps.log, table, incoming, outgoing, requestId);
   };
@@ -69,9 +78,12 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     },
     onRequest,
   );
+  server.timeout = LIMITS.stillMsMax;
   server.maxConnections = LIMITS.connectionsMax;
-  server.on("checkExpectation", (_incoming, outgoing: ServerResponse) => {
+  server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    owedOf(begun.get(incoming.socket) ?? []).push(outgoing);
     send(outgoing, problemAnswer(problem("expectation_unsupported")), newRequestId());
+    void lingerOver(incoming);
   });
   server.on("connection", (socket) => {
     begun.set(socket, []);
@@ -91,10 +103,13 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   };
 }
 
-/** Drops the responses that are given, and returns what is left: those a connection still owes, in the order of their requests. */
+/**
+ * Drops the exchanges that are over, and returns what is left, in the order of their requests: the answers that a connection
+ * still owes, and at the end maybe one that was given before its request had arrived whole.
+ */
 function owedOf(responses: ServerResponse[]): ServerResponse[] {
   // They are given in this order too (RFC 9112 section 9.3.2).
-  while (responses[0]?.closed === true) responses.shift();
+  while (responses[0]?.closed === true && responses[0].req.complete) responses.shift();
   return responses;
 }
 
@@ -112,7 +127,7 @@ async function respond(
   try {
     answer = await answerTo(table, incoming, requestId);
   } catch (thrown) {
-    if (outgoing.destroyed) return;
+    if (outgoing.destroyed || incoming.socket.destroyed) return;
     // A fault that nobody expected: its text goes to the log, never to the caller.
     const fault = messageOf(thrown);
     log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
@@ -127,13 +142,21 @@ function answerTo(
   incoming: IncomingMessage,
   requestId: RequestId,
 ): Answer | Promise<Answer> {
-  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one (RFC 9112 section 3.2).
-  if (incoming.headers.host === undefined && incoming.httpVersion === "1.1")
+  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
+  const hosts = hostLines(incoming.rawHeaders);
+  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1"))
     return problemAnswer(problem("request_malformed"));
   const { method = "", url = "" } = incoming;
   const methods = table.get(url) ?? table.get(pathOf(url));
   const route = methods && routeFor(methods, method);
   return route === undefined ? problemAnswer(problem("not_found")) : route(incoming, requestId);
+}
+
+/** How many Host lines there are. `rawHeaders` has names and values in turn. */
+function hostLines(rawHeaders: readonly string[]): number {
+  return rawHeaders.filter(
+    (name, index) => index % 2 === 0 && name.length === 4 && name.toLowerCase() === "host",
+  ).length;
 }
 
 function routeFor(methods: Routes[string], method: string): Route | undefined {
@@ -198,15 +221,16 @@ function refuseRaw(
   requestId: RequestId,
 ): void {
   const last = owed.at(-1);
-  const pipelined = last?.req.complete === true;
-  if (pipelined) {
-    last.once("close", () => {
+  // What the parser choked on is the rest of the last request, or one behind it: all before that is answered first.
+  const toAwait = last?.req.complete === true ? last : owed.at(-2);
+  if (toAwait !== undefined) {
+    toAwait.once("close", () => {
       socket.destroySoon();
     });
     return;
   }
-  if (!socket.writable || last?.headersSent === true || owed.length > 1) {
-    socket.destroy();
+  if (!socket.writable || last?.headersSent === true) {
+    socket.destroySoon();
     return;
   }
   const { status, text } = PROBLEMS[reason];

@@ -37,6 +37,7 @@ const MINT_REASONS: readonly Reason[] = [
   "headers_too_large",
   "internal",
   "no_signing_key",
+  "busy",
 ];
 
 /** The OpenAPI 3.1 description of the public listener, made from the schemas that the routes validate with. */

@@ -5,6 +5,7 @@ import type { InvalidRequest } from "../tokens/mint-request.ts";
 export type Reason =
   | InvalidRequest["reason"]
   | MintRefusal["reason"]
+  | "busy"
   | "not_found"
   | "body_too_large"
   | "body_corrupt"
@@ -35,6 +36,7 @@ export const PROBLEMS = {
   not_unicode: { status: 400, text: "sender and scopes must be Unicode text" },
   token_too_large: { status: 400, text: "the token would be larger than 12288 bytes" },
   no_signing_key: { status: 503, text: "no signing key is available" },
+  busy: { status: 503, text: "too many tokens are being signed at once" },
   not_found: { status: 404, text: "not found" },
   body_too_large: { status: 413, text: "request body is larger than 102400 bytes" },
   body_corrupt: { status: 400, text: "request body does not match its content-encoding" },

@@ -1,14 +1,14 @@
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import { health } from "./routes/health.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
-import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
+import { type MintRouteDeps, mintRoute } from "./routes/mint-token.ts";
 
 export type PublicDeps = MintRouteDeps & JwksDeps & ListenerDeps;
 
 /** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   return httpServer(deps, {
-    "/tokens": { POST: (incoming, requestId) => mintToken(deps, incoming, requestId) },
+    "/tokens": { POST: mintRoute(deps) },
     "/healthz": { GET: () => health },
     "/.well-known/jwks.json": { GET: (incoming) => jwks(deps, incoming) },
   });

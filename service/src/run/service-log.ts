@@ -1,4 +1,5 @@
-import { pino } from "pino";
+import type { EventEmitter } from "node:events";
+import { type DestinationStream, pino } from "pino";
 import { delay } from "../kernel/timers.ts";
 import { type Log, type LogLevel, openLog } from "../telemetry/log.ts";
 
@@ -29,8 +30,10 @@ export async function openServiceLog(
   // A log reader that went away must not take the service with it.
   destination.on("error", () => undefined);
   const gathered = gather((lines) => destination.write(lines));
+  const log = openLog(level, gathered);
+  tellDrops(destination, log);
   return {
-    log: openLog(level, gathered),
+    log,
     flush: () =>
       new Promise((resolve) => {
         gathered.release();
@@ -40,6 +43,18 @@ export async function openServiceLog(
         });
       }),
   };
+}
+
+/** Counts the lines that found no room, and says how many once there is room again: a gap in the log shows. */
+function tellDrops(destination: DestinationStream & EventEmitter, log: Log): void {
+  let dropped = 0;
+  destination.on("drop", (lines: string) => {
+    dropped += lines.split("\n").length - 1;
+  });
+  destination.on("drain", () => {
+    if (dropped > 0) log.error({ event: "log_lines_dropped", lines: dropped });
+    dropped = 0;
+  });
 }
 
 /** Holds lines back for a moment and passes them on together, in their order. */

@@ -8,6 +8,7 @@ import { type MintDeps, mint } from "../../tokens/mint.ts";
 import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
+import type { Route } from "../listener.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
@@ -30,8 +31,26 @@ export interface MintRouteDeps extends MintDeps {
   readonly meter: Meter;
 }
 
-/** `POST /tokens`: read the body, read the request, mint, answer. */
-export async function mintToken(
+/** As many as there may be connections: only clients that send a request before the last one is answered get beyond. */
+const MINTS_AT_ONCE_MAX = 1_000;
+
+/** `POST /tokens`, with a bound on the mints that wait for a signature: each holds memory, and honest ones wait behind it. */
+export function mintRoute(deps: MintRouteDeps): Route {
+  let underWay = 0;
+  return async (incoming, requestId) => {
+    if (underWay >= MINTS_AT_ONCE_MAX)
+      return refuse(deps, { ...problem("busy"), retryAfterSeconds: 1 }, requestId);
+    underWay += 1;
+    try {
+      return await mintToken(deps, incoming, requestId);
+    } finally {
+      underWay -= 1;
+    }
+  };
+}
+
+/** Read the body, read the request, mint, answer. */
+async function mintToken(
   deps: MintRouteDeps,
   incoming: IncomingMessage,
   requestId: RequestId,
