@@ -105,6 +105,12 @@ describe("a followed key file", () => {
     ["is broken", "{", /neither a JSON Web Key/],
     ["is empty", "", /neither a JSON Web Key/],
     ["holds a key for another algorithm", textOf(testKey("rsa", "RS256")), /needs a restart/],
+    ["holds one public key", JSON.stringify(b.publicJwk), /is a public key; give the private JWK/],
+    [
+      "holds a set of one public key",
+      JSON.stringify({ keys: [b.publicJwk] }),
+      /KEY_FILE key 1 is public only/,
+    ],
     ["gives a served kid to another key", textOf(testKey("a")), /kid of its own/],
   ])(
     "that %s changes nothing, is told once, and is followed again when it is mended",

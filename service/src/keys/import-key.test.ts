@@ -103,6 +103,8 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     ["when key_ops forbids signing", { ...ecJwk, key_ops: ["verify"] }, /key_ops/],
     ["when key_ops repeats itself", { ...ecJwk, key_ops: ["sign", "sign"] }, /key_ops/],
     ["when a set is empty", { keys: [] }, /without keys/],
+    ["when it is one public JWK", publicOf(ecJwk), /is a public key; give the private JWK/],
+    ["when it is one public RSA JWK", publicOf(rsaJwk), /is a public key; give the private JWK/],
     ["when a set starts with a public key", { keys: [publicOf(ecJwk)] }, /first key of a set signs/],
     [
       "when a set names two keys alike",

@@ -48,23 +48,28 @@ export type ImportOutcome =
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
 const MAKE_ONE = "make one with: macp-auth keygen";
+/** Why a public key is refused where a key must sign. */
+export const PUBLIC_ONLY = `is a public key; give the private JWK, or ${MAKE_ONE}`;
 const RSA_BITS_MIN = 2048;
 /** The runtime's verifier refuses larger ones. */
 const RSA_BITS_MAX = 8192;
 const RSA_PRIVATE = ["d", "p", "q", "dp", "dq", "qi"] as const;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
-/** Reads a key file: a private JWK, a JWK Set, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
+/** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (trimmed.startsWith("-----BEGIN")) return importPem(trimmed);
   const parsed = parseObject(trimmed);
   if (parsed === undefined)
     return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
-  return "keys" in parsed ? importSet(parsed["keys"]) : importOne(parsed);
+  if ("keys" in parsed) return importSet(parsed["keys"]);
+  const outcome = importOne(parsed);
+  const signs = outcome.kind === "refused" || outcome.keys[0]?.privateKey !== undefined;
+  return signs ? outcome : refused(PUBLIC_ONLY);
 }
 
-/** Reads a single private JWK, as `MACP_AUTH_SIGNING_KEY_JSON` holds it. */
+/** Reads a single JWK, as `MACP_AUTH_SIGNING_KEY_JSON` holds it. A public one is taken too: who needs it to sign looks at `privateKey`. */
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
   if (parsed === undefined) return refused(`is not a JSON object; give one private JWK, or ${MAKE_ONE}`);

@@ -4,7 +4,7 @@ import type { Kid } from "../kernel/ids.ts";
 import { printablePath } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { type ImportedKey, type ImportOutcome, importJwk, importKeys } from "./import-key.ts";
+import { type ImportedKey, type ImportOutcome, importJwk, importKeys, PUBLIC_ONLY } from "./import-key.ts";
 import { makeKey } from "./make-key.ts";
 import { localSigner, type Signer } from "./signer.ts";
 
@@ -77,10 +77,7 @@ function signing(
   if (outcome.kind === "refused")
     throw new ConfigError(outcome.faults.map((fault) => `${variable} ${fault}`));
   const [first] = outcome.keys;
-  if (first?.privateKey === undefined)
-    throw new ConfigError([
-      `${variable} is a public key; give the private JWK, or make one with: macp-auth keygen`,
-    ]);
+  if (first?.privateKey === undefined) throw new ConfigError([`${variable} ${PUBLIC_ONLY}`]);
   if (alg !== undefined && first.alg !== alg) {
     throw new ConfigError([
       `${variable} is a key for ${first.alg}, but MACP_AUTH_SIGNING_ALG is ${alg}; set MACP_AUTH_SIGNING_ALG=${first.alg} or give a key for ${alg}`,
