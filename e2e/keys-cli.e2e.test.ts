@@ -105,6 +105,8 @@ describe("an operator with nothing but init's folder", () => {
 
   test.each([
     [["keys", "revoke", "nosuchkey"], 2, /no key has the kid/],
+    [["keys", "activate", "", "--accept-short-lead"], 2, /KID is empty; name a key/],
+    [["keys", "taint", "abc"], 2, /abc is too short for the beginning of a kid/],
     [["keys", "revoke"], 2, /missing required argument/],
     [["keys", "frobnicate"], 2, /see: macp-auth/],
     [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { ALGORITHMS, type Algorithm, parseAlgorithm } from "../keys/algorithm.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { jsonOption, printJson } from "./json.ts";
-import { type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
+import { insistOnKid, type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
 import { importCommand } from "./keys/import.ts";
 import { tell } from "./keys/tell.ts";
 import { timeline } from "./keys/timeline.ts";
@@ -23,7 +23,7 @@ interface Options {
 
 const NOTES = `
 The commands work on the store of MACP_AUTH_STORE_URL with the keys of MACP_AUTH_KEK_FILE, or, with --admin, on a running
-service. A kid may be shortened to a beginning that only one key has. What would be an outage is refused, and the refusal
+service. A kid may be shortened to a beginning of 4 or more characters that only one key has. What would be an outage is refused, and the refusal
 says which outage; the --accept option that it names overrules it.
 
 Verifiers that were given the JWKS as text (MACP_AUTH_JWKS_JSON) never fetch it: give them the new document before a rotation:
@@ -120,13 +120,14 @@ function withKid(
   make: (kid: NonNullable<Kidful["kid"]>, options: Options) => Operation,
 ): Command {
   return accepting(common(new Command(name).description(description)))
-    .argument("<KID>", "the key, or an unmistakable beginning of its kid")
-    .action((given: string, options: Options) =>
-      withBackend(options, world, async (backend) => {
+    .argument("<KID>", "the key: its kid, or 4 or more characters that its kid alone begins with")
+    .action((given: string, options: Options) => {
+      insistOnKid(given);
+      return withBackend(options, world, async (backend) => {
         const kid = resolveKid(given, await backend.list(true));
         tell(world, options, await backend.operate(make(kid, options), acceptedIn(options)));
-      }),
-    );
+      });
+    });
 }
 
 function withReason(command: Command): Command {

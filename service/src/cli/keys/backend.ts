@@ -168,12 +168,27 @@ function requestOf(operation: Operation): { path: string; body: object } {
   };
 }
 
-/** A kid that was given in full or by an unmistakable beginning. */
+/** Fewer characters than this are sooner a slip than the beginning of a kid. */
+const KID_BEGINNING_CHARACTERS_MIN = 4;
+
+/** Throws `CommandEnd` for an empty kid, as of a variable that is not set: every kid begins with it. */
+export function insistOnKid(given: string): void {
+  if (given.trim() === "") throw wrongCall("KID is empty; name a key, see: macp-auth keys list --all");
+}
+
+/** A kid that was given in full or by an unmistakable beginning of at least four characters. Throws `CommandEnd` for any other. */
 export function resolveKid(given: string, report: KeysReport): Kid {
+  insistOnKid(given);
   const matches = report.keys.filter((key) => key.kid.startsWith(given));
-  const exact = matches.find((key) => key.kid === given) ?? (matches.length === 1 ? matches[0] : undefined);
+  const exact = matches.find((key) => key.kid === given);
   if (exact !== undefined) return exact.kid as Kid;
-  throw matches.length > 1
-    ? wrongCall(`several keys begin with ${shown(given)}; give more of the kid`)
-    : wrongCall(`no key has the kid ${shown(given)}; see: macp-auth keys list --all`);
+  if (given.length < KID_BEGINNING_CHARACTERS_MIN)
+    throw wrongCall(
+      `${shown(given)} is too short for the beginning of a kid; give at least ${String(KID_BEGINNING_CHARACTERS_MIN)} of its characters`,
+    );
+  const [only, ...others] = matches;
+  if (only === undefined)
+    throw wrongCall(`no key has the kid ${shown(given)}; see: macp-auth keys list --all`);
+  if (others.length > 0) throw wrongCall(`several keys begin with ${shown(given)}; give more of the kid`);
+  return only.kid as Kid;
 }
