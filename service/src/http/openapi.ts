@@ -19,6 +19,15 @@ const SCHEMAS = {
   Error: ErrorBody,
 };
 
+/** What any request may be answered with, whatever it asks for. */
+const COMMON_REASONS: readonly Reason[] = [
+  "request_malformed",
+  "request_timeout",
+  "expectation_unsupported",
+  "headers_too_large",
+  "internal",
+];
+
 const MINT_REASONS: readonly Reason[] = [
   "sender_required",
   "scopes_invalid",
@@ -28,17 +37,62 @@ const MINT_REASONS: readonly Reason[] = [
   "body_corrupt",
   "json_invalid",
   "json_too_deep",
-  "request_malformed",
-  "request_timeout",
   "body_too_large",
   "charset_unsupported",
   "encoding_unsupported",
-  "expectation_unsupported",
-  "headers_too_large",
-  "internal",
   "no_signing_key",
   "busy",
 ];
+
+/** Errors that may also be written before there is a request: those answers have fewer headers. */
+const UNREAD_STATUSES: readonly number[] = [400, 408, 431];
+
+/** Every header of an answer that is not one of the framing; `name` is where it stands on the wire. */
+const HEADERS = {
+  RequestId: header("x-request-id", "The caller's own where that is one, else a fresh one.", {
+    type: "string",
+    pattern: "^[A-Za-z0-9._-]{1,64}$",
+  }),
+  NoSniff: header("x-content-type-options", "Always `nosniff`.", { const: "nosniff" }),
+  NoStore: header("cache-control", "Always `no-store`.", { const: "no-store" }),
+  NoSniffIfRead: header(
+    "x-content-type-options",
+    "`nosniff`; absent when the bytes could not be read as a request.",
+    { const: "nosniff" },
+    false,
+  ),
+  NoStoreIfRead: header(
+    "cache-control",
+    "`no-store`; absent when the bytes could not be read as a request.",
+    { const: "no-store" },
+    false,
+  ),
+  MaxAge: header("cache-control", "`public, max-age=60` unless configured.", {
+    type: "string",
+    pattern: "^public, max-age=[0-9]+$",
+  }),
+  Etag: header("etag", "Strong; changes with the keys.", { type: "string", pattern: '^"[^"]+"$' }),
+  AnyOrigin: header("access-control-allow-origin", "Always `*`.", { const: "*" }),
+  RetryAfter: header("retry-after", "Seconds after which asking again makes sense.", {
+    type: "string",
+    pattern: "^[0-9]+$",
+  }),
+  AllowPost: header("allow", "Always `POST`.", { const: "POST" }),
+  AllowGet: header("allow", "Always `GET, HEAD`.", { const: "GET, HEAD" }),
+};
+
+type HeaderName = keyof typeof HEADERS;
+type Responses = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly object[];
+  readonly requestBody?: object;
+  readonly responses: Responses;
+}
 
 /** The OpenAPI 3.1 description of the public listener, made from the schemas that the routes validate with. */
 export function openApiDocument(version: string): object {
@@ -62,16 +116,24 @@ export function openApiDocument(version: string): object {
     paths: {
       "/tokens": {
         post: mintOperation(),
-        options: optionsOperation("tokens", "Tells which method mints", "POST"),
+        options: optionsOperation("tokens", "tokensOptions", "AllowPost"),
       },
-      "/.well-known/jwks.json": { get: jwksOperation() },
-      "/healthz": { get: healthOperation() },
+      "/.well-known/jwks.json": {
+        get: jwksOperation(),
+        head: headOf(jwksOperation(), "headJwks"),
+        options: optionsOperation("keys", "jwksOptions", "AllowGet"),
+      },
+      "/healthz": {
+        get: healthOperation(),
+        head: headOf(healthOperation(), "headHealth"),
+        options: optionsOperation("health", "healthOptions", "AllowGet"),
+      },
     },
-    components: { schemas: schemas() },
+    components: { schemas: schemas(), headers: headerComponents() },
   };
 }
 
-function mintOperation(): object {
+function mintOperation(): Operation {
   return {
     operationId: "mintToken",
     tags: ["tokens"],
@@ -88,13 +150,13 @@ function mintOperation(): object {
       },
     },
     responses: {
-      "200": answer("The token.", "MintResponse", { "cache-control": header("Always `no-store`.") }),
+      "200": answer("The token.", ["NoSniff", "NoStore"], "MintResponse"),
       ...errors(MINT_REASONS),
     },
   };
 }
 
-function jwksOperation(): object {
+function jwksOperation(): Operation {
   return {
     operationId: "getJwks",
     tags: ["keys"],
@@ -111,47 +173,67 @@ function jwksOperation(): object {
       },
     ],
     responses: {
-      "200": answer("The JWK Set.", "Jwks", {
-        etag: header("Strong; changes with the keys."),
-        "cache-control": header("`public, max-age=60` unless configured."),
-      }),
-      "304": { description: "The set is still the one with the given ETag." },
-      ...errors(["request_malformed", "no_signing_key"]),
+      "200": answer("The JWK Set.", ["NoSniff", "MaxAge", "Etag", "AnyOrigin"], "Jwks"),
+      "304": answer("The set is still the one with the given ETag.", ["MaxAge", "Etag", "AnyOrigin"]),
+      ...errors(["no_signing_key"]),
     },
   };
 }
 
-function healthOperation(): object {
+function healthOperation(): Operation {
   return {
     operationId: "getHealth",
     tags: ["health"],
     summary: "Whether the process answers",
-    responses: { "200": answer("It does.", "Health"), ...errors(["request_malformed"]) },
+    responses: { "200": answer("It does.", ["NoSniff", "NoStore"], "Health"), ...errors([]) },
   };
 }
 
-function optionsOperation(tag: string, summary: string, allow: string): object {
-  const allowed = header(`Always \`${allow}\`.`);
+/** The same answers, without their bodies. */
+function headOf({ summary, responses, ...get }: Operation, operationId: string): Operation {
+  const bodiless = Object.entries(responses).map(([status, { description, headers }]) => [
+    status,
+    { description, headers },
+  ]);
   return {
-    operationId: `${tag}Options`,
-    tags: [tag],
-    summary,
-    responses: {
-      "204": { description: "See the header.", headers: { allow: allowed } },
-      ...errors(["request_malformed"]),
-    },
+    ...get,
+    operationId,
+    summary: `${summary}: the headers alone`,
+    responses: Object.fromEntries(bodiless) as Responses,
   };
 }
 
-function answer(description: string, schema: keyof typeof SCHEMAS, headers?: object): object {
+function optionsOperation(tag: string, operationId: string, allow: HeaderName): Operation {
+  return {
+    operationId,
+    tags: [tag],
+    summary: "Which methods there are",
+    responses: { "204": answer("See the header.", [allow]), ...errors([]) },
+  };
+}
+
+/** A response with these headers and the request's id; without a `schema` it has no body. */
+function answer(
+  description: string,
+  headers: readonly HeaderName[],
+  schema?: keyof typeof SCHEMAS,
+  examples?: object,
+): Responses[string] {
+  const all: readonly HeaderName[] = ["RequestId", ...headers];
   return {
     description,
-    ...(headers && { headers }),
-    content: { "application/json": { schema: ref(schema) } },
+    headers: Object.fromEntries(
+      all.map((name) => [HEADERS[name].name, { $ref: `#/components/headers/${name}` }]),
+    ),
+    ...(schema && {
+      content: { "application/json": { schema: ref(schema), ...(examples && { examples }) } },
+    }),
   };
 }
 
-function errors(reasons: readonly Reason[]): object {
+/** The errors of an operation, by status: those that any request may meet, and its own. */
+function errors(own: readonly Reason[]): Responses {
+  const reasons = [...own, ...COMMON_REASONS];
   const statuses = [...new Set(reasons.map((reason) => PROBLEMS[reason].status))].toSorted(
     (one, other) => one - other,
   );
@@ -161,19 +243,27 @@ function errors(reasons: readonly Reason[]): object {
       const examples = Object.fromEntries(
         members.map((reason) => [reason, { value: { error: PROBLEMS[reason].text } }]),
       );
-      return [
-        status,
-        {
-          description: members.join(", "),
-          content: { "application/json": { schema: ref("Error"), examples } },
-        },
-      ];
+      return [status, answer(members.join(", "), headersOfError(status), "Error", examples)];
     }),
   );
 }
 
-function header(description: string): object {
-  return { description, schema: { type: "string" } };
+function headersOfError(status: number): readonly HeaderName[] {
+  if (UNREAD_STATUSES.includes(status)) return ["NoSniffIfRead", "NoStoreIfRead"];
+  return status === 503 ? ["NoSniff", "NoStore", "RetryAfter"] : ["NoSniff", "NoStore"];
+}
+
+function header(name: string, description: string, schema: object, required = true) {
+  return { name, description, schema, required };
+}
+
+function headerComponents(): object {
+  return Object.fromEntries(
+    Object.entries(HEADERS).map(([id, { description, required, schema }]) => [
+      id,
+      { description, required, schema },
+    ]),
+  );
 }
 
 function ref(schema: keyof typeof SCHEMAS): object {

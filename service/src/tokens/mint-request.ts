@@ -9,7 +9,8 @@ export const MintRequestBody = z
   .looseObject({
     sender: z
       .string({ error: "sender is required" })
-      .refine((text) => text.trim() !== "", { error: "sender is required" })
+      // What trim() leaves something of, and the one way to say so in JSON Schema.
+      .regex(/\S/, { error: "sender is required" })
       .meta({
         description: "The agent that the token speaks for; becomes `sub`, byte for byte.",
         examples: ["agent://planner"],
