@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
 import { codeOf } from "../kernel/faults.ts";
 import { couldNot, wrongCall } from "./command-end.ts";
+import { parseEnvironmentFile } from "./doctor/environment-file.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
 
 /**
  * Takes `--settings FILE` out of the arguments (Node keeps `--env-file` for itself, wherever it stands), wherever it stands, and gives a world whose environment has the file's settings
- * too. What the process was given wins over the file.
+ * too. What the process was given wins over the file. Throws `CommandEnd` when the file cannot be read, or a line of it is not understood.
  */
 export function withSettingsFile(
   args: readonly string[],
@@ -25,12 +25,31 @@ export function withSettingsFile(
   };
 }
 
-function readSettingsFile(path: string): Record<string, string | undefined> {
+/** A line that is not understood ends the command: what it was to set, such as HOST, would be open by default. */
+function readSettingsFile(path: string): Readonly<Record<string, string>> {
+  const text = decoded(bytesOf(path));
+  if (text === undefined) throw couldNot(`${shown(path)} is not UTF-8 text; name a file of NAME=VALUE lines`);
+  const { values, unreadLines } = parseEnvironmentFile(text);
+  const [first] = unreadLines;
+  if (first !== undefined) throw couldNot(`${shown(path)} line ${String(first)} is not NAME=VALUE; mend it`);
+  return values;
+}
+
+function bytesOf(path: string): Buffer {
   try {
-    return { ...parseEnv(readFileSync(path, "utf8")) };
+    return readFileSync(path);
   } catch (thrown) {
     throw couldNot(
       `${shown(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
     );
+  }
+}
+
+/** `undefined`: the bytes are no text. */
+function decoded(bytes: Buffer): string | undefined {
+  try {
+    return bytes.includes(0) ? undefined : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
   }
 }

@@ -20,6 +20,13 @@ describe("an environment file", () => {
     });
   });
 
+  test("takes what stands between backquotes literally, as node --env-file does", () => {
+    expect(parseEnvironmentFile("JWK=`{\"a\":'b\\n'}` # a comment\nOPEN=`x\n")).toEqual({
+      values: { JWK: `{"a":'b\\n'}` },
+      unreadLines: [2],
+    });
+  });
+
   test("drops a comment after an unquoted value only when a space stands before it", () => {
     expect(parseEnvironmentFile("A=one # two\nB=one#two\nC=# all of it\n").values).toEqual({
       A: "one",
@@ -33,6 +40,21 @@ describe("an environment file", () => {
     expect(read).toEqual({ values: { GOOD: "1" }, unreadLines: [2, 3, 4, 5] });
   });
 
+  test("has no value that spans lines: an open quote is told of, and the next lines are read for themselves", () => {
+    expect(parseEnvironmentFile('OPEN="one\nHOST=127.0.0.1\n"\n')).toEqual({
+      values: { HOST: "127.0.0.1" },
+      unreadLines: [1, 3],
+    });
+  });
+
+  test("has lines that are no text among the unread ones, comments too", () => {
+    const bytes = Buffer.from([0x41, 0x3d, 0xff, 0x0a, 0x23, 0xfe, 0x0a, 0x42, 0x3d, 0x00, 0x0a, 0x43, 0x3d]);
+    expect(parseEnvironmentFile(bytes.toString("utf8"))).toEqual({
+      values: { C: "" },
+      unreadLines: [1, 2, 3],
+    });
+  });
+
   test("has no value that its lines do not set, whatever the names are", () => {
     const { values } = parseEnvironmentFile("__proto__=x\nconstructor=y\n");
     expect(Object.entries(values)).toEqual([
@@ -43,7 +65,7 @@ describe("an environment file", () => {
 
   test("gives back every value that was written between single quotes, and never throws", () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^[^'\r\n\uFEFF]*$/), (value) => {
+      fc.property(fc.stringMatching(/^[^'\r\n\0\u2028\u2029\uFEFF\uFFFD]*$/), (value) => {
         expect(parseEnvironmentFile(`NAME='${value}'`).values).toEqual({ NAME: value });
       }),
     );

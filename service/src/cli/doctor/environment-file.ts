@@ -1,18 +1,27 @@
 /** What an environment file sets. */
 export interface EnvironmentFile {
   readonly values: Readonly<Record<string, string>>;
-  /** Lines, counted from 1, that are neither blank, a comment nor `NAME=VALUE`. What stands on them is not repeated: it may be a secret. */
+  /**
+   * Lines, counted from 1, that are neither blank, a comment nor `NAME=VALUE`, whose quote does not end on them, or that are no
+   * text. What stands on them is not repeated: it may be a secret.
+   */
   readonly unreadLines: readonly number[];
 }
 
 const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)$/;
+/** NUL, and what a decoder puts in the place of bytes that are no UTF-8. */
+const NO_TEXT = /[\0\uFFFD]/;
 const SINGLE_QUOTED = /^'([^']*)'\s*(?:#.*)?$/;
+const BACK_QUOTED = /^`([^`]*)`\s*(?:#.*)?$/;
 const DOUBLE_QUOTED = /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /**
  * Reads `NAME=VALUE` lines as shells, Compose and systemd agree on them: comments, `export `, quotes, the last of two wins.
- * Nothing is expanded.
+ * Backquotes quote too, as in the files of `node --env-file`. Nothing is expanded, and no value goes on in the next line.
+ *
+ * Node's own `parseEnv` is not used: it passes over what it cannot read, takes what follows an open quote for the value, and
+ * cuts `a#b`, so that a password would lose its end without a word.
  */
 export function parseEnvironmentFile(text: string): EnvironmentFile {
   const values = new Map<string, string>();
@@ -21,6 +30,10 @@ export function parseEnvironmentFile(text: string): EnvironmentFile {
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
     .forEach((line, index) => {
+      if (NO_TEXT.test(line)) {
+        unreadLines.push(index + 1);
+        return;
+      }
       const trimmed = line.trim();
       if (trimmed === "" || trimmed.startsWith("#")) return;
       const [, name, written = ""] = ASSIGNMENT.exec(trimmed) ?? [];
@@ -34,6 +47,7 @@ export function parseEnvironmentFile(text: string): EnvironmentFile {
 /** `undefined`: a quote does not end, or text follows it. */
 function readValue(written: string): string | undefined {
   if (written.startsWith("'")) return SINGLE_QUOTED.exec(written)?.[1];
+  if (written.startsWith("`")) return BACK_QUOTED.exec(written)?.[1];
   if (written.startsWith('"')) {
     return DOUBLE_QUOTED.exec(written)?.[1]?.replace(
       /\\(.)/g,
