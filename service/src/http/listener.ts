@@ -12,7 +12,7 @@ import type { Random } from "../kernel/random.ts";
 import { delay } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, empty, problemAnswer, send } from "./answer.ts";
-import { PROBLEMS, problem, type Reason } from "./problem.ts";
+import { problem, type Reason } from "./problem.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
 const LIMITS = {
@@ -24,7 +24,7 @@ const LIMITS = {
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
   /** Requests of one connection that wait for their answers. No known caller sends a second one before the first is answered. */
-  pipelinedMax: 32,
+  pipelinedMax: 128,
   /** How long a connection may stand still while an answer is owed: one that is not read would hold its place for ever. */
   stillMsMax: 30_000,
   /** How long and how much is taken in of a request that is already answered. */
@@ -52,6 +52,7 @@ export interface Listener {
 
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
 export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
+  const { log } = deps;
   const table = new Map(Object.entries(routes));
   const newRequestId = requestIds(deps.random);
   // Each connection, with the responses that it owes or owed last: those already given are dropped at the next look.
@@ -64,7 +65,7 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     }
     owed.push(outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
-    void respond(deps.log, table, incoming, outgoing, requestId);
+    void respond({ log, table }, incoming, outgoing, requestId);
   };
   const server = createServer(
     {
@@ -82,18 +83,27 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   server.maxConnections = LIMITS.connectionsMax;
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     owedOf(begun.get(incoming.socket) ?? []).push(outgoing);
-    send(outgoing, problemAnswer(problem("expectation_unsupported")), newRequestId());
+    const requestId = newRequestId();
+    send(outgoing, refused(log, "expectation_unsupported", requestId), requestId);
     void lingerOver(incoming);
   });
   server.on("connection", (socket) => {
     begun.set(socket, []);
     socket.once("close", () => begun.delete(socket));
   });
+  const refuseSocket = (socket: Socket, reason: Reason): void => {
+    const requestId = newRequestId();
+    refuseRaw(socket, owedOf(begun.get(socket) ?? []), refused(log, reason, requestId), requestId);
+  };
   server.on("clientError", (fault: Error, socket: Socket) => {
-    refuseRaw(socket, owedOf(begun.get(socket) ?? []), reasonOf(fault), newRequestId());
+    refuseSocket(socket, reasonOf(fault));
+  });
+  // Without this, Node would close the connection without a word.
+  server.on("connect", (_incoming, socket: Socket) => {
+    refuseSocket(socket, "not_found");
   });
   server.on("drop", () => {
-    deps.log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
+    log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
   });
   return {
     server,
@@ -113,24 +123,26 @@ function owedOf(responses: ServerResponse[]): ServerResponse[] {
   return responses;
 }
 
-type RouteTable = ReadonlyMap<string, Routes[string]>;
+interface Routing {
+  readonly log: Log;
+  readonly table: ReadonlyMap<string, Routes[string]>;
+}
 
 /** One request from its arrival to its answer. Never rejects. */
 async function respond(
-  log: Log,
-  table: RouteTable,
+  routing: Routing,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   requestId: RequestId,
 ): Promise<void> {
   let answer: Answer;
   try {
-    answer = await answerTo(table, incoming, requestId);
+    answer = await answerTo(routing, incoming, requestId);
   } catch (thrown) {
     if (outgoing.destroyed || incoming.socket.destroyed) return;
     // A fault that nobody expected: its text goes to the log, never to the caller.
     const fault = messageOf(thrown);
-    log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
+    routing.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
     answer = problemAnswer(problem("internal"));
   }
   send(outgoing, answer, requestId);
@@ -138,25 +150,37 @@ async function respond(
 }
 
 function answerTo(
-  table: RouteTable,
+  { log, table }: Routing,
   incoming: IncomingMessage,
   requestId: RequestId,
 ): Answer | Promise<Answer> {
   // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
-  const hosts = hostLines(incoming.rawHeaders);
-  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1"))
-    return problemAnswer(problem("request_malformed"));
+  const { hosts, spaced } = headerLines(incoming.rawHeaders);
+  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
+    return refused(log, "request_malformed", requestId);
   const { method = "", url = "" } = incoming;
   const methods = table.get(url) ?? table.get(pathOf(url));
   const route = methods && routeFor(methods, method);
-  return route === undefined ? problemAnswer(problem("not_found")) : route(incoming, requestId);
+  return route === undefined ? refused(log, "not_found", requestId) : route(incoming, requestId);
 }
 
-/** How many Host lines there are. `rawHeaders` has names and values in turn. */
-function hostLines(rawHeaders: readonly string[]): number {
-  return rawHeaders.filter(
-    (name, index) => index % 2 === 0 && name.length === 4 && name.toLowerCase() === "host",
-  ).length;
+/** The answer to a request that no route looks at, and its line in the log. */
+function refused(log: Log, reason: Reason, requestId: RequestId): Answer {
+  const refusal = problem(reason);
+  log.info({ event: "request_refused", reason, status: refusal.status, request_id: requestId });
+  return problemAnswer(refusal);
+}
+
+/**
+ * How many Host lines there are, and whether a name has a space before its colon, which the parser of Node 20.18 lets pass and
+ * RFC 9112 section 5.1 does not. `rawHeaders` has names and values in turn.
+ */
+function headerLines(rawHeaders: readonly string[]): { hosts: number; spaced: boolean } {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  return {
+    hosts: names.filter((name) => name.length === 4 && name.toLowerCase() === "host").length,
+    spaced: names.some((name) => name.endsWith(" ") || name.endsWith("\t")),
+  };
 }
 
 function routeFor(methods: Routes[string], method: string): Route | undefined {
@@ -217,7 +241,7 @@ async function lingerOver(incoming: IncomingMessage): Promise<void> {
 function refuseRaw(
   socket: Socket,
   owed: readonly ServerResponse[],
-  reason: Reason,
+  { status, body }: Answer,
   requestId: RequestId,
 ): void {
   const last = owed.at(-1);
@@ -233,20 +257,20 @@ function refuseRaw(
     socket.destroySoon();
     return;
   }
-  const { status, text } = PROBLEMS[reason];
-  const body = JSON.stringify({ error: text });
+  const text = body?.text ?? "";
   const lines = [
     `HTTP/1.1 ${String(status)} ${STATUS_TEXT[status] ?? "Error"}`,
     "content-type: application/json",
-    `content-length: ${String(body.length)}`,
+    `content-length: ${String(text.length)}`,
     `x-request-id: ${requestId}`,
     "connection: close",
   ];
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${text}`);
 }
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  404: "Not Found",
   408: "Request Timeout",
   431: "Request Header Fields Too Large",
 };

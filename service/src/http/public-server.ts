@@ -10,6 +10,6 @@ export function publicServer(deps: PublicDeps): Listener {
   return httpServer(deps, {
     "/tokens": { POST: mintRoute(deps) },
     "/healthz": { GET: () => health },
-    "/.well-known/jwks.json": { GET: (incoming) => jwks(deps, incoming) },
+    "/.well-known/jwks.json": { GET: (incoming, requestId) => jwks(deps, incoming, requestId) },
   });
 }

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
+import type { RequestId } from "../../kernel/ids.ts";
 import type { JwksDocument } from "../../keys/jwks.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
+import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
 import { problem } from "../problem.ts";
@@ -39,15 +41,17 @@ export interface JwksDeps {
   readonly clock: Clock;
   readonly keys: KeyDirectory;
   readonly meter: Meter;
+  readonly log: Log;
   /** How long a shared cache may repeat the answer. */
   readonly jwksMaxAgeSeconds: number;
 }
 
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
-export function jwks(deps: JwksDeps, incoming: IncomingMessage): Answer {
+export function jwks(deps: JwksDeps, incoming: IncomingMessage, requestId: RequestId): Answer {
   const document = deps.keys.viewAt(deps.clock.now()).jwks;
   if (document === undefined) {
     deps.meter.jwksServed(503);
+    deps.log.warn({ event: "request_refused", reason: "no_signing_key", status: 503, request_id: requestId });
     return problemAnswer({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
   }
   deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
