@@ -34,6 +34,8 @@ const policy: RotationPolicy = {
 const FROM_A_PAGE: readonly [string, Record<string, string>][] = [
   ["of another origin", { origin: "https://evil.example" }],
   ["of a page that was given a name of this machine", { host: "evil.example" }],
+  ["of a page whose name begins like this machine's", { host: "localhost.evil.example" }],
+  ["of a page whose name begins like its address", { host: "127.0.0.1.evil.example:9090" }],
   ["that a browser marks as cross-site", { "sec-fetch-site": "cross-site" }],
   ["that a browser marks as its page's own", { "sec-fetch-site": "same-origin" }],
 ];
@@ -170,6 +172,8 @@ describe("the operators' listener", () => {
   test.each([
     ["/keys/revoke", {}],
     ["/keys/revoke", { kid: "a\nb" }],
+    ["/keys/revoke", { kid: "a", resaon: "leaked" }],
+    ["/keys/revoke", { kid: "a", reason: "r".repeat(201) }],
     ["/keys/rotate", { accept: ["everything"] }],
     ["/keys/rotate", { accpet: ["short-lead"] }],
     ["/keys/prepare", { alg: "HS256" }],

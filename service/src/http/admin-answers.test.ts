@@ -1,0 +1,144 @@
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemRandom } from "../kernel/random.ts";
+import { Secret } from "../kernel/secret.ts";
+import { type KeyStore, StoreUnavailable } from "../keys/key-store.ts";
+import { ManagedKeys } from "../keys/managed-keys.ts";
+import { rotate } from "../keys/rotate.ts";
+import { sealerOf } from "../keys/sealer.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
+import { openMetrics } from "../telemetry/metrics.ts";
+import { POLICY } from "../testing/managed-key-sets.ts";
+import { TestClock } from "../testing/moments.ts";
+import { adminServer } from "./admin-server.ts";
+import type { Listener } from "./listener.ts";
+
+const TOKEN = "0123456789abcdef0123456789abcdef";
+
+describe("the operators' listener", () => {
+  let down: boolean;
+  let replica: ManagedKeys;
+  let listener: Listener;
+  let logged: Record<string, unknown>[];
+
+  /** Listens with the keys of a store, as a replica that saw `versionSeenBefore` of it in an earlier life. */
+  async function listen(versionSeenBefore: number): Promise<void> {
+    const clock = new TestClock();
+    const inner = memoryKeyStore(clock);
+    const reach = (): KeyStore => {
+      if (down) throw new StoreUnavailable("down");
+      return inner;
+    };
+    const store: KeyStore = {
+      load: async () => reach().load(),
+      replace: async (seen, changes) => reach().replace(seen, changes),
+      beat: async (beat) => reach().beat(beat),
+      close: () => inner.close(),
+    };
+    const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), policy: POLICY };
+    await rotate(rotation);
+    replica = new ManagedKeys({
+      ...rotation,
+      clock,
+      stopwatch: { elapsed: () => clock.now() },
+      alg: "ES256",
+      timing: POLICY.timing,
+      replicaId: "one",
+      versionSeenBefore,
+    });
+    await replica.sync();
+    const write = (line: string): void => void logged.push(JSON.parse(line) as Record<string, unknown>);
+    listener = adminServer({
+      log: pino({ level: "info", base: null }, { write }),
+      random: systemRandom(),
+      clock,
+      directory: replica,
+      managed: { ...rotation, keys: replica },
+      metrics: openMetrics({
+        report: () => undefined,
+        fence: () => replica.fenceAt(clock.now()),
+        clockOffsetSeconds: () => 0,
+      }),
+      token: new Secret(TOKEN),
+      keep: () => Promise.resolve(),
+    });
+    await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
+  }
+  const ask = async (path: string, body?: object, token = TOKEN) => {
+    const { port } = listener.server.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${String(port)}${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  };
+
+  beforeEach(() => {
+    down = false;
+    logged = [];
+  });
+  afterEach(() => {
+    listener.server.close();
+    listener.server.closeAllConnections();
+  });
+
+  test("lets no cache keep any of its answers", async () => {
+    await listen(0);
+    for (const path of ["/readyz", "/metrics", "/keys", "/nope"])
+      expect((await ask(path)).headers.get("cache-control"), path).toBe("no-store");
+    expect((await ask("/keys", undefined, "wrong")).headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("says what it wants of a caller without the token, and leaves a line and a figure, without what was sent", async () => {
+    await listen(0);
+    const { status, headers } = await ask("/keys/rotate", {}, "guessed-s3cret");
+    expect([status, headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    expect(logged).toEqual([
+      expect.objectContaining({
+        event: "admin_refused",
+        reason: "unauthorised",
+        remote: "127.0.0.1",
+        request_id: headers.get("x-request-id"),
+      }),
+    ]);
+    expect(JSON.stringify(logged)).not.toContain("s3cret");
+    expect((await ask("/metrics")).text).toMatch(/reason="unauthorised"\} 1\n/);
+  });
+
+  test("answers 503 with the time to wait while the store cannot be reached", async () => {
+    await listen(0);
+    down = true;
+    for (const answer of [await ask("/keys"), await ask("/keys/prepare", {})]) {
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "10"]);
+      expect(answer.text).toBe('{"error":"the key store cannot be reached"}');
+    }
+  });
+
+  test("carries nothing out on a store that its replica refuses", async () => {
+    await listen(99);
+    expect(replica.refusesStore).toBe("store_older");
+    const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
+    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (store_older)")]);
+    expect(logged).toEqual([]);
+  });
+
+  test("keeps the reason of an operation harmless, and logs who asked for what and what came of it", async () => {
+    await listen(0);
+    const report = JSON.parse((await ask("/keys")).text) as { keys: { kid: string; signs: boolean }[] };
+    const kid = report.keys.find((key) => !key.signs)?.kid ?? "";
+    const { headers } = await ask("/keys/taint", { kid, reason: "seen\u001b[2J\u202eelsewhere" });
+    const after = JSON.parse((await ask("/keys")).text) as { keys: { kid: string; reason: string }[] };
+    expect(after.keys.find((key) => key.kid === kid)?.reason).toBe("seen\\u{1b}[2J\\u{202e}elsewhere");
+    expect(logged).toEqual([
+      expect.objectContaining({
+        event: "key_operation",
+        operation: "taint",
+        done: true,
+        changes: [`taint ${kid}`],
+        request_id: headers.get("x-request-id"),
+      }),
+    ]);
+  });
+});
