@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import { expect, test } from "vitest";
 import { Impossible } from "../kernel/assert.ts";
+import { after } from "../kernel/clock.ts";
 import type { Sender } from "../kernel/ids.ts";
+import type { KeyDirectory } from "../keys/key-directory.ts";
 import { LiveKeys } from "../keys/live-keys.ts";
 import { ringAtBoot } from "../keys/plan-file-change.ts";
 import { localSigner } from "../keys/signer.ts";
@@ -149,4 +151,49 @@ test("a sender that is not blank comes back byte for byte", async () => {
     }),
     { numRuns: 300 },
   );
+});
+
+/** A directory of one key that writes down what is asked of it, in the order in which it is asked. */
+function watched(notAfterSeconds: number) {
+  const deps = mintDeps();
+  const now = deps.clock.now();
+  const { signing } = deps.keys.viewAt(now);
+  if (signing === undefined) throw new Error("nothing signs");
+  const told: string[] = [];
+  const sign = (input: Buffer): Promise<Buffer> => {
+    told.push("signed");
+    return signing.signer.sign(input);
+  };
+  const keys: KeyDirectory = {
+    viewAt: () => ({
+      signing: { ...signing, signer: { ...signing.signer, sign }, notAfter: after(now, notAfterSeconds) },
+      jwks: undefined,
+    }),
+    noteSigned: (kid, exp) => told.push(`noted ${kid} to ${String(exp - now)}`),
+    noteFetch: () => undefined,
+  };
+  return { deps: { ...deps, keys }, told };
+}
+
+test("a signature is noted before it is made: no token is ever out that nobody would wait for", async () => {
+  const { deps, told } = watched(10_000);
+  minted(await mintFrom({ sender: "a", ttl_seconds: 600 }, deps));
+  expect(told).toEqual(["noted signing to 600", "signed"]);
+});
+
+test.each([
+  [1, { kind: "minted" }],
+  [0, { kind: "refused", refusal: { reason: "no_signing_key" } }],
+  [-1, { kind: "refused", refusal: { reason: "no_signing_key" } }],
+])("a key whose end is %i s away has the outcome %j", async (seconds, outcome) => {
+  const { deps, told } = watched(seconds);
+  expect(await mintFrom({ sender: "a" }, deps)).toMatchObject(outcome);
+  expect(told).toEqual(seconds > 0 ? ["noted signing to 1", "signed"] : []);
+});
+
+test("the claims are looked at before each signature: with an id that is too short nothing is signed", async () => {
+  const { deps, told } = watched(10_000);
+  const random = { bytes: () => Buffer.alloc(15) };
+  await expect(mintFrom({ sender: "a" }, { ...deps, random })).rejects.toThrow(Impossible);
+  expect(told).toEqual([]);
 });
