@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { systemRandom } from "../../kernel/random.ts";
+import { StoreCorrupt } from "../../keys/key-store.ts";
+import { sealerOf } from "../../keys/sealer.ts";
+import { activeKey, standbyKey } from "../../testing/managed-key-sets.ts";
+import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
+
+const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+
+test("a set is read back as it was written", () => {
+  const keys = [activeKey("a"), standbyKey("b")];
+  const rows = keys.map((key) => rowOf(sealer, key));
+  expect(keysOf(sealer, { version: 3, tag: setTagOf(sealer, 3, rows) }, rows.toReversed())).toEqual(
+    keys.toReversed(),
+  );
+});
+
+test("a set without keys and without a tag is new at version 0, and at any other a store that was emptied", () => {
+  expect(keysOf(sealer, { version: 0, tag: "" }, [])).toEqual([]);
+  for (const version of [1, 7]) expect(() => keysOf(sealer, { version, tag: "" }, [])).toThrow(StoreCorrupt);
+  expect(() => keysOf(sealer, { version: 0, tag: "" }, [rowOf(sealer, activeKey("a"))])).toThrow(
+    StoreCorrupt,
+  );
+});
