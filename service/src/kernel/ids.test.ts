@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRequestId, requestIds } from "./ids.ts";
+import { parseKid, parseRequestId, requestIds } from "./ids.ts";
 import { systemRandom } from "./random.ts";
 
 describe("request ids", () => {
@@ -19,5 +19,15 @@ describe("request ids", () => {
     ["ä", "a letter beyond ASCII"],
   ])("refuses %j of a caller: %s", (text) => {
     expect(parseRequestId(text)).toBeUndefined();
+  });
+});
+
+describe("a key id", () => {
+  it.each(["k", "k".repeat(256), "ключ 😀", "a b"])("may be %j", (text) => {
+    expect(parseKid(text)).toBe(text);
+  });
+
+  it.each(["", "k".repeat(257), "a\nb", "a\u2028b", "\ud800", "a\u009bb"])("may not be %j", (text) => {
+    expect(parseKid(text)).toBeUndefined();
   });
 });

@@ -1,0 +1,19 @@
+import { format, inspect } from "node:util";
+import { expect, test } from "vitest";
+import { Secret } from "./secret.ts";
+
+test("a secret shows in no way of printing it, and is given to who asks for it by name", () => {
+  const secret = new Secret("hunter2");
+  const ways = [
+    String(secret),
+    secret.toString(),
+    JSON.stringify({ secret }),
+    inspect(secret, { showHidden: true }),
+    inspect({ deep: { in: [secret] } }, { depth: 9 }),
+    format("%s %o %j", secret, secret, secret),
+    JSON.stringify(Object.entries(secret)),
+  ];
+  for (const way of ways) expect(way).not.toContain("hunter2");
+  expect(inspect(secret)).toBe("[secret]");
+  expect(secret.reveal()).toBe("hunter2");
+});
