@@ -54,6 +54,15 @@ describe("a served key set", () => {
     },
   );
 
+  test("of a hundred keys is looked at, and one more is no set that a verifier should try", () => {
+    const keys = Array.from({ length: 100 }, (_, index) => ({ ...ec, kid: String(index) }));
+    expect(gradesOf(serving(...keys), "jwks-keys")).toEqual(["ok"]);
+    expect(serving(...keys, ec).find(({ check }) => check === "jwks")).toMatchObject({
+      grade: "fail",
+      found: "the answer holds 101 keys, more than any verifier should try",
+    });
+  });
+
   test("fails for a symmetric key, also beside a sound one", () => {
     expect(gradesOf(serving(ec, { kty: "oct", k: "c2VjcmV0LXZhbHVl", kid: "s" }), "jwks-secrets")).toEqual([
       "fail",
@@ -169,6 +178,7 @@ describe("the answer that carries the key set", () => {
     expect(gradeOf(3, 1_000)).toEqual(["ok"]);
     expect(gradeOf(3, 1_001)).toEqual(["warn"]);
     expect(gradeOf(3, 5_001)).toEqual(["fail"]);
+    expect(gradeOf(3_000, 3_001)).toEqual(["warn"]);
     expect(gradeOf(3_001, 3_002)).toEqual(["fail"]);
   });
 

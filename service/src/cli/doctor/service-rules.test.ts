@@ -40,6 +40,12 @@ describe("the health of a running service", () => {
   });
 });
 
+test("a redirect is told without the user, the query and the fragment of its target, which may be secret", () => {
+  const location = "https://user:hunter2@elsewhere/health?token=hunter2#hunter2";
+  const [finding] = healthAnswersExactly(facts({ health: answered(302, "", { location }) }));
+  expect(finding?.found).toBe("GET /healthz answers 302 to https://elsewhere/health");
+});
+
 describe("the connection to a running service", () => {
   test("may be plain inside this machine, and elsewhere must not carry tokens in the clear", () => {
     expect(tokensAreNotReadableOnTheWire(facts())).toMatchObject([{ grade: "ok" }]);
