@@ -9,7 +9,7 @@ import {
 } from "node:crypto";
 import { type Kid, parseKid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
-import { weaknessOf } from "./weak-rsa.ts";
+import { faultsOfEc, faultsOfRsa, MAKE_ONE } from "./key-numbers.ts";
 
 /** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
 export type PublicJwk =
@@ -47,14 +47,8 @@ export type ImportOutcome =
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
-const MAKE_ONE = "make one with: macp-auth keygen";
 /** Why a public key is refused where a key must sign. */
 export const PUBLIC_ONLY = `is a public key; give the private JWK, or ${MAKE_ONE}`;
-const RSA_BITS_MIN = 2048;
-/** The runtime's verifier refuses larger ones. */
-const RSA_BITS_MAX = 8192;
-const RSA_PRIVATE = ["d", "p", "q", "dp", "dq", "qi"] as const;
-const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
@@ -172,50 +166,11 @@ function areSigningOperations(operations: unknown, needed: "sign" | "verify"): b
   );
 }
 
-function faultsOfRsa(jwk: Record<string, unknown>): string[] {
-  const present = RSA_PRIVATE.filter((name) => jwk[name] !== undefined);
-  const faults = faultsOfMembers(jwk, ["n", "e", ...present]);
-  if (present.length > 0 && present.length < RSA_PRIVATE.length)
-    faults.push("lacks some of d, p, q, dp, dq, qi; export the whole private key");
-  if (jwk["oth"] !== undefined) faults.push("has more than two primes (oth); use a two-prime key");
-  if (faults.length > 0) return faults;
-  const modulus = unsigned(jwk["n"]);
-  const bits = modulus.toString(2).length;
-  if (bits < RSA_BITS_MIN) return [`is an RSA key of ${String(bits)} bits, fewer than 2048; ${MAKE_ONE}`];
-  if (bits > RSA_BITS_MAX)
-    return [`is an RSA key of ${String(bits)} bits, more than the runtime's 8192; ${MAKE_ONE}`];
-  if (unsigned(jwk["e"]) !== 65_537n) return [`has a public exponent other than 65537; ${MAKE_ONE}`];
-  const weakness = weaknessOf(modulus);
-  return weakness === undefined ? [] : [`is weak: ${weakness}; ${MAKE_ONE}`];
-}
-
-function faultsOfEc(jwk: Record<string, unknown>): string[] {
-  if (jwk["crv"] !== "P-256") return [`is an EC key that is not on the curve P-256; ${MAKE_ONE}`];
-  const names = jwk["d"] === undefined ? ["x", "y"] : ["x", "y", "d"];
-  const faults = faultsOfMembers(jwk, names);
-  if (faults.length > 0) return faults;
-  return names
-    .filter((name) => bytesOf(jwk[name]).length !== 32)
-    .map((name) => `has a member ${name} that is not 32 bytes long (RFC 7518 section 6.2)`);
-}
-
-function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[]): string[] {
-  return names
-    .filter((name) => typeof jwk[name] !== "string" || !BASE64URL.test(jwk[name]))
-    .map((name) => `has a member ${name} that is missing or not base64url`);
-}
-
 function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
-  const text = (name: string): string => String(jwk[name]);
-  const given =
-    kty === "RSA"
-      ? ({ kty, n: text("n"), e: text("e") } as const)
-      : ({ kty, crv: "P-256", x: text("x"), y: text("y") } as const);
   try {
-    const publicKey = createPublicKey({ key: { ...given } as JsonWebKey, format: "jwk" });
+    const publicKey = createPublicKey({ key: { ...coreOf(jwk, kty) }, format: "jwk" });
     // One number has many spellings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and numbered.
-    const { n = "", e = "", x = "", y = "" } = publicKey.export({ format: "jwk" });
-    const core = kty === "RSA" ? ({ kty, n, e } as const) : ({ kty, crv: "P-256", x, y } as const);
+    const core = coreOf(publicKey.export({ format: "jwk" }), kty);
     const thumbprint = thumbprintOf(core);
     const kid = (jwk["kid"] ?? thumbprint) as Kid;
     const publicJwk: PublicJwk =
@@ -237,6 +192,14 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
   }
 }
 
+/** The members that make the public key, and no other. */
+function coreOf(jwk: Readonly<Record<string, unknown>>, kty: "RSA" | "EC") {
+  const text = (name: string): string => String(jwk[name]);
+  return kty === "RSA"
+    ? ({ kty, n: text("n"), e: text("e") } as const)
+    : ({ kty, crv: "P-256", x: text("x"), y: text("y") } as const);
+}
+
 /** A trial signature: what this private key signs, that public key must verify. */
 function signsFor(privateKey: KeyObject, publicKey: KeyObject): boolean {
   const probe = Buffer.from("macp-auth key self-test");
@@ -256,12 +219,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 function refused(fault: string): ImportOutcome {
   return { kind: "refused", faults: [fault] };
-}
-
-function bytesOf(member: unknown): Buffer {
-  return Buffer.from(String(member), "base64url");
-}
-
-function unsigned(member: unknown): bigint {
-  return BigInt(`0x${bytesOf(member).toString("hex") || "0"}`);
 }
