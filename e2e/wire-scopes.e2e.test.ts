@@ -155,6 +155,7 @@ describe("row 21: what the runtime will make of it", () => {
     ["allowed_modes", '{"allowed_modes":null}'],
     ["max_open_sessions", '{"max_open_sessions":null}'],
     ["allowed_modes", '{"allowed_modes":[]}'],
+    ["allowed_modes", '{"allowed_modes":[""]}'],
     ["allowed_modes", '{"allowed_modes":["*"]}'],
     ["allowed_modes", '{"allowed_modes":["","*"]}'],
     ["allowed_modes", '{"allowed_modes":["macp.mode.task.v1"]}'],
@@ -178,7 +179,6 @@ describe("row 21: what the runtime will make of it", () => {
     "{}",
     '{"can_start_sessions":true}',
     '{"can_start_sessions":false,"can_manage_mode_registry":false,"is_observer":false,"allowed_modes":["","m"],"max_open_sessions":0}',
-    '{"allowed_modes":[""]}',
     '{"allowed_modes":["macp.mode.task.v1",""]}',
   ])("row 21: with %s there is nothing to say and no warnings member", async (scopes) => {
     const { response } = await mintChecked(port(), withScopes(scopes));

@@ -80,6 +80,7 @@ describe("warnings tell what the runtime makes of", () => {
     ],
     [{ allowed_modes: null, max_open_sessions: null }, [/all modes/, /no limit/]],
     [{ allowed_modes: [] }, [/no mode at all/]],
+    [{ allowed_modes: [""] }, [/no mode at all, ambient signals alone/]],
     [{ allowed_modes: ["*", ""] }, [/no wildcard/]],
     [{ allowed_modes: ["x"] }, [/ambient signals/]],
     [{ allowed_modes: ["*"] }, [/no wildcard/, /ambient signals/]],

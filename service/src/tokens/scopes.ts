@@ -68,6 +68,10 @@ export function warningsAbout(scopes: Scopes): string[] {
 
 function warningsAboutModes(modes: readonly unknown[]): string[] {
   if (modes.length === 0) return ["scopes.allowed_modes is empty, which the runtime reads as no mode at all"];
+  if (modes.every((mode) => mode === ""))
+    return [
+      'scopes.allowed_modes holds nothing but "", which the runtime reads as no mode at all, ambient signals alone',
+    ];
   const warnings: string[] = [];
   if (modes.includes("*"))
     warnings.push('scopes.allowed_modes holds "*", which is no wildcard: the runtime matches modes exactly');

@@ -126,11 +126,17 @@ function flag(
 function readModes(value: unknown): ReturnType<Field["read"]> {
   if (!Array.isArray(value) || !value.every((mode) => typeof mode === "string")) return undefined;
   if (value.length === 0) return { verdict: "note", meaning: "no mode at all" };
-  const notes: string[] = [];
-  if (value.includes("*")) notes.push('"*" is no wildcard');
-  if (!value.includes("")) notes.push('without "" no ambient signals');
-  const count = value.length === 1 ? "this mode alone" : `these ${String(value.length)} modes alone`;
-  return { verdict: notes.length > 0 ? "note" : "ok", meaning: [count, ...notes].join("; ") };
+  // The empty name is no mode: it stands for the signals that belong to no session.
+  const modes = new Set(value.filter((mode) => mode !== ""));
+  if (modes.size === 0) return { verdict: "note", meaning: "no mode at all, ambient signals alone" };
+  const ambient = value.includes("");
+  const count = modes.size === 1 ? "this mode alone" : `these ${String(modes.size)} modes alone`;
+  const notes = [
+    ...(modes.has("*") ? ['"*" is no wildcard'] : []),
+    ...(ambient ? [] : ['without "" no ambient signals']),
+  ];
+  const meaning = [ambient ? `${count}, and ambient signals` : count, ...notes].join("; ");
+  return { verdict: notes.length > 0 ? "note" : "ok", meaning };
 }
 
 function readCount(value: unknown): ReturnType<Field["read"]> {
