@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -137,6 +137,33 @@ describe("a followed key file", () => {
     await writeFile(path, textOf(b, a));
     await look();
     expect(await look()).toEqual({ kind: "changed" });
+  });
+
+  test("that vanished a second time is told a second time", async () => {
+    const toldOfVanishing = async (): Promise<string> => {
+      await rm(path);
+      await look();
+      return (await look()).kind;
+    };
+    expect(await toldOfVanishing()).toBe("refused");
+    await writeFile(path, textOf(b, a));
+    await look();
+    expect(await look()).toEqual({ kind: "changed" });
+    expect(await toldOfVanishing()).toBe("refused");
+  });
+
+  test("that was overwritten in place with as many bytes, and given its old time back, is followed", async () => {
+    // Whole seconds, which can be put back to the nanosecond.
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    await follow();
+    const before = await stat(path, { bigint: true });
+    await writeFile(path, textOf(b));
+    await utimes(path, 1_700_000_000, 1_700_000_000);
+    const after = await stat(path, { bigint: true });
+    expect([after.ino, after.size, after.mtimeNs]).toEqual([before.ino, before.size, before.mtimeNs]);
+    await look();
+    expect(await look()).toEqual({ kind: "changed" });
+    expect(served()).toEqual(["a", "b"]);
   });
 
   test("that changed between its reading at boot and the first look is followed", async () => {

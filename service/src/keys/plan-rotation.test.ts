@@ -262,6 +262,7 @@ describe("a fleet that changes its algorithm", () => {
     const signing = [...old, activeKey("e1"), standbyKey("e2")];
     expect(planOf(keySet([...old, standbyKey("e1", { publishedAt: NOW })]))).toEqual([]);
     expect(planOf(keySet(signing, { replicas: both }))).toEqual([]);
+    expect(planOf(keySet(signing, { replicas: [replica("old", "RS256", 60)] }))).toEqual([]);
     expect(
       planOf(keySet(signing, { replicas: [replica("old", "RS256", 61), replica("new", "ES256")] })),
     ).toEqual(["deactivate r1", "retire r2"]);

@@ -68,6 +68,16 @@ describe("what a replica remembers of those that fetch", () => {
     expect(taken[0]).toMatchObject({ address: "10.0.0", version: 2, fetches: 2 });
   });
 
+  test("tells eight User-Agents of one address apart between two tellings, so that one that changes its name crowds nobody out", () => {
+    const { log: verifiers } = log();
+    for (let count = 0; count < 100; count += 1) verifiers.note("10.0.0.1", `name-${String(count)}`, 1);
+    verifiers.note("10.0.0.2", "runtime", 1);
+    const taken = verifiers.take();
+    expect(taken.map(({ address }) => address)).toEqual([...Array<string>(8).fill("10.0.0.1"), "10.0.0.2"]);
+    verifiers.note("10.0.0.1", "name-99", 1);
+    expect(verifiers.take()).toHaveLength(1);
+  });
+
   test("forgets the time of the fetch that is longest ago once there are 1,000 later ones", () => {
     const { clock, log: verifiers } = log();
     const fetchAll = (from: number, to: number): readonly VerifierSighting[] => {

@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import type { Kid } from "../kernel/ids.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
+import { POLICY } from "../testing/managed-key-sets.ts";
+import { TestClock } from "../testing/moments.ts";
+import { type KeepReport, keepManaged } from "./keep-managed.ts";
+import { type KeyStore, StoreUnavailable } from "./key-store.ts";
+import { ManagedKeys } from "./managed-keys.ts";
+import { rotate } from "./rotate.ts";
+import { sealerOf } from "./sealer.ts";
+
+/** A store and one replica, whose clock is off by so much, that saw so much of the store in an earlier life. */
+function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
+  const storeClock = new TestClock();
+  const clock = new TestClock(storeClock.now() + clockOff);
+  const inner = memoryKeyStore(storeClock);
+  const state = { down: false };
+  const store: KeyStore = {
+    ...inner,
+    beat: async (beat) => {
+      if (state.down) throw new StoreUnavailable("down");
+      await inner.beat(beat);
+    },
+  };
+  const deps = { store, sealer: sealerOf([Buffer.alloc(32, "k")], systemRandom()), policy: POLICY };
+  const keys = new ManagedKeys({
+    ...deps,
+    clock,
+    stopwatch: { elapsed: () => clock.now() },
+    alg: "ES256",
+    timing: POLICY.timing,
+    replicaId: "one",
+    versionSeenBefore,
+  });
+  return { deps, store: inner, state, keys, clock, storeClock };
+}
+
+describe("a round of upkeep", () => {
+  test("makes what is to be made, tells of it, and has it in force and beaten for when it ends", async () => {
+    const { deps, store, keys, clock } = house();
+    const told: KeepReport[] = [];
+    await keepManaged(deps, keys, (report) => told.push(report));
+    expect(told.map(({ changes }) => changes.map(({ kind }) => kind))).toEqual([
+      ["publish", "activate", "publish"],
+    ]);
+    expect(keys.fenceAt(clock.now())).toBeUndefined();
+    const { servedAt, replicas } = await store.load();
+    expect([servedAt, replicas.map(({ id }) => id)]).toEqual([clock.now(), ["one"]]);
+  });
+
+  test("changes nothing in a store that is older than what was seen of it", async () => {
+    const { deps, store, keys } = house({ versionSeenBefore: 1 });
+    await keepManaged(deps, keys);
+    expect(keys.mayChangeStore()).toBe(false);
+    expect((await store.load()).version).toBe(0);
+  });
+
+  test.each([-30, 30])("changes nothing while its clock is %i s from the store's", async (clockOff) => {
+    const { deps, store, keys } = house({ clockOff });
+    await rotate(deps);
+    await keepManaged(deps, keys);
+    expect(keys.mayChangeStore()).toBe(false);
+    const { version, replicas } = await store.load();
+    expect([version, replicas]).toEqual([1, []]);
+  });
+});
+
+describe("a replica", () => {
+  test("is fenced from the very second at which its key's tokens must end", async () => {
+    const { deps, keys, clock, storeClock } = house();
+    await keepManaged(deps, keys);
+    const end = keys.viewAt(clock.now()).signing?.notAfter ?? clock.now();
+    for (const one of [clock, storeClock]) one.move(end - 1 - one.now());
+    await keys.sync();
+    expect(keys.fenceAt(clock.now())).toBeUndefined();
+    for (const one of [clock, storeClock]) one.move(1);
+    await keys.sync();
+    expect(keys.fenceAt(clock.now())).toBe("no_active_key");
+    expect(keys.viewAt(clock.now()).jwks).toBeDefined();
+  });
+
+  test("whose beat fails tells with the next who fetched the JWKS, and what it signed", async () => {
+    const { deps, store, state, keys, clock } = house();
+    await keepManaged(deps, keys);
+    const kid = keys.viewAt(clock.now()).signing?.kid as Kid;
+    keys.noteFetch("10.0.0.1", "runtime");
+    keys.noteSigned(kid, clock.now());
+    state.down = true;
+    await expect(keys.beat()).rejects.toThrow(StoreUnavailable);
+    keys.noteFetch("10.0.0.1", "runtime");
+    state.down = false;
+    await keys.beat();
+    const set = await store.load();
+    expect(set.verifiers).toMatchObject([{ address: "10.0.0.1", userAgent: "runtime", fetches: 2 }]);
+    expect(set.keys.find((key) => key.kid === kid)?.maxExp).toBe(clock.now());
+  });
+});
