@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,6 +39,51 @@ describe("an operator with nothing but init's folder", () => {
       `macp-auth serve --settings ${join(parent, "other")}`,
     );
   });
+
+  test("finds nothing of the folder in a repository, whatever is added there", async () => {
+    const git = (...args: readonly string[]): string =>
+      spawnSync("git", ["-C", parent, ...args], { encoding: "utf8" }).stdout;
+    git("init", "-q");
+    git("add", "-A");
+    expect(git("status", "--porcelain")).not.toContain("conf");
+    await rm(join(parent, ".git"), { recursive: true, force: true });
+    expect(await readFile(join(folder, ".gitignore"), "utf8")).toBe("*\n");
+  });
+
+  test("is warned of a folder that was there already and is open to others, or holds other files, and both stay as they are", async () => {
+    const open = join(parent, "open");
+    await mkdir(open);
+    await chmod(open, 0o755);
+    await writeFile(join(open, "notes"), "");
+    const told = macpAuth("init", open);
+    expect(told.code).toBe(0);
+    expect(told.err).toBe(
+      `macp-auth: warning: ${open} was there already with mode 0755, which is kept; close it with: chmod 700 ${open}\n` +
+        `macp-auth: warning: ${open} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
+    );
+    expect((await stat(open)).mode & 0o777).toBe(0o755);
+    expect(await readdir(open)).not.toContain(".gitignore");
+  });
+
+  test("is given a start line that a shell takes as it stands, for a folder of any name", async () => {
+    const odd = join(parent, "it's $HOME # here");
+    const { out } = macpAuth("init", odd);
+    const [, line = ""] = /\n {2}macp-auth serve (.*)\n$/.exec(out) ?? [];
+    const path = spawnSync("sh", ["-c", `printf %s ${line}`], { encoding: "utf8" }).stdout;
+    expect(path).toBe(`--settings${join(odd, "macp-auth.env")}`);
+    expect(macpAuth("migrate", "--settings", join(odd, "macp-auth.env"))).toMatchObject({ code: 0, err: "" });
+    expect(await readdir(odd)).toContain("keys.db");
+  });
+
+  test.each(['quo"te', "back\\slash", "line\nbreak"])(
+    "finds a folder named %j refused, for its settings file could not name what is in it, and nothing made",
+    async (name) => {
+      const told = macpAuth("init", join(parent, name));
+      expect(told).toMatchObject({ code: 2, out: "" });
+      expect(told.err).toMatch(/^macp-auth: .* which a settings file cannot hold; choose another name\n$/);
+      expect(await readdir(parent)).not.toContain(name);
+    },
+  );
 
   test("makes, lists, rotates, taints, revokes and retires keys on the store, and each refusal names the outage and the way past it", async () => {
     // The service makes the first keys; PORT comes from the environment, which wins over the file.
@@ -109,6 +155,7 @@ describe("an operator with nothing but init's folder", () => {
     [["keys", "taint", "abc"], 2, /abc is too short for the beginning of a kid/],
     [["keys", "revoke"], 2, /missing required argument/],
     [["keys", "frobnicate"], 2, /see: macp-auth/],
+    [["init", ""], 2, /DIR is empty; name a folder/],
     [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],
   ] as const)("is told what is wrong with %j in one line", (args, code, line) => {
     const told = macpAuth(...args, "--settings", env);

@@ -1,16 +1,20 @@
-import { lstat, mkdir, open } from "node:fs/promises";
+import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { codeOf } from "../kernel/faults.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { couldNot } from "./command-end.ts";
+import { couldNot, wrongCall } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { newKek } from "./kek.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
+import { shellWord } from "./keygen/shell-word.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
 
 const ADMIN_TOKEN_BYTES = 32;
+const FOR_OTHERS = 0o077;
+/** What ends or changes a quoted value of the settings file. */
+const UNQUOTABLE = /["\\\p{Cc}\u2028\u2029\uFFFD]/u;
 
 /** `macp-auth init DIR`: a configuration that is ready to run, with keys that the service manages itself. */
 export function initCommand(world: World): Command {
@@ -21,9 +25,9 @@ export function initCommand(world: World): Command {
     .argument("<DIR>", "a folder that does not exist yet, or is empty of these files")
     .addOption(jsonOption())
     .action(async (given: string, { json }: { json?: true }) => {
-      const folder = resolve(given);
+      const folder = folderOf(given);
       const environment = await writeConfiguration(folder, world);
-      const start = `macp-auth serve --settings ${environment}`;
+      const start = `macp-auth serve --settings ${shellWord(environment)}`;
       if (json) printJson(world, { folder, environment, start });
       else {
         world.out(
@@ -32,6 +36,17 @@ export function initCommand(world: World): Command {
         world.out(`Start it with:\n  ${start}\n`);
       }
     });
+}
+
+/** The absolute path of the folder. Throws `CommandEnd` when the settings file could not name what is in it. */
+function folderOf(given: string): string {
+  if (given === "") throw wrongCall("DIR is empty; name a folder, such as conf");
+  const folder = resolve(given);
+  if (UNQUOTABLE.test(folder))
+    throw wrongCall(
+      `${shown(folder)} has a quotation mark, a backslash, a line break or the like in its name, which a settings file cannot hold; choose another name`,
+    );
+  return folder;
 }
 
 /** Writes the folder, 0700, and its files, 0600. Overwrites nothing. Gives the path of the environment file. */
@@ -44,6 +59,8 @@ async function writeConfiguration(folder: string, world: World): Promise<string>
   await insistOwn(folder, world);
   const names = ["kek", "admin-token", "macp-auth.env"];
   for (const name of names) await insistAbsent(join(folder, name));
+  await warnOfMode(folder, world);
+  await keepOutOfGit(folder, world);
   await createKeyFile(join(folder, "kek"), `${newKek()}\n`);
   await createKeyFile(
     join(folder, "admin-token"),
@@ -62,6 +79,25 @@ async function insistOwn(folder: string, { userId }: World): Promise<void> {
   if (!own)
     throw couldNot(
       `${shown(folder)} is another user's, a link, or writable by others; choose a folder of your own`,
+    );
+}
+
+/** The mode of a folder that was there already is its owner's choice: it is kept, and told when others may look in. */
+async function warnOfMode(folder: string, world: World): Promise<void> {
+  const { mode } = await lstat(folder);
+  if ((mode & FOR_OTHERS) === 0) return;
+  const octal = (mode & 0o777).toString(8).padStart(4, "0");
+  world.err(
+    `macp-auth: warning: ${shown(folder)} was there already with mode ${octal}, which is kept; close it with: chmod 700 ${shellWord(folder)}\n`,
+  );
+}
+
+/** Git passes over all of a folder that holds nothing but what stands here; what others keep there is theirs to commit. */
+async function keepOutOfGit(folder: string, world: World): Promise<void> {
+  if ((await readdir(folder)).length === 0) await createKeyFile(join(folder, ".gitignore"), "*\n");
+  else
+    world.err(
+      `macp-auth: warning: ${shown(folder)} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
     );
 }
 
