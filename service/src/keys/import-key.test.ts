@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
+import { generateKeyPairSync, type JsonWebKey, type KeyExportOptions, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
 import { type ImportOutcome, importJwk, importKeys, thumbprintOf } from "./import-key.ts";
@@ -72,16 +72,23 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
   const exponent3 = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 3 }).privateKey.export({
     format: "jwk",
   });
+  const huge = { kty: "RSA", n: Buffer.alloc(1_025, 1).toString("base64url"), e: "AQAB" };
   const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ format: "jwk" });
   const otherEc = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
   const otherRsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
   const withoutQi = { ...rsaJwk, qi: undefined };
+  const encrypted = (key: KeyObject, type: "pkcs8" | "pkcs1" | "sec1"): string =>
+    key
+      .export({ type, format: "pem", cipher: "aes-128-cbc", passphrase: "x" } as KeyExportOptions<"pem">)
+      .toString();
+  const DECRYPT = /^is an encrypted PEM key; decrypt it first: openssl pkey -in FILE -out PLAIN$/;
   const cases: readonly [string, unknown, RegExp][] = [
     ["when it is no JSON", "{not json", /neither a JSON Web Key/],
     ["when it is a list", [ecJwk], /neither a JSON Web Key/],
     ["when it is symmetric", { kty: "oct", k: "c2VjcmV0LXNlY3JldC1zZWNyZXQ" }, /symmetric/],
     ["when its kty is unknown", { kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" }, /neither "RSA" nor "EC"/],
     ["when it is RSA of fewer than 2048 bits", small, /1024 bits, fewer than 2048/],
+    ["when it is RSA of more than the runtime's 8192 bits", huge, /8193 bits, more than the runtime's 8192/],
     ["when its public exponent is not 65537", exponent3, /exponent other than 65537/],
     ["when it is on another curve than P-256", p384, /not on the curve P-256/],
     ["when its point is not on the curve", { ...ecJwk, y: ecJwk.x }, /not a valid EC key/],
@@ -126,11 +133,21 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
       },
       /key 2 repeats key 1/,
     ],
+    ["when PEM is encrypted PKCS#8", encrypted(ec, "pkcs8"), DECRYPT],
+    ["when PEM is encrypted PKCS#1", encrypted(rsa, "pkcs1"), DECRYPT],
+    ["when PEM is encrypted SEC1", encrypted(ec, "sec1"), DECRYPT],
+    ["when encrypted PEM has Windows line ends", encrypted(ec, "sec1").replaceAll("\n", "\r\n"), DECRYPT],
     [
-      "when PEM is encrypted",
-      ec.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" }).toString(),
-      /encrypted/,
+      "when encrypted PEM follows the parameters of its curve",
+      `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${encrypted(ec, "sec1")}`,
+      DECRYPT,
     ],
+    [
+      "when one of two PEM keys is encrypted",
+      `${encrypted(rsa, "pkcs1")}${encrypted(ec, "pkcs8")}`,
+      /more than one/,
+    ],
+    ["when PEM is never ended", "-----BEGIN PRIVATE KEY-----\n".repeat(20_000), /without a private key/],
     [
       "when PEM holds two keys",
       `${ec.export({ type: "pkcs8", format: "pem" }).toString()}${rsa.export({ type: "pkcs8", format: "pem" }).toString()}`,
@@ -173,6 +190,17 @@ describe("an RSA modulus is weak", () => {
     while (!soundLooking(one)) one += 2n;
     while (!soundLooking(other)) other += 2n;
     expect(weaknessOf(one * other)).toMatch(/close together/);
+  });
+  test("when Fermat's method finds its primes in a hundred steps", () => {
+    // (a - b)(a + b), where a lies about b²/2a above the root of the product: as many steps as that.
+    const afterSteps = (steps: bigint): bigint => {
+      const b = 2n ** 510n * 2n;
+      let a = (b * b) / (2n * steps) + 1n;
+      while (/even|small/.test(weaknessOf((a - b) * (a + b)) ?? "")) a += 1n;
+      return (a - b) * (a + b);
+    };
+    expect(weaknessOf(afterSteps(90n))).toMatch(/close together/);
+    expect(weaknessOf(afterSteps(10_000n))).toBeUndefined();
   });
   test("when it is even or has a small factor", () => {
     expect(weaknessOf(2n ** 2047n)).toMatch(/even/);

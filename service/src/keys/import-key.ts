@@ -82,15 +82,19 @@ export function thumbprintOf(
   return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
 }
 
+/** RFC 7468, and the headers of RFC 1421 that encrypted PKCS#1 and SEC1 have. */
+const PEM_BLOCK = /-----BEGIN ([A-Z ]*)-----(?:(?!-----BEGIN )[\s\S])*?-----END \1-----/g;
+const PEM_PRIVATE = /^-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const PEM_ENCRYPTED = /^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)/m;
+
 function importPem(text: string): ImportOutcome {
-  const blocks = text.match(/-----BEGIN ([A-Z ]*)-----[^-]*-----END \1-----/g) ?? [];
-  const privates = blocks.filter((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block));
+  const privates = (text.match(PEM_BLOCK) ?? []).filter((block) => PEM_PRIVATE.test(block));
   const [pem] = privates;
   if (pem === undefined) return refused(`is PEM without a private key; ${MAKE_ONE}`);
   if (privates.length > 1)
     return refused("holds more than one PEM private key; put several keys into a JWK Set");
-  if (pem.includes("ENCRYPTED"))
-    return refused("is an encrypted PEM key; decrypt it first: openssl pkcs8 -in FILE -out PLAIN");
+  if (PEM_ENCRYPTED.test(pem))
+    return refused("is an encrypted PEM key; decrypt it first: openssl pkey -in FILE -out PLAIN");
   try {
     return importOne(createPrivateKey(pem).export({ format: "jwk" }));
   } catch {
