@@ -105,6 +105,10 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     ["when kid is a number", { ...ecJwk, kid: 7 }, /kid/],
     ["when kid is empty", { ...ecJwk, kid: "" }, /kid/],
     ["when kid holds a control character", { ...ecJwk, kid: "a\nb" }, /kid/],
+    ["when kid is blank", { ...ecJwk, kid: " " }, /kid .*printable/],
+    ["when kid is blank in another script", { ...ecJwk, kid: "\u3000\u00a0" }, /kid .*printable/],
+    ["when it is a key and a set at once", { ...ecJwk, keys: [otherEc] }, /has both keys and kty/],
+    ["when it is a key and an empty set at once", { ...ecJwk, keys: [] }, /has both keys and kty/],
     ["when use contradicts", { ...ecJwk, use: "enc" }, /use other than "sig"/],
     ["when alg contradicts", { ...ecJwk, alg: "RS256" }, /alg other than "ES256"/],
     ["when key_ops forbids signing", { ...ecJwk, key_ops: ["verify"] }, /key_ops/],
@@ -174,6 +178,37 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
 
   test("when it is a set where one JWK is asked for", () => {
     expect(faultsOf(importJwk(JSON.stringify({ keys: [ecJwk] })))).toMatch(/MACP_AUTH_SIGNING_KEY_FILE/);
+  });
+
+  test("when it is a key and a set at once where one JWK is asked for", () => {
+    expect(faultsOf(importJwk(JSON.stringify({ ...ecJwk, keys: [otherEc] })))).toMatch(/remove keys/);
+  });
+
+  test.each(
+    [
+      "\u061c",
+      "\u200b",
+      "\u200e",
+      "\u200f",
+      "\u202a",
+      "\u202e",
+      "\u2028",
+      "\u2029",
+      "\u2060",
+      "\u2066",
+      "\u2069",
+    ]
+      .concat(["\ufeff", "\u0000", "\u001b", "\u007f", "\u009b", "\ud800"])
+      .map((character) => [character.charCodeAt(0).toString(16), character]),
+  )("when its kid hides the character U+%s, anywhere", (_code, character) => {
+    for (const kid of [`a${character}b`, `${character}a`, `a${character}`, character])
+      for (const jwk of [{ ...ecJwk, kid }, { keys: [ecJwk, { ...otherEc, kid }] }])
+        expect(faultsOf(importKeys(JSON.stringify(jwk)))).toMatch(/kid .*printable/);
+  });
+
+  test("but not for a kid in any script, with spaces or a backslash in it", () => {
+    for (const kid of ["a b", "schlüssel-ä", "鍵", "مفتاح", "🔑", "a\\b", "\\", "k".repeat(256)])
+      expect(importKeys(JSON.stringify({ ...ecJwk, kid }))).toMatchObject({ keys: [{ kid }] });
   });
 
   test("once for each of its faults", () => {

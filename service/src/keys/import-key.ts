@@ -8,6 +8,7 @@ import {
   verify,
 } from "node:crypto";
 import { type Kid, parseKid } from "../kernel/ids.ts";
+import { printable } from "../kernel/printable.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { faultsOfEc, faultsOfRsa, MAKE_ONE } from "./key-numbers.ts";
 
@@ -49,6 +50,8 @@ export type ImportOutcome =
 
 /** Why a public key is refused where a key must sign. */
 export const PUBLIC_ONLY = `is a public key; give the private JWK, or ${MAKE_ONE}`;
+const KEY_AND_SET =
+  "has both keys and kty, and so is a JWK Set and a JSON Web Key at once; remove keys, or move the key into the set";
 
 /** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
@@ -57,6 +60,7 @@ export function importKeys(text: string): ImportOutcome {
   const parsed = parseObject(trimmed);
   if (parsed === undefined)
     return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
+  if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
   if ("keys" in parsed) return importSet(parsed["keys"]);
   const outcome = importOne(parsed);
   const signs = outcome.kind === "refused" || outcome.keys[0]?.privateKey !== undefined;
@@ -67,6 +71,7 @@ export function importKeys(text: string): ImportOutcome {
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
   if (parsed === undefined) return refused(`is not a JSON object; give one private JWK, or ${MAKE_ONE}`);
+  if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
   if ("keys" in parsed) return refused("is a JWK Set; give a set through MACP_AUTH_SIGNING_KEY_FILE");
   return importOne(parsed);
 }
@@ -100,6 +105,11 @@ function importPem(text: string): ImportOutcome {
   } catch {
     return refused(`is PEM that holds no RSA or P-256 private key; ${MAKE_ONE}`);
   }
+}
+
+/** Some readers would take the set and others the key. */
+function isKeyAndSet(parsed: Readonly<Record<string, unknown>>): boolean {
+  return "keys" in parsed && "kty" in parsed;
 }
 
 function importSet(members: unknown): ImportOutcome {
@@ -145,8 +155,8 @@ function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): stri
   const wanted = kty === "RSA" ? "RS256" : "ES256";
   const rules: readonly [boolean, string][] = [
     [
-      kid === undefined || (typeof kid === "string" && parseKid(kid) !== undefined),
-      "has a kid that is not a text of 1 to 256 printable characters; mend it or leave it out",
+      kid === undefined || (typeof kid === "string" && isPrintableKid(kid)),
+      "has a kid that is not a text of 1 to 256 printable characters, or is blank; mend it or leave it out",
     ],
     [use === undefined || use === "sig", 'has a use other than "sig"; use a signing key'],
     [
@@ -159,6 +169,12 @@ function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): stri
     ],
   ];
   return rules.filter(([holds]) => !holds).map(([, fault]) => fault);
+}
+
+/** A name that looks like no other and hides nothing in a log. A backslash does neither, though a log doubles it. */
+function isPrintableKid(kid: string): boolean {
+  const text = kid.replaceAll("\\", "/");
+  return parseKid(kid) !== undefined && kid.trim() !== "" && printable(text) === text;
 }
 
 /** RFC 7517 section 4.3: no duplicates, and nothing beside signing and verifying. */
