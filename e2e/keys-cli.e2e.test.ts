@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { macpAuth, settingsOf, type Told } from "./operator.ts";
+import { macpAuth, macpAuthWith, settingsOf, type Told } from "./operator.ts";
 import { ask } from "./raw-http.ts";
 import { withService } from "./service-process.ts";
 
@@ -84,6 +84,27 @@ describe("an operator with nothing but init's folder", () => {
       expect(await readdir(parent)).not.toContain(name);
     },
   );
+
+  test("finds a store that does not exist refused by all but migrate and import, and no file made in its place", async () => {
+    const store = join(folder, "one.db");
+    const at = (...args: readonly string[]): Told =>
+      macpAuthWith({ MACP_AUTH_STORE_URL: `sqlite:${store}` }, ...args, "--settings", env);
+    for (const args of [
+      ["keys", "list"],
+      ["keys", "prepare"],
+      ["keys", "rotate"],
+      ["kek", "rotate"],
+    ])
+      expect(at(...args)).toEqual({
+        code: 1,
+        out: "",
+        err: `macp-auth: ${store} does not exist; serve or migrate makes it\n`,
+      });
+    expect(await readdir(folder)).not.toContain("one.db");
+    expect(at("migrate").code).toBe(0);
+    expect(at("keys", "list")).toMatchObject({ code: 0, err: "" });
+    await rm(store);
+  });
 
   test("makes, lists, rotates, taints, revokes and retires keys on the store, and each refusal names the outage and the way past it", async () => {
     // The service makes the first keys; PORT comes from the environment, which wins over the file.

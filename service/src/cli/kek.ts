@@ -3,11 +3,10 @@ import { systemRandom } from "../kernel/random.ts";
 import { StoreCorrupt } from "../keys/key-store.ts";
 import { openPrivateKey, placeOf, type RotateDeps } from "../keys/rotate.ts";
 import { KEK_BYTES } from "../keys/sealer.ts";
-import { openRotation } from "../stores/open-rotation.ts";
 import { couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
-import { managedSettings, told } from "./keys/backend.ts";
+import { openExistingStore, told } from "./keys/backend.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
 
@@ -56,8 +55,7 @@ function rotateCommand(world: World): Command {
     .description("encrypt all that is stored anew with the first key-encryption key")
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
-      const { settings, managed } = managedSettings(world);
-      const rotation = await openRotation(settings, managed);
+      const rotation = await openExistingStore(world);
       try {
         const keys = await told(() => resealAll(rotation));
         if (json) printJson(world, { resealed: keys });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
 import type { Kid } from "../../kernel/ids.ts";
@@ -49,9 +49,17 @@ export function managedSettings(world: World): {
   return { settings, managed: keySource };
 }
 
-async function storeBackend(world: World): Promise<KeysBackend> {
+/** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
+export async function openExistingStore(world: World): Promise<RotateDeps> {
   const { settings, managed } = managedSettings(world);
-  const rotation = await openRotation(settings, managed);
+  const [, path] = /^sqlite:(.+)$/s.exec(managed.storeUrl.reveal()) ?? [];
+  if (path !== undefined && !existsSync(path))
+    throw couldNot(`${shown(path)} does not exist; serve or migrate makes it`);
+  return openRotation(settings, managed);
+}
+
+async function storeBackend(world: World): Promise<KeysBackend> {
+  const rotation = await openExistingStore(world);
   return {
     list: (all) => told(async () => reportOf(await rotation.store.load(), rotation.policy, all)),
     operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted)),
