@@ -1,7 +1,7 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
-import { ConfigError, messageOf } from "../kernel/faults.ts";
-import { printable } from "../kernel/printable.ts";
+import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
+import { printable, printablePath } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
@@ -18,7 +18,7 @@ import { overlapSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
 import { openRotation } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
-import { alarmTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
+import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
 
 /** The keys, and what keeps them: called once before the service listens, then every `everyMs`. */
 export interface Custody {
@@ -107,8 +107,8 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
 
 /** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
 async function managedCustody(source: ManagedSettings, settings: Settings, log: Log): Promise<Custody> {
+  const versionSeenBefore = await versionSeenIn(source.versionFile);
   const deps = await openRotation(settings, source);
-  const versionSeenBefore = source.versionFile === undefined ? 0 : await readVersionFile(source.versionFile);
   const keys = new ManagedKeys({
     store: deps.store,
     sealer: deps.sealer,
@@ -121,12 +121,12 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
   });
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
   const tellFence = fenceTeller(keys, systemClock, log);
+  const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(systemStopwatch, log);
   let versionWritten = versionSeenBefore;
   let watcher: UpkeepWatcher | undefined;
   const tellRound = ({ changes, alarms }: KeepReport): void => {
-    for (const change of changes)
-      log.info({ event: "key_changed", change: change.kind, kid: printable(change.kid) });
+    tellChanges.made(changes);
     tellAlarms(alarms);
     for (const { kind } of alarms) watcher?.alarm(kind);
   };
@@ -138,6 +138,7 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     keep: inTurn(async () => {
       try {
         await keepManaged(deps, keys, tellRound);
+        tellChanges.seen(keys.set);
         if (source.versionFile !== undefined && keys.versionSeen > versionWritten) {
           await writeVersionFile(source.versionFile, keys.versionSeen);
           versionWritten = keys.versionSeen;
@@ -157,6 +158,23 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     },
     close: () => deps.store.close(),
   };
+}
+
+/**
+ * The newest version that an earlier life of this replica saw; 0 without a version file. The file is written anew at once: one
+ * that cannot be written would guard against no old backup, and nobody would notice.
+ */
+async function versionSeenIn(versionFile: string | undefined): Promise<number> {
+  if (versionFile === undefined) return 0;
+  const version = await readVersionFile(versionFile);
+  try {
+    await writeVersionFile(versionFile, version);
+  } catch (thrown) {
+    throw new ConfigError([
+      `MACP_AUTH_KEY_VERSION_FILE: ${printablePath(versionFile)} cannot be written (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+    ]);
+  }
+  return version;
 }
 
 /** Makes each call of `run` wait for the ones before it. */

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { Kid } from "../kernel/ids.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import { openLog } from "../telemetry/log.ts";
-import { alarmTeller } from "./tell-upkeep.ts";
+import { activeKey, keySet, NOW, standbyKey } from "../testing/managed-key-sets.ts";
+import { alarmTeller, changeTeller } from "./tell-upkeep.ts";
 
 function teller() {
   const lines: string[] = [];
@@ -47,5 +48,25 @@ test("an alarm that comes back is told again, and one about another key is told 
   );
   expect(round(10, overdue("b", 11), { kind: "too_many_keys", alg: "RS256" })).toEqual([
     "the JWKS holds as many RS256 keys as verifiers should have to try; the next is made when one retires",
+  ]);
+});
+
+test("each change of the keys is told once: what was made here, and what others made, with their reason", () => {
+  const lines: object[] = [];
+  const tell = changeTeller(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
+  const [old, next] = [activeKey("old"), standbyKey("next")];
+  tell.seen(keySet([old, next]));
+  expect(lines).toEqual([]);
+
+  tell.made([{ kind: "activate", kid: next.kid, lifeSeconds: 1, maxTtlSeconds: 1 }]);
+  const revoked = { ...old, deactivatedAt: NOW, revokedAt: NOW, reason: "laptop\nstolen" };
+  const after = keySet([revoked, { ...next, activatedAt: NOW }, standbyKey("third")]);
+  tell.seen(after);
+  tell.seen(after);
+  expect(lines).toMatchObject([
+    { event: "key_changed", change: "activate", kid: "next" },
+    { change: "deactivate", kid: "old", elsewhere: true },
+    { change: "revoke", kid: "old", elsewhere: true, reason: "laptop\\u{a}stolen" },
+    { change: "publish", kid: "third", elsewhere: true },
   ]);
 });

@@ -1,6 +1,9 @@
 import type { Clock, Stopwatch } from "../kernel/clock.ts";
 import { printable } from "../kernel/printable.ts";
+import type { KeyChange } from "../keys/key-change.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeySet } from "../keys/key-store.ts";
+import type { ManagedKey } from "../keys/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -36,6 +39,54 @@ export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log): () => vo
     } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
     known = reason;
   };
+}
+
+/** The stamps of a key, and the change that gives each. */
+const STAMPS = {
+  publishedAt: "publish",
+  activatedAt: "activate",
+  deactivatedAt: "deactivate",
+  taintedAt: "taint",
+  revokedAt: "revoke",
+  retiredAt: "retire",
+} as const satisfies Partial<Record<keyof ManagedKey, KeyChange["kind"]>>;
+
+/** Logs each change of the keys once: `made` those that this replica made, `seen` those of others, found in a set that was read. */
+export function changeTeller(log: Log): {
+  made(changes: readonly KeyChange[]): void;
+  seen(set: KeySet | undefined): void;
+} {
+  let known: KeySet | undefined;
+  const told = new Set<string>();
+  return {
+    made(changes) {
+      for (const { kind, kid } of changes) {
+        told.add(`${kind} ${kid}`);
+        log.info({ event: "key_changed", change: kind, kid: printable(kid) });
+      }
+    },
+    seen(set) {
+      const before = new Map(known?.keys.map((key) => [key.kid, key]));
+      const first = known === undefined;
+      known = set;
+      if (first || set === undefined) return;
+      for (const key of set.keys) {
+        for (const change of changesBetween(before.get(key.kid), key)) {
+          if (told.has(`${change} ${key.kid}`)) continue;
+          const reason = key.reason === undefined ? undefined : printable(key.reason);
+          log.info({ event: "key_changed", change, kid: printable(key.kid), reason, elsewhere: true });
+        }
+      }
+      told.clear();
+    },
+  };
+}
+
+function changesBetween(before: ManagedKey | undefined, key: ManagedKey): KeyChange["kind"][] {
+  const stamps = Object.keys(STAMPS) as (keyof typeof STAMPS)[];
+  return stamps
+    .filter((stamp) => key[stamp] !== undefined && before?.[stamp] === undefined)
+    .map((stamp) => STAMPS[stamp]);
 }
 
 /** How long an alarm that stays is not told again. */
