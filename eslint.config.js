@@ -11,15 +11,50 @@ const chance = "Random bytes come from the Random port of kernel/.";
 /** @param {string[]} names @param {string} message */
 const each = (names, message) => names.map((name) => ({ name, message }));
 
-/** Modules that are the ambient process, timers or chance under another name. */
-const worldModules = each(["process", "node:process", "timers", "node:timers"], world).concat(
-  each(["timers/promises", "node:timers/promises"], world),
+const WORLD_MODULES = ["process", "timers", "timers/promises", "perf_hooks"];
+/** Modules that are the ambient process, timers or the clock under another name. */
+const worldModules = each(
+  WORLD_MODULES.flatMap((name) => [name, `node:${name}`]),
+  world,
 );
 const chanceImports = ["crypto", "node:crypto"].map((name) => ({
   name,
-  importNames: ["default", "randomBytes", "randomUUID", "randomInt", "randomFill", "randomFillSync"],
+  importNames: [
+    "default",
+    "getRandomValues",
+    "pseudoRandomBytes",
+    "randomBytes",
+    "randomFill",
+    "randomFillSync",
+    "randomInt",
+    "randomUUID",
+    "webcrypto",
+  ],
   message: chance,
 }));
+
+/** The same by other ways than a name or an import at the top. */
+const ambientSyntax = [
+  {
+    selector: `ImportExpression[source.value=/^(?:node:)?(?:${WORLD_MODULES.join("|").replaceAll("/", "\\u002f")})$/]`,
+    message: world,
+  },
+  { selector: "ImportExpression[source.value=/^(?:node:)?crypto$/]", message: chance },
+  {
+    selector: "CallExpression[arguments.length=0][callee.property.name=/^format(?:ToParts)?$/]",
+    message: `A date format without a moment writes down the present one. ${world}`,
+  },
+];
+
+const exportSyntax = [
+  {
+    selector: "ExportDefaultDeclaration",
+    message: "A default export gets a new name at every import.",
+  },
+  { selector: "ExportSpecifier[exported.name='default']", message: "Export it under its name." },
+  { selector: "ExportAllDeclaration", message: "List each exported name." },
+  { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
+];
 
 export default defineConfig(
   globalIgnores(["**/dist/", "**/coverage/"]),
@@ -52,18 +87,7 @@ export default defineConfig(
     name: "named exports, each listed",
     files: ["**/*.ts"],
     ignores: ["*.config.ts"],
-    rules: {
-      "no-restricted-syntax": [
-        "error",
-        {
-          selector: "ExportDefaultDeclaration",
-          message: "A default export gets a new name at every import.",
-        },
-        { selector: "ExportSpecifier[exported.name='default']", message: "Export it under its name." },
-        { selector: "ExportAllDeclaration", message: "List each exported name." },
-        { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
-      ],
-    },
+    rules: { "no-restricted-syntax": ["error", ...exportSyntax] },
   },
   {
     name: "short enough to read",
@@ -83,11 +107,24 @@ export default defineConfig(
       "no-restricted-globals": [
         "error",
         {
-          globals: each(["Date", "process", "setInterval", "setTimeout", "crypto"], world),
+          globals: each(
+            [
+              "Date",
+              "crypto",
+              "global",
+              "performance",
+              "process",
+              "setImmediate",
+              "setInterval",
+              "setTimeout",
+            ],
+            world,
+          ),
           checkGlobalObject: true,
         },
       ],
       "no-restricted-properties": ["error", { object: "Math", property: "random", message: chance }],
+      "no-restricted-syntax": ["error", ...exportSyntax, ...ambientSyntax],
       "@typescript-eslint/no-restricted-imports": ["error", { paths: [...worldModules, ...chanceImports] }],
     },
   },
