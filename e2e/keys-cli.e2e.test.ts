@@ -170,6 +170,17 @@ describe("an operator with nothing but init's folder", () => {
     await writeFile(path, `${fresh}\n`);
   });
 
+  test("is told how a key-encryption key joins a file that exists", async () => {
+    const path = join(folder, "kek");
+    const before = await readFile(path, "utf8");
+    expect(macpAuth("kek", "generate", "--out", path)).toEqual({
+      code: 1,
+      out: "",
+      err: `macp-auth: ${path} exists and is never overwritten; append the line: macp-auth kek generate >> ${path}\n`,
+    });
+    expect(await readFile(path, "utf8")).toBe(before);
+  });
+
   test.each([
     [["keys", "revoke", "nosuchkey"], 2, /no key has the kid/],
     [["keys", "activate", "", "--accept-short-lead"], 2, /KID is empty; name a key/],

@@ -13,6 +13,7 @@ import type { World } from "./world.ts";
 
 const ADMIN_TOKEN_BYTES = 32;
 const FOR_OTHERS = 0o077;
+const OTHER_FOLDER = "choose another folder";
 /** What ends or changes a quoted value of the settings file. */
 const UNQUOTABLE = /["\\\p{Cc}\u2028\u2029\uFFFD]/u;
 
@@ -61,13 +62,14 @@ async function writeConfiguration(folder: string, world: World): Promise<string>
   for (const name of names) await insistAbsent(join(folder, name));
   await warnOfMode(folder, world);
   await keepOutOfGit(folder, world);
-  await createKeyFile(join(folder, "kek"), `${newKek()}\n`);
+  await createKeyFile(join(folder, "kek"), `${newKek()}\n`, OTHER_FOLDER);
   await createKeyFile(
     join(folder, "admin-token"),
     `${systemRandom().bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`,
+    OTHER_FOLDER,
   );
   const environment = join(folder, "macp-auth.env");
-  await createKeyFile(environment, environmentText(folder));
+  await createKeyFile(environment, environmentText(folder), OTHER_FOLDER);
   return environment;
 }
 
@@ -94,7 +96,8 @@ async function warnOfMode(folder: string, world: World): Promise<void> {
 
 /** Git passes over all of a folder that holds nothing but what stands here; what others keep there is theirs to commit. */
 async function keepOutOfGit(folder: string, world: World): Promise<void> {
-  if ((await readdir(folder)).length === 0) await createKeyFile(join(folder, ".gitignore"), "*\n");
+  if ((await readdir(folder)).length === 0)
+    await createKeyFile(join(folder, ".gitignore"), "*\n", OTHER_FOLDER);
   else
     world.err(
       `macp-auth: warning: ${shown(folder)} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
@@ -104,8 +107,7 @@ async function keepOutOfGit(folder: string, world: World): Promise<void> {
 async function insistAbsent(path: string): Promise<void> {
   const file = await open(path).catch(() => undefined);
   await file?.close();
-  if (file !== undefined)
-    throw couldNot(`${shown(path)} exists and is never overwritten; choose another folder`);
+  if (file !== undefined) throw couldNot(`${shown(path)} exists and is never overwritten; ${OTHER_FOLDER}`);
 }
 
 function environmentText(folder: string): string {

@@ -6,6 +6,7 @@ import { KEK_BYTES } from "../keys/sealer.ts";
 import { couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
+import { shellWord } from "./keygen/shell-word.ts";
 import { openExistingStore, told } from "./keys/backend.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
@@ -34,7 +35,8 @@ function generateCommand(world: World): Command {
     .action(async ({ out, json }: { out?: string; json?: true }) => {
       const kek = newKek();
       if (out !== undefined) {
-        await createKeyFile(out, `${kek}\n`);
+        const append = `append the line: macp-auth kek generate >> ${shellWord(shown(out))}`;
+        await createKeyFile(out, `${kek}\n`, append);
         if (json) printJson(world, { file: out });
         else
           world.out(

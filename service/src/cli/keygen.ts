@@ -98,7 +98,7 @@ async function writeFile(
   const { newKey, formatted } = await import("./keygen/new-key.ts");
   const { createKeyFile } = await import("./keygen/key-file.ts");
   const key = await newKey(wish);
-  await createKeyFile(path, formatted(key, format));
+  await createKeyFile(path, formatted(key, format), "choose another name, or use --add-to");
   const settings = key.alg === "RS256" ? "" : ` and MACP_AUTH_SIGNING_ALG=${key.alg}`;
   const next = `start the service with MACP_AUTH_SIGNING_KEY_FILE=${shown(path)}${settings}`;
   if (json) printJson(world, { kid: key.kid, alg: key.alg, format, file: path, next });

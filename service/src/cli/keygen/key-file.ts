@@ -16,13 +16,13 @@ const FOR_OTHERS = 0o007;
 const KEY_FILE_BYTES_MAX = 1_048_576;
 
 /**
- * Writes a new file with mode 0600, whatever the umask. Throws `CommandEnd` when the path exists in any form, a symbolic
- * link to nowhere included; then nothing was written.
+ * Writes a new file with mode 0600, whatever the umask. Throws `CommandEnd` with the mend that is given when the path exists in
+ * any form, a symbolic link to nowhere included; then nothing was written.
  */
-export async function createKeyFile(path: string, text: string): Promise<void> {
+export async function createKeyFile(path: string, text: string, mendWhenThere: string): Promise<void> {
   const file = await open(path, "wx", OWNER_ONLY).catch((thrown: unknown) => {
     if (codeOf(thrown) === "EEXIST")
-      throw couldNot(`${shown(path)} exists and is never overwritten; choose another name, or use --add-to`);
+      throw couldNot(`${shown(path)} exists and is never overwritten; ${mendWhenThere}`);
     throw unwritable(path, thrown);
   });
   await fill(file, text, { mode: OWNER_ONLY }).catch(async (thrown: unknown) => {
