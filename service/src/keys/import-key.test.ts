@@ -2,6 +2,7 @@ import { generateKeyPairSync, type JsonWebKey, type KeyExportOptions, type KeyOb
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
 import { type ImportOutcome, importJwk, importKeys, thumbprintOf } from "./import-key.ts";
+import { renderJwks } from "./jwks.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
@@ -214,6 +215,49 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
   test("once for each of its faults", () => {
     const outcome = importKeys(JSON.stringify({ keys: [{ ...ecJwk, kid: 1, use: "enc" }, { kty: "oct" }] }));
     expect(outcome.kind === "refused" && outcome.faults.length).toBe(3);
+  });
+});
+
+describe("a key in another spelling is the same key", () => {
+  const withZero = (member = ""): string =>
+    Buffer.concat([Buffer.of(0), Buffer.from(member, "base64url")]).toString("base64url");
+  /** The last of 43 characters for 32 bytes, and the last of 342 for 256, has bits that belong to no byte: this sets one of them. */
+  const withStrayBit = (member = ""): string => {
+    const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return member.slice(0, -1) + digits.charAt(digits.indexOf(member.slice(-1)) + 1);
+  };
+  const spellings: readonly [string, JsonWebKey, JsonWebKey][] = [
+    ["a zero byte before n", rsaJwk, { ...rsaJwk, n: withZero(rsaJwk.n) }],
+    ["a zero byte before e", rsaJwk, { ...rsaJwk, e: "AAEAAQ" }],
+    ["a stray bit behind n", rsaJwk, { ...rsaJwk, n: withStrayBit(rsaJwk.n) }],
+    ["a stray bit behind x", ecJwk, { ...ecJwk, x: withStrayBit(ecJwk.x) }],
+    ["a stray bit behind y", ecJwk, { ...ecJwk, y: withStrayBit(ecJwk.y) }],
+  ];
+
+  test.each(spellings)("with %s: served and named in the spelling of RFC 7518", async (_name, jwk, other) => {
+    expect(publicOf(other)).not.toEqual(publicOf(jwk));
+    const kid = await calculateJwkThumbprint(publicOf(jwk));
+    for (const given of [other, publicOf(other)]) {
+      const outcome = importJwk(JSON.stringify(given));
+      const [key] = outcome.kind === "imported" ? outcome.keys : [];
+      expect([key?.kid, key?.thumbprint]).toEqual([kid, kid]);
+      const served = JSON.parse(renderJwks(key === undefined ? [] : [key.publicJwk]).body) as unknown;
+      expect(served).toEqual({ keys: [{ ...publicOf(jwk), kid, alg: key?.alg, use: "sig" }] });
+    }
+  });
+
+  test.each(spellings)("with %s: refused beside itself, whatever their kids", (_name, jwk, other) => {
+    const sets = [
+      [jwk, other],
+      [other, jwk],
+      [jwk, publicOf(other)],
+      [other, publicOf(jwk)],
+      [jwk, { ...publicOf(other), kid: "another name" }],
+    ];
+    for (const keys of sets)
+      expect(faultsOf(importKeys(JSON.stringify({ keys })))).toMatch(
+        /^key 2 repeats key 1 \(same kid or same key\)/,
+      );
   });
 });
 
