@@ -86,12 +86,23 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
       throw couldNot(
         `the key store cannot be reached (${shown(thrown.message)}); check MACP_AUTH_STORE_URL and that it runs`,
       );
-    if (thrown instanceof StoreCorrupt)
-      throw couldNot(
-        `the key store was altered or belongs to another key-encryption key (${shown(thrown.message)}); restore it, or check MACP_AUTH_KEK_FILE`,
-      );
+    if (thrown instanceof StoreCorrupt) throw couldNot(corruptionLine(thrown.message));
     throw thrown;
   }
+}
+
+const STORE_WORDS_CHARACTERS_MAX = 400;
+/** Where the store's own words come to the file, and to its being altered, which the line says first. */
+const SAID_ALREADY =
+  /(?:: the row was altered)?(?:, or MACP_AUTH_KEK_FILE lacks .*|; check MACP_AUTH_KEK_FILE.*)$/s;
+const MAY_BE_THE_KEK = /MACP_AUTH_KEK_FILE|cannot be opened$/;
+
+/** The line for a store that is not as it was written. A wrong file is much likelier than an altered store, and looks the same. */
+export function corruptionLine(message: string): string {
+  const where = shown(message.replace(SAID_ALREADY, ""), STORE_WORDS_CHARACTERS_MAX);
+  return MAY_BE_THE_KEK.test(message)
+    ? `MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered (${where}); check the file first`
+    : `the key store was altered (${where}); restore it from a backup`;
 }
 
 function adminBackend(url: URL, world: World): KeysBackend {
