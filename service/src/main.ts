@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/world.ts";
 import { systemClock } from "./kernel/clock.ts";
+import { delay } from "./kernel/timers.ts";
 
 // The only file that touches `process`: it hands the commands what they may use of it.
 
@@ -32,7 +33,7 @@ const world: World = {
   async serve(environment) {
     // Loaded here and not above: no other command has to wait for the service's modules.
     const { serve } = await import("./run/serve.ts");
-    return serve({ ...world, environment, untilSignal });
+    return end(await serve({ ...world, environment, untilSignal }));
   },
 };
 
@@ -41,6 +42,27 @@ function untilSignal(): Promise<string> {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
   });
+}
+
+/** How long work that is still in the thread pool may take once the service has ended. */
+const POOL_MS_MAX = 1_000;
+const POOL_LOOK_MS = 20;
+/** Work in the thread pool, as Node names it: a file, a look-up of a name. */
+const POOL_WORK = /^(?:FSReq|GetAddrInfo|GetNameInfo)/;
+
+/** Ends the process once the service has ended, whatever is still open: its log is flushed or given up, and standard error is written at once. */
+async function end(code: number): Promise<never> {
+  const isInPool = () => process.getActiveResourcesInfo().some((name) => POOL_WORK.test(name));
+  for (let waitedMs = 0; waitedMs < POOL_MS_MAX && isInPool(); waitedMs += POOL_LOOK_MS)
+    await delay(POOL_LOOK_MS).over;
+  // `process.exit` waits for the threads of the pool: one that hangs in a disk or a full pipe would hold the process for ever.
+  if (isInPool()) {
+    process.removeAllListeners("SIGTERM");
+    process.kill(process.pid, "SIGTERM");
+  }
+  // The log would write what is left of it now, and wait for its reader as long as that takes.
+  process.removeAllListeners("exit");
+  process.exit(code);
 }
 
 // A reader that goes away early, as in `macp-auth completion bash | head -1`, is no fault. The service's log has a stream of its own.

@@ -1,15 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { ConfigError, codeOf } from "../kernel/faults.ts";
+import { ConfigError } from "../kernel/faults.ts";
 import type { Kid } from "../kernel/ids.ts";
-import { printablePath } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys, PUBLIC_ONLY } from "./import-key.ts";
 import { makeKey } from "./make-key.ts";
+import { readKeyFile } from "./read-key-file.ts";
 import { localSigner, type Signer } from "./signer.ts";
 
-/** A key file is small; anything larger is not one. */
-const KEY_FILE_BYTES_MAX = 1_048_576;
+export { readKeyFile } from "./read-key-file.ts";
 
 /** Makes a key that lives and dies with this process. */
 export async function ephemeralKeys(alg: Algorithm): Promise<readonly ImportedKey[]> {
@@ -41,21 +39,6 @@ export function keysFromText(
   alg: Algorithm | undefined,
 ): readonly ImportedKey[] {
   return signing(variable, importKeys(text), alg);
-}
-
-/** The text of a key file. Throws `ConfigError` that says why it cannot be read. */
-export async function readKeyFile(variable: string, path: string): Promise<string> {
-  try {
-    const bytes = await readFile(path);
-    if (bytes.length > KEY_FILE_BYTES_MAX)
-      throw new ConfigError([`${variable}: the file is larger than 1 MiB and is no key file`]);
-    return bytes.toString("utf8");
-  } catch (thrown) {
-    if (thrown instanceof ConfigError) throw thrown;
-    throw new ConfigError([
-      `${variable}: the file ${printablePath(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
-    ]);
-  }
 }
 
 /** A signer for each key that can sign. */

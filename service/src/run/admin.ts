@@ -4,7 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/key-report.ts";
-import { readKeyFile } from "../keys/load-keys.ts";
+import { readKeyFile } from "../keys/read-key-file.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Custody } from "./custody.ts";
 import type { Place } from "./listen.ts";

@@ -22,12 +22,24 @@ export interface ServeWorld
   untilSignal(): Promise<string>;
 }
 
+/** How long a start may go on once the service is told to stop. */
+const START_MS_MAX = 1_500;
+
 /** Runs the service until it is told to stop. Resolves to the exit code; what the operator must mend is told on standard error. */
 export async function serve(world: ServeWorld): Promise<number> {
   // Listened for from the first moment on: a signal during the start ends the service in good order too.
   const told = world.untilSignal();
+  let isStarted = false;
+  const started = () => {
+    isStarted = true;
+  };
+  // A start may wait for ever, for a disk that does not answer; nothing is in flight then.
+  const tired = told.then(async () => {
+    await delay(START_MS_MAX).over;
+    return isStarted ? new Promise<never>(() => undefined) : 1;
+  });
   try {
-    return await run(world, told);
+    return await Promise.race([run(world, told, started), tired]);
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     for (const fault of thrown.faults) world.err(`macp-auth: ${fault}\n`);
@@ -36,7 +48,7 @@ export async function serve(world: ServeWorld): Promise<number> {
 }
 
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
-async function run(world: ServeWorld, told: Promise<string>): Promise<number> {
+async function run(world: ServeWorld, told: Promise<string>, started: () => void): Promise<number> {
   const loaded = await loadAll(world.environment);
   const { settings } = loaded;
   const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal);
@@ -56,6 +68,7 @@ async function run(world: ServeWorld, told: Promise<string>): Promise<number> {
     });
     const place = { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" };
     const listeners = await listenAll([{ listener, place }, ...(admin === undefined ? [] : [admin])]);
+    started();
     announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });

@@ -1,0 +1,131 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { Agent } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postTokens } from "./raw-http.ts";
+import { BOOT_MS_MAX, runToExit, withService } from "./service-process.ts";
+import { ecJwk } from "./signing-keys.ts";
+import { publishedKeys } from "./token-check.ts";
+
+const KEY_FILE = "MACP_AUTH_SIGNING_KEY_FILE";
+const PROMPT_MS = 3_000;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "macp-auth-start-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () => {
+  const variables: ReadonlyArray<readonly [string, Readonly<Record<string, string>>]> = [
+    [KEY_FILE, {}],
+    ["MACP_AUTH_KEK_FILE", { MACP_AUTH_STORE_URL: "memory:" }],
+    ["MACP_AUTH_ADMIN_TOKEN_FILE", { MACP_AUTH_ADMIN_PORT: "0" }],
+  ];
+  const cases = variables.flatMap(([variable, others]) =>
+    ["a pipe", "a device", "a folder"].map((kind) => [variable, kind, others] as const),
+  );
+
+  test.each(cases)("%s as %s ends the start at once with one line", async (variable, kind, others) => {
+    const pipe = join(folder, `${variable}.pipe`);
+    if (kind === "a pipe") execFileSync("mkfifo", [pipe]);
+    const path = { "a pipe": pipe, "a device": "/dev/zero", "a folder": folder }[kind] ?? "";
+    const start = performance.now();
+    const finished = await runToExit({ ...others, [variable]: path });
+    expect(performance.now() - start).toBeLessThan(PROMPT_MS);
+    expect(finished.code).toBe(1);
+    expect(finished.stderr).toEqual([
+      expect.stringMatching(new RegExp(`^macp-auth: ${variable}: ${path} is no regular file; `)),
+    ]);
+  });
+
+  test("in the place of a key file that is followed is told, and a key file after it is followed again", async () => {
+    const path = join(folder, "followed.jwk");
+    const [old, next] = ["old", "next"].map((kid) => JSON.stringify({ ...ecJwk("P-256"), kid }));
+    await writeFile(path, old ?? "");
+    const env = { [KEY_FILE]: path, MACP_AUTH_SIGNING_ALG: "ES256" };
+    await withService(env, async (service) => {
+      const pipe = join(folder, "followed.pipe");
+      execFileSync("mkfifo", [pipe]);
+      await rename(pipe, path);
+      await expect
+        .poll(() => service.events("key_file_refused"), { timeout: 10_000 })
+        .toMatchObject([{ message: expect.stringContaining("is no regular file") as string }]);
+
+      await writeFile(join(folder, "next.jwk"), next ?? "");
+      await rename(join(folder, "next.jwk"), path);
+      await expect.poll(() => service.events("key_file_followed"), { timeout: 10_000 }).toHaveLength(1);
+      expect((await publishedKeys(service.port)).keys.map((key) => key.kid)).toEqual(["old", "next"]);
+
+      execFileSync("mkfifo", [pipe]);
+      await rename(pipe, path);
+      await expect.poll(() => service.events("key_file_refused"), { timeout: 10_000 }).toHaveLength(2);
+      const start = performance.now();
+      expect(await service.stop()).toBe(0);
+      expect(performance.now() - start).toBeLessThan(PROMPT_MS);
+    });
+  });
+});
+
+const LAUNCHER = "service/bin/macp-auth.cjs";
+
+/** How the process ends on SIGTERM: its exit code or else the signal that ended it, and how long that took. */
+async function endOf(child: ChildProcess): Promise<{ how: unknown; tookMs: number }> {
+  const ended = once(child, "exit");
+  const start = performance.now();
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), 2 * PROMPT_MS);
+  const [code, signal] = (await ended) as unknown[];
+  clearTimeout(late);
+  return { how: code ?? signal, tookMs: performance.now() - start };
+}
+
+test("a log that nobody reads any more does not keep the service from ending", {
+  timeout: BOOT_MS_MAX,
+}, async () => {
+  const child = spawn(process.execPath, [LAUNCHER, "serve"], {
+    env: { PATH: process.env["PATH"] ?? "", PORT: "0", MACP_AUTH_SIGNING_ALG: "ES256" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const port = await new Promise<number>((resolve) => {
+    child.stdout.on("data", (lines: Buffer) => {
+      const named = /"event":"listening".*"port":(\d+)/.exec(lines.toString())?.[1];
+      if (named !== undefined) resolve(Number(named));
+    });
+  });
+  child.stdout.pause();
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  // More lines than fit between the service and its reader.
+  for (let round = 0; round < 20; round += 1) {
+    const sender = "x".repeat(1_000);
+    await Promise.all(Array.from({ length: 50 }, () => postTokens(port, { sender }, {}, agent)));
+  }
+  agent.destroy();
+  const { how, tookMs } = await endOf(child);
+  expect(how).toBe(0);
+  expect(tookMs).toBeLessThan(PROMPT_MS);
+});
+
+test("a start that waits for a file that does not answer ends when it is told to", {
+  timeout: BOOT_MS_MAX,
+}, async () => {
+  const pipe = join(folder, "version.pipe");
+  execFileSync("mkfifo", [pipe]);
+  const child = spawn(process.execPath, [LAUNCHER, "serve"], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      PORT: "0",
+      MACP_AUTH_STORE_URL: "memory:",
+      MACP_AUTH_KEY_VERSION_FILE: pipe,
+    },
+    stdio: "ignore",
+  });
+  await pause(1_500);
+  const { how, tookMs } = await endOf(child);
+  expect(how).not.toBe("SIGKILL");
+  expect(tookMs).toBeLessThan(PROMPT_MS);
+});

@@ -1,0 +1,64 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ConfigError } from "../kernel/faults.ts";
+import { readKeyFile } from "./read-key-file.ts";
+
+const MEBIBYTE = 1_048_576;
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "macp-auth-read-"));
+  path = join(folder, "key");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** The faults with which the file is refused. */
+async function faultsOf(refused: string): Promise<readonly string[]> {
+  const thrown: unknown = await readKeyFile("KEY_FILE", refused).catch((fault: unknown) => fault);
+  expect(thrown).toBeInstanceOf(ConfigError);
+  return (thrown as ConfigError).faults;
+}
+
+test("a file is read to its last byte, also behind a symbolic link", async () => {
+  const text = "é".repeat(MEBIBYTE / 2);
+  await writeFile(path, text);
+  await symlink(path, join(folder, "link"));
+  expect(await readKeyFile("KEY_FILE", path)).toBe(text);
+  expect(await readKeyFile("KEY_FILE", join(folder, "link"))).toBe(text);
+});
+
+test("a file with one byte more than a mebibyte is refused", async () => {
+  await writeFile(path, "x".repeat(MEBIBYTE + 1));
+  expect(await faultsOf(path)).toEqual(["KEY_FILE: the file is larger than 1 MiB and is no key file"]);
+});
+
+test("a file that is not there is refused with the reason of the system", async () => {
+  expect(await faultsOf(path)).toEqual([
+    `KEY_FILE: the file ${path} cannot be read (ENOENT); mend the path or its permissions`,
+  ]);
+});
+
+test.skipIf(process.platform === "win32")(
+  "what is no regular file is refused at once: a pipe without a writer, a device without an end, a folder, a socket",
+  async () => {
+    execFileSync("mkfifo", [path]);
+    await symlink(path, join(folder, "link"));
+    const socket = createServer();
+    await new Promise<void>((resolve) => socket.listen(join(folder, "socket"), resolve));
+    try {
+      for (const odd of [path, join(folder, "link"), "/dev/zero", folder, join(folder, "socket")]) {
+        expect(await faultsOf(odd)).toEqual([
+          `KEY_FILE: ${odd} is no regular file; name a file, and not a folder, a pipe or a device`,
+        ]);
+      }
+    } finally {
+      socket.close();
+    }
+  },
+);
