@@ -24,17 +24,35 @@ A fault is one line on standard error; standard output holds what was asked for 
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
   try {
     const given = withSettingsFile(args, world);
-    await macpAuth(given.world).parseAsync(asHelpOption(given.args), { from: "user" });
+    const program = macpAuth(given.world);
+    await program.parseAsync(asHelpOption(program, given.args), { from: "user" });
     return 0;
   } catch (thrown) {
     return ended(thrown, world);
   }
 }
 
-/** `help keys list` means `keys list --help`: the parser's own help command knows one level alone. */
-function asHelpOption(args: readonly string[]): string[] {
-  const [first, ...command] = args;
-  return first === "help" && command.length > 0 ? [...command, "--help"] : [...args];
+/**
+ * `help keys list` and `keys help list` mean `keys list --help`: the parser's own help command knows one level alone. What
+ * stands behind an unknown command is left out: the parser would show a help and not say that it does not know the command.
+ */
+function asHelpOption(program: Command, args: readonly string[]): string[] {
+  const path: string[] = [];
+  const help: string[] = [];
+  let command = program;
+  for (const [index, word] of args.entries()) {
+    if (command.commands.length === 0 || word.startsWith("-"))
+      return [...path, ...args.slice(index), ...help];
+    if (word === "help" && help.length === 0) {
+      help.push("--help");
+      continue;
+    }
+    path.push(word);
+    const inner = command.commands.find((known) => known.name() === word);
+    if (inner === undefined) return path;
+    command = inner;
+  }
+  return [...path, ...help];
 }
 
 /** The command line as a tree: the program and its commands. */
