@@ -190,12 +190,45 @@ describe("an operator with nothing but init's folder", () => {
     [["keys", "revoke"], 2, /missing required argument/],
     [["keys", "frobnicate"], 2, /see: macp-auth/],
     [["init", ""], 2, /DIR is empty; name a folder/],
+    [["keys", "list", "--admin", "nope"], 2, /--admin is not an http address; give one such as .*:3201$/m],
     [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],
   ] as const)("is told what is wrong with %j in one line", (args, code, line) => {
     const told = macpAuth(...args, "--settings", env);
     expect(told).toMatchObject({ code, out: "" });
     expect(told.err).toMatch(line);
     expect(told.err.trim().split("\n")).toHaveLength(1);
+  });
+
+  test("works through the admin listener with its token, and is told in one line what is wrong with the token or the port", async () => {
+    const path = join(folder, "admin-token");
+    const own = {
+      MACP_AUTH_STORE_URL: "memory:",
+      MACP_AUTH_ADMIN_PORT: "0",
+      MACP_AUTH_ADMIN_TOKEN_FILE: path,
+    };
+    await withService(own, async (service) => {
+      const admin = String((await service.event("admin_listening"))["port"]);
+      const listed = (port: string, given: Record<string, string>): Told =>
+        macpAuthWith(given, "keys", "list", "--admin", `http://127.0.0.1:${port}`);
+      expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN_FILE: path })).toMatchObject({ code: 0, err: "" });
+      const mend = "set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own\n";
+      expect(listed(admin, {})).toEqual({
+        code: 1,
+        out: "",
+        err: `macp-auth: the admin listener wants a token and none is set; ${mend}`,
+      });
+      expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN: "x".repeat(40) })).toEqual({
+        code: 1,
+        out: "",
+        err: `macp-auth: the admin listener wants another token; ${mend}`,
+      });
+      const port = String(service.port);
+      expect(listed(port, {})).toEqual({
+        code: 1,
+        out: "",
+        err: `macp-auth: http://127.0.0.1:${port} answered 404: not found; is this the admin listener (MACP_AUTH_ADMIN_PORT)?\n`,
+      });
+    });
   });
 
   test("finds a store without a key-encryption key refused, with the command that makes one", () => {

@@ -26,7 +26,13 @@ const ADMIN_MS_MAX = 10_000;
 
 /** The admin listener when `--admin` is given, else the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
 export async function openBackend(admin: string | undefined, world: World): Promise<KeysBackend> {
-  return admin === undefined ? storeBackend(world) : adminBackend(readUrl(admin, "--admin"), world);
+  return admin === undefined ? storeBackend(world) : adminBackend(adminUrl(admin), world);
+}
+
+function adminUrl(text: string): URL {
+  if (!URL.canParse(text) || !/^https?:/i.test(text.trim()))
+    throw wrongCall("--admin is not an http address; give one such as http://127.0.0.1:3201");
+  return readUrl(text, "--admin");
 }
 
 /** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
@@ -127,13 +133,9 @@ function adminBackend(url: URL, world: World): KeysBackend {
       throw couldNot(
         `${shown(url.origin)} does not answer; check --admin and that the service runs with MACP_AUTH_ADMIN_PORT`,
       );
-    if (answer.status === 401)
-      throw couldNot("the admin listener wants another token; set MACP_AUTH_ADMIN_TOKEN to its own");
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok || isAnswer(body)) return body;
-    throw couldNot(
-      `${shown(url.origin)} answered ${String(answer.status)}: ${shown(ErrorBody.safeParse(body).data?.error ?? "no reason given")}`,
-    );
+    throw couldNot(adminRefusal(url, answer.status, body, token));
   };
   return {
     list: async (all) => sound(readReport(await ask(all ? "/keys?all=true" : "/keys", {})), url),
@@ -151,6 +153,17 @@ function adminBackend(url: URL, world: World): KeysBackend {
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** Why the other side answered with no 2xx, and the mend. */
+function adminRefusal(url: URL, status: number, body: unknown, token: string | undefined): string {
+  if (status === 401)
+    return token
+      ? "the admin listener wants another token; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own"
+      : "the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own";
+  const reason = shown(ErrorBody.safeParse(body).data?.error ?? "no reason given");
+  const mend = status === 404 ? "; is this the admin listener (MACP_AUTH_ADMIN_PORT)?" : "";
+  return `${shown(url.origin)} answered ${String(status)}: ${reason}${mend}`;
 }
 
 function sound<T>(answer: T | undefined, url: URL): T {
