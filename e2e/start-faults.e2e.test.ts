@@ -71,6 +71,37 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
   });
 });
 
+describe("a secret in the place of another setting", { timeout: BOOT_MS_MAX }, () => {
+  test("is not shown when it was meant to be an address, whatever its form", async () => {
+    const jwk = JSON.stringify(ecJwk("P-256"));
+    const token = "s3cret".repeat(8);
+    for (const value of [jwk, token]) {
+      const finished = await runToExit({ HOST: value });
+      expect(finished.code).toBe(1);
+      expect(finished.stderr).toEqual([expect.stringMatching(/^macp-auth: HOST.*\(not shown: /)]);
+    }
+  });
+
+  test("is cut where the issuer and the audience are logged, and is not shown when it begins like a key", async () => {
+    const env = {
+      MACP_AUTH_ISSUER: "i".repeat(5_000),
+      MACP_AUTH_AUDIENCE: JSON.stringify(ecJwk("P-256")),
+    };
+    await withService(env, async (service) => {
+      const line = await service.event("listening");
+      expect(line["issuer"]).toBe(`${"i".repeat(200)}…`);
+      expect(line["audience"]).toBe("(not shown: it looks like a secret)");
+    });
+  });
+
+  test("an address that is not of this machine is shown in quotes", async () => {
+    const { stderr } = await runToExit({ HOST: "192.0.2.1" });
+    expect(stderr).toEqual([
+      expect.stringContaining('HOST: cannot listen on "192.0.2.1" port 0 (EADDRNOTAVAIL)'),
+    ]);
+  });
+});
+
 const LAUNCHER = "service/bin/macp-auth.cjs";
 
 /** How the process ends on SIGTERM: its exit code or else the signal that ended it, and how long that took. */

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../keys/algorithm.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
-import { oneOf, secret, whole } from "./fields.ts";
+import { host, oneOf, secret, whole } from "./fields.ts";
 
 const SECONDS_MAX = 10 * 365 * 86_400;
 
 /** One variable: its default, how its text is read, and what docs/configuration.md says of it. */
 export const Environment = z.object({
   PORT: whole(0, 65_535).default(3200).describe("TCP port; 0 takes any free one"),
-  HOST: z.string().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
+  HOST: host().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
   MACP_AUTH_ISSUER: z.string().default("macp-auth-service").describe("the `iss` of every token"),
   MACP_AUTH_AUDIENCE: z.string().default("macp-runtime").describe("the `aud` of every token"),
   MACP_AUTH_MAX_TTL_SECONDS: whole(1, SECONDS_MAX)
@@ -56,7 +56,7 @@ export const Environment = z.object({
     .optional()
     .describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
   MACP_AUTH_ADMIN_PORT: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
-  MACP_AUTH_ADMIN_HOST: z.string().default("127.0.0.1").describe("address of the admin listener"),
+  MACP_AUTH_ADMIN_HOST: host().default("127.0.0.1").describe("address of the admin listener"),
   MACP_AUTH_ADMIN_TOKEN: secret()
     .optional()
     .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),

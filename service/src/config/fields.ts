@@ -1,16 +1,21 @@
 import { z } from "zod";
-import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
+import { shownValue } from "./shown-value.ts";
 
 /** A variable's text, read into a value. */
 type Read<T> = z.ZodPipe<z.ZodString, z.ZodTransform<T, string>>;
+
+/** No number and no name is longer. */
+const SHOWN_CHARS_MAX = 20;
 
 /** Reads a whole number within bounds; the fault names the bounds and shows the value, cut short. */
 export function whole(min: number, max: number): Read<number> {
   return z.string().transform((text, context) => {
     const value = Number(text.trim());
     if (/^[0-9]+$/.test(text.trim()) && value >= min && value <= max) return value;
-    context.addIssue(`must be a whole number from ${String(min)} to ${String(max)}, and is "${shown(text)}"`);
+    context.addIssue(
+      `must be a whole number from ${String(min)} to ${String(max)}, and is ${shownValue(text, SHOWN_CHARS_MAX)}`,
+    );
     return z.NEVER;
   });
 }
@@ -20,7 +25,7 @@ export function oneOf<const Names extends readonly string[]>(names: Names): Read
   return z.string().transform((text, context): Names[number] => {
     const found = names.find((name) => name === text);
     if (found !== undefined) return found;
-    context.addIssue(`must be ${names.join(" or ")}, and is "${shown(text)}"`);
+    context.addIssue(`must be ${names.join(" or ")}, and is ${shownValue(text, SHOWN_CHARS_MAX)}`);
     return z.NEVER;
   });
 }
@@ -30,8 +35,14 @@ export function secret(): Read<Secret> {
   return z.string().transform((text) => new Secret(text));
 }
 
-/** An operator's own value in an error line, short and harmless: it may be anything, even a secret pasted into the wrong place. */
-function shown(text: string): string {
-  const short = text.length > 20 ? `${text.slice(0, 20)}…` : text;
-  return printable(short);
+/** Letters, digits and what else an address or a host name is made of (RFC 1123 section 2.1, RFC 4007 section 11). */
+const LIKE_A_HOST = /^[\p{L}\p{N}.:%_-]{1,253}$/u;
+
+/** Reads an address or a host name. Anything else is refused before a resolver is asked for it: it may be a secret in the wrong place. */
+export function host(): Read<string> {
+  return z.string().transform((text, context) => {
+    if (LIKE_A_HOST.test(text)) return text;
+    context.addIssue(`must be an address or a name of this machine, and is ${shownValue(text)}`);
+    return z.NEVER;
+  });
 }

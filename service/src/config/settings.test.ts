@@ -76,6 +76,27 @@ describe("a fault names its variable and the mend", () => {
   });
 });
 
+describe("a secret that was put in the place of another setting is not shown", () => {
+  const secrets = {
+    "a JWK": '{"kty":"EC","crv":"P-256","d":"s3cret"}',
+    "a JWK Set": ' [{"kty":"EC","d":"s3cret"}]',
+    "a PEM key": "-----BEGIN PRIVATE KEY-----\nMIIs3cret\n-----END PRIVATE KEY-----",
+    "a random token": "s3cret".repeat(8),
+  };
+  const names = Object.keys(Environment.shape).filter((name) => !/JSON|FILE|ISSUER|AUDIENCE/.test(name));
+  test.each(Object.entries(secrets))("%s", (_kind, value) => {
+    for (const name of names) {
+      const faults = faultsOf({ [name]: value }).join("\n");
+      expect(faults).not.toMatch(/s3cret|kty|BEGIN/);
+    }
+  });
+  test.each(["HOST", "MACP_AUTH_ADMIN_HOST"])("and %s is no place for one at all", (name) => {
+    expect(faultsOf({ [name]: secrets["a JWK"] })).toEqual([
+      `${name} must be an address or a name of this machine, and is (not shown: it looks like a secret)`,
+    ]);
+  });
+});
+
 describe("a lead", () => {
   test("at the floor is taken, with a warning that a verifier in its grace may refuse", () => {
     expect(loadSettings({ MACP_AUTH_KEY_LEAD_SECONDS: "430" }).warnings.join()).toMatch(/below 4030/);

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import { ConfigError } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
-import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { ALGORITHMS } from "../keys/algorithm.ts";
 import {
@@ -13,6 +12,7 @@ import {
 } from "../keys/timing.ts";
 import type { LOG_LEVELS } from "../telemetry/log.ts";
 import { Environment } from "./environment.ts";
+import { loggedText } from "./shown-value.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
 export interface Settings {
@@ -279,6 +279,6 @@ function warningsAboutNames(names: readonly string[]): string[] {
     .filter((name) => name.startsWith("MACP_AUTH_") && !(name in Environment.shape) && !NEIGHBOURS.has(name))
     .map(
       (name) =>
-        `${printable(name)} is not a setting of this service and is ignored; see docs/configuration.md for the names`,
+        `${loggedText(name, 64)} is not a setting of this service and is ignored; see docs/configuration.md for the names`,
     );
 }

@@ -1,6 +1,6 @@
+import { shownValue } from "../config/shown-value.ts";
 import type { Listener } from "../http/listener.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
-import { printable } from "../kernel/printable.ts";
 import { delay, every } from "../kernel/timers.ts";
 
 const SHUTDOWN_MS_MAX = 10_000;
@@ -33,7 +33,7 @@ function listen(
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     server.once("error", (fault) => {
-      const place = host === undefined ? `port ${String(port)}` : `${printable(host)} port ${String(port)}`;
+      const place = host === undefined ? `port ${String(port)}` : `${shownValue(host)} port ${String(port)}`;
       const why = codeOf(fault);
       if (why === "EADDRINUSE")
         resolve(

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/world.ts";
 import { type LoadedSettings, loadSettings } from "../config/settings.ts";
+import { loggedText } from "../config/shown-value.ts";
 import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
@@ -140,8 +141,8 @@ function announce(
     event: "listening",
     version: world.version,
     ...placeOf(address),
-    issuer: printable(settings.issuer),
-    audience: printable(settings.audience),
+    issuer: loggedText(settings.issuer),
+    audience: loggedText(settings.audience),
     key_source: settings.keySource.kind,
     alg: settings.alg,
     kids: served.map((key) => printable(key.kid)),
