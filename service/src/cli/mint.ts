@@ -58,6 +58,7 @@ export function mintCommand(world: World): Command {
 
 /** The request's body. The scopes go in as they were written, so that no number or member changes on the way. */
 async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
+  if (sender === "") throw wrongCall("--sender is empty; name the agent, such as agent://planner");
   const members = [`"sender":${JSON.stringify(sender)}`];
   if (scopes !== undefined) members.push(`"scopes":${await readScopes(scopes)}`);
   if (ttl !== undefined) members.push(`"ttl_seconds":${String(readTtl(ttl))}`);
@@ -65,6 +66,7 @@ async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
 }
 
 async function readScopes(option: string): Promise<string> {
+  if (option === "@") throw wrongCall("--scopes @ names no file; give @FILE, or the JSON object itself");
   const { readSmallFile } = await import("./small-file.ts");
   const text = option.startsWith("@") ? await readSmallFile(option.slice(1)) : option;
   if (objectIn(text) === undefined)
@@ -74,8 +76,8 @@ async function readScopes(option: string): Promise<string> {
 
 function readTtl(text: string): number {
   const seconds = Number(text);
-  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds <= 0)
-    throw wrongCall("--ttl is not a number of seconds above 0; give one such as 300");
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds <= 0 || !Number.isFinite(seconds))
+    throw wrongCall("--ttl must be seconds above 0, written in digits; give some such as 300");
   return seconds;
 }
 
