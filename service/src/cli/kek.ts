@@ -63,7 +63,7 @@ function rotateCommand(world: World): Command {
         if (json) printJson(world, { resealed: keys });
         else
           world.out(
-            `${String(keys)} private keys are encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`,
+            `${keys === 1 ? "1 private key is" : `${String(keys)} private keys are`} encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`,
           );
       } finally {
         await rotation.store.close();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { VerifierLine } from "../../keys/key-report.ts";
-import { timeline } from "./timeline.ts";
+import type { KeyLine, VerifierLine } from "../../keys/key-report.ts";
+import { deathNotice, timeline } from "./timeline.ts";
 
 const verifier: VerifierLine = {
   address: "10.0.0.7",
@@ -21,4 +21,32 @@ test("a verifier that seems to keep the JWKS longer than declared is named, with
       "  10.0.0.7  runtime  last fetch 2027-01-15T08:00:00Z (1 min ago)  has version 3  fetches after 10 min at the soonest\n",
   );
   expect(listed(verifier)).not.toContain("compare");
+});
+
+test("one key and one verifier are spoken of as one, and none or two as several", () => {
+  const key = {
+    kid: "blue",
+    alg: "ES256",
+    state: "active",
+    served: true,
+    next: { what: "nothing", at: null },
+  } as KeyLine;
+  const said = (count: number): string =>
+    timeline({
+      version: 3,
+      now: 1_800_000_060,
+      keys: Array.from({ length: count }, () => ({ ...key, published_at: 0, gone_at: null })),
+      verifiers: Array.from({ length: count }, () => ({ ...verifier, slower_than_declared: true })),
+    });
+  expect(said(1)).toMatch(/, 1 key in the JWKS\n.*\n1 verifier seen, .*\n1 verifier never fetched/s);
+  expect(said(2)).toMatch(/, 2 keys in the JWKS\n.*\n2 verifiers seen, .*\n2 verifiers never fetched/s);
+  expect(said(0)).toMatch(/, 0 keys in the JWKS\n/);
+  const dead = (verifiers: readonly VerifierLine[]): string =>
+    deathNotice({
+      done: true,
+      dies: { refreshing_seconds: 60, in_grace_seconds: 60 },
+      verifiers_not_seen_since: [...verifiers],
+    });
+  expect(dead([verifier])).toContain("\n1 verifier has not fetched since; restart it if it must not wait:\n");
+  expect(dead([verifier, verifier])).toContain("\n2 verifiers have not fetched since; restart those");
 });

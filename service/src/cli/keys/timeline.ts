@@ -12,12 +12,12 @@ export function timeline(report: KeysReport): string {
     `since ${moment(sinceOf(key), report.now)}`,
     nextWords(key, report.now),
   ]);
-  const head = `key set version ${String(report.version)}, ${String(report.keys.filter((key) => key.served).length)} keys in the JWKS\n\n`;
+  const head = `key set version ${String(report.version)}, ${counted(report.keys.filter((key) => key.served).length, "key")} in the JWKS\n\n`;
   const behind = report.verifiers.filter((verifier) => !verifier.up_to_date);
   const seen =
     report.verifiers.length === 0
       ? ""
-      : `\n${String(report.verifiers.length)} verifiers seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
+      : `\n${counted(report.verifiers.length, "verifier")} seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
   return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen + slowNotice(report);
 }
 
@@ -26,7 +26,7 @@ function slowNotice({ verifiers, now }: KeysReport): string {
   const slow = verifiers.filter((verifier) => verifier.slower_than_declared);
   if (slow.length === 0) return "";
   return [
-    `\n${String(slow.length)} verifiers never fetched as soon as the declared cache time ends. Little traffic explains that, or a longer`,
+    `\n${counted(slow.length, "verifier")} never fetched as soon as the declared cache time ends. Little traffic explains that, or a longer`,
     "cache time: compare MACP_AUTH_JWKS_TTL_SECS there with MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS here.",
     verifierLines(slow, now),
   ].join("\n");
@@ -42,7 +42,9 @@ export function deathNotice({ dies, verifiers_not_seen_since: behind }: Operatio
   if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
   else
     lines.push(
-      `${String(behind.length)} verifiers have not fetched since; restart those that must not wait:`,
+      behind.length === 1
+        ? "1 verifier has not fetched since; restart it if it must not wait:"
+        : `${String(behind.length)} verifiers have not fetched since; restart those that must not wait:`,
       verifierLines(behind, undefined).trimEnd(),
     );
   return `${lines.join("\n")}\n`;
@@ -72,6 +74,11 @@ function verifierLines(verifiers: readonly VerifierLine[], now: number | undefin
         : `fetches after ${words(verifier.min_interval_seconds)} at the soonest`,
     ]),
   );
+}
+
+/** How many there are of something, in the singular for one. */
+function counted(count: number, noun: string): string {
+  return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** A moment as UTC and as a distance. */
