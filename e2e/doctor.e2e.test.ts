@@ -232,10 +232,25 @@ describe("a running service", () => {
 
 describe("a configuration", () => {
   test("of the process's environment is graded when nothing else is named, and its warnings do not fail the call", async () => {
-    const examined = await doctor([], { environment: {}, userId: 1000 });
+    const examined = await doctor([], { environment: { HOST: "127.0.0.1" }, userId: 1000 });
     expect(examined.code).toBe(0);
     expect(gradesOf(examined, "key-source")).toEqual(["warn"]);
     expect(gradesOf(examined, "service")).toEqual(["skip"]);
+  });
+
+  test("fails when whoever reaches the machine may mint, which is so unless HOST says otherwise", async () => {
+    const examined = await doctor([], { environment: {}, userId: 1000 });
+    expect(examined.code).toBe(1);
+    expect(gradesOf(examined, "mint-exposure")).toEqual(["fail"]);
+  });
+
+  test("shows hostile text of a setting with each character escaped once", async () => {
+    const settings = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: "a\u009b31m\\" };
+    expect((await run([], { environment: settings })).out).toContain("issuer a\\u{9b}31m\\u{5c},");
+    const refused = { MACP_AUTH_SIGNING_ALG: "\u009b31m" };
+    const { out } = await run([], { environment: refused });
+    expect(out).not.toContain("\u009b");
+    expect(out).not.toContain("\\u{5c}");
   });
 
   test("fails once for each fault that would stop a start", async () => {
@@ -289,10 +304,13 @@ describe("the call", () => {
   test("ends the built program with 0 for warnings, 1 for a failed check and 2 when it is wrong", {
     timeout: BOOT_MS_MAX,
   }, async () => {
-    const warned = await runToExit({}, ["doctor"]);
+    const warned = await runToExit({ HOST: "127.0.0.1" }, ["doctor"]);
     expect(warned).toMatchObject({ code: 0, stderr: [] });
-    expect(warned.stdout).toContainEqual(
-      expect.stringMatching(/^warn {2}mint-exposure {2}listens on every address/),
+    expect(warned.stdout).toContainEqual(expect.stringMatching(/^warn {2}key-source {2,}no key is set/));
+    const open = await runToExit({}, ["doctor"]);
+    expect(open).toMatchObject({ code: 1, stderr: [] });
+    expect(open.stdout).toContainEqual(
+      expect.stringMatching(/^fail {2}mint-exposure {2}listens on every address/),
     );
     expect(await runToExit({ PORT: "x" }, ["doctor"])).toMatchObject({ code: 1, stderr: [] });
     expect(await runToExit({}, ["doctor", "--url", "ftp://host"])).toMatchObject({ code: 2, stdout: [] });

@@ -95,10 +95,10 @@ describe("the mint", () => {
   });
 
   test.each([{}, { HOST: "::" }, { HOST: "0.0.0.0" }, { HOST: "10.1.2.3" }])(
-    "is a warning with %j: whoever reaches it has any identity",
+    "is a failure with %j: whoever reaches it has any identity",
     (environment) => {
       expect(mintIsNotOpenToTheNetwork(settingsOf(environment as Record<string, string>))).toMatchObject([
-        { grade: "warn", mend: expect.stringContaining("HOST=127.0.0.1") as string },
+        { grade: "fail", mend: expect.stringContaining("HOST=127.0.0.1") as string },
       ]);
     },
   );

@@ -1,9 +1,8 @@
 import type { Settings } from "../../config/settings.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { printablePath } from "../../kernel/printable.ts";
-import { shown } from "../shown.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
-import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
+import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 
@@ -35,18 +34,16 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
   const check = "settings";
   if (settings.kind === "refused") return settings.faults.map((fault) => fail(check, fault));
   if (settings.warnings.length > 0) return settings.warnings.map((warning) => warn(check, warning));
-  return [
-    ok(check, `issuer ${shown(settings.settings.issuer)}, audience ${shown(settings.settings.audience)}`),
-  ];
+  return [ok(check, `issuer ${cut(settings.settings.issuer)}, audience ${cut(settings.settings.audience)}`)];
 }
 
 /** Minting asks no caller who it is: whoever reaches the port has every identity. */
 export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Finding[] {
   const check = "mint-exposure";
   if (host !== undefined && isLoopback(host)) return [ok(check, `listens on ${host} alone`)];
-  const place = host === undefined ? "every address of this machine (HOST is not set)" : shown(host);
+  const place = host === undefined ? "every address of this machine (HOST is not set)" : cut(host);
   return [
-    warn(
+    fail(
       check,
       `listens on ${place} and asks no caller for credentials: whoever reaches port ${String(port)} can have any identity`,
       "set HOST=127.0.0.1, or let a firewall or network policy pass only the callers that may mint and the runtime",
@@ -90,7 +87,7 @@ export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
   const check = "admin-exposure";
   if (admin === undefined) return [];
   if (isLoopback(admin.host)) return [ok(check, `the admin listener is on ${admin.host} alone`)];
-  const found = `the admin listener is on ${shown(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
+  const found = `the admin listener is on ${cut(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
   return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network pass operators alone")];
 }
 

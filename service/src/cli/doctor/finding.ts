@@ -31,6 +31,11 @@ export function skip(check: string, found: string): Finding {
   return { grade: "skip", check, found };
 }
 
+/** Text from outside for a finding: at most `charactersMax` of it, and else as it came. The report makes it printable. */
+export function cut(text: string, charactersMax = 120): string {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
+}
+
 /** A rule looks at facts alone: no clock, no file, no network. */
 export type Rule<Facts> = (facts: Facts) => readonly Finding[];
 

@@ -1,7 +1,6 @@
 import type { ImportedKey } from "../../keys/import-key.ts";
 import type { Answer } from "../ask.ts";
-import { shown } from "../shown.ts";
-import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
+import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { readServedKeys, type ServedKey } from "./served-keys.ts";
 import { statusOf } from "./service-rules.ts";
@@ -98,7 +97,7 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
   const ages = directives
     .flatMap((directive) => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1] ?? [])
     .map(Number);
-  if (ages.length === 0) return [warn(check, `Cache-Control has no max-age: ${shown(told)}`, SEND_MAX_AGE)];
+  if (ages.length === 0) return [warn(check, `Cache-Control has no max-age: ${cut(told)}`, SEND_MAX_AGE)];
   const longest = Math.max(...ages);
   if (longest <= MAX_AGE_SECONDS_MAX) return [ok(check, `max-age=${String(longest)}`)];
   const found = `a cache may keep the JWKS for ${String(longest)} seconds, and a revoked key lives on for as long`;
@@ -111,11 +110,7 @@ export function jwksHasAStrongTag({ headers: { etag } }: Answered): readonly Fin
   if (etag === undefined) return [warn(check, "there is no ETag", "let no proxy remove it")];
   if (!/^"[^"]*"$/.test(etag))
     return [
-      warn(
-        check,
-        `the ETag is not a strong one: ${shown(etag)}`,
-        "let no proxy compress or weaken the answer",
-      ),
+      warn(check, `the ETag is not a strong one: ${cut(etag)}`, "let no proxy compress or weaken the answer"),
     ];
   return [ok(check, "a strong ETag")];
 }
@@ -137,7 +132,7 @@ function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
     ...foreign.map(({ position, kty }) =>
       warn(
         check,
-        `key ${String(position)} is of the type ${shown(kty ?? "(none)")}, which the runtime passes over`,
+        `key ${String(position)} is of the type ${cut(kty ?? "(none)")}, which the runtime passes over`,
         "remove it",
       ),
     ),
@@ -181,7 +176,7 @@ function kidsAreUnique(keys: readonly ServedKey[]): readonly Finding[] {
     ...repeated.map(({ position, kid }) =>
       fail(
         check,
-        `key ${String(position)} repeats the kid ${shown(kid ?? "")}`,
+        `key ${String(position)} repeats the kid ${cut(kid ?? "")}`,
         "give each key a kid of its own",
       ),
     ),

@@ -20,6 +20,7 @@ describe("the Node version", () => {
     ["v21.7.0", "2024-06-01", "2024-06-02"],
     ["v23.11.0", "2025-06-01", "2025-06-02"],
     ["v25.2.0", "2026-06-01", "2026-06-02"],
+    ["v26.10.0", "2029-04-30", "2029-05-01"],
   ])("%s is sound through %s and a warning from %s on", (version, lastDay, dayAfter) => {
     expect(gradeOfNode(version, lastDay)).toEqual(["ok"]);
     expect(gradeOfNode(version, dayAfter)).toEqual(["warn"]);

@@ -18,6 +18,7 @@ const NODE_LINES: Readonly<Record<number, { readonly lastDay: string; readonly e
   23: { lastDay: "2025-06-01", endedFrom: 1_748_822_400 },
   24: { lastDay: "2028-04-30", endedFrom: 1_840_752_000 },
   25: { lastDay: "2026-06-01", endedFrom: 1_780_358_400 },
+  26: { lastDay: "2029-04-30", endedFrom: 1_872_288_000 },
 };
 const OLDEST = { major: 20, minor: 18 } as const;
 

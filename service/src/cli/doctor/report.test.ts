@@ -35,6 +35,11 @@ test("text from outside cannot start a line or move the cursor of the table", ()
   expect(table).toContain('a"\\u{a}ok  forged\\u{1b}[2J\n');
 });
 
+test("what is printable already is not escaped a second time, and a backslash of a stranger is", () => {
+  const table = asTable([fail("settings", `is "\\u{9b}31m" and "\u009b31m" and "\\n"`)], "plain");
+  expect(table).toContain('is "\\u{9b}31m" and "\\u{9b}31m" and "\\u{5c}n"');
+});
+
 test("the JSON document says whether all is well: warnings do not matter, failures do", () => {
   expect(asDocument(FINDINGS)).toEqual({ ok: false, findings: FINDINGS });
   expect(asDocument([warn("key-age", "40 days", "rotate")])).toMatchObject({ ok: true });

@@ -13,7 +13,7 @@ export function asTable(findings: readonly Finding[], paint: Paint): string {
   const checkWidth = Math.max(0, ...findings.map(({ check }) => check.length));
   const lines = findings.map(({ grade, check, found, mend }) => {
     const told = mend === undefined ? found : `${found}; ${mend}`;
-    return `${painted(grade, paint)}  ${check.padEnd(checkWidth)}  ${printable(told)}\n`;
+    return `${painted(grade, paint)}  ${check.padEnd(checkWidth)}  ${printableOnce(told)}\n`;
   });
   const counts = GRADES.map((grade) => `${String(count(findings, grade))} ${grade}`).join(", ");
   return `${lines.join("")}\n${counts}\n`;
@@ -25,6 +25,17 @@ export function asDocument(findings: readonly Finding[]): {
   readonly findings: readonly Finding[];
 } {
   return { ok: count(findings, "fail") === 0, findings };
+}
+
+/** An escape as `printable` writes it. */
+const ESCAPE = /(\\u\{[0-9a-f]+\})/;
+
+/** The text made harmless to a terminal. Faults of the settings and paths come in printable: their escapes are left as they are. */
+function printableOnce(text: string): string {
+  return text
+    .split(ESCAPE)
+    .map((part, index) => (index % 2 === 1 ? part : printable(part)))
+    .join("");
 }
 
 function painted(grade: Grade, paint: Paint): string {

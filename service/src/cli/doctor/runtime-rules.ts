@@ -1,6 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
-import { shown } from "../shown.ts";
-import { type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
+import { cut, type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
 
 /** The runtime's environment file beside this service's settings. */
 export interface RuntimeFacts {
@@ -31,7 +30,7 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
     ];
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (issuer === settings.issuer) return [ok(check, shown(issuer))];
+  if (issuer === settings.issuer) return [ok(check, cut(issuer))];
   const found = `the runtime wants the issuer ${quoted(issuer)}, and tokens say ${quoted(settings.issuer)}`;
   return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
 }
@@ -41,7 +40,7 @@ export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Fi
   const check = "runtime-audience";
   const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (audience === settings.audience) return [ok(check, shown(audience))];
+  if (audience === settings.audience) return [ok(check, cut(audience))];
   const found = `the runtime wants the audience ${quoted(audience)}, and tokens say ${quoted(settings.audience)}`;
   return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
 }
@@ -63,7 +62,7 @@ export function runtimeFetchesTheKeys({ runtime }: RuntimeFacts): readonly Findi
 }
 
 function judgedAddress(check: string, url: URL): Finding {
-  const told = shown(`${url.protocol}//${url.host}${url.pathname}`);
+  const told = cut(`${url.protocol}//${url.host}${url.pathname}`);
   if (url.protocol !== "http:")
     return fail(
       check,
@@ -151,7 +150,7 @@ function algorithmsOf(list: string): string[] {
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(shown(text));
+  return `"${cut(text)}"`;
 }
 
 export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [
