@@ -1,5 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { tmpdir } from "node:os";
@@ -8,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postTokens } from "./raw-http.ts";
 import { BOOT_MS_MAX, runToExit, withService } from "./service-process.ts";
-import { ecJwk } from "./signing-keys.ts";
+import { ecJwk, rsaJwk, signingWith } from "./signing-keys.ts";
 import { publishedKeys } from "./token-check.ts";
 
 const KEY_FILE = "MACP_AUTH_SIGNING_KEY_FILE";
@@ -68,6 +70,58 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
       expect(await service.stop()).toBe(0);
       expect(performance.now() - start).toBeLessThan(PROMPT_MS);
     });
+  });
+});
+
+describe("all faults are told at once", { timeout: BOOT_MS_MAX }, () => {
+  const absent = "/nonexistent/file";
+  const stories: ReadonlyArray<readonly [Readonly<Record<string, string>>, readonly string[]]> = [
+    [
+      {
+        PORT: "x",
+        MACP_AUTH_KEY_LEAD_SECONDS: "10",
+        MACP_AUTH_ADMIN_PORT: "0",
+        MACP_AUTH_ADMIN_HOST: "0.0.0.0",
+      },
+      ["PORT", "MACP_AUTH_KEY_LEAD_SECONDS", "MACP_AUTH_ADMIN_HOST"],
+    ],
+    [
+      { PORT: "x", ...signingWith("RS256", rsaJwk(2048)), MACP_AUTH_SIGNING_ALG: "ES256" },
+      ["PORT", "MACP_AUTH_SIGNING_KEY_JSON"],
+    ],
+    [
+      { PORT: "x", MACP_AUTH_STORE_URL: "foo:bar", MACP_AUTH_KEK: "bad" },
+      ["PORT", "MACP_AUTH_STORE_URL", "MACP_AUTH_KEK"],
+    ],
+    [
+      {
+        MACP_AUTH_STORE_URL: "foo:bar",
+        MACP_AUTH_KEK_FILE: absent,
+        MACP_AUTH_ADMIN_PORT: "0",
+        MACP_AUTH_ADMIN_TOKEN_FILE: absent,
+      },
+      ["MACP_AUTH_STORE_URL", "MACP_AUTH_ADMIN_TOKEN_FILE", "MACP_AUTH_KEK_FILE"],
+    ],
+  ];
+  test.each(stories)("whether they are of one variable, of several together, or of a file: %#", async (env, variables) => {
+    const { code, stderr } = await runToExit(env);
+    expect(code).toBe(1);
+    expect(stderr).toEqual(
+      variables.map((variable) => expect.stringMatching(new RegExp(`^macp-auth: ${variable}\\b`)) as string),
+    );
+  });
+
+  test("and before a store is made", async () => {
+    const store = join(folder, "keys.db");
+    const { code, stderr } = await runToExit({
+      MACP_AUTH_STORE_URL: `sqlite:${store}`,
+      MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+      MACP_AUTH_ADMIN_PORT: "0",
+      MACP_AUTH_ADMIN_TOKEN_FILE: absent,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toEqual([expect.stringContaining("MACP_AUTH_ADMIN_TOKEN_FILE")]);
+    expect(existsSync(store)).toBe(false);
   });
 });
 

@@ -4,6 +4,8 @@ import { LOG_LEVELS } from "../telemetry/log.ts";
 import { host, oneOf, secret, whole } from "./fields.ts";
 
 const SECONDS_MAX = 10 * 365 * 86_400;
+/** How long a managed key signs. Not a default of its variable, which turns managed keys on. */
+export const ROTATION_SECONDS_DEFAULT = 604_800;
 
 /** One variable: its default, how its text is read, and what docs/configuration.md says of it. */
 export const Environment = z.object({
@@ -66,3 +68,33 @@ export const Environment = z.object({
     .describe("1 shrinks every bound of rotation to a second; for tests alone"),
   MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
 });
+
+/** The values of the environment, a default where a variable is not set. */
+export type ParsedEnvironment = z.infer<typeof Environment>;
+type Name = keyof ParsedEnvironment;
+
+/** The environment as far as it can be read. */
+export interface EnvironmentRead {
+  /** A variable with a fault stands at its default here. */
+  readonly env: ParsedEnvironment;
+  /** The names of all variables that are set, also those that nobody reads. */
+  readonly given: ReadonlySet<string>;
+  /** A line for each variable that cannot be read. */
+  readonly faults: readonly string[];
+  /** Whether none of the variables has a fault of its own, so that what they say together can be judged. */
+  readonly isSound: (...names: readonly Name[]) => boolean;
+}
+
+/** Reads each variable by itself; one that is set to nothing counts as unset. */
+export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): EnvironmentRead {
+  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== "");
+  const { data, error } = Environment.safeParse(Object.fromEntries(given));
+  const issues = error?.issues ?? [];
+  const broken = new Set(issues.map(({ path }) => path[0]));
+  return {
+    env: data ?? Environment.parse(Object.fromEntries(given.filter(([name]) => !broken.has(name)))),
+    given: new Set(given.map(([name]) => name)),
+    faults: issues.map(({ path, message }) => `${String(path[0])} ${message}`),
+    isSound: (...names) => names.every((name) => !broken.has(name)),
+  };
+}

@@ -69,6 +69,41 @@ describe("a fault names its variable and the mend", () => {
     expect(faults.join("\n")).toMatch(/PORT.*ALG|ALG.*PORT/s);
   });
 
+  test("and what the sound ones say together is judged beside those that cannot be read", () => {
+    const faults = faultsOf({
+      PORT: "x",
+      MACP_AUTH_KEY_LEAD_SECONDS: "10",
+      MACP_AUTH_KEY_ROTATION_SECONDS: "60",
+      MACP_AUTH_STORE_URL: "foo:bar",
+      MACP_AUTH_ADMIN_PORT: "y",
+      MACP_AUTH_ADMIN_HOST: "0.0.0.0",
+    });
+    expect(faults).toEqual([
+      expect.stringMatching(/^PORT /),
+      expect.stringMatching(/^MACP_AUTH_ADMIN_PORT /),
+      expect.stringMatching(/^MACP_AUTH_KEY_LEAD_SECONDS is 10/),
+      expect.stringMatching(/^MACP_AUTH_STORE_URL must be /),
+      expect.stringMatching(/^MACP_AUTH_KEY_ROTATION_SECONDS is 60/),
+      expect.stringMatching(/^MACP_AUTH_ADMIN_HOST is reachable/),
+    ]);
+  });
+
+  test("and nothing is said of how a setting that cannot be read goes with others", () => {
+    const alone = (environment: Record<string, string>) => {
+      expect(faultsOf(environment)).toHaveLength(1);
+    };
+    alone({ MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "x", MACP_AUTH_KEY_LEAD_SECONDS: "400" });
+    alone({ MACP_AUTH_KEY_LEAD_SECONDS: "x", MACP_AUTH_KEY_ROTATION_SECONDS: "86400" });
+    alone({ MACP_AUTH_KEY_ROTATION_SECONDS: "x" });
+    alone({ MACP_AUTH_UNSAFE_FAST_ROTATION: "x", MACP_AUTH_KEY_LEAD_SECONDS: "10" });
+    alone({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: "{}" });
+  });
+
+  test("and a period that is not set is judged as the default that it is", () => {
+    const env = { MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_KEY_LEAD_SECONDS: "604801" };
+    expect(faultsOf(env)).toEqual([expect.stringMatching(/^MACP_AUTH_KEY_ROTATION_SECONDS is below/)]);
+  });
+
   test("and a value is shown short and harmless, for it may be a secret in the wrong place", () => {
     const [fault] = faultsOf({ PORT: `\u001b[31m${"s3cret".repeat(50)}` });
     expect(fault).toContain("\\u{1b}");

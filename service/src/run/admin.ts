@@ -18,9 +18,10 @@ export interface Admin {
 
 const TOKEN_CHARS_MIN = 32;
 
-/** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. Throws `ConfigError`. */
+/** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. */
 export async function openAdmin(
   settings: Settings,
+  token: Secret | undefined,
   custody: Custody,
   shared: ListenerDeps & { readonly clock: Clock },
 ): Promise<Admin | undefined> {
@@ -45,7 +46,6 @@ export async function openAdmin(
       metrics.storeFailed();
     },
   });
-  const token = await tokenOf(admin.token);
   const listener = adminServer({
     ...shared,
     directory: custody.directory,
@@ -66,7 +66,9 @@ export async function openAdmin(
   };
 }
 
-async function tokenOf(token: NonNullable<Settings["admin"]>["token"]): Promise<Secret | undefined> {
+/** What a caller of the admin listener must send; `undefined` when there is no listener, or no token on loopback. Throws `ConfigError`. */
+export async function adminToken({ admin }: Settings): Promise<Secret | undefined> {
+  const token = admin?.token;
   if (token === undefined) return undefined;
   if (token.kind === "text") return token.text;
   const text = (await readKeyFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();

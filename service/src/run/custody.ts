@@ -1,9 +1,11 @@
+import { faultsOf } from "../config/faults-of.ts";
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
 import { printable, printablePath } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
 import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
 import { type KeepReport, keepManaged } from "../keys/keep-managed.ts";
@@ -16,7 +18,7 @@ import { ringAtBoot } from "../keys/plan-file-change.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { overlapSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
-import { openRotation } from "../stores/open-rotation.ts";
+import { openRotation, openSealer } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
 import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
 
@@ -61,20 +63,28 @@ export async function openCustody(settings: Settings, log: Log): Promise<Custody
   }
 }
 
-/** What is wrong with a given key, whatever else is wrong with the settings; empty when it is sound or none is given. */
+/** What is wrong with a given key, whatever else is wrong with the settings; empty when it is sound or none is given. `alg` undefined accepts any. */
 export async function faultsOfGivenKey(
   environment: Readonly<Record<string, string | undefined>>,
+  alg: Algorithm | undefined,
 ): Promise<readonly string[]> {
   const jwk = environment["MACP_AUTH_SIGNING_KEY_JSON"]?.trim();
   const path = environment["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
-  try {
-    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), undefined);
-    if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
-    return [];
-  } catch (thrown) {
-    if (thrown instanceof ConfigError) return thrown.faults;
-    throw thrown;
-  }
+  const look = async () => {
+    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), alg);
+    if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, alg);
+  };
+  return faultsOf(look());
+}
+
+/** What is wrong with the files and secrets that managed keys need. Looks only: no store is opened, nothing is written. */
+export async function faultsOfManagedKeys({ keySource }: Settings): Promise<readonly string[]> {
+  if (keySource.kind !== "managed") return [];
+  const { versionFile } = keySource;
+  return [
+    ...(await faultsOf(openSealer(keySource))),
+    ...(versionFile === undefined ? [] : await faultsOf(readVersionFile(versionFile))),
+  ];
 }
 
 /** Keys that were given; a key file is followed. */

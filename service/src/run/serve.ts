@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/world.ts";
-import { type LoadedSettings, loadSettings } from "../config/settings.ts";
+import { faultsOf } from "../config/faults-of.ts";
+import { type LoadedSettings, readSettings } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";
 import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
@@ -8,11 +9,12 @@ import { ConfigError, messageOf } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
+import type { Secret } from "../kernel/secret.ts";
 import { delay, every } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
-import { openAdmin } from "./admin.ts";
-import { type Custody, faultsOfGivenKey, openCustody } from "./custody.ts";
+import { adminToken, openAdmin } from "./admin.ts";
+import { type Custody, faultsOfGivenKey, faultsOfManagedKeys, openCustody } from "./custody.ts";
 import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
 
@@ -57,7 +59,7 @@ async function run(world: ServeWorld, told: Promise<string>, started: () => void
   try {
     await custody.keep();
     const shared = { log, random: systemRandom(), clock: systemClock };
-    const admin = await openAdmin(settings, custody, shared);
+    const admin = await openAdmin(settings, loaded.token, custody, shared);
     const { jwksMaxAgeSeconds } = settings.timing;
     const meter = admin?.metrics ?? noMeter;
     const listener = publicServer({
@@ -95,14 +97,19 @@ async function within(milliseconds: number, step: Promise<void>): Promise<void> 
   patience.cancel();
 }
 
-/** The settings. When they have faults, a given key is looked at all the same, so that all faults are told at once. */
-async function loadAll(environment: World["environment"]): Promise<LoadedSettings> {
-  try {
-    return loadSettings(environment);
-  } catch (thrown) {
-    if (!(thrown instanceof ConfigError)) throw thrown;
-    throw new ConfigError([...thrown.faults, ...(await faultsOfGivenKey(environment))]);
-  }
+/** Settings that can be run with, and the admin listener's token. */
+interface Loaded extends LoadedSettings {
+  readonly token: Secret | undefined;
+}
+
+/** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are told at once. */
+async function loadAll(environment: World["environment"]): Promise<Loaded> {
+  const { settings, warnings, isAlgSound, faults: ownFaults } = readSettings(environment);
+  const token = adminToken(settings);
+  const faults = [...ownFaults, ...(await faultsOf(token)), ...(await faultsOfManagedKeys(settings))];
+  if (faults.length === 0) return { settings, warnings, token: await token };
+  const alg = isAlgSound ? settings.alg : undefined;
+  throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
 }
 
 /** Calls `keep` again and again, one at a time; the returned function ends that and waits for the round under way. */

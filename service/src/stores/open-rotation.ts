@@ -18,8 +18,8 @@ export async function openRotation(settings: Settings, managed: ManagedSettings)
   return { store, sealer, policy: policyOf(settings, managed) };
 }
 
-/** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. */
-async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
+/** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. Throws `ConfigError`. */
+export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
   const random = systemRandom();
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);

@@ -1,0 +1,71 @@
+import { leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
+import { Environment, type ParsedEnvironment } from "./environment.ts";
+import { loggedText } from "./shown-value.ts";
+
+/** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
+const NEIGHBOURS = new Set([
+  "MACP_AUTH_SERVICE_URL",
+  "MACP_AUTH_JWKS_URL",
+  "MACP_AUTH_JWKS_JSON",
+  "MACP_AUTH_JWKS_TTL_SECS",
+  "MACP_AUTH_JWT_ALGS",
+  "MACP_AUTH_TOKENS_JSON",
+  "MACP_AUTH_TOKENS_FILE",
+]);
+
+/** What only managed keys read. */
+const MANAGED_ONLY = [
+  "MACP_AUTH_STORE_URL",
+  "MACP_AUTH_KEK",
+  "MACP_AUTH_KEK_FILE",
+  "MACP_AUTH_KEY_ROTATION_SECONDS",
+  "MACP_AUTH_KEY_VERSION_FILE",
+] as const;
+
+/** A longer life is taken, as the predecessor takes it, and warned about. */
+const TTL_SECONDS_SOUND = 3_600;
+
+/** What the operator should know of settings that can be run with, a line each. */
+export function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): string[] {
+  const warnings: string[] = [];
+  if (env.MACP_AUTH_DEFAULT_TTL_SECONDS > env.MACP_AUTH_MAX_TTL_SECONDS) {
+    const max = String(env.MACP_AUTH_MAX_TTL_SECONDS);
+    warnings.push(
+      `MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`,
+    );
+  }
+  if (env.MACP_AUTH_MAX_TTL_SECONDS > TTL_SECONDS_SOUND)
+    warnings.push(
+      `MACP_AUTH_MAX_TTL_SECONDS is ${String(env.MACP_AUTH_MAX_TTL_SECONDS)}, and nothing revokes a token at the runtime: a stolen one is good for that long; use at most ${String(TTL_SECONDS_SOUND)}`,
+    );
+  const isStatic =
+    env.MACP_AUTH_SIGNING_KEY_JSON !== undefined || env.MACP_AUTH_SIGNING_KEY_FILE !== undefined;
+  for (const name of MANAGED_ONLY) {
+    if (isStatic && env[name] !== undefined) {
+      warnings.push(
+        `${name} is set, but the signing key is given; the given key signs and managed keys are off`,
+      );
+    }
+  }
+  if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined)
+    warnings.push(
+      "MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will refuse honest tokens; it is for tests alone",
+    );
+  const safe = leadThroughGraceSeconds(timing);
+  if (env.MACP_AUTH_KEY_LEAD_SECONDS < safe) {
+    warnings.push(
+      `MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may refuse tokens of a new key`,
+    );
+  }
+  return warnings;
+}
+
+/** A name that nobody reads is most often a typing mistake; it must not stop a service that shares its environment file. */
+export function warningsAboutNames(names: readonly string[]): string[] {
+  return names
+    .filter((name) => name.startsWith("MACP_AUTH_") && !(name in Environment.shape) && !NEIGHBOURS.has(name))
+    .map(
+      (name) =>
+        `${loggedText(name, 64)} is not a setting of this service and is ignored; see docs/configuration.md for the names`,
+    );
+}
