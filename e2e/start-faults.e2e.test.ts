@@ -2,14 +2,14 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postTokens } from "./raw-http.ts";
-import { BOOT_MS_MAX, runToExit, withService } from "./service-process.ts";
+import { BOOT_MS_MAX, type Environment, runToExit, withService } from "./service-process.ts";
 import { ecJwk, rsaJwk, signingWith } from "./signing-keys.ts";
 import { publishedKeys } from "./token-check.ts";
 
@@ -103,13 +103,18 @@ describe("all faults are told at once", { timeout: BOOT_MS_MAX }, () => {
       ["MACP_AUTH_STORE_URL", "MACP_AUTH_ADMIN_TOKEN_FILE", "MACP_AUTH_KEK_FILE"],
     ],
   ];
-  test.each(stories)("whether they are of one variable, of several together, or of a file: %#", async (env, variables) => {
-    const { code, stderr } = await runToExit(env);
-    expect(code).toBe(1);
-    expect(stderr).toEqual(
-      variables.map((variable) => expect.stringMatching(new RegExp(`^macp-auth: ${variable}\\b`)) as string),
-    );
-  });
+  test.each(stories)(
+    "whether they are of one variable, of several together, or of a file: %#",
+    async (env, variables) => {
+      const { code, stderr } = await runToExit(env);
+      expect(code).toBe(1);
+      expect(stderr).toEqual(
+        variables.map(
+          (variable) => expect.stringMatching(new RegExp(`^macp-auth: ${variable}\\b`)) as string,
+        ),
+      );
+    },
+  );
 
   test("and before a store is made", async () => {
     const store = join(folder, "keys.db");
@@ -214,3 +219,16 @@ test("a start that waits for a file that does not answer ends when it is told to
   expect(how).not.toBe("SIGKILL");
   expect(tookMs).toBeLessThan(PROMPT_MS);
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a blank UV_THREADPOOL_SIZE counts as unset",
+  { timeout: BOOT_MS_MAX },
+  async () => {
+    const threads = (env: Environment): Promise<number> =>
+      withService(env, async ({ pid }) => (await readdir(`/proc/${String(pid)}/task`)).length);
+    const unset = await threads({});
+    expect(await threads({ UV_THREADPOOL_SIZE: "" })).toBe(unset);
+    expect(await threads({ UV_THREADPOOL_SIZE: " " })).toBe(unset);
+    expect(await threads({ UV_THREADPOOL_SIZE: "1" })).toBeLessThan(unset);
+  },
+);

@@ -3,7 +3,9 @@
 // libuv reads UV_THREADPOOL_SIZE when the first job enters its pool, and loading the first ES module is such a job: this file
 // is CommonJS so that the size is set before that. A signing thread for each core, and one for the log and the file system.
 const { availableParallelism } = require("node:os");
-process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism() + 1));
+// Blank counts as unset, as everywhere: libuv would read it as one thread.
+if (!process.env.UV_THREADPOOL_SIZE?.trim())
+  process.env.UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism() + 1));
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
