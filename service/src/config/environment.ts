@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../keys/algorithm.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
-import { host, oneOf, secret, whole } from "./fields.ts";
+import { host, oneOf, path, secret, whole } from "./fields.ts";
 
 const SECONDS_MAX = 10 * 365 * 86_400;
 /** How long a managed key signs. Not a default of its variable, which turns managed keys on. */
@@ -24,8 +24,7 @@ export const Environment = z.object({
     .string()
     .optional()
     .describe("a private JWK; unset and no key file means a key made at start"),
-  MACP_AUTH_SIGNING_KEY_FILE: z
-    .string()
+  MACP_AUTH_SIGNING_KEY_FILE: path()
     .optional()
     .describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
   MACP_AUTH_KEY_LEAD_SECONDS: whole(1, SECONDS_MAX)
@@ -46,15 +45,14 @@ export const Environment = z.object({
     .describe(
       "key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt",
     ),
-  MACP_AUTH_KEK_FILE: z.string().optional().describe("a file with the key-encryption keys, one a line"),
+  MACP_AUTH_KEK_FILE: path().optional().describe("a file with the key-encryption keys, one a line"),
   MACP_AUTH_KEY_ROTATION_SECONDS: whole(1, 2_592_000)
     .optional()
     .describe("how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on"),
   MACP_AUTH_ACTIVATION_GATE: oneOf(["off", "warn", "enforce"])
     .default("warn")
     .describe("whether a new key waits until every known verifier has fetched it"),
-  MACP_AUTH_KEY_VERSION_FILE: z
-    .string()
+  MACP_AUTH_KEY_VERSION_FILE: path()
     .optional()
     .describe("where this replica remembers the newest key set it saw; a store that is older is refused"),
   MACP_AUTH_ADMIN_PORT: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
@@ -62,7 +60,7 @@ export const Environment = z.object({
   MACP_AUTH_ADMIN_TOKEN: secret()
     .optional()
     .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
-  MACP_AUTH_ADMIN_TOKEN_FILE: z.string().optional().describe("a file with that secret"),
+  MACP_AUTH_ADMIN_TOKEN_FILE: path().optional().describe("a file with that secret"),
   MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"])
     .optional()
     .describe("1 shrinks every bound of rotation to a second; for tests alone"),

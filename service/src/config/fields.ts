@@ -20,29 +20,38 @@ export function whole(min: number, max: number): Read<number> {
   });
 }
 
-/** Reads one of the names, letter case included. */
+/** Reads one of the names, letter case included, without the blanks around it. */
 export function oneOf<const Names extends readonly string[]>(names: Names): Read<Names[number]> {
   return z.string().transform((text, context): Names[number] => {
-    const found = names.find((name) => name === text);
+    const found = names.find((name) => name === text.trim());
     if (found !== undefined) return found;
     context.addIssue(`must be ${names.join(" or ")}, and is ${shownValue(text, SHOWN_CHARS_MAX)}`);
     return z.NEVER;
   });
 }
 
-/** Reads a text that must never be shown. */
+/** Reads a text that must never be shown, without the blanks around it. */
 export function secret(): Read<Secret> {
-  return z.string().transform((text) => new Secret(text));
+  return z.string().transform((text) => new Secret(text.trim()));
 }
 
 /** Letters, digits and what else an address or a host name is made of (RFC 1123 section 2.1, RFC 4007 section 11). */
 const LIKE_A_HOST = /^[\p{L}\p{N}.:%_-]{1,253}$/u;
 
-/** Reads an address or a host name. Anything else is refused before a resolver is asked for it: it may be a secret in the wrong place. */
+/** An IPv6 address as a URL spells it (RFC 3986 section 3.2.2). */
+const BRACKETED = /^\[([^[\]]*:[^[\]]*)\]$/;
+
+/** Reads an address or a host name, without the blanks or the brackets around it. Anything else is refused before a resolver is asked for it: it may be a secret in the wrong place. */
 export function host(): Read<string> {
   return z.string().transform((text, context) => {
-    if (LIKE_A_HOST.test(text)) return text;
+    const bare = text.trim().replace(BRACKETED, "$1");
+    if (LIKE_A_HOST.test(bare)) return bare;
     context.addIssue(`must be an address or a name of this machine, and is ${shownValue(text)}`);
     return z.NEVER;
   });
+}
+
+/** Reads a path, without the blanks around it. */
+export function path(): Read<string> {
+  return z.string().transform((text) => text.trim());
 }

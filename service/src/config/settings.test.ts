@@ -37,6 +37,47 @@ test("a variable that is set to nothing counts as unset", () => {
   expect(loadSettings(blank)).toEqual(loadSettings({}));
 });
 
+test("blanks around a value are dropped, save where they are part of every token or of the key", () => {
+  const environment = {
+    PORT: "80",
+    HOST: "10.0.0.1",
+    MACP_AUTH_SIGNING_ALG: "ES256",
+    MACP_AUTH_STORE_URL: "sqlite:keys.db",
+    MACP_AUTH_KEK_FILE: "/kek",
+    MACP_AUTH_KEY_ROTATION_SECONDS: "86400",
+    MACP_AUTH_KEY_VERSION_FILE: "/version",
+    MACP_AUTH_ACTIVATION_GATE: "enforce",
+    MACP_AUTH_ADMIN_PORT: "81",
+    MACP_AUTH_ADMIN_HOST: "10.0.0.1",
+    MACP_AUTH_ADMIN_TOKEN: "t".repeat(32),
+    MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+    MACP_AUTH_LOG_LEVEL: "debug",
+  };
+  const padded = (env: Record<string, string>) =>
+    loadSettings(Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ` ${value}\n`])));
+  expect(padded(environment)).toStrictEqual(loadSettings(environment));
+  const files = { MACP_AUTH_SIGNING_KEY_FILE: "/key" };
+  expect(padded(files)).toStrictEqual(loadSettings(files));
+
+  const { settings } = padded({
+    MACP_AUTH_ISSUER: "i",
+    MACP_AUTH_AUDIENCE: "a",
+    MACP_AUTH_SIGNING_KEY_JSON: "{}",
+  });
+  expect(settings).toMatchObject({ issuer: " i\n", audience: " a\n" });
+  expect(settings.keySource.kind === "env" && settings.keySource.jwk.reveal()).toBe(" {}\n");
+  const secrets = padded(environment).settings;
+  expect(secrets.keySource.kind === "managed" && secrets.keySource.storeUrl.reveal()).toBe("sqlite:keys.db");
+});
+
+test("an IPv6 address is taken in the brackets that it has in a URL", () => {
+  expect(loadSettings({ HOST: "[::1]" }).settings.host).toBe("::1");
+  expect(
+    loadSettings({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: " [::1] " }).settings.admin?.host,
+  ).toBe("::1");
+  expect(faultsOf({ HOST: "[localhost]" })).toHaveLength(1);
+});
+
 describe("a fault names its variable and the mend", () => {
   test.each([
     ["PORT", "abc", /^PORT must be a whole number from 0 to 65535, and is "abc"$/],
