@@ -211,16 +211,15 @@ describe("an operator with nothing but init's folder", () => {
       const listed = (port: string, given: Record<string, string>): Told =>
         macpAuthWith(given, "keys", "list", "--admin", `http://127.0.0.1:${port}`);
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN_FILE: path })).toMatchObject({ code: 0, err: "" });
-      const mend = "set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own\n";
       expect(listed(admin, {})).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener wants a token and none is set; ${mend}`,
+        err: `macp-auth: the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own\n`,
       });
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN: "x".repeat(40) })).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener wants another token; ${mend}`,
+        err: `macp-auth: the admin listener wants another token; mend MACP_AUTH_ADMIN_TOKEN, which wins, or MACP_AUTH_ADMIN_TOKEN_FILE\n`,
       });
       const port = String(service.port);
       expect(listed(port, {})).toEqual({
