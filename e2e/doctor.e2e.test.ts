@@ -284,7 +284,7 @@ describe("a configuration", () => {
     const examined = await doctor(["--environment", path]);
     expect(examined.code).toBe(1);
     expect(gradesOf(examined, "key-file-mode")).toEqual(["fail"]);
-    expect(gradesOf(examined, "environment-file")).toEqual(["warn"]);
+    expect(gradesOf(examined, "environment-file")).toEqual(["fail"]);
     for (const value of [...privateValues(jwk), "hunter2"]) expect(examined.out).not.toContain(value);
   });
 

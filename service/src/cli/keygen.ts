@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
-import { type Kid, parseKid } from "../kernel/ids.ts";
+import type { Kid } from "../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
+import { isPrintableKid } from "../keys/import-key.ts";
 import { wrongCall } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import type { KeyFormat, KeyWish } from "./keygen/new-key.ts";
@@ -69,10 +70,9 @@ function readWish({ alg, bits, format = "jwk", kid }: KeygenOptions): KeyWish {
 }
 
 function readKid(text: string | undefined): Kid | undefined {
-  const kid = text === undefined ? undefined : parseKid(text);
-  if (text !== undefined && kid === undefined)
+  if (text !== undefined && !isPrintableKid(text))
     throw wrongCall("--kid is not a text of 1 to 256 printable characters; leave it out for a thumbprint");
-  return kid;
+  return text;
 }
 
 async function print(world: World, wish: KeyWish, { format = "jwk", json }: KeygenOptions): Promise<void> {

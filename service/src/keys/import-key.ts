@@ -172,7 +172,7 @@ function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): stri
 }
 
 /** A name that looks like no other and hides nothing in a log. A backslash does neither, though a log doubles it. */
-function isPrintableKid(kid: string): boolean {
+export function isPrintableKid(kid: string): kid is Kid {
   const text = kid.replaceAll("\\", "/");
   return parseKid(kid) !== undefined && kid.trim() !== "" && printable(text) === text;
 }

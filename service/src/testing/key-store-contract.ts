@@ -303,13 +303,29 @@ function verifierPromises(place: () => StorePlace): void {
   test("of more than a thousand verifiers the one that was seen longest ago is forgotten", async () => {
     const store = await place().open(sealer);
     const crowd = Array.from({ length: 1000 }, (_, index) =>
-      sighting({ userAgent: `agent ${String(index)}`, seenAt: epochSeconds(2000 + index) }),
+      sighting({ address: `host-${String(index)}`, seenAt: epochSeconds(2000 + index) }),
     );
     await store.beat(beatOf({ verifiers: crowd }));
     await store.beat(beatOf({ verifiers: [sighting({ seenAt: epochSeconds(9000) })] }));
     const { verifiers } = await store.load();
     expect(verifiers).toHaveLength(1000);
-    expect(verifiers[0]?.userAgent).toBe("runtime/1");
-    expect(verifiers.some((one) => one.userAgent === "agent 0")).toBe(false);
+    expect(verifiers[0]).toEqual(sighting({ seenAt: epochSeconds(9000) }));
+    expect(verifiers.some((one) => one.address === "host-0")).toBe(false);
+  });
+
+  test("of one address eight verifiers are remembered, however often it changes its name: it crowds nobody out", async () => {
+    const store = await place().open(sealer);
+    await store.beat(beatOf({ verifiers: [sighting({ address: "10.9.9.9" })] }));
+    for (let beat = 0; beat < 4; beat += 1) {
+      const names = Array.from({ length: 8 }, (_, index) =>
+        sighting({ userAgent: `agent ${String(beat)}-${String(index)}`, seenAt: epochSeconds(2000 + beat) }),
+      );
+      await store.beat(beatOf({ verifiers: names }));
+    }
+    const { verifiers } = await store.load();
+    expect(verifiers.map((one) => one.userAgent).filter((name) => name.startsWith("agent 3-"))).toHaveLength(
+      8,
+    );
+    expect(verifiers).toHaveLength(9);
   });
 }

@@ -81,7 +81,7 @@ describe("a configuration", () => {
       unreadLines: [3, 5],
     };
     expect(environmentFileIsRead(facts({ environment }))).toMatchObject([
-      { grade: "warn", found: "a.env has lines that are not NAME=VALUE: 3, 5" },
+      { grade: "fail", found: "a.env has lines that are not NAME=VALUE: 3, 5" },
     ]);
     expect(environmentFileIsRead(facts({ environment: { ...environment, unreadLines: [] } }))).toMatchObject([
       { grade: "ok", found: "a.env sets 1 variables" },

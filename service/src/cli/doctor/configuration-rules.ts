@@ -21,10 +21,10 @@ export function environmentFileIsRead({ environment }: ConfigurationFacts): read
     return [ok(check, `${path} sets ${String(Object.keys(values).length)} variables`)];
   const lines = unreadLines.slice(0, 10).join(", ");
   return [
-    warn(
+    fail(
       check,
       `${path} has lines that are not NAME=VALUE: ${lines}`,
-      "mend the lines; a value of several lines does not work everywhere",
+      "mend the lines: serve --settings refuses the file",
     ),
   ];
 }
