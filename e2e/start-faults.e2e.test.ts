@@ -13,8 +13,6 @@ import { BOOT_MS_MAX, type Environment, runToExit, withService } from "./service
 import { ecJwk, rsaJwk, signingWith } from "./signing-keys.ts";
 import { publishedKeys } from "./token-check.ts";
 
-/** A program of POSIX. */
-const MAKE_PIPE: string = "mkfifo";
 const KEY_FILE = "MACP_AUTH_SIGNING_KEY_FILE";
 const PROMPT_MS = 3_000;
 
@@ -36,7 +34,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
 
   test.each(cases)("%s as %s ends the start at once with one line", async (variable, kind, others) => {
     const pipe = join(folder, `${variable}.pipe`);
-    if (kind === "a pipe") execFileSync(MAKE_PIPE, [pipe]);
+    if (kind === "a pipe") execFileSync("mkfifo", [pipe]);
     const path = { "a pipe": pipe, "a device": "/dev/zero", "a folder": folder }[kind] ?? "";
     const start = performance.now();
     const finished = await runToExit({ ...others, [variable]: path });
@@ -54,7 +52,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
     const env = { [KEY_FILE]: path, MACP_AUTH_SIGNING_ALG: "ES256" };
     await withService(env, async (service) => {
       const pipe = join(folder, "followed.pipe");
-      execFileSync(MAKE_PIPE, [pipe]);
+      execFileSync("mkfifo", [pipe]);
       await rename(pipe, path);
       await expect
         .poll(() => service.events("key_file_refused"), { timeout: 10_000 })
@@ -65,7 +63,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
       await expect.poll(() => service.events("key_file_followed"), { timeout: 10_000 }).toHaveLength(1);
       expect((await publishedKeys(service.port)).keys.map((key) => key.kid)).toEqual(["old", "next"]);
 
-      execFileSync(MAKE_PIPE, [pipe]);
+      execFileSync("mkfifo", [pipe]);
       await rename(pipe, path);
       await expect.poll(() => service.events("key_file_refused"), { timeout: 10_000 }).toHaveLength(2);
       const start = performance.now();
@@ -206,7 +204,7 @@ test("a start that waits for a file that does not answer ends when it is told to
   timeout: BOOT_MS_MAX,
 }, async () => {
   const pipe = join(folder, "version.pipe");
-  execFileSync(MAKE_PIPE, [pipe]);
+  execFileSync("mkfifo", [pipe]);
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {
     env: {
       PATH: process.env["PATH"] ?? "",

@@ -7,8 +7,6 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
 import { readKeyFile } from "./read-key-file.ts";
 
-/** A program of POSIX. */
-const MAKE_PIPE: string = "mkfifo";
 const MEBIBYTE = 1_048_576;
 
 let folder: string;
@@ -49,7 +47,7 @@ test("a file that is not there is refused with the reason of the system", async 
 test.skipIf(process.platform === "win32")(
   "what is no regular file is refused at once: a pipe without a writer, a device without an end, a folder, a socket",
   async () => {
-    execFileSync(MAKE_PIPE, [path]);
+    execFileSync("mkfifo", [path]);
     await symlink(path, join(folder, "link"));
     const socket = createServer();
     await new Promise<void>((resolve) => socket.listen(join(folder, "socket"), resolve));
