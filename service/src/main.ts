@@ -67,6 +67,10 @@ async function end(code: number): Promise<never> {
 
 // A reader that goes away early, as in `macp-auth completion bash | head -1`, is no fault. The service's log has a stream of its own.
 process.stdout.on("error", (fault: NodeJS.ErrnoException) => {
-  if (fault.code !== "EPIPE") throw fault;
+  if (fault.code === "EPIPE") return;
+  process.stderr.write(
+    `macp-auth: standard output cannot be written (${fault.code ?? "unknown fault"}); make room or choose another place\n`,
+  );
+  process.exit(1);
 });
 process.exitCode = await runCommandLine(process.argv.slice(2), world);
