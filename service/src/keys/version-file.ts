@@ -1,20 +1,27 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
+import { printablePath } from "../kernel/printable.ts";
+import { readKeyFile } from "./read-key-file.ts";
+
+const VARIABLE = "MACP_AUTH_KEY_VERSION_FILE";
 
 /** The newest version of the key set that this replica ever saw, from its file; 0 when there is none. Throws `ConfigError`. */
 export async function readVersionFile(path: string): Promise<number> {
-  try {
-    const text = (await readFile(path, "utf8")).trim();
-    if (/^[0-9]{1,15}$/.test(text)) return Number(text);
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return 0;
-    throw new ConfigError([
-      `MACP_AUTH_KEY_VERSION_FILE: ${path} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend its permissions`,
-    ]);
-  }
+  if (await isAbsent(path)) return 0;
+  const text = (await readKeyFile(VARIABLE, path)).trim();
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text);
   throw new ConfigError([
-    `MACP_AUTH_KEY_VERSION_FILE: ${path} holds no version; restore it, or remove it to trust the store as it is`,
+    `${VARIABLE}: ${printablePath(path)} holds no version; restore it, or remove it to trust the store as it is`,
   ]);
+}
+
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return false;
+  } catch (thrown) {
+    return codeOf(thrown) === "ENOENT";
+  }
 }
 
 /** Remembers a version: durable, and never half-written. */
