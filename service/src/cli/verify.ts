@@ -101,13 +101,18 @@ const SECRET_IN_SET: Finding = {
 };
 
 async function tokenText(argument: string | undefined, world: World): Promise<string> {
-  if (argument !== undefined && argument !== "-") return argument;
-  if (world.stdinIsTerminal)
-    throw wrongCall("there is no token; pipe one into standard input, or give it as an argument");
-  const text = await world.readStdin(STDIN_BYTES_MAX);
+  const isPiped = argument === undefined || argument === "-";
+  if (isPiped && world.stdinIsTerminal) throw noToken();
+  const text = isPiped ? await world.readStdin(STDIN_BYTES_MAX) : argument;
   if (text === undefined)
     throw couldNot("standard input holds more than 64 KiB and is no token; pipe the token alone");
+  // The program before this one in the pipe may have failed: that is no word about any token.
+  if (text.trim() === "") throw noToken();
   return text;
+}
+
+function noToken(): Error {
+  return wrongCall("there is no token; pipe one into standard input, or give it as an argument");
 }
 
 async function trustedKeys(

@@ -73,8 +73,29 @@ function faultsOfPeriod({ env, isSound }: EnvironmentRead): string[] {
 }
 
 /** What is wrong with the settings of the admin listener. */
-export function faultsOfAdmin({ env, given, isSound }: EnvironmentRead): string[] {
-  if (!given.has("MACP_AUTH_ADMIN_PORT")) return [];
+export function faultsOfAdmin(read: EnvironmentRead): string[] {
+  return read.given.has("MACP_AUTH_ADMIN_PORT")
+    ? [...faultsOfAdminPort(read), ...faultsOfAdminToken(read)]
+    : [];
+}
+
+const ALL_ADDRESSES = ["::", "0.0.0.0"];
+
+function faultsOfAdminPort({ env, isSound }: EnvironmentRead): string[] {
+  const {
+    PORT: port,
+    HOST: host = "::",
+    MACP_AUTH_ADMIN_PORT: adminPort,
+    MACP_AUTH_ADMIN_HOST: adminHost,
+  } = env;
+  if (!isSound("PORT", "HOST", "MACP_AUTH_ADMIN_PORT", "MACP_AUTH_ADMIN_HOST")) return [];
+  const oneAddress = ALL_ADDRESSES.includes(host) || host === adminHost;
+  return port !== 0 && port === adminPort && oneAddress
+    ? ["MACP_AUTH_ADMIN_PORT is the same as PORT; give the admin listener a port of its own"]
+    : [];
+}
+
+function faultsOfAdminToken({ env, isSound }: EnvironmentRead): string[] {
   const token = env.MACP_AUTH_ADMIN_TOKEN;
   if (token !== undefined && token.reveal().length < 32)
     return ["MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32"];

@@ -63,6 +63,20 @@ describe("the admin listener", () => {
     for (const host of ["127.0.0.1", "::1", "localhost"]) expect(at(host)).toEqual([]);
   });
 
+  test.each([
+    [{}, 1],
+    [{ HOST: "0.0.0.0" }, 1],
+    [{ HOST: "127.0.0.1" }, 1],
+    [{ HOST: "10.0.0.5" }, 0],
+    [{ MACP_AUTH_ADMIN_PORT: "3201" }, 0],
+    [{ PORT: "0", MACP_AUTH_ADMIN_PORT: "0" }, 0],
+  ])("has a port of its own: with %j there are %i faults", (more, count) => {
+    const faults = faultsOf({ PORT: "3200", MACP_AUTH_ADMIN_PORT: "3200", ...more });
+    expect(faults).toEqual(
+      Array(count).fill(expect.stringMatching(/^MACP_AUTH_ADMIN_PORT is the same as PORT; /)),
+    );
+  });
+
   test("takes no token of fewer than 32 characters, and does not show it", () => {
     const withToken = (token: string): readonly string[] =>
       faultsOf({ MACP_AUTH_ADMIN_PORT: "9090", MACP_AUTH_ADMIN_TOKEN: token });
