@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postTokens } from "./raw-http.ts";
 import { BOOT_MS_MAX, type Environment, runToExit, withService } from "./service-process.ts";
@@ -200,24 +200,38 @@ test("a log that nobody reads any more does not keep the service from ending", {
   expect(tookMs).toBeLessThan(PROMPT_MS);
 });
 
-test("a start that waits for a file that does not answer ends when it is told to", {
+test("a start that waits for a store that does not answer ends when it is told to", {
   timeout: BOOT_MS_MAX,
 }, async () => {
-  const pipe = join(folder, "version.pipe");
-  execFileSync("mkfifo", [pipe]);
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {
     env: {
       PATH: process.env["PATH"] ?? "",
       PORT: "0",
-      MACP_AUTH_STORE_URL: "memory:",
-      MACP_AUTH_KEY_VERSION_FILE: pipe,
+      MACP_AUTH_STORE_URL: `postgres://a:b@127.0.0.1:${String((silent.address() as AddressInfo).port)}/c`,
+      MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     },
     stdio: "ignore",
   });
-  await pause(1_500);
+  await once(silent, "connection");
   const { how, tookMs } = await endOf(child);
+  silent.close();
   expect(how).not.toBe("SIGKILL");
   expect(tookMs).toBeLessThan(PROMPT_MS);
+});
+
+test("a version file that is a pipe is refused at once", { timeout: BOOT_MS_MAX }, async () => {
+  const pipe = join(folder, "version.pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { code, stderr } = await runToExit({
+    MACP_AUTH_STORE_URL: "memory:",
+    MACP_AUTH_KEY_VERSION_FILE: pipe,
+  });
+  expect(code).toBe(1);
+  expect(stderr).toEqual([
+    expect.stringMatching(/^macp-auth: MACP_AUTH_KEY_VERSION_FILE: .* is no regular file; /),
+  ]);
 });
 
 test.skipIf(process.platform !== "linux")(
