@@ -3,8 +3,9 @@ import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { importKeys } from "./import-key.ts";
 import type { LiveKeys } from "./live-keys.ts";
-import { readKeyFile, signersFor } from "./load-keys.ts";
+import { signersFor } from "./load-keys.ts";
 import { type FileChangePolicy, planFileChange } from "./plan-file-change.ts";
+import { readKeyFile } from "./read-key-file.ts";
 
 export interface FollowDeps {
   readonly clock: Clock;

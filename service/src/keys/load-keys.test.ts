@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Secret } from "../kernel/secret.ts";
 import { testKey } from "../testing/test-keys.ts";
-import { keysFromFile, keysFromJwk, readKeyFile } from "./load-keys.ts";
+import { keysFromFile, keysFromJwk } from "./load-keys.ts";
 import { privateJwkOf } from "./make-key.ts";
+import { readKeyFile } from "./read-key-file.ts";
 
 const key = testKey("given");
 const jwk = JSON.stringify(key.privateKey && privateJwkOf(key.privateKey, key.kid, key.alg));

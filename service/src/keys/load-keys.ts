@@ -7,8 +7,6 @@ import { makeKey } from "./make-key.ts";
 import { readKeyFile } from "./read-key-file.ts";
 import { localSigner, type Signer } from "./signer.ts";
 
-export { readKeyFile } from "./read-key-file.ts";
-
 /** Makes a key that lives and dies with this process. */
 export async function ephemeralKeys(alg: Algorithm): Promise<readonly ImportedKey[]> {
   return [await makeKey(alg)];

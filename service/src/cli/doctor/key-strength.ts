@@ -14,7 +14,7 @@ export function keysAreStrong(check: string, keys: readonly ImportedKey[]): read
   const short = keys.filter((key) => key.alg === "RS256" && rsaBitsOf(key) < RSA_BITS_FOR_128);
   if (short.length === 0) return [ok(check, listed(keys))];
   const found = `${listed(short)}: below 128 bits of strength`;
-  return [warn(check, found, "prefer ES256 (macp-auth keygen), or RSA of 3072 bits")];
+  return [warn(check, found, "prefer ES256 (macp-auth keygen --alg ES256), or RSA of 3072 bits")];
 }
 
 /** Each key of a set costs a verifier one signature check for a token whose kid it does not know. */
