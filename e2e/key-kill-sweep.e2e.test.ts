@@ -13,6 +13,7 @@ import type { RotationPolicy } from "../service/src/keys/plan-rotation.ts";
 import { openPrivateKey, rotate } from "../service/src/keys/rotate.ts";
 import { type Sealer, sealerOf } from "../service/src/keys/sealer.ts";
 import { openKeyStore } from "../service/src/stores/open.ts";
+import { storeAt } from "../service/src/testing/store-places.ts";
 
 const KILLS = Number(process.env["E2E_KILLS"] ?? 40);
 const hasStrace = spawnSync("strace", ["-V"]).status === 0;
@@ -118,7 +119,7 @@ describe.skipIf(!hasStrace)(
         const outcome = await rotateUntilKilled(url, kek, nth);
         killed += outcome.killed ? 1 : 0;
         const sealer = sealerOf([kek], systemRandom());
-        const store = await openKeyStore(url, { sealer, clock: systemClock });
+        const store = await openKeyStore(storeAt(url), { sealer, clock: systemClock });
         await expectSound(store, sealer, outcome.seen.at(-1)).finally(() => store.close());
         await rm(directory, { recursive: true });
       }

@@ -1,4 +1,5 @@
 // One replica of a race, run by key-races.e2e.test.ts: opens the store it is told, then rotates each time it is told to.
+import { parseStoreUrl } from "../service/dist/config/store-url.js";
 import { systemClock } from "../service/dist/kernel/clock.js";
 import { systemRandom } from "../service/dist/kernel/random.js";
 import { rotate } from "../service/dist/keys/rotate.js";
@@ -41,7 +42,7 @@ function racing(meetAt, counts) {
 const ORDERS = {
   async open({ url }) {
     await store?.close();
-    store = await openKeyStore(url, { sealer, clock: systemClock });
+    store = await openKeyStore(parseStoreUrl(url), { sealer, clock: systemClock });
     return {};
   },
   async rotate({ meetAt }) {

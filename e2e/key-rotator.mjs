@@ -1,4 +1,5 @@
 // Rotates without a pause until it is killed, run by key-kill-sweep.e2e.test.ts: every round retires, activates and publishes.
+import { parseStoreUrl } from "../service/dist/config/store-url.js";
 import { systemClock } from "../service/dist/kernel/clock.js";
 import { systemRandom } from "../service/dist/kernel/random.js";
 import { rotate } from "../service/dist/keys/rotate.js";
@@ -11,7 +12,7 @@ const [url, kek, policy] = [
   JSON.parse(process.argv[4]),
 ];
 const sealer = sealerOf([kek], systemRandom());
-const store = await openKeyStore(url, { sealer, clock: systemClock });
+const store = await openKeyStore(parseStoreUrl(url), { sealer, clock: systemClock });
 for (let round = 0; round < Number(process.argv[5]); round += 1) {
   const { changes } = await rotate({ store, sealer, policy });
   // What was acknowledged before the kill must be there after it.

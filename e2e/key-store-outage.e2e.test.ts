@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabase } from "../service/src/stores/open.ts";
+import { storeAt } from "../service/src/testing/store-places.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
@@ -63,7 +64,7 @@ describe.skipIf(POSTGRES === undefined)(
     let schema: string;
 
     const sql = async (text: string): Promise<void> => {
-      const database = await openDatabase(server.href);
+      const database = await openDatabase(storeAt(server.href));
       await database.write((query) => query(text)).finally(() => database.close());
     };
     const through = (port: number): Environment => {

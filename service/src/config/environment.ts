@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../keys/algorithm.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
-import { host, oneOf, path, secret, whole } from "./fields.ts";
+import { host, oneOf, path, secret, storeLocation, whole } from "./fields.ts";
 
 const SECONDS_MAX = 10 * 365 * 86_400;
 /** How long a managed key signs. Not a default of its variable, which turns managed keys on. */
@@ -37,7 +37,7 @@ export const Environment = z.object({
   MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: whole(0, SECONDS_MAX)
     .default(3600)
     .describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
-  MACP_AUTH_STORE_URL: secret()
+  MACP_AUTH_STORE_URL: storeLocation()
     .optional()
     .describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
   MACP_AUTH_KEK: secret()

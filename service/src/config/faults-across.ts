@@ -1,7 +1,7 @@
 import { isLoopback } from "../kernel/loopback.ts";
-import type { Secret } from "../kernel/secret.ts";
 import { leadFloorSeconds, type RotationTiming } from "../keys/timing.ts";
 import { type EnvironmentRead, ROTATION_SECONDS_DEFAULT } from "./environment.ts";
+import type { StoreLocation } from "./store-url.ts";
 
 // Faults of settings that do not go together. A variable with a fault of its own is not judged again.
 
@@ -37,17 +37,12 @@ export function faultsOfLead({ env, isSound }: EnvironmentRead, timing: Rotation
 }
 
 /** What is wrong with the settings of managed keys. */
-export function faultsOfManaged(read: EnvironmentRead, storeUrl: Secret): string[] {
-  return [...faultsOfStore(read, storeUrl.reveal()), ...faultsOfPeriod(read)];
+export function faultsOfManaged(read: EnvironmentRead, store: StoreLocation): string[] {
+  return [...faultsOfStore(read, store), ...faultsOfPeriod(read)];
 }
 
-const STORE_URL = /^(?:memory:$|sqlite:.|postgres(?:ql)?:\/\/)/;
-
-function faultsOfStore({ given }: EnvironmentRead, storeUrl: string): string[] {
-  if (!STORE_URL.test(storeUrl)) {
-    return ["MACP_AUTH_STORE_URL must be sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:"];
-  }
-  return storeUrl === "memory:" || given.has("MACP_AUTH_KEK") || given.has("MACP_AUTH_KEK_FILE")
+function faultsOfStore({ given }: EnvironmentRead, store: StoreLocation): string[] {
+  return store.kind === "memory" || given.has("MACP_AUTH_KEK") || given.has("MACP_AUTH_KEK_FILE")
     ? []
     : [
         "MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; make one with: macp-auth kek generate --out FILE",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Secret } from "../kernel/secret.ts";
 import { shownValue } from "./shown-value.ts";
+import { parseStoreUrl, type StoreLocation } from "./store-url.ts";
 
 /** A variable's text, read into a value. */
 type Read<T> = z.ZodPipe<z.ZodString, z.ZodTransform<T, string>>;
@@ -33,6 +34,16 @@ export function oneOf<const Names extends readonly string[]>(names: Names): Read
 /** Reads a text that must never be shown, without the blanks around it. */
 export function secret(): Read<Secret> {
   return z.string().transform((text) => new Secret(text.trim()));
+}
+
+/** Reads a store URL, without the blanks around it. */
+export function storeLocation(): Read<StoreLocation> {
+  return z.string().transform((text, context) => {
+    const read = parseStoreUrl(text.trim());
+    if (read.kind !== "fault") return read;
+    context.addIssue(read.fault);
+    return z.NEVER;
+  });
 }
 
 /** Letters, digits and what else an address or a host name is made of (RFC 1123 section 2.1, RFC 4007 section 11). */

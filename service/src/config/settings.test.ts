@@ -67,7 +67,10 @@ test("blanks around a value are dropped, save where they are part of every token
   expect(settings).toMatchObject({ issuer: " i\n", audience: " a\n" });
   expect(settings.keySource.kind === "env" && settings.keySource.jwk.reveal()).toBe(" {}\n");
   const secrets = padded(environment).settings;
-  expect(secrets.keySource.kind === "managed" && secrets.keySource.storeUrl.reveal()).toBe("sqlite:keys.db");
+  expect(secrets.keySource.kind === "managed" && secrets.keySource.store).toEqual({
+    kind: "sqlite",
+    path: "keys.db",
+  });
 });
 
 test("an IPv6 address is taken in the brackets that it has in a URL", () => {
@@ -121,9 +124,9 @@ describe("a fault names its variable and the mend", () => {
     });
     expect(faults).toEqual([
       expect.stringMatching(/^PORT /),
+      expect.stringMatching(/^MACP_AUTH_STORE_URL must be /),
       expect.stringMatching(/^MACP_AUTH_ADMIN_PORT /),
       expect.stringMatching(/^MACP_AUTH_KEY_LEAD_SECONDS is 10/),
-      expect.stringMatching(/^MACP_AUTH_STORE_URL must be /),
       expect.stringMatching(/^MACP_AUTH_KEY_ROTATION_SECONDS is 60/),
       expect.stringMatching(/^MACP_AUTH_ADMIN_HOST is reachable/),
     ]);

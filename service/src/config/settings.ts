@@ -5,6 +5,7 @@ import { FAST_TIMING, FIXED_TIMING, type RotationTiming } from "../keys/timing.t
 import type { LOG_LEVELS } from "../telemetry/log.ts";
 import { type EnvironmentRead, ROTATION_SECONDS_DEFAULT, readEnvironment } from "./environment.ts";
 import { faultsOfAdmin, faultsOfLead, faultsOfManaged, faultsOfPairs } from "./faults-across.ts";
+import type { StoreLocation } from "./store-url.ts";
 import { warningsAbout, warningsAboutNames } from "./warnings.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
@@ -34,8 +35,7 @@ export type KeySource =
 /** Keys that the service makes, keeps and rotates itself. */
 export interface ManagedSettings {
   readonly kind: "managed";
-  /** `memory:`, `sqlite:PATH` or `postgres://…`; secret, for it may hold a password. */
-  readonly storeUrl: Secret;
+  readonly store: StoreLocation;
   /** Where the key-encryption keys are; `undefined` for `memory:`, whose keys never leave the process. */
   readonly kek:
     | { readonly kind: "text"; readonly text: Secret }
@@ -111,7 +111,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
       ...read.faults,
       ...faultsOfPairs(given),
       ...faultsOfLead(read, timing),
-      ...(keySource.kind === "managed" ? faultsOfManaged(read, keySource.storeUrl) : []),
+      ...(keySource.kind === "managed" ? faultsOfManaged(read, keySource.store) : []),
       ...faultsOfAdmin(read),
     ],
     isAlgSound: read.isSound("MACP_AUTH_SIGNING_ALG"),
@@ -133,7 +133,7 @@ function keySourceOf({ env, given }: EnvironmentRead): KeySource {
     return { kind: "ephemeral" };
   return {
     kind: "managed",
-    storeUrl: env.MACP_AUTH_STORE_URL ?? new Secret("memory:"),
+    store: env.MACP_AUTH_STORE_URL ?? { kind: "memory" },
     kek: textOrFile(env.MACP_AUTH_KEK, env.MACP_AUTH_KEK_FILE),
     periodSeconds: env.MACP_AUTH_KEY_ROTATION_SECONDS ?? ROTATION_SECONDS_DEFAULT,
     gate: env.MACP_AUTH_ACTIVATION_GATE,

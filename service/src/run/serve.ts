@@ -157,10 +157,7 @@ function announce(
   });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   const { keySource } = settings;
-  if (
-    keySource.kind === "ephemeral" ||
-    (keySource.kind === "managed" && keySource.storeUrl.reveal() === "memory:")
-  ) {
+  if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
     const message =
       "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE";
     log.warn({ event: "ephemeral_key", message });

@@ -12,9 +12,7 @@ import { patiently } from "./patient-store.ts";
 /** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(settings: Settings, managed: ManagedSettings): Promise<RotateDeps> {
   const sealer = await openSealer(managed);
-  const store = await patiently(() =>
-    openKeyStore(managed.storeUrl.reveal(), { sealer, clock: systemClock }),
-  );
+  const store = await patiently(() => openKeyStore(managed.store, { sealer, clock: systemClock }));
   return { store, sealer, policy: policyOf(settings, managed) };
 }
 

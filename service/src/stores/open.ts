@@ -1,5 +1,5 @@
+import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { Sealer } from "../keys/sealer.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
@@ -14,12 +14,12 @@ export interface StoreDeps {
 }
 
 /**
- * Opens the store that `MACP_AUTH_STORE_URL` names, and brings its schema to this program's version. Rejects with `ConfigError`
- * when the URL or the schema is not for this program, and with `StoreUnavailable` when the store cannot be reached.
+ * Opens the store at a location, and brings its schema to this program's version. Rejects with `ConfigError` when the location
+ * cannot be used or the schema is not for this program, and with `StoreUnavailable` when the store cannot be reached.
  */
-export async function openKeyStore(url: string, { sealer, clock }: StoreDeps): Promise<KeyStore> {
-  if (url === "memory:") return memoryKeyStore(clock);
-  const database = await openDatabase(url);
+export async function openKeyStore(location: StoreLocation, { sealer, clock }: StoreDeps): Promise<KeyStore> {
+  if (location.kind === "memory") return memoryKeyStore(clock);
+  const database = await openDatabase(location);
   try {
     await migrate(database);
     return sqlKeyStore(database, sealer);
@@ -30,9 +30,9 @@ export async function openKeyStore(url: string, { sealer, clock }: StoreDeps): P
 }
 
 /** Brings the store's schema to this program's version, and closes the store. Rejects as `openKeyStore` does. */
-export async function migrateStore(url: string): Promise<MigrationReport> {
-  if (url === "memory:") return { from: 0, to: 0 };
-  const database = await openDatabase(url);
+export async function migrateStore(location: StoreLocation): Promise<MigrationReport> {
+  if (location.kind === "memory") return { from: 0, to: 0 };
+  const database = await openDatabase(location);
   try {
     return await migrate(database);
   } finally {
@@ -40,17 +40,18 @@ export async function migrateStore(url: string): Promise<MigrationReport> {
   }
 }
 
-/** Opens what a URL names, as it is. Loads the driver of that database alone: the service with given keys carries none. */
-export async function openDatabase(url: string): Promise<Database> {
-  if (/^sqlite:./.test(url)) {
-    const { openSqlite } = await import("./sqlite/database.ts");
-    return openSqlite(url.slice("sqlite:".length));
+/** Opens a stored location, as it is. Loads only the driver of that database: the service with given keys loads none. */
+export async function openDatabase(
+  location: Exclude<StoreLocation, { readonly kind: "memory" }>,
+): Promise<Database> {
+  switch (location.kind) {
+    case "sqlite": {
+      const { openSqlite } = await import("./sqlite/database.ts");
+      return openSqlite(location.path);
+    }
+    case "postgres": {
+      const { openPostgres } = await import("./postgres/database.ts");
+      return openPostgres(location.url.reveal());
+    }
   }
-  if (/^postgres(ql)?:\/\//.test(url)) {
-    const { openPostgres } = await import("./postgres/database.ts");
-    return openPostgres(url);
-  }
-  throw new ConfigError([
-    "MACP_AUTH_STORE_URL must be sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:",
-  ]);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseStoreUrl, type StoreLocation } from "../config/store-url.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { Sealer } from "../keys/sealer.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
@@ -22,6 +23,7 @@ export interface StorePlace {
 /** A place that outlives the process, and how to get at it behind the store's back. */
 export interface StoredPlace extends StorePlace {
   readonly url: string;
+  readonly location: StoreLocation;
   readonly database: Database;
   /** One statement in a transaction of its own. */
   readonly sql: Query;
@@ -40,7 +42,7 @@ export function memoryPlace(): Promise<StorePlace> {
 export async function sqlitePlace(): Promise<StoredPlace> {
   const directory = await mkdtemp(join(tmpdir(), "macp-auth-keys-"));
   const url = `sqlite:${join(directory, "keys.db")}`;
-  return storedPlace(url, await openDatabase(url), () => rm(directory, { recursive: true }));
+  return storedPlace(url, await openAt(url), () => rm(directory, { recursive: true }));
 }
 
 /** A schema of its own in the database of `MACP_TEST_POSTGRES_URL`. */
@@ -56,8 +58,19 @@ export async function postgresPlace(): Promise<StoredPlace> {
     return withOptions.href;
   };
   // What a test does behind the store's back need not be on the disk.
-  const behind = await openDatabase(url("-c synchronous_commit=off"));
+  const behind = await openAt(url("-c synchronous_commit=off"));
   return storedPlace(url(""), behind, () => onServer(server, `DROP SCHEMA ${schema} CASCADE`));
+}
+
+/** What a URL means. Throws for one that is not accepted. */
+export function storeAt(url: string): Exclude<StoreLocation, { readonly kind: "memory" }> {
+  const read = parseStoreUrl(url);
+  if (read.kind === "fault" || read.kind === "memory") throw new Error(`no place for stored keys: ${url}`);
+  return read;
+}
+
+function openAt(url: string): Promise<Database> {
+  return openDatabase(storeAt(url));
 }
 
 /** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
@@ -71,16 +84,18 @@ export function mayLeavePostgresOut(): boolean {
 }
 
 function storedPlace(url: string, database: Database, removePlace: () => Promise<unknown>): StoredPlace {
+  const location = storeAt(url);
   const opened: { close(): Promise<void> }[] = [database];
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
   return {
     async open(sealer) {
-      const store = await openKeyStore(url, { sealer, clock: new TestClock() });
+      const store = await openKeyStore(location, { sealer, clock: new TestClock() });
       opened.push(store);
       return store;
     },
     age: (seconds) => sql("UPDATE replicas SET seen_at = seen_at - $1", [seconds]),
     url,
+    location,
     database,
     sql,
     async remove() {
@@ -91,7 +106,7 @@ function storedPlace(url: string, database: Database, removePlace: () => Promise
 }
 
 async function onServer(url: string, statement: string): Promise<void> {
-  const database = await openDatabase(url);
+  const database = await openAt(url);
   await database.write((query) => query(statement));
   await database.close();
 }

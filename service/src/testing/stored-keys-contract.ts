@@ -212,9 +212,9 @@ function rollbackPromises(stored: () => Stored): void {
 function schemaPromises(stored: () => Stored): void {
   test("a schema that is up to date is left alone; a newer one is refused with both versions", async () => {
     const { place } = stored();
-    expect(await migrateStore(place.url)).toEqual({ from: 1, to: 1 });
+    expect(await migrateStore(place.location)).toEqual({ from: 1, to: 1 });
     await place.sql("UPDATE schema_version SET version = 9");
-    await expect(migrateStore(place.url)).rejects.toThrow(ConfigError);
+    await expect(migrateStore(place.location)).rejects.toThrow(ConfigError);
     await expect(place.open(sealer)).rejects.toThrow(
       "the store has schema version 9, and this program knows versions up to 1",
     );

@@ -112,7 +112,7 @@ export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding
     case "file":
       return [ok(check, `the file ${printablePath(keySource.path)}, which is followed`)];
     case "managed":
-      return keySource.storeUrl.reveal().startsWith("memory:")
+      return keySource.store.kind === "memory"
         ? [
             warn(
               check,

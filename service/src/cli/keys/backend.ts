@@ -47,7 +47,7 @@ export function managedSettings(world: World): {
     throw couldNot(
       "no managed keys are configured; set MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE, or make both with: macp-auth init DIR",
     );
-  if (keySource.storeUrl.reveal().startsWith("memory:")) {
+  if (keySource.store.kind === "memory") {
     throw couldNot(
       "keys in memory: can be reached through the running service alone; use --admin http://127.0.0.1:PORT with its MACP_AUTH_ADMIN_PORT",
     );
@@ -58,9 +58,9 @@ export function managedSettings(world: World): {
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
 export async function openExistingStore(world: World): Promise<RotateDeps> {
   const { settings, managed } = managedSettings(world);
-  const [, path] = /^sqlite:(.+)$/s.exec(managed.storeUrl.reveal()) ?? [];
-  if (path !== undefined && !existsSync(path))
-    throw couldNot(`${shown(path)} does not exist; serve or migrate makes it`);
+  const { store } = managed;
+  if (store.kind === "sqlite" && !existsSync(store.path))
+    throw couldNot(`${shown(store.path)} does not exist; serve or migrate makes it`);
   return openRotation(settings, managed);
 }
 
