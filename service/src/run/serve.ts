@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import { endedNode } from "../cli/ended-node.ts";
 import type { World } from "../cli/world.ts";
 import { faultsOf } from "../config/faults-of.ts";
 import { type LoadedSettings, readSettings } from "../config/settings.ts";
@@ -155,6 +156,8 @@ function announce(
     kids: served.map((key) => printable(key.kid)),
     node: world.nodeVersion,
   });
+  const ended = endedNode(world.nodeVersion, systemClock.now());
+  if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   const { keySource } = settings;
   if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
