@@ -74,7 +74,7 @@ function openAt(url: string): Promise<Database> {
 }
 
 /** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
-function postgresUrl(): string | undefined {
+export function postgresUrl(): string | undefined {
   return process.env["MACP_TEST_POSTGRES_URL"];
 }
 
@@ -83,7 +83,12 @@ export function mayLeavePostgresOut(): boolean {
   return postgresUrl() === undefined && process.env["CI"] !== "true";
 }
 
-function storedPlace(url: string, database: Database, removePlace: () => Promise<unknown>): StoredPlace {
+/** A place at a URL, under one connection for what a test does behind the store's back. */
+export function storedPlace(
+  url: string,
+  database: Database,
+  removePlace: () => Promise<unknown>,
+): StoredPlace {
   const location = storeAt(url);
   const opened: { close(): Promise<void> }[] = [database];
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));

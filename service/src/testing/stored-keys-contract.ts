@@ -178,9 +178,7 @@ function rollbackPromises(stored: () => Stored): void {
       StoreCorrupt,
     );
     await expect(store.beat(beatOf({ serving: true }))).rejects.toThrow(StoreCorrupt);
-    expect(await place.sql("SELECT id, served_at FROM keyset WHERE version = 2")).toEqual([
-      { id: 1, served_at: null },
-    ]);
+    expect(await place.sql("SELECT served_at FROM keyset WHERE version = 2")).toEqual([{ served_at: null }]);
   });
 
   test("a deleted row is found, whichever it is", async () => {

@@ -21,9 +21,12 @@ const TRY_AGAIN = new Set(["40001", "40P01", "23505", "42P07"]);
 /** Set for the transaction alone, so that it works behind a pooler that shares connections between clients. */
 const LIMITS = `SET LOCAL statement_timeout = ${String(STATEMENT_MS_MAX)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
 
+/** How the driver gives values; the stores read them by what they are, so that any choice does. */
+export type ValueTypes = pg.CustomTypesConfig;
+
 /** PostgreSQL, or what speaks its language. Opens no connection yet. TLS is what the URL's `sslmode` and `sslrootcert` say. */
-export function openPostgres(url: string): Database {
-  const pool = poolOf(url);
+export function openPostgres(url: string, types?: ValueTypes): Database {
+  const pool = poolOf(url, types);
   return {
     words: {
       now: "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint AS now",
@@ -36,8 +39,9 @@ export function openPostgres(url: string): Database {
   };
 }
 
-function poolOf(url: string): pg.Pool {
+function poolOf(url: string, types: ValueTypes | undefined): pg.Pool {
   const options: pg.PoolConfig = {
+    ...(types && { types }),
     connectionString: url,
     application_name: "macp-auth",
     max: CONNECTIONS_MAX,

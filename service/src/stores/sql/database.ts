@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { StoreCorrupt } from "../../keys/key-store.ts";
 
 /** Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. */
@@ -25,6 +25,18 @@ export interface Words {
   /** A SELECT of the names of our tables as `name`. */
   readonly tables: string;
 }
+
+/**
+ * A whole number by its value: engines and drivers give one as a number, a bigint or decimal text, whatever the column was declared
+ * as (INTEGER is INT8 on some). Beyond 2^53 it is rejected: it would be another number here.
+ */
+export const Whole = z.union([z.number(), z.bigint(), z.string()]).transform((given, context) => {
+  const isWhole = typeof given !== "string" || /^-?\d{1,16}(?:\.0+)?$/.test(given);
+  const value = isWhole ? Number(given) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  context.addIssue("no whole number below 2^53");
+  return z.NEVER;
+});
 
 /** Reads rows of a table; whatever the table holds is checked. Throws `StoreCorrupt` when a row is not as we write them. */
 export function parseRows<Row>(

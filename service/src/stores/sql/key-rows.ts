@@ -6,13 +6,18 @@ import { ALGORITHMS } from "../../keys/algorithm.ts";
 import { StoreCorrupt } from "../../keys/key-store.ts";
 import { isActive, type ManagedKey } from "../../keys/managed-key.ts";
 import type { Sealer } from "../../keys/sealer.ts";
+import { asciiJson, toAscii } from "./ascii.ts";
+import { Whole } from "./database.ts";
 
-/** A row of `signing_keys`. `body` is the key as JSON; the other columns repeat what the database must know of it. */
+/**
+ * A row of `signing_keys`, in printable ASCII. `body` is the key as JSON; the other columns repeat what the database must know of
+ * it.
+ */
 export type KeyRow = z.infer<typeof KeyRow>;
 export const KeyRow = z.object({
   kid: z.string(),
   alg: z.string(),
-  active: z.number(),
+  active: Whole,
   body: z.string(),
   tag: z.string(),
 });
@@ -74,7 +79,8 @@ const Body = z.strictObject({
 
 /** The row of a key, under the sealer's first key. */
 export function rowOf(sealer: Sealer, key: ManagedKey): KeyRow {
-  const row = { kid: key.kid, alg: key.alg, active: isActive(key) ? 1 : 0, body: JSON.stringify(key) };
+  const body = asciiJson(JSON.stringify(key));
+  const row = { kid: toAscii(key.kid), alg: key.alg, active: isActive(key) ? 1 : 0, body };
   return { ...row, tag: sealer.tag(rowText(row)) };
 }
 

@@ -8,19 +8,19 @@ import type { ManagedKey } from "../../keys/managed-key.ts";
 import type { Sealer } from "../../keys/sealer.ts";
 import { mergeSightings } from "../../keys/verifier-sightings.ts";
 import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
-import { type Database, parseRows, type Query } from "./database.ts";
+import { fromAscii, toAscii } from "./ascii.ts";
+import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
 
-/** One driver gives 64-bit numbers as text. */
-const Whole = z.coerce.number();
+const Text = z.string().transform(fromAscii);
 const Moment = Whole.transform(epochSeconds);
 const MomentRow = z.object({ now: Moment });
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
-const ReplicaRow = z.object({ id: z.string(), alg: z.enum(ALGORITHMS), version: Whole, seenAt: Moment });
+const ReplicaRow = z.object({ id: Text, alg: z.enum(ALGORITHMS), version: Whole, seenAt: Moment });
 const VerifierRow = z.object({
-  address: z.string(),
-  userAgent: z.string(),
+  address: Text,
+  userAgent: Text,
   version: Whole,
   seenAt: Moment,
   minIntervalSeconds: Whole.nullable().transform((seconds) => seconds ?? undefined),
@@ -144,7 +144,7 @@ async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochS
   await query(
     `INSERT INTO replicas (id, alg, version, seen_at) VALUES ($1, $2, $3, $4)
      ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version, seen_at = excluded.seen_at`,
-    [replica.id, replica.alg, replica.version, now],
+    [toAscii(replica.id), replica.alg, replica.version, now],
   );
 }
 
@@ -172,8 +172,8 @@ async function noteVerifiers(query: Query, fresh: readonly VerifierSighting[]): 
   await query(
     `INSERT INTO verifiers (address, user_agent, version, seen_at, min_interval_seconds, fetches) VALUES ${slots.join(", ")}`,
     merged.flatMap((one) => [
-      one.address,
-      one.userAgent,
+      toAscii(one.address),
+      toAscii(one.userAgent),
       one.version,
       one.seenAt,
       one.minIntervalSeconds ?? null,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ConfigError } from "../../kernel/faults.ts";
-import { type Database, parseRows, type Query } from "./database.ts";
+import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 /** What a migration did, in versions of the schema; 0 is an empty database. */
@@ -9,7 +9,7 @@ export interface MigrationReport {
   readonly to: number;
 }
 
-const VersionRow = z.object({ version: z.number() });
+const VersionRow = z.object({ version: Whole });
 const NEWEST = MIGRATIONS.length;
 
 /**
