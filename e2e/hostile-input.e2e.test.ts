@@ -379,7 +379,7 @@ describe("a flood", () => {
   test("of 100,000 generated requests none is a fault, and memory stays bounded", {
     timeout: 180_000,
   }, async () => {
-    const seed = Number(process.env["E2E_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+    const seed = Number(process.env["E2E_SEED"] || Math.floor(Math.random() * 2 ** 32));
     console.info(`flood seed: ${String(seed)} (E2E_SEED repeats it)`);
     await flood(port(), 5_000, chanceFrom(seed ^ 1));
     const before = await service().memoryKib("VmRSS");

@@ -15,7 +15,7 @@ import { type Sealer, sealerOf } from "../service/src/keys/sealer.ts";
 import { openKeyStore } from "../service/src/stores/open.ts";
 import { storeAt } from "../service/src/testing/store-places.ts";
 
-const KILLS = Number(process.env["E2E_KILLS"] ?? 40);
+const KILLS = Number(process.env["E2E_KILLS"] || 40);
 const hasStrace = spawnSync("strace", ["-V"]).status === 0;
 const ROTATOR = fileURLToPath(new URL("key-rotator.mjs", import.meta.url));
 

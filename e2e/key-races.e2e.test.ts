@@ -38,7 +38,7 @@ const sealer = sealerOf([kek], systemRandom());
 
 /** All rounds, or as many as `MACP_TEST_RACE_ROUNDS` says. */
 function roundsOf(count: number): number {
-  return Math.min(count, Number(process.env["MACP_TEST_RACE_ROUNDS"] ?? count));
+  return Math.min(count, Number(process.env["MACP_TEST_RACE_ROUNDS"] || count));
 }
 
 /** A race in a place: `rounds` from an empty store, and as many on a store whose active key is due. */

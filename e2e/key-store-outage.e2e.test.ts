@@ -10,7 +10,7 @@ import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 
-const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"];
+const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"] || undefined;
 const KEK = randomBytes(32).toString("base64url");
 const ADMIN_TOKEN = randomBytes(32).toString("base64url");
 /** F is a second: what takes a minute in production takes one here. */

@@ -36,7 +36,7 @@ process.once("exit", () => {
 export async function startRuntime({ jwksUrl, jwksTtlSeconds }: RuntimeSettings): Promise<RunningRuntime> {
   const port = await freePort();
   const address = `127.0.0.1:${String(port)}`;
-  const child = spawn(process.env["MACP_RUNTIME_BIN"] ?? "macp-runtime", [], {
+  const child = spawn(process.env["MACP_RUNTIME_BIN"] || "macp-runtime", [], {
     cwd: tmpdir(),
     env: {
       PATH: process.env["PATH"] ?? "",

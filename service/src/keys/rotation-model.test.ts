@@ -5,8 +5,8 @@ import { rotationCommands, tally, worldSettings } from "../testing/rotation-mode
 import { type Mutation, openWorld } from "../testing/rotation-model-world.ts";
 
 /** Runs of the model; 2,000 take about half a minute. A seed of a failed run repeats it. */
-const RUNS = Number(process.env["MACP_MODEL_RUNS"] ?? 2_000);
-const SEED = process.env["MACP_MODEL_SEED"];
+const RUNS = Number(process.env["MACP_MODEL_RUNS"] || 2_000);
+const SEED = process.env["MACP_MODEL_SEED"] || undefined;
 const FIXED_SEED = 1;
 const MINUTES = 60_000;
 

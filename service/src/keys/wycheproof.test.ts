@@ -6,7 +6,7 @@ import { weaknessOf } from "./weak-rsa.ts";
 // Project Wycheproof's vectors are data with a licence of their own and are not part of this repository. They are read from a
 // folder beside the checkout, or from WYCHEPROOF_DIR.
 const folder =
-  process.env["WYCHEPROOF_DIR"] ??
+  process.env["WYCHEPROOF_DIR"] ||
   new URL("../../../../shared/vectors/wycheproof/", import.meta.url).pathname;
 const file = `${folder}/json_web_key_test.json`;
 

@@ -75,7 +75,7 @@ function openAt(url: string): Promise<Database> {
 
 /** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
 export function postgresUrl(): string | undefined {
-  return process.env["MACP_TEST_POSTGRES_URL"];
+  return process.env["MACP_TEST_POSTGRES_URL"] || undefined;
 }
 
 /** Without a PostgreSQL its tests may be left out, but never in CI. */
