@@ -53,8 +53,11 @@ process.once("exit", () => {
 });
 
 /** Starts `macp-auth serve` with nothing in its environment but PATH, PORT=0 and the given variables. */
-export async function startService(env: Environment = {}): Promise<RunningService> {
-  const child = launch(["serve"], { PORT: "0", ...env });
+export async function startService(
+  env: Environment = {},
+  args: readonly string[] = ["serve"],
+): Promise<RunningService> {
+  const child = launch(args, { PORT: "0", ...env });
   const stdout = linesOf(child.stdout);
   const stderr = linesOf(child.stderr);
   const ended = exitOf(child);
@@ -72,8 +75,9 @@ export async function startService(env: Environment = {}): Promise<RunningServic
 export async function withService<Told>(
   env: Environment,
   story: (service: RunningService) => Promise<Told>,
+  args: readonly string[] = ["serve"],
 ): Promise<Told> {
-  const service = await startService(env);
+  const service = await startService(env, args);
   try {
     return await story(service);
   } finally {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/world.ts";
+import { withoutBlanks } from "./config/given.ts";
 import { systemClock } from "./kernel/clock.ts";
 import { delay } from "./kernel/timers.ts";
 
@@ -11,7 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 };
 
 const world: World = {
-  environment: process.env,
+  environment: withoutBlanks(process.env),
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   async readStdin(bytesMax) {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { withoutBlanks } from "../config/given.ts";
 import { answeredNo } from "./command-end.ts";
 import { askService } from "./doctor/ask-service.ts";
 import {
@@ -88,8 +89,10 @@ async function gradedEnvironment(
   world: World,
   { environment, url }: DoctorOptions,
 ): Promise<GradedEnvironment | undefined> {
-  if (environment !== undefined)
-    return { kind: "file", path: environment, ...parseEnvironmentFile(await readSmallFile(environment)) };
+  if (environment !== undefined) {
+    const { values, unreadLines } = parseEnvironmentFile(await readSmallFile(environment));
+    return { kind: "file", path: environment, values: withoutBlanks(values), unreadLines };
+  }
   return url === undefined ? { kind: "process", values: world.environment } : undefined;
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { overFile } from "../config/given.ts";
 import { codeOf } from "../kernel/faults.ts";
 import { couldNot, wrongCall } from "./command-end.ts";
 import { parseEnvironmentFile } from "./doctor/environment-file.ts";
@@ -7,7 +8,7 @@ import type { World } from "./world.ts";
 
 /**
  * Takes `--settings FILE` out of the arguments (Node keeps `--env-file` for itself, wherever it stands), wherever it stands, and gives a world whose environment has the file's settings
- * too. What the process was given wins over the file. Throws `CommandEnd` when the file cannot be read, or a line of it is not understood.
+ * too. What the process was given wins over the file, a blank variable aside. Throws `CommandEnd` when the file cannot be read, or a line of it is not understood.
  */
 export function withSettingsFile(
   args: readonly string[],
@@ -21,7 +22,7 @@ export function withSettingsFile(
   const rest = [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))];
   return {
     args: rest,
-    world: { ...world, environment: { ...readSettingsFile(path), ...world.environment } },
+    world: { ...world, environment: overFile(world.environment, readSettingsFile(path)) },
   };
 }
 

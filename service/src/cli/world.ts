@@ -1,5 +1,6 @@
 /** What a command may touch of the process it runs in. Made in main.ts; a test makes its own. */
 export interface World {
+  /** The variables that are set to something: a blank one is left out. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output: what was asked for, and nothing else. */
   out(text: string): void;

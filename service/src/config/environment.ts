@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../keys/algorithm.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
-import { host, oneOf, path, secret, storeLocation, whole } from "./fields.ts";
+import { host, oneOf, path, secret, storeLocation, verbatim, whole } from "./fields.ts";
+import { type RawEnvironment, withoutBlanks } from "./given.ts";
+import { serviceLinksIn } from "./service-links.ts";
 
 const SECONDS_MAX = 10 * 365 * 86_400;
 /** How long a managed key signs. Not a default of its variable, which turns managed keys on. */
@@ -11,8 +13,8 @@ export const ROTATION_SECONDS_DEFAULT = 604_800;
 export const Environment = z.object({
   PORT: whole(0, 65_535).default(3200).describe("TCP port; 0 takes any free one"),
   HOST: host().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
-  MACP_AUTH_ISSUER: z.string().default("macp-auth-service").describe("the `iss` of every token"),
-  MACP_AUTH_AUDIENCE: z.string().default("macp-runtime").describe("the `aud` of every token"),
+  MACP_AUTH_ISSUER: verbatim().default("macp-auth-service").describe("the `iss` of every token"),
+  MACP_AUTH_AUDIENCE: verbatim().default("macp-runtime").describe("the `aud` of every token"),
   MACP_AUTH_MAX_TTL_SECONDS: whole(1, SECONDS_MAX)
     .default(3600)
     .describe("longest life of a token; longer wishes are cut to it"),
@@ -64,6 +66,9 @@ export const Environment = z.object({
   MACP_AUTH_UNSAFE_FAST_ROTATION: oneOf(["1"])
     .optional()
     .describe("1 shrinks every bound of rotation to a second; for tests alone"),
+  MACP_AUTH_KEEP_ALIVE_SECONDS: whole(1, 86_400)
+    .default(65)
+    .describe("how long an idle connection is kept; longer than the proxy in front keeps its own"),
   MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
 });
 
@@ -77,21 +82,26 @@ export interface EnvironmentRead {
   readonly env: ParsedEnvironment;
   /** The names of all variables that are set, also those that nobody reads. */
   readonly given: ReadonlySet<string>;
+  /** The names of the service links, which are none of the above. */
+  readonly links: ReadonlySet<string>;
   /** A line for each variable that cannot be read. */
   readonly faults: readonly string[];
   /** Whether none of the variables has a fault of its own, so that what they say together can be judged. */
   readonly isSound: (...names: readonly Name[]) => boolean;
 }
 
-/** Reads each variable by itself; one that is set to nothing counts as unset. */
-export function readEnvironment(environment: Readonly<Record<string, string | undefined>>): EnvironmentRead {
-  const given = Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== "");
+/** Reads each variable by itself; one that is set to nothing counts as unset, and so does a service link under one of our names. */
+export function readEnvironment(environment: RawEnvironment): EnvironmentRead {
+  const set = withoutBlanks(environment);
+  const links = serviceLinksIn(set);
+  const given = Object.entries(set).filter(([name]) => !links.has(name));
   const { data, error } = Environment.safeParse(Object.fromEntries(given));
   const issues = error?.issues ?? [];
   const broken = new Set(issues.map(({ path }) => path[0]));
   return {
     env: data ?? Environment.parse(Object.fromEntries(given.filter(([name]) => !broken.has(name)))),
     given: new Set(given.map(([name]) => name)),
+    links,
     faults: issues.map(({ path, message }) => `${String(path[0])} ${message}`),
     isSound: (...names) => names.every((name) => !broken.has(name)),
   };

@@ -1,5 +1,6 @@
 import { isLoopback } from "../kernel/loopback.ts";
 import { leadFloorSeconds, type RotationTiming } from "../keys/timing.ts";
+import { faultOfAdminToken } from "./admin-token.ts";
 import { type EnvironmentRead, ROTATION_SECONDS_DEFAULT } from "./environment.ts";
 import type { StoreLocation } from "./store-url.ts";
 
@@ -92,8 +93,8 @@ function faultsOfAdminPort({ env, isSound }: EnvironmentRead): string[] {
 
 function faultsOfAdminToken({ env, isSound }: EnvironmentRead): string[] {
   const token = env.MACP_AUTH_ADMIN_TOKEN;
-  if (token !== undefined && token.reveal().length < 32)
-    return ["MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters; make one with: openssl rand -hex 32"];
+  const fault = token && faultOfAdminToken("MACP_AUTH_ADMIN_TOKEN", token.reveal());
+  if (fault !== undefined) return [fault];
   const open =
     token === undefined &&
     env.MACP_AUTH_ADMIN_TOKEN_FILE === undefined &&

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { type Unseen, unseenIn, unseenInLines } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
-import { shownValue } from "./shown-value.ts";
+import { beginsLikeASecret, shownAround, shownValue } from "./shown-value.ts";
 import { parseStoreUrl, type StoreLocation } from "./store-url.ts";
 
 /** A variable's text, read into a value. */
@@ -31,17 +32,54 @@ export function oneOf<const Names extends readonly string[]>(names: Names): Read
   });
 }
 
-/** Reads a text that must never be shown, without the blanks around it. */
+/** Reads a text that must never be shown, without the blanks around it. Several lines are allowed, and no other character that cannot be seen. */
 export function secret(): Read<Secret> {
-  return z.string().transform((text) => new Secret(text.trim()));
+  return z.string().transform((text, context) => {
+    const unseen = unseenInLines(text.trim());
+    if (unseen === undefined) return new Secret(text.trim());
+    context.addIssue(unseenFault(unseen));
+    return z.NEVER;
+  });
+}
+
+/** Reads a text that is used as it stands, blanks included. A character that cannot be seen is a fault: the same text elsewhere would be another one, and nobody would see why. */
+export function verbatim(): Read<string> {
+  return z.string().transform(withoutUnseen);
+}
+
+function withoutUnseen(text: string, context: z.core.$RefinementCtx<string>): string {
+  const unseen = unseenIn(text);
+  if (unseen === undefined) return text;
+  context.addIssue(
+    `holds ${nameOf(unseen)}, which cannot be seen, and is ${shownAround(text, unseen.index)}; ${removalOf(text, unseen)}`,
+  );
+  return z.NEVER;
+}
+
+/** What is said of a text that is not shown. */
+function unseenFault(unseen: Unseen): string {
+  return `holds ${nameOf(unseen)}, which cannot be seen; remove it`;
+}
+
+function nameOf({ codePoint }: Unseen): string {
+  return `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** What puts the character there, where that is known, is said with how to be rid of it. */
+function removalOf(text: string, { codePoint, index }: Unseen): string {
+  if (codePoint === 0xff_fd) return "write it as UTF-8";
+  const isLineEnd = /^\r?\n?$/.test(text.slice(index));
+  return isLineEnd ? "remove the line end (echo adds one, printf does not)" : "remove it";
 }
 
 /** Reads a store URL, without the blanks around it. */
 export function storeLocation(): Read<StoreLocation> {
   return z.string().transform((text, context) => {
     const read = parseStoreUrl(text.trim());
-    if (read.kind !== "fault") return read;
-    context.addIssue(read.fault);
+    const unseen = unseenIn(text.trim());
+    if (read.kind === "fault") context.addIssue(read.fault);
+    else if (unseen !== undefined) context.addIssue(unseenFault(unseen));
+    else return read;
     return z.NEVER;
   });
 }
@@ -64,5 +102,11 @@ export function host(): Read<string> {
 
 /** Reads a path, without the blanks around it. */
 export function path(): Read<string> {
-  return z.string().transform((text) => text.trim());
+  return z.string().transform((text, context) => {
+    if (!beginsLikeASecret(text)) return withoutUnseen(text.trim(), context);
+    context.addIssue(
+      "must be the path of a file, and holds what looks like a key or a token; put that into a file",
+    );
+    return z.NEVER;
+  });
 }

@@ -82,7 +82,7 @@ describe("the admin listener", () => {
       faultsOf({ MACP_AUTH_ADMIN_PORT: "9090", MACP_AUTH_ADMIN_TOKEN: token });
     expect(withToken(TOKEN)).toEqual([]);
     const faults = withToken(TOKEN.slice(1));
-    expect(faults).toEqual([expect.stringMatching(/^MACP_AUTH_ADMIN_TOKEN is shorter than 32 characters/)]);
+    expect(faults).toEqual([expect.stringMatching(/^MACP_AUTH_ADMIN_TOKEN holds fewer than 32 characters/)]);
     expect(faults.join()).not.toContain("ttt");
   });
 });

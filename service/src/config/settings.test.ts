@@ -37,7 +37,7 @@ test("a variable that is set to nothing counts as unset", () => {
   expect(loadSettings(blank)).toEqual(loadSettings({}));
 });
 
-test("blanks around a value are dropped, save where they are part of every token or of the key", () => {
+test("blanks around a value are dropped, a carriage return too, save where they are part of every token or of the key", () => {
   const environment = {
     PORT: "80",
     HOST: "10.0.0.1",
@@ -54,17 +54,17 @@ test("blanks around a value are dropped, save where they are part of every token
     MACP_AUTH_LOG_LEVEL: "debug",
   };
   const padded = (env: Record<string, string>) =>
-    loadSettings(Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ` ${value}\n`])));
+    loadSettings(Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ` ${value}\r\n`])));
   expect(padded(environment)).toStrictEqual(loadSettings(environment));
   const files = { MACP_AUTH_SIGNING_KEY_FILE: "/key" };
   expect(padded(files)).toStrictEqual(loadSettings(files));
 
-  const { settings } = padded({
-    MACP_AUTH_ISSUER: "i",
-    MACP_AUTH_AUDIENCE: "a",
-    MACP_AUTH_SIGNING_KEY_JSON: "{}",
+  const { settings } = loadSettings({
+    MACP_AUTH_ISSUER: " i ",
+    MACP_AUTH_AUDIENCE: " a ",
+    MACP_AUTH_SIGNING_KEY_JSON: " {}\n",
   });
-  expect(settings).toMatchObject({ issuer: " i\n", audience: " a\n" });
+  expect(settings).toMatchObject({ issuer: " i ", audience: " a " });
   expect(settings.keySource.kind === "env" && settings.keySource.jwk.reveal()).toBe(" {}\n");
   const secrets = padded(environment).settings;
   expect(secrets.keySource.kind === "managed" && secrets.keySource.store).toEqual({
@@ -153,6 +153,83 @@ describe("a fault names its variable and the mend", () => {
     expect(fault).toContain("\\u{1b}");
     expect(fault?.length).toBeLessThan(120);
   });
+});
+
+describe("a character that cannot be seen", () => {
+  test.each(["MACP_AUTH_ISSUER", "MACP_AUTH_AUDIENCE"])("in %s is a fault that shows it escaped", (name) => {
+    expect(faultsOf({ [name]: "macp\u200bauth" })).toEqual([
+      `${name} holds U+200B, which cannot be seen, and is "macp\\u{200b}auth"; remove it`,
+    ]);
+    expect(faultsOf({ [name]: "macp\u00a0auth" })).toEqual([expect.stringContaining('"macp\\u{a0}auth"')]);
+    expect(faultsOf({ [name]: "macp-auth\uFEFF" })).toEqual([
+      expect.stringContaining('"macp-auth\\u{feff}"'),
+    ]);
+    expect(faultsOf({ [name]: "macp\u001b[2Jauth" })).toEqual([
+      expect.stringContaining('"macp\\u{1b}[2Jauth"'),
+    ]);
+  });
+
+  test.each([
+    ["\r", "U+000D"],
+    ["\n", "U+000A"],
+    ["\r\n", "U+000D"],
+  ])("at the end of the issuer, %j, is a fault that says where it comes from", (end, name) => {
+    expect(faultsOf({ MACP_AUTH_ISSUER: `ours${end}` })).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^MACP_AUTH_ISSUER holds ${name.replace("+", "\\+")}, .*; remove the line end \\(echo adds one, printf does not\\)$`,
+        ),
+      ),
+    ]);
+  });
+
+  test("far behind the beginning of a long value is shown with what stands around it", () => {
+    const [fault] = faultsOf({ MACP_AUTH_ISSUER: `${"long ".repeat(50)}\u2060${" text".repeat(50)}` });
+    expect(fault).toContain("\\u{2060}");
+    expect(fault?.length).toBeLessThan(160);
+  });
+
+  test("in a path is a fault, and in a secret it is one that shows nothing of it", () => {
+    expect(faultsOf({ MACP_AUTH_KEK_FILE: "/etc/\u200bkek" })).toEqual([
+      'MACP_AUTH_KEK_FILE holds U+200B, which cannot be seen, and is "/etc/\\u{200b}kek"; remove it',
+    ]);
+    expect(faultsOf({ MACP_AUTH_STORE_URL: "postgres://a:s3cret@h\u200b/d" })).toEqual([
+      "MACP_AUTH_STORE_URL holds U+200B, which cannot be seen; remove it",
+    ]);
+    for (const name of ["MACP_AUTH_KEK", "MACP_AUTH_ADMIN_TOKEN"])
+      expect(faultsOf({ [name]: `s3cret\u200b${"s".repeat(32)}` })).toEqual([
+        `${name} holds U+200B, which cannot be seen; remove it`,
+      ]);
+  });
+
+  test("around any other value is dropped where it is a blank, and shown where it is none", () => {
+    expect(loadSettings({ PORT: "\u00a081\uFEFF", HOST: "\u3000::1" }).settings).toMatchObject({
+      port: 81,
+      host: "::1",
+    });
+    expect(faultsOf({ PORT: "3\u200b200" })).toEqual([expect.stringContaining('"3\\u{200b}200"')]);
+  });
+});
+
+test.each(["'ours'", '"ours"', " ours", "ours "])(
+  "an issuer that is %j is used, with a warning that shows what stands in every token",
+  (issuer) => {
+    const { settings, warnings } = loadSettings({ MACP_AUTH_ISSUER: issuer, MACP_AUTH_AUDIENCE: "it's" });
+    expect(settings.issuer).toBe(issuer);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^MACP_AUTH_ISSUER is .*, and stands in every token with /),
+    ]);
+  },
+);
+
+test.each([
+  [1, "1"],
+  [65, undefined],
+  [620, "620"],
+])("an idle connection is kept for %s seconds when MACP_AUTH_KEEP_ALIVE_SECONDS is %s", (seconds, value) => {
+  const env = value === undefined ? {} : { MACP_AUTH_KEEP_ALIVE_SECONDS: value };
+  expect(loadSettings(env).settings.keepAliveSeconds).toBe(seconds);
+  expect(faultsOf({ MACP_AUTH_KEEP_ALIVE_SECONDS: "0" })).toHaveLength(1);
 });
 
 describe("a secret that was put in the place of another setting is not shown", () => {

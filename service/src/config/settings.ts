@@ -3,8 +3,15 @@ import { Secret } from "../kernel/secret.ts";
 import type { ALGORITHMS } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming } from "../keys/timing.ts";
 import type { LOG_LEVELS } from "../telemetry/log.ts";
-import { type EnvironmentRead, ROTATION_SECONDS_DEFAULT, readEnvironment } from "./environment.ts";
+import {
+  Environment,
+  type EnvironmentRead,
+  ROTATION_SECONDS_DEFAULT,
+  readEnvironment,
+} from "./environment.ts";
 import { faultsOfAdmin, faultsOfLead, faultsOfManaged, faultsOfPairs } from "./faults-across.ts";
+import type { RawEnvironment } from "./given.ts";
+import { warningsAboutLinks } from "./service-links.ts";
 import type { StoreLocation } from "./store-url.ts";
 import { warningsAbout, warningsAboutNames } from "./warnings.ts";
 
@@ -22,6 +29,8 @@ export interface Settings {
   readonly keyLeadSeconds: number;
   readonly timing: RotationTiming;
   readonly admin: AdminSettings | undefined;
+  /** How long a connection without a request is kept. */
+  readonly keepAliveSeconds: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -72,16 +81,16 @@ export interface SettingsRead extends LoadedSettings {
 }
 
 /** Reads the environment. Throws `ConfigError` with every fault at once; a variable that is set to nothing counts as unset. */
-export function loadSettings(environment: Readonly<Record<string, string | undefined>>): LoadedSettings {
+export function loadSettings(environment: RawEnvironment): LoadedSettings {
   const { settings, warnings, faults } = readSettings(environment);
   if (faults.length > 0) throw new ConfigError(faults);
   return { settings, warnings };
 }
 
 /** Reads the environment as far as it can be read, with every fault that it has by itself. */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): SettingsRead {
+export function readSettings(environment: RawEnvironment): SettingsRead {
   const read = readEnvironment(environment);
-  const { env, given } = read;
+  const { env, given, links } = read;
   const timing: RotationTiming = {
     maxTtlSeconds: env.MACP_AUTH_MAX_TTL_SECONDS,
     jwksMaxAgeSeconds: env.MACP_AUTH_JWKS_MAX_AGE_SECONDS,
@@ -102,11 +111,16 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     keyLeadSeconds: env.MACP_AUTH_KEY_LEAD_SECONDS,
     timing,
     admin: adminOf(read),
+    keepAliveSeconds: env.MACP_AUTH_KEEP_ALIVE_SECONDS,
     logLevel: env.MACP_AUTH_LOG_LEVEL,
   };
   return {
     settings,
-    warnings: [...warningsAbout(env, timing), ...warningsAboutNames([...given])],
+    warnings: [
+      ...warningsAbout(env, timing),
+      ...warningsAboutLinks(links, (name) => name in Environment.shape),
+      ...warningsAboutNames([...given]),
+    ],
     faults: [
       ...read.faults,
       ...faultsOfPairs(given),

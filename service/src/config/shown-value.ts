@@ -1,4 +1,4 @@
-import { printable } from "../kernel/printable.ts";
+import { printable, withUnseenShown } from "../kernel/printable.ts";
 
 const SHOWN_CHARS_MAX = 64;
 /** How JSON, PEM and a compact token begin. */
@@ -9,16 +9,34 @@ const NOT_SHOWN = "(not shown: it looks like a secret)";
 
 /** An operator's own value for an error line, in quotes, short and harmless; words in its place when it looks like a secret that was put in the wrong place. */
 export function shownValue(text: string, charsMax = SHOWN_CHARS_MAX): string {
-  return ALL_LIKE_A_SECRET.test(text) || BEGINS_LIKE_A_SECRET.test(text)
-    ? NOT_SHOWN
-    : `"${cut(text, charsMax)}"`;
+  return isLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withUnseenShown)}"`;
+}
+
+const SHOWN_AROUND_CHARS = 24;
+
+/** As `shownValue`, and of a long text the part around the character at `index`. */
+export function shownAround(text: string, index: number): string {
+  if (isLikeASecret(text)) return NOT_SHOWN;
+  if (text.length <= SHOWN_CHARS_MAX) return `"${withUnseenShown(text)}"`;
+  const [from, to] = [Math.max(0, index - SHOWN_AROUND_CHARS), index + SHOWN_AROUND_CHARS];
+  const shown = withUnseenShown(text.slice(from, to));
+  return `"${from > 0 ? "…" : ""}${shown}${to < text.length ? "…" : ""}"`;
+}
+
+function isLikeASecret(text: string): boolean {
+  return ALL_LIKE_A_SECRET.test(text) || beginsLikeASecret(text);
+}
+
+/** Whether a text begins as JSON, PEM or a compact token does. */
+export function beginsLikeASecret(text: string): boolean {
+  return BEGINS_LIKE_A_SECRET.test(text);
 }
 
 /** An operator's own text for the log: harmless, and cut to `charsMax` characters before the escapes. */
 export function loggedText(text: string, charsMax = 200): string {
-  return BEGINS_LIKE_A_SECRET.test(text) ? NOT_SHOWN : cut(text, charsMax);
+  return beginsLikeASecret(text) ? NOT_SHOWN : cut(text, charsMax, printable);
 }
 
-function cut(text: string, charsMax: number): string {
-  return text.length > charsMax ? `${printable(text.slice(0, charsMax))}…` : printable(text);
+function cut(text: string, charsMax: number, escaped: (text: string) => string): string {
+  return text.length > charsMax ? `${escaped(text.slice(0, charsMax))}…` : escaped(text);
 }

@@ -1,6 +1,6 @@
 import { leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { Environment, type ParsedEnvironment } from "./environment.ts";
-import { loggedText } from "./shown-value.ts";
+import { loggedText, shownValue } from "./shown-value.ts";
 
 /** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
 const NEIGHBOURS = new Set([
@@ -34,6 +34,7 @@ export function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): s
       `MACP_AUTH_DEFAULT_TTL_SECONDS is above MACP_AUTH_MAX_TTL_SECONDS; tokens live ${max} seconds by default`,
     );
   }
+  warnings.push(...warningsAboutText(env));
   if (env.MACP_AUTH_MAX_TTL_SECONDS > TTL_SECONDS_SOUND)
     warnings.push(
       `MACP_AUTH_MAX_TTL_SECONDS is ${String(env.MACP_AUTH_MAX_TTL_SECONDS)}, and nothing revokes a token at the runtime: a stolen one is good for that long; use at most ${String(TTL_SECONDS_SOUND)}`,
@@ -58,6 +59,20 @@ export function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): s
     );
   }
   return warnings;
+}
+
+/** What a person takes for a part of the notation, and every verifier for a part of the name. */
+function warningsAboutText(env: ParsedEnvironment): string[] {
+  return (["MACP_AUTH_ISSUER", "MACP_AUTH_AUDIENCE"] as const).flatMap((name) => {
+    const text = env[name];
+    const quotes = /^(["'`]).*\1$/.test(text) ? "its quotation marks" : undefined;
+    const extra = text.trim() === text ? quotes : "the space at its beginning or end";
+    return extra === undefined
+      ? []
+      : [
+          `${name} is ${shownValue(text)}, and stands in every token with ${extra}; set it without, or to the same at every verifier`,
+        ];
+  });
 }
 
 /** A name that nobody reads is most often a typing mistake; it must not stop a service that shares its environment file. */

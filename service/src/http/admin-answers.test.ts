@@ -61,6 +61,7 @@ describe("the operators' listener", () => {
         clockOffsetSeconds: () => 0,
       }),
       token: new Secret(TOKEN),
+      keepAliveSeconds: 65,
       keep: () => Promise.resolve(),
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));

@@ -78,6 +78,7 @@ describe("the operators' listener", () => {
         clockOffsetSeconds: () => 0,
       }),
       token: new Secret(TOKEN),
+      keepAliveSeconds: 65,
       keep,
     };
     withoutToken = { ...deps, token: undefined };

@@ -19,8 +19,6 @@ const LIMITS = {
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
   checkingIntervalMs: 1_000,
-  /** Longer than the 60 s after which common proxies drop an idle connection, so that it is they who close it. */
-  keepAliveTimeoutMs: 65_000,
   headerBytesMax: 16_384,
   connectionsMax: 1_000,
   /** Requests of one connection that wait for their answers. No known caller sends a second one before the first is answered. */
@@ -35,6 +33,8 @@ const LIMITS = {
 export interface ListenerDeps {
   readonly log: Log;
   readonly random: Random;
+  /** How long a connection is kept on which nothing is under way. */
+  readonly keepAliveSeconds: number;
 }
 
 /** Answers one request. */
@@ -72,7 +72,7 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
       headersTimeout: LIMITS.headersTimeoutMs,
       requestTimeout: LIMITS.requestTimeoutMs,
       connectionsCheckingInterval: LIMITS.checkingIntervalMs,
-      keepAliveTimeout: LIMITS.keepAliveTimeoutMs,
+      keepAliveTimeout: deps.keepAliveSeconds * 1_000,
       maxHeaderSize: LIMITS.headerBytesMax,
       requireHostHeader: false,
       noDelay: true,

@@ -34,6 +34,7 @@ describe("the public listener", () => {
         jwksServed: (status) => counted.push(`jwks ${String(status)}`),
       },
       jwksMaxAgeSeconds: 60,
+      keepAliveSeconds: 65,
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
   });

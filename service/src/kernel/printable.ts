@@ -2,9 +2,48 @@
 const UNPRINTABLE =
   /[\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
+/**
+ * Characters that a person does not see, or takes for a space: controls, format characters and the rest of Unicode's
+ * Default_Ignorable_Code_Point (UAX 44), every space but U+0020, the blank of Braille, and what a decoder puts in the place of
+ * bytes that are no UTF-8.
+ */
+const UNSEEN = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffd]/u;
+const UNSEEN_IN_LINES = new RegExp(`(?![\\t\\r\\n])${UNSEEN.source}`, "u");
+const UNPRINTABLE_OR_UNSEEN = new RegExp(`${UNPRINTABLE.source}|${UNSEEN.source}`, "gu");
+
+/** A character that cannot be seen, and where it stands. */
+export interface Unseen {
+  readonly index: number;
+  readonly codePoint: number;
+}
+
+/** The first character of a text that cannot be seen. */
+export function unseenIn(text: string): Unseen | undefined {
+  return firstOf(UNSEEN, text);
+}
+
+/** The same for a text of several lines, where tabs and line ends are in their place. */
+export function unseenInLines(text: string): Unseen | undefined {
+  return firstOf(UNSEEN_IN_LINES, text);
+}
+
+function firstOf(pattern: RegExp, text: string): Unseen | undefined {
+  const match = pattern.exec(text);
+  return match === null ? undefined : { index: match.index, codePoint: match[0].codePointAt(0) ?? 0 };
+}
+
+/** As `printable`, and what cannot be seen is written out too. For values whose author wonders why they are not what they seem. */
+export function withUnseenShown(text: string): string {
+  return text.replace(UNPRINTABLE_OR_UNSEEN, escaped);
+}
+
 /** The text with everything that could move a cursor, start a line or hide a word written as `\u{hex}`; two texts never look alike. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(UNPRINTABLE, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
 const PATH_CHARS_MAX = 256;

@@ -1,3 +1,4 @@
+import { faultOfAdminToken } from "../config/admin-token.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -15,8 +16,6 @@ export interface Admin {
   readonly metrics: Metrics;
   readonly place: Place;
 }
-
-const TOKEN_CHARS_MIN = 32;
 
 /** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. */
 export async function openAdmin(
@@ -72,9 +71,7 @@ export async function adminToken({ admin }: Settings): Promise<Secret | undefine
   if (token === undefined) return undefined;
   if (token.kind === "text") return token.text;
   const text = (await readKeyFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
-  if (text.length < TOKEN_CHARS_MIN)
-    throw new ConfigError([
-      "MACP_AUTH_ADMIN_TOKEN_FILE holds fewer than 32 characters; make a token with: openssl rand -hex 32",
-    ]);
+  const fault = faultOfAdminToken("MACP_AUTH_ADMIN_TOKEN_FILE", text);
+  if (fault !== undefined) throw new ConfigError([fault]);
   return new Secret(text);
 }

@@ -1,4 +1,5 @@
 import { faultsOf } from "../config/faults-of.ts";
+import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
@@ -65,11 +66,12 @@ export async function openCustody(settings: Settings, log: Log): Promise<Custody
 
 /** What is wrong with a given key, whatever else is wrong with the settings; empty when it is sound or none is given. `alg` undefined accepts any. */
 export async function faultsOfGivenKey(
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: RawEnvironment,
   alg: Algorithm | undefined,
 ): Promise<readonly string[]> {
-  const jwk = environment["MACP_AUTH_SIGNING_KEY_JSON"]?.trim();
-  const path = environment["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
+  const given = withoutBlanks(environment);
+  const jwk = given["MACP_AUTH_SIGNING_KEY_JSON"];
+  const path = given["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
   const look = async () => {
     if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), alg);
     if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, alg);

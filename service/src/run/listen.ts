@@ -45,7 +45,7 @@ function listen(
         );
       else
         resolve(
-          `${hostVariable}: cannot listen on ${place} (${why ?? messageOf(fault)}); set ${hostVariable} to an address of this machine`,
+          `${hostVariable}: cannot listen on ${place} (${why ?? messageOf(fault)}); set ${hostVariable} to an address of this machine, or unset it`,
         );
     });
     // Without a host Node listens on :: and, where there is no IPv6, on 0.0.0.0.

@@ -59,7 +59,12 @@ async function run(world: ServeWorld, told: Promise<string>, started: () => void
   const custody = await openCustody(settings, log);
   try {
     await custody.keep();
-    const shared = { log, random: systemRandom(), clock: systemClock };
+    const shared = {
+      log,
+      random: systemRandom(),
+      clock: systemClock,
+      keepAliveSeconds: settings.keepAliveSeconds,
+    };
     const admin = await openAdmin(settings, loaded.token, custody, shared);
     const { jwksMaxAgeSeconds } = settings.timing;
     const meter = admin?.metrics ?? noMeter;
