@@ -82,6 +82,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         log: pino({ level: "silent" }),
         meter: noMeter,
         jwksMaxAgeSeconds: 60,
+        keepAliveSeconds: 65,
       });
       listener.server.listen(0, "127.0.0.1");
       await once(listener.server, "listening");
