@@ -70,6 +70,13 @@ export interface KeyStore {
 /** The store cannot be reached, or not in time. Nothing is known to have changed; trying again is sound. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
+  /** What the operator can do, as a clause without a full stop; `undefined` when only the place of the store is known. */
+  readonly fix: string | undefined;
+
+  constructor(message: string, fix?: string) {
+    super(message);
+    this.fix = fix;
+  }
 }
 
 /** What the store holds was altered, swapped or is of another key-encryption key: nothing of it is used. */

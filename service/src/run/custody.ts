@@ -160,6 +160,7 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
         log.error({
           event: thrown instanceof StoreUnavailable ? "key_store_unavailable" : "key_store_failed",
           fault: messageOf(thrown),
+          fix: thrown instanceof StoreUnavailable ? thrown.fix : undefined,
         });
       }
       tellFence();

@@ -23,6 +23,7 @@ export interface KeysBackend {
 }
 
 const ADMIN_MS_MAX = 10_000;
+const STORE_WORDS_CHARACTERS_MAX = 400;
 
 /** The admin listener when `--admin` is given, else the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
 export async function openBackend(admin: string | undefined, world: World): Promise<KeysBackend> {
@@ -90,14 +91,13 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
   } catch (thrown) {
     if (thrown instanceof StoreUnavailable)
       throw couldNot(
-        `the key store cannot be reached (${shown(thrown.message)}); check MACP_AUTH_STORE_URL and that it runs`,
+        `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
       );
     if (thrown instanceof StoreCorrupt) throw couldNot(corruptionLine(thrown.message));
     throw thrown;
   }
 }
 
-const STORE_WORDS_CHARACTERS_MAX = 400;
 /** Where the store's own words come to the file, and to its being altered, which the line says first. */
 const SAID_ALREADY =
   /(?:: the row was altered)?(?:, or MACP_AUTH_KEK_FILE lacks .*|; check MACP_AUTH_KEK_FILE.*)$/s;
