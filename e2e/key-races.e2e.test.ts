@@ -5,7 +5,7 @@ import { systemRandom } from "../service/src/kernel/random.ts";
 import { applyChanges } from "../service/src/keys/key-change.ts";
 import type { KeyStore } from "../service/src/keys/key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey } from "../service/src/keys/managed-key.ts";
-import type { RotationPolicy } from "../service/src/keys/plan-rotation.ts";
+import type { RotationPolicy } from "../service/src/keys/rotation-policy.ts";
 import { sealerOf } from "../service/src/keys/sealer.ts";
 import { FIXED_TIMING } from "../service/src/keys/timing.ts";
 import { type KeyRow, rowOf, setTagOf } from "../service/src/stores/sql/key-rows.ts";

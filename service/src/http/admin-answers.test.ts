@@ -42,8 +42,7 @@ describe("the operators' listener", () => {
       ...rotation,
       clock,
       stopwatch: { elapsed: () => clock.now() },
-      alg: "ES256",
-      timing: POLICY.timing,
+      ...POLICY,
       replicaId: "one",
       versionSeenBefore,
     });

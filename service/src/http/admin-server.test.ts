@@ -6,7 +6,7 @@ import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { keepManaged } from "../keys/keep-managed.ts";
 import { ManagedKeys } from "../keys/managed-keys.ts";
-import type { RotationPolicy } from "../keys/plan-rotation.ts";
+import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import { sealerOf } from "../keys/sealer.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
@@ -57,8 +57,7 @@ describe("the operators' listener", () => {
       sealer,
       clock,
       stopwatch: { elapsed: () => clock.now() },
-      alg: "ES256",
-      timing: policy.timing,
+      ...policy,
       replicaId: "one",
       versionSeenBefore: 0,
     });

@@ -28,8 +28,7 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
     ...deps,
     clock,
     stopwatch: { elapsed: () => clock.now() },
-    alg: "ES256",
-    timing: POLICY.timing,
+    ...POLICY,
     replicaId: "one",
     versionSeenBefore,
   });

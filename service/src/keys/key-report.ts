@@ -1,3 +1,4 @@
+import { fleetPolicy } from "./fleet-policy.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import {
   isActive,
@@ -8,8 +9,9 @@ import {
   readyAt,
   removableAt,
 } from "./managed-key.ts";
-import { dueAt, type RotationPolicy } from "./plan-rotation.ts";
+import { dueAt } from "./plan-rotation.ts";
 import type { OperationReport } from "./rotate.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 import { revocationSeconds } from "./timing.ts";
 
 /** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
@@ -64,7 +66,8 @@ export interface OperationAnswer {
 }
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
-export function reportOf(set: KeySet, policy: RotationPolicy, all = false): KeysReport {
+export function reportOf(set: KeySet, own: RotationPolicy, all = false): KeysReport {
+  const policy = fleetPolicy(own, set);
   const shown = set.keys.filter((key) => all || isServed(key));
   const order = ["active", "ready", "published", "tainted", "retiring", "revoked", "retired"];
   const lines = shown.map((key) => lineOf(key, set, policy));
@@ -80,7 +83,8 @@ export function reportOf(set: KeySet, policy: RotationPolicy, all = false): Keys
 }
 
 /** What to answer to an operator; `after` is the set as it is now. Pure. */
-export function answerOf(report: OperationReport, after: KeySet, policy: RotationPolicy): OperationAnswer {
+export function answerOf(report: OperationReport, after: KeySet, own: RotationPolicy): OperationAnswer {
+  const policy = fleetPolicy(own, after);
   if (report.kind === "lost")
     return {
       done: false,

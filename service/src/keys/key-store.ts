@@ -3,6 +3,7 @@ import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { ManagedKey } from "./managed-key.ts";
+import type { RotationSettings } from "./rotation-policy.ts";
 
 /** A running instance of the service, as the store last heard of it. */
 export interface Replica {
@@ -11,6 +12,8 @@ export interface Replica {
   readonly alg: Algorithm;
   /** The version of the key set that it serves. */
   readonly version: number;
+  /** What else it is configured to rotate by. */
+  readonly settings: RotationSettings;
   readonly seenAt: EpochSeconds;
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Sender } from "../kernel/ids.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
-import { POLICY } from "../testing/managed-key-sets.ts";
+import { replica as otherReplica, POLICY } from "../testing/managed-key-sets.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { mint } from "../tokens/mint.ts";
@@ -74,8 +74,8 @@ async function house(alg: Algorithm = "ES256") {
       sealer,
       clock,
       stopwatch: watch,
+      ...POLICY,
       alg,
-      timing: POLICY.timing,
       replicaId: "one",
       versionSeenBefore: 0,
       ...override,
@@ -341,7 +341,7 @@ describe("the key that signs", () => {
     const changing = { ...rotation, policy: { ...rotation.policy, alg: "ES256" as const } };
     await keys.beat();
     await rotation.store.beat({
-      replica: { id: "old", alg: "RS256", version: 1 },
+      replica: otherReplica("old", "RS256"),
       serving: true,
       maxTtlSeconds: 3_600,
       signings: [],
@@ -352,7 +352,7 @@ describe("the key that signs", () => {
     await keys.sync();
     expect(view().signing?.signer.alg).toBe("RS256");
     await rotation.store.beat({
-      replica: { id: "old", alg: "RS256", version: 1 },
+      replica: otherReplica("old", "RS256"),
       serving: true,
       maxTtlSeconds: 3_600,
       signings: [],

@@ -1,24 +1,22 @@
 import { createPublicKey } from "node:crypto";
 import type { Clock, EpochSeconds, Stopwatch } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
-import type { Algorithm } from "./algorithm.ts";
 import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
 import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
 import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import { openPrivateKey } from "./rotate.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 import type { Sealer } from "./sealer.ts";
 import { localSigner, type Signer } from "./signer.ts";
-import type { RotationTiming } from "./timing.ts";
 import { VerifierLog } from "./verifier-sightings.ts";
 
-export interface ManagedKeysDeps {
+/** With what this replica is configured to rotate by, which it reports to the store. */
+export interface ManagedKeysDeps extends RotationPolicy {
   readonly store: KeyStore;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly stopwatch: Stopwatch;
-  readonly alg: Algorithm;
-  readonly timing: RotationTiming;
   readonly replicaId: string;
   /** The newest version that this replica saw in an earlier life: a store below it is an old backup. */
   readonly versionSeenBefore: number;
@@ -137,13 +135,18 @@ export class ManagedKeys implements KeyDirectory {
 
   /** Tells the store that this replica lives and what it signed and served since the last beat. */
   async beat(): Promise<void> {
-    const { store, clock, replicaId, alg, timing } = this.#deps;
+    const { store, clock, replicaId, alg, periodSeconds, leadSeconds, timing, gate } = this.#deps;
     const now = clock.now();
     const signings = this.#signings;
     const verifiers = this.#verifiers.take();
     this.#signings = new Map();
     const beat: Beat = {
-      replica: { id: replicaId, alg, version: this.#set?.version ?? 0 },
+      replica: {
+        id: replicaId,
+        alg,
+        version: this.#set?.version ?? 0,
+        settings: { periodSeconds, leadSeconds, timing, gate },
+      },
       serving: this.viewAt(now).jwks !== undefined,
       maxTtlSeconds: timing.maxTtlSeconds,
       signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),

@@ -13,7 +13,7 @@ import {
 import type { KeySet } from "./key-store.ts";
 import type { ManagedKey } from "./managed-key.ts";
 import { type Acceptance, type Operation, type OperationPlan, planOperation } from "./plan-operation.ts";
-import type { RotationPolicy } from "./plan-rotation.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 
 function plan(
   set: KeySet,

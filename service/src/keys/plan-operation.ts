@@ -1,21 +1,17 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "./algorithm.ts";
+import { fleetPolicy } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
-import {
-  KEYS_SERVED_MAX,
-  type MakeKey,
-  type RotationPolicy,
-  takeOver,
-  verifiersBehind,
-} from "./plan-rotation.ts";
+import { KEYS_SERVED_MAX, type MakeKey, takeOver, verifiersBehind } from "./plan-rotation.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "./timing.ts";
 
-/** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm. */
+/** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm, which is also the one to `prepare` when `alg` is undefined. */
 export type Operation =
-  | { readonly kind: "prepare"; readonly alg: Algorithm }
+  | { readonly kind: "prepare"; readonly alg: Algorithm | undefined }
   /** A key that verifiers know already becomes the first one of a new store, and signs on. */
   | { readonly kind: "import"; readonly alg: Algorithm }
   | { readonly kind: "activate"; readonly kid: Kid | undefined }
@@ -59,10 +55,11 @@ export type OperationPlan =
 export function planOperation(
   set: KeySet,
   operation: Operation,
-  policy: RotationPolicy,
+  own: RotationPolicy,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (operation.kind === "prepare") return planPrepare(set, operation.alg, policy);
+  const policy = fleetPolicy(own, set);
+  if (operation.kind === "prepare") return planPrepare(set, operation.alg ?? policy.alg, policy);
   if (operation.kind === "import") return planImport(set, operation.alg);
   if (operation.kind === "activate") return planActivate(set, operation.kid, policy, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);

@@ -13,7 +13,8 @@ import {
   standbyKey,
 } from "../testing/managed-key-sets.ts";
 import type { KeySet } from "./key-store.ts";
-import { KEYS_SERVED_MAX, planRotation, type RotationPolicy, type RotationStep } from "./plan-rotation.ts";
+import { KEYS_SERVED_MAX, planRotation, type RotationStep } from "./plan-rotation.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 
 /** A plan in words that a reader can compare. */
 function planOf(set: KeySet, policy: RotationPolicy = POLICY): readonly string[] {

@@ -1,21 +1,12 @@
 import { after, type EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "./algorithm.ts";
+import { fleetPolicy, isLive } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
-
-/** What rotation is to achieve. Seconds. */
-export interface RotationPolicy {
-  /** The algorithm that this replica is configured to sign with. */
-  readonly alg: Algorithm;
-  readonly periodSeconds: number;
-  readonly leadSeconds: number;
-  readonly timing: RotationTiming;
-  /** Whether activation waits until every known verifier has fetched a set with the key. */
-  readonly gate: "off" | "warn" | "enforce";
-}
 
 /** One step of a rotation; steps of one plan are applied together or not at all. */
 export type RotationStep = KeyChange | MakeKey;
@@ -51,8 +42,9 @@ export const KEYS_SERVED_MAX = 4;
  * leaves before its last token: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
  * replica, so any number of runners equals one.
  */
-export function planRotation(set: KeySet, policy: RotationPolicy): RotationPlan {
+export function planRotation(set: KeySet, own: RotationPolicy): RotationPlan {
   const { keys, now } = set;
+  const policy = fleetPolicy(own, set);
   const paused = pauses(set, policy.timing);
   // A key whose lead clock stands still cannot become ready in the same plan.
   const pausedKids = new Set(paused.map((step) => step.kid));
@@ -71,7 +63,7 @@ export function planRotation(set: KeySet, policy: RotationPolicy): RotationPlan 
 
 /** The algorithms of all live replicas, so that a fleet in the middle of a change of algorithm does not fight over it. */
 function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorithm[] {
-  const live = set.replicas.filter((replica) => set.now - replica.seenAt <= policy.timing.replicaLagSeconds);
+  const live = set.replicas.filter((replica) => isLive(replica, set.now));
   return ALGORITHMS.filter((alg) => alg === policy.alg || live.some((replica) => replica.alg === alg));
 }
 

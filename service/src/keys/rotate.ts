@@ -11,9 +11,9 @@ import {
   type MakeKey,
   planRotation,
   type RotationAlarm,
-  type RotationPolicy,
   type RotationStep,
 } from "./plan-rotation.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
 import type { Sealer } from "./sealer.ts";
 
 export interface RotateDeps {

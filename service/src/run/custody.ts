@@ -126,8 +126,7 @@ async function managedCustody(source: ManagedSettings, settings: Settings, log: 
     sealer: deps.sealer,
     clock: systemClock,
     stopwatch: systemStopwatch,
-    alg: settings.alg,
-    timing: settings.timing,
+    ...deps.policy,
     replicaId: systemRandom().bytes(9).toString("base64url"),
     versionSeenBefore,
   });

@@ -8,7 +8,9 @@ import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/key-store
 import { makeKey } from "../keys/make-key.ts";
 import { isActive, type ManagedKey } from "../keys/managed-key.ts";
 import { openPrivateKey, placeOf } from "../keys/rotate.ts";
+import type { RotationSettings } from "../keys/rotation-policy.ts";
 import { type Sealer, sealerOf } from "../keys/sealer.ts";
+import { POLICY } from "./managed-key-sets.ts";
 import type { StorePlace } from "./store-places.ts";
 
 export type Publish = Extract<KeyChange, { kind: "publish" }>;
@@ -30,10 +32,21 @@ export function activate({ kid }: Publish): KeyChange {
   return { kind: "activate", kid, lifeSeconds: 1000, maxTtlSeconds: 300 };
 }
 
+/** A replica that runs with `POLICY`, but for `other`. */
+export function replicaOf(
+  id: string,
+  version: number,
+  alg: Algorithm = "ES256",
+  other: Partial<RotationSettings> = {},
+): Beat["replica"] {
+  const { periodSeconds, leadSeconds, timing, gate } = POLICY;
+  return { id, alg, version, settings: { periodSeconds, leadSeconds, timing, gate, ...other } };
+}
+
 /** A beat of a replica that does nothing; override what a test is about. */
 export function beatOf(override: Partial<Beat> = {}): Beat {
   return {
-    replica: { id: "one", alg: "ES256", version: 0 },
+    replica: replicaOf("one", 0),
     serving: false,
     maxTtlSeconds: 300,
     signings: [],
@@ -192,7 +205,7 @@ function racePromises(place: () => StorePlace): void {
         const signings = [{ kid: first.kid, maxExp: epochSeconds(10 * index + round) }];
         return other.beat(
           beatOf({
-            replica: { id: String(index), alg: "ES256", version: 1 },
+            replica: replicaOf(String(index), 1),
             signings,
             verifiers: [sighting({ fetches: 1 })],
           }),
@@ -254,16 +267,14 @@ function beatPromises(place: () => StorePlace): void {
     expect(now).toBeGreaterThanOrEqual(servedAt ?? Number.POSITIVE_INFINITY);
   });
 
-  test("a replica is known by its last beat, and forgotten after a day", async () => {
+  test("a replica is known by its last beat, with all that it runs with, and forgotten after a day", async () => {
     const { store } = await withActive(place());
-    await store.beat(beatOf({ replica: { id: "gone", alg: "RS256", version: 1 } }));
+    await store.beat(beatOf({ replica: replicaOf("gone", 1, "RS256") }));
     await place().age(86_410);
-    await store.beat(beatOf({ replica: { id: "one", alg: "RS256", version: 0 } }));
-    await store.beat(beatOf({ replica: { id: "one", alg: "ES256", version: 1 } }));
+    await store.beat(beatOf({ replica: replicaOf("one", 0, "RS256", { gate: "enforce" }) }));
+    await store.beat(beatOf({ replica: replicaOf("one", 1) }));
     const { replicas, now } = await store.load();
-    expect(replicas).toEqual([
-      { id: "one", alg: "ES256", version: 1, seenAt: expect.closeTo(now, -1) as EpochSeconds },
-    ]);
+    expect(replicas).toEqual([{ ...replicaOf("one", 1), seenAt: expect.closeTo(now, -1) as EpochSeconds }]);
   });
 }
 

@@ -4,7 +4,7 @@ import type { Algorithm } from "../keys/algorithm.ts";
 import type { PublicJwk } from "../keys/import-key.ts";
 import type { KeySet, Replica, VerifierSighting } from "../keys/key-store.ts";
 import type { ManagedKey } from "../keys/managed-key.ts";
-import type { RotationPolicy } from "../keys/plan-rotation.ts";
+import type { RotationPolicy, RotationSettings } from "../keys/rotation-policy.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 
 /** The store's clock in sets that do not say otherwise. */
@@ -77,8 +77,16 @@ export function keySet(keys: readonly ManagedKey[], override: Partial<KeySet> = 
   return { version: keys.length, keys, now: NOW, servedAt: NOW, replicas: [], verifiers: [], ...override };
 }
 
-export function replica(id: string, alg: Algorithm, secondsAgo = 0): Replica {
-  return { id, alg, version: 1, seenAt: after(NOW, -secondsAgo) };
+/** A replica that runs with `POLICY`, but for `other`. */
+export function replica(
+  id: string,
+  alg: Algorithm,
+  secondsAgo = 0,
+  other: Partial<RotationSettings> = {},
+): Replica {
+  const { periodSeconds, leadSeconds, timing, gate } = POLICY;
+  const settings = { periodSeconds, leadSeconds, timing, gate, ...other };
+  return { id, alg, version: 1, settings, seenAt: after(NOW, -secondsAgo) };
 }
 
 export function sighting(address: string, version: number, secondsAgo = 0): VerifierSighting {

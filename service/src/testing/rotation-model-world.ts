@@ -7,8 +7,8 @@ import type { KeyDirectory } from "../keys/key-directory.ts";
 import { type KeyStore, StoreUnavailable } from "../keys/key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "../keys/managed-keys.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
-import type { RotationPolicy } from "../keys/plan-rotation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
+import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import { sealerOf } from "../keys/sealer.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { mint } from "../tokens/mint.ts";
@@ -119,17 +119,6 @@ export class Seat {
     const { mutation, settings } = this.#world;
     const link = new StoreLink(this.#world, versionSeen);
     const timing = { ...MODEL_TIMING, maxTtlSeconds: this.maxTtlSeconds };
-    const keysDeps: ManagedKeysDeps = {
-      store: mutation.viewStore?.(link) ?? link,
-      sealer,
-      clock: this,
-      stopwatch: { elapsed: () => this.#world.now() - START + 0.5 },
-      alg: this.alg,
-      timing,
-      replicaId: `${this.name}.${String(this.lives)}`,
-      versionSeenBefore: versionSeen,
-    };
-    const keys = new ManagedKeys(mutation.keysDeps?.(keysDeps) ?? keysDeps);
     const policy: RotationPolicy = {
       alg: this.alg,
       periodSeconds: this.#world.periodSeconds,
@@ -137,6 +126,16 @@ export class Seat {
       timing,
       gate: settings.gate,
     };
+    const keysDeps: ManagedKeysDeps = {
+      ...policy,
+      store: mutation.viewStore?.(link) ?? link,
+      sealer,
+      clock: this,
+      stopwatch: { elapsed: () => this.#world.now() - START + 0.5 },
+      replicaId: `${this.name}.${String(this.lives)}`,
+      versionSeenBefore: versionSeen,
+    };
+    const keys = new ManagedKeys(mutation.keysDeps?.(keysDeps) ?? keysDeps);
     const rotation: RotateDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
       sealer,

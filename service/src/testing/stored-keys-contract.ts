@@ -10,6 +10,7 @@ import {
   keyStoreContract,
   type Publish,
   publishFresh,
+  replicaOf,
   sealerUnder,
 } from "./key-store-contract.ts";
 import type { StoredPlace } from "./store-places.ts";
@@ -26,6 +27,7 @@ export function storedKeysContract(name: string, makePlace: () => Promise<Stored
     lifePromises(() => stored);
     flipPromises(() => stored);
     rollbackPromises(() => stored);
+    replicaPromises(() => stored);
     schemaPromises(() => stored);
   });
 }
@@ -204,6 +206,34 @@ function rollbackPromises(stored: () => Stored): void {
     await expect(
       place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]),
     ).rejects.toThrow();
+  });
+}
+
+function replicaPromises(stored: () => Stored): void {
+  test.each([
+    ["no JSON", "{"],
+    ["no object", "7"],
+    ["without a timing", '{"periodSeconds":1,"leadSeconds":1,"gate":"off"}'],
+    ["with an unknown gate", JSON.stringify({ ...replicaOf("one", 1).settings, gate: "ajar" })],
+    ["with a text for a number", JSON.stringify({ ...replicaOf("one", 1).settings, leadSeconds: "7200" })],
+  ])(
+    "what a replica runs with is read strictly: a row that is %s stops the load",
+    async (_what, settings) => {
+      const { place, store } = stored();
+      await store.beat(beatOf());
+      await place.sql("UPDATE replicas SET settings = $1", [settings]);
+      await expect(store.load()).rejects.toThrow("table replicas");
+    },
+  );
+
+  test("what a replica of a later version reports beyond this one is left out", async () => {
+    const { place, store } = stored();
+    await store.beat(beatOf());
+    const { settings } = replicaOf("one", 0);
+    await place.sql("UPDATE replicas SET settings = $1", [
+      JSON.stringify({ ...settings, later: 1, timing: { ...settings.timing, later: 2 } }),
+    ]);
+    expect((await store.load()).replicas).toMatchObject([{ settings }]);
   });
 }
 

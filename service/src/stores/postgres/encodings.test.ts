@@ -11,7 +11,7 @@ import type { VerifierSighting } from "../../keys/key-store.ts";
 import { ManagedKeys } from "../../keys/managed-keys.ts";
 import { placeOf } from "../../keys/rotate.ts";
 import { noMeter } from "../../telemetry/meter.ts";
-import { beatOf, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { beatOf, publishFresh, replicaOf, sealerUnder } from "../../testing/key-store-contract.ts";
 import { POLICY } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
 import { databasePlace } from "../../testing/postgres-server.ts";
@@ -49,7 +49,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
       const sealed = sealer.seal(Buffer.alloc(40, 7), placeOf(kid, "ES256"));
       const named = { ...fresh, kid, publicJwk: { ...fresh.publicJwk, kid }, sealed };
       expect(await store.replace(0, [named, { kind: "taint", kid, reason: AWKWARD }])).toBe("replaced");
-      const replica = { id: AWKWARD, alg: "ES256", version: 1 } as const;
+      const replica = replicaOf(AWKWARD, 1);
       const sightings = [
         sighting("fe80::1%eth0", AWKWARD),
         sighting(AWKWARD, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString("latin1")),
@@ -69,8 +69,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         ...deps,
         clock: systemClock,
         stopwatch: systemStopwatch,
-        alg: "ES256",
-        timing: POLICY.timing,
+        ...POLICY,
         replicaId: "one",
         versionSeenBefore: 0,
       });

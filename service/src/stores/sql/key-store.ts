@@ -1,23 +1,21 @@
 import { z } from "zod";
-import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
-import { ALGORITHMS } from "../../keys/algorithm.ts";
+import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { Beat, KeySet, KeyStore, Replica, VerifierSighting } from "../../keys/key-store.ts";
+import type { Beat, KeySet, KeyStore, VerifierSighting } from "../../keys/key-store.ts";
 import { StoreCorrupt } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import type { Sealer } from "../../keys/sealer.ts";
 import { mergeSightings } from "../../keys/verifier-sightings.ts";
-import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
+import { replicas, writeReplica } from "./replica-rows.ts";
 
 const Text = z.string().transform(fromAscii);
 const Moment = Whole.transform(epochSeconds);
 const MomentRow = z.object({ now: Moment });
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
-const ReplicaRow = z.object({ id: Text, alg: z.enum(ALGORITHMS), version: Whole, seenAt: Moment });
 const VerifierRow = z.object({
   address: Text,
   userAgent: Text,
@@ -130,22 +128,9 @@ async function noteSignings(query: Query, sealer: Sealer, set: SetRow, beat: Bea
     await writeKeys(query, sealer, { version: set.version, keys: signed, before });
 }
 
-async function replicas(query: Query): Promise<readonly Replica[]> {
-  return parseRows(
-    ReplicaRow,
-    "replicas",
-    await query('SELECT id, alg, version, seen_at AS "seenAt" FROM replicas ORDER BY id'),
-  );
-}
-
 async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochSeconds): Promise<void> {
   if (serving) await noteServed(query, now);
-  await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
-  await query(
-    `INSERT INTO replicas (id, alg, version, seen_at) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version, seen_at = excluded.seen_at`,
-    [toAscii(replica.id), replica.alg, replica.version, now],
-  );
+  await writeReplica(query, replica, now);
 }
 
 /** From here on the gap in which no replica served is counted anew. */

@@ -31,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
          id TEXT NOT NULL PRIMARY KEY,
          alg TEXT NOT NULL,
          version BIGINT NOT NULL,
+         settings TEXT NOT NULL,
          seen_at BIGINT NOT NULL
        )`,
       `CREATE TABLE verifiers (

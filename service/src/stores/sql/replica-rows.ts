@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { ALGORITHMS } from "../../keys/algorithm.ts";
+import type { Replica } from "../../keys/key-store.ts";
+import { GATES, type RotationSettings } from "../../keys/rotation-policy.ts";
+import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
+import { fromAscii, toAscii } from "./ascii.ts";
+import { parseRows, type Query, Whole } from "./database.ts";
+
+const Seconds = z.int().nonnegative();
+/** What a replica runs with, as JSON. Members that a later version may add are left out; those of this one must all be there. */
+const Settings: z.ZodType<RotationSettings> = z.object({
+  periodSeconds: Seconds,
+  leadSeconds: Seconds,
+  timing: z.object({
+    maxTtlSeconds: Seconds,
+    jwksMaxAgeSeconds: Seconds,
+    verifierTtlSeconds: Seconds,
+    verifierGraceSeconds: Seconds,
+    replicaLagSeconds: Seconds,
+    fetchSeconds: Seconds,
+    clockSkewSeconds: Seconds,
+    expLeewaySeconds: Seconds,
+    verifierClockSeconds: Seconds,
+  }),
+  gate: z.enum(GATES),
+});
+
+const SettingsText = z.string().transform((text, context): RotationSettings => {
+  const read = Settings.safeParse(jsonOf(text));
+  if (read.success) return read.data;
+  context.addIssue("is not what a replica runs with");
+  return z.NEVER;
+});
+
+const ReplicaRow = z.object({
+  id: z.string().transform(fromAscii),
+  alg: z.enum(ALGORITHMS),
+  version: Whole,
+  settings: SettingsText,
+  seenAt: Whole.transform(epochSeconds),
+});
+
+/** The replicas that are known. Throws `StoreCorrupt` for a row that no replica wrote. */
+export async function replicas(query: Query): Promise<readonly Replica[]> {
+  const rows = await query(
+    'SELECT id, alg, version, settings, seen_at AS "seenAt" FROM replicas ORDER BY id',
+  );
+  return parseRows(ReplicaRow, "replicas", rows);
+}
+
+/** Writes a replica's row, and forgets replicas that have ended long ago. */
+export async function writeReplica(
+  query: Query,
+  { id, alg, version, settings }: Omit<Replica, "seenAt">,
+  now: EpochSeconds,
+): Promise<void> {
+  await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
+  await query(
+    `INSERT INTO replicas (id, alg, version, settings, seen_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version,
+       settings = excluded.settings, seen_at = excluded.seen_at`,
+    [toAscii(id), alg, version, JSON.stringify(settings), now],
+  );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
