@@ -1,12 +1,11 @@
 import { Command, Option } from "commander";
-import { ALGORITHMS, type Algorithm, parseAlgorithm } from "../keys/algorithm.ts";
+import { ALGORITHMS, parseAlgorithm } from "../keys/algorithm.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { insistOnKid, type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
 import { importCommand } from "./keys/import.ts";
 import { tell } from "./keys/tell.ts";
 import { timeline } from "./keys/timeline.ts";
-import { settingOr } from "./setting.ts";
 import type { World } from "./world.ts";
 
 interface Options {
@@ -85,16 +84,12 @@ function listCommand(world: World): Command {
 
 function prepareCommand(world: World): Command {
   return operation(world, "prepare", "make another key that stands by", ({ alg }) =>
-    Promise.resolve({ kind: "prepare", alg: algorithmOf(alg, world) }),
+    Promise.resolve({ kind: "prepare", alg: parseAlgorithm(alg ?? "") }),
   ).addOption(
-    new Option("--alg <ALG>", "algorithm of the key (default: MACP_AUTH_SIGNING_ALG, else RS256)").choices(
+    new Option("--alg <ALG>", "algorithm of the key (default: that of the service on this store)").choices(
       ALGORITHMS,
     ),
   );
-}
-
-function algorithmOf(option: string | undefined, world: World): Algorithm {
-  return parseAlgorithm(settingOr(option, "MACP_AUTH_SIGNING_ALG", "RS256", world)) ?? "RS256";
 }
 
 /** A command that carries out one operation; `make` says which. */

@@ -8,12 +8,14 @@ import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../..
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../../keys/rotate.ts";
+import type { RotationPolicy } from "../../keys/rotation-policy.ts";
 import { openRotation } from "../../stores/open-rotation.ts";
 import { couldNot, wrongCall } from "../command-end.ts";
 import { below, readUrl } from "../service-url.ts";
 import { shown } from "../shown.ts";
 import type { World } from "../world.ts";
 import { readAnswer, readReport } from "./answers.ts";
+import { policyOnStore, type ShellPolicy } from "./store-policy.ts";
 
 /** What the key commands work on: the store itself, or a running service's admin listener. */
 export interface KeysBackend {
@@ -68,20 +70,50 @@ export async function openExistingStore(world: World): Promise<RotateDeps> {
 async function storeBackend(world: World): Promise<KeysBackend> {
   const rotation = await openExistingStore(world);
   return {
-    list: (all) => told(async () => reportOf(await rotation.store.load(), rotation.policy, all)),
-    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted)),
+    list: (all) => told(() => listOnStore(rotation, all, world)),
+    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted, world)),
     close: () => rotation.store.close(),
   };
 }
 
-/** Carries out an operation on the store and says what came of it. */
+/** What a store holds, by the settings that it was run with; a look is not worth stopping for another setting of the shell. */
+async function listOnStore({ store, policy }: RotateDeps, all: boolean, world: World): Promise<KeysReport> {
+  const set = await store.load();
+  const found = policyOnStore(shellPolicy(policy, world), set);
+  for (const line of found.contradictions) world.err(`macp-auth: warning: ${line}\n`);
+  return reportOf(set, found.policy, all);
+}
+
+/**
+ * Carries out an operation on the store, by the settings that it was run with, and says what came of it. Throws `CommandEnd`
+ * when the shell's own settings contradict those.
+ */
 export async function operateOnStore(
   rotation: RotateDeps,
   operation: Operation,
   accepted: ReadonlySet<Acceptance>,
+  world: World,
 ): Promise<OperationAnswer> {
-  const report = await operate(rotation, operation, accepted);
-  return answerOf(report, await rotation.store.load(), rotation.policy);
+  const { store } = rotation;
+  const shell = shellPolicy(rotation.policy, world);
+  const { policy, algs, contradictions } = policyOnStore(shell, await store.load());
+  if (contradictions.length > 0) throw couldNot(...contradictions);
+  if (meansAnyAlgorithm(operation) && algs.length > 1 && !shell.isSet("MACP_AUTH_SIGNING_ALG"))
+    throw couldNot(
+      `the service on this store runs with ${algs.join(" and ")}; say which one is meant with MACP_AUTH_SIGNING_ALG`,
+    );
+  const report = await operate({ ...rotation, policy }, operation, accepted);
+  return answerOf(report, await store.load(), policy);
+}
+
+/** Whether the operation is about the configured algorithm, and names neither it nor a key. */
+function meansAnyAlgorithm(operation: Operation): boolean {
+  if (operation.kind === "prepare") return operation.alg === undefined;
+  return operation.kind === "activate" && operation.kid === undefined;
+}
+
+function shellPolicy(policy: RotationPolicy, { environment }: World): ShellPolicy {
+  return { policy, isSet: (variable) => (environment[variable]?.trim() ?? "") !== "" };
 }
 
 /** A store's fault as a line for the operator. */

@@ -37,7 +37,9 @@ export function importCommand(world: World): Command {
       const rotation = await openRotation(settings, managed);
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
-        const answer = await told(() => operateOnStore(deps, { kind: "import", alg: key.alg }, new Set()));
+        const answer = await told(() =>
+          operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
+        );
         tell(world, options, answer);
       } finally {
         await rotation.store.close();

@@ -1,5 +1,6 @@
 import { printable } from "../../kernel/printable.ts";
 import type { KeyLine, KeysReport, OperationAnswer, VerifierLine } from "../../keys/key-report.ts";
+import { spanOf } from "./span.ts";
 
 /** The keys as a table that a person can read: what each does, since when, and what happens to it next. */
 export function timeline(report: KeysReport): string {
@@ -36,8 +37,8 @@ function slowNotice({ verifiers, now }: KeysReport): string {
 export function deathNotice({ dies, verifiers_not_seen_since: behind }: OperationAnswer): string {
   if (dies === undefined) return "";
   const lines = [
-    `Its tokens die within ${words(dies.refreshing_seconds)} at every verifier that can fetch the JWKS,`,
-    `and within ${words(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
+    `Its tokens die within ${spanOf(dies.refreshing_seconds)} at every verifier that can fetch the JWKS,`,
+    `and within ${spanOf(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
   ];
   if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
   else
@@ -71,7 +72,7 @@ function verifierLines(verifiers: readonly VerifierLine[], now: number | undefin
       `has version ${String(verifier.version)}`,
       verifier.min_interval_seconds === null
         ? ""
-        : `fetches after ${words(verifier.min_interval_seconds)} at the soonest`,
+        : `fetches after ${spanOf(verifier.min_interval_seconds)} at the soonest`,
     ]),
   );
 }
@@ -83,7 +84,7 @@ function counted(count: number, noun: string): string {
 
 /** A moment as UTC and as a distance. */
 function moment(at: number, now: number): string {
-  const distance = at > now ? `in ${words(at - now)}` : at === now ? "now" : `${words(now - at)} ago`;
+  const distance = at > now ? `in ${spanOf(at - now)}` : at === now ? "now" : `${spanOf(now - at)} ago`;
   return `${iso(at)} (${distance})`;
 }
 
@@ -94,18 +95,6 @@ function iso(seconds: number): string {
     timeZone: "UTC",
   }).format(seconds * 1000);
   return `${formatted.replace(" ", "T")}Z`;
-}
-
-/** A length of time in its two largest units. */
-function words(seconds: number): string {
-  const parts: [number, string][] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor((seconds % 86_400) / 3_600), "h"],
-    [Math.floor((seconds % 3_600) / 60), "min"],
-    [seconds % 60, "s"],
-  ];
-  const shown = parts.filter(([count]) => count > 0).slice(0, 2);
-  return shown.length === 0 ? "0 s" : shown.map(([count, unit]) => `${String(count)} ${unit}`).join(" ");
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import { keySet, POLICY, replica } from "../../testing/managed-key-sets.ts";
+import { policyOnStore, type ShellPolicy } from "./store-policy.ts";
+
+const { timing } = POLICY;
+const NOTHING_SET: ShellPolicy = { policy: { ...POLICY, alg: "RS256" }, isSet: () => false };
+const shell = (policy: Partial<typeof POLICY>, ...set: readonly string[]): ShellPolicy => ({
+  policy: { ...NOTHING_SET.policy, ...policy },
+  isSet: (variable) => set.includes(variable),
+});
+
+describe("a command on a store that no replica ever ran on", () => {
+  test("goes by the shell's settings and the defaults", () => {
+    const own = shell({ alg: "ES256", leadSeconds: 9_000 }, "MACP_AUTH_SIGNING_ALG");
+    expect(policyOnStore(own, keySet([]))).toEqual({
+      policy: own.policy,
+      algs: ["ES256"],
+      contradictions: [],
+    });
+  });
+});
+
+describe("a command on a store of running replicas", () => {
+  test("goes by their algorithm and the widest of their settings, without a word, when the shell sets nothing", () => {
+    const replicas = [
+      replica("one", "ES256", 5, { leadSeconds: 100_000, gate: "warn" }),
+      replica("two", "ES256", 9, { periodSeconds: 900_000, timing: { ...timing, maxTtlSeconds: 7_777 } }),
+    ];
+    expect(policyOnStore(NOTHING_SET, keySet([], { replicas }))).toEqual({
+      policy: {
+        alg: "ES256",
+        periodSeconds: 900_000,
+        leadSeconds: 100_000,
+        timing: { ...timing, maxTtlSeconds: 7_777 },
+        gate: "warn",
+      },
+      algs: ["ES256"],
+      contradictions: [],
+    });
+  });
+
+  test("goes by those that were last when none runs any more, and not by those that had ended before them", () => {
+    const replicas = [
+      replica("one", "ES256", 40_000),
+      replica("two", "ES256", 40_050, { leadSeconds: 8_000 }),
+      replica("before them", "RS256", 40_061, { leadSeconds: 90_000 }),
+    ];
+    const { policy, algs } = policyOnStore(NOTHING_SET, keySet([], { replicas }));
+    expect([policy.alg, policy.leadSeconds, algs]).toEqual(["ES256", 8_000, ["ES256"]]);
+  });
+
+  test.each([
+    ["MACP_AUTH_SIGNING_ALG", {}, "RS256", "ES256"],
+    ["MACP_AUTH_KEY_ROTATION_SECONDS", { periodSeconds: 86_400 }, "86400", "604800"],
+    ["MACP_AUTH_KEY_LEAD_SECONDS", { leadSeconds: 4_030 }, "4030", "7200"],
+    ["MACP_AUTH_ACTIVATION_GATE", { gate: "enforce" as const }, "enforce", "off"],
+    ["MACP_AUTH_MAX_TTL_SECONDS", { timing: { ...timing, maxTtlSeconds: 60 } }, "60", "3600"],
+    ["MACP_AUTH_JWKS_MAX_AGE_SECONDS", { timing: { ...timing, jwksMaxAgeSeconds: 0 } }, "0", "60"],
+    ["MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS", { timing: { ...timing, verifierTtlSeconds: 30 } }, "30", "300"],
+    [
+      "MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS",
+      { timing: { ...timing, verifierGraceSeconds: 0 } },
+      "0",
+      "3600",
+    ],
+  ])(
+    "is contradicted by a %s that no replica has: both values and the fix are named",
+    (variable, own, here, there) => {
+      const set = keySet([], { replicas: [replica("one", "ES256", 12)] });
+      expect(policyOnStore(shell(own, variable), set).contradictions).toEqual([
+        `${variable} is ${here} here, and the service on this store runs with ${there} (last heard of 12 s ago); unset it here, or restart the service with ${variable}=${here} first`,
+      ]);
+      expect(policyOnStore(shell(own), set).contradictions).toEqual([]);
+    },
+  );
+
+  test("is not contradicted in the middle of a rolling change by the value of either side, and still goes by the widest", () => {
+    const set = keySet([], {
+      replicas: [replica("old", "RS256", 3), replica("new", "ES256", 1, { leadSeconds: 9_000 })],
+    });
+    for (const [alg, leadSeconds] of [
+      ["RS256", 7_200],
+      ["ES256", 9_000],
+    ] as const) {
+      const own = shell({ alg, leadSeconds }, "MACP_AUTH_SIGNING_ALG", "MACP_AUTH_KEY_LEAD_SECONDS");
+      const { policy, algs, contradictions } = policyOnStore(own, set);
+      expect([policy.alg, policy.leadSeconds, algs, contradictions]).toEqual([
+        alg,
+        9_000,
+        ["RS256", "ES256"],
+        [],
+      ]);
+    }
+    const third = shell({ leadSeconds: 8_000 }, "MACP_AUTH_KEY_LEAD_SECONDS");
+    expect(policyOnStore(third, set).contradictions[0]).toContain("runs with 9000 and 7200 (");
+  });
+});

@@ -1,0 +1,85 @@
+import type { EpochSeconds } from "../../kernel/clock.ts";
+import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
+import { isLive, widest } from "../../keys/fleet-policy.ts";
+import type { KeySet, Replica } from "../../keys/key-store.ts";
+import type { RotationPolicy } from "../../keys/rotation-policy.ts";
+import { spanOf } from "./span.ts";
+
+/** What the shell of a command says: its settings, defaults included, and which variables it sets. */
+export interface ShellPolicy {
+  readonly policy: RotationPolicy;
+  readonly isSet: (variable: string) => boolean;
+}
+
+/** What a command on the store works by. */
+export interface StorePolicy {
+  readonly policy: RotationPolicy;
+  /** The algorithms that the service on this store is run with; several in the middle of a change. */
+  readonly algs: readonly Algorithm[];
+  /** A line for each variable of the shell that the service on this store is run without. */
+  readonly contradictions: readonly string[];
+}
+
+/**
+ * What the store was run with: by its live replicas, or, when none is live, by those that were last. Where nobody ever ran on
+ * it, what the shell says. A variable that the shell sets to something else contradicts it. Pure.
+ */
+export function policyOnStore({ policy: own, isSet }: ShellPolicy, set: KeySet): StorePolicy {
+  const running = lastLive(set);
+  const [newest] = running;
+  if (newest === undefined) return { policy: own, algs: [own.alg], contradictions: [] };
+  const algs = ALGORITHMS.filter((alg) => running.some((replica) => replica.alg === alg));
+  const alg = isSet("MACP_AUTH_SIGNING_ALG") && algs.includes(own.alg) ? own.alg : newest.alg;
+  return {
+    policy: { alg, ...widest(running.map(({ settings }) => settings)) },
+    algs,
+    contradictions: VARIABLES.filter(([variable]) => isSet(variable)).flatMap(([variable, shown]) =>
+      contradiction(
+        variable,
+        String(shown(own)),
+        running.map((one) => String(shown(policyOf(one)))),
+        {
+          heardAt: newest.seenAt,
+          now: set.now,
+        },
+      ),
+    ),
+  };
+}
+
+const VARIABLES: readonly (readonly [string, (policy: RotationPolicy) => string | number])[] = [
+  ["MACP_AUTH_SIGNING_ALG", ({ alg }) => alg],
+  ["MACP_AUTH_MAX_TTL_SECONDS", ({ timing }) => timing.maxTtlSeconds],
+  ["MACP_AUTH_JWKS_MAX_AGE_SECONDS", ({ timing }) => timing.jwksMaxAgeSeconds],
+  ["MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS", ({ timing }) => timing.verifierTtlSeconds],
+  ["MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS", ({ timing }) => timing.verifierGraceSeconds],
+  ["MACP_AUTH_KEY_ROTATION_SECONDS", ({ periodSeconds }) => periodSeconds],
+  ["MACP_AUTH_KEY_LEAD_SECONDS", ({ leadSeconds }) => leadSeconds],
+  ["MACP_AUTH_ACTIVATION_GATE", ({ gate }) => gate],
+];
+
+/** The replicas of the last moment at which any was heard of, the one heard of last first. */
+function lastLive({ replicas, now }: KeySet): readonly Replica[] {
+  const latestFirst = replicas.toSorted((one, other) => other.seenAt - one.seenAt);
+  const live = latestFirst.filter((replica) => isLive(replica, now));
+  const last = latestFirst[0]?.seenAt;
+  if (live.length > 0 || last === undefined) return live;
+  return latestFirst.filter((replica) => isLive(replica, last));
+}
+
+function policyOf({ alg, settings }: Replica): RotationPolicy {
+  return { alg, ...settings };
+}
+
+function contradiction(
+  variable: string,
+  own: string,
+  theirs: readonly string[],
+  { heardAt, now }: { readonly heardAt: EpochSeconds; readonly now: EpochSeconds },
+): readonly string[] {
+  if (theirs.includes(own)) return [];
+  const values = [...new Set(theirs)].join(" and ");
+  return [
+    `${variable} is ${own} here, and the service on this store runs with ${values} (last heard of ${spanOf(now - heardAt)} ago); unset it here, or restart the service with ${variable}=${own} first`,
+  ];
+}
