@@ -73,6 +73,54 @@ describe("row 19: scopes are copied verbatim", () => {
   });
 });
 
+describe("row 19: a number in scopes is signed as it was sent, or not at all", () => {
+  test.each([
+    "0.1",
+    "-1.5",
+    "1e2",
+    "1.0",
+    "-0",
+    "123456789012345",
+    "9007199254740992",
+    "1E+2",
+    "5e-324",
+    "1e23",
+  ])("row 19: %s arrives with its value", async (number) => {
+    const { payload } = await mintChecked(port(), withScopes(`{"a":[{"b":${number}}]}`));
+    expect(payload["macp_scopes"]).toEqual({ a: [{ b: Number(number) + 0 }] });
+  });
+
+  test.each([
+    ['{"a":1e400}', "scopes.a is 1e400,"],
+    ['{"a":-1e400}', "scopes.a is -1e400,"],
+    ['{"a":1e-400}', "scopes.a is 1e-400,"],
+    ['{"max_open_sessions":12345678901234567890}', "scopes.max_open_sessions is 12345678901234567890,"],
+    ['{"a":9007199254740993}', "scopes.a is 9007199254740993,"],
+    ['{"a":{"b":[1,{"c":0.1234567890123456789}]}}', "scopes.a.b[1].c is 0.1234567890123456789,"],
+    ['{"__proto__":{"x":1e400}}', "scopes.__proto__.x is 1e400,"],
+    ['{"a":1,"a":1e400}', "scopes.a is 1e400,"],
+  ])("row 19: %s is 400 with a text that names the member", async (scopes, words) => {
+    const error = refusalOf(await postTokens(port(), withScopes(scopes)), 400);
+    expect(error).toBe(`${words} which a double cannot hold exactly; send another number, or a string`);
+  });
+
+  test("row 19: a number that is not signed may be any: in another member, in a text, or replaced by a later one", async () => {
+    for (const body of [
+      '{"sender":"a","nbf":1e400,"x":[12345678901234567890]}',
+      '{"sender":"1e400 12345678901234567890","scopes":{"a":1,"b":"1e400"}}',
+      '{"sender":"a","scopes":{"a":1e400,"a":1}}',
+      '{"sender":"a","scopes":{"a":1e400},"scopes":{"a":1}}',
+    ])
+      await mintChecked(port(), body);
+  });
+
+  test("row 19: it is found after a wrong sender, and before a wrong ttl", async () => {
+    const body = (sender: string) => `{"sender":${sender},"scopes":{"a":1e400},"ttl_seconds":-1}`;
+    expect(refusalOf(await postTokens(port(), body("7")), 400)).toBe("sender is required");
+    expect(refusalOf(await postTokens(port(), body('"a"')), 400)).toContain("scopes.a is 1e400");
+  });
+});
+
 describe("row 20: known fields of a wrong type", () => {
   const notABool = ["0", "1", '"true"', '""', "[]", "{}", "[true]"];
   const wrong: Readonly<Record<string, readonly string[]>> = {

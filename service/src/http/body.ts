@@ -11,9 +11,9 @@ const BODY_BYTES_MAX = 102_400;
 /** How deep a body's arrays and objects may be nested. */
 const JSON_DEPTH_MAX = 32;
 
-/** A parsed JSON object or array; `absent` when the request has no JSON body; or why it cannot be read. */
+/** A parsed JSON object or array with its text; `absent` when the request has no JSON body; or why it cannot be read. */
 export type JsonBody =
-  | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "json"; readonly value: unknown; readonly text: string }
   | { readonly kind: "absent" }
   | { readonly kind: "refused"; readonly problem: Problem };
 
@@ -49,8 +49,8 @@ function framingOf(headers: IncomingMessage["headers"]): Framing {
   const charset = charsetOfJson(headers["content-type"]);
   if (charset === undefined) return { kind: "absent" };
   if (charset !== "utf-8") return refused("charset_unsupported");
-  const encoding = (headers["content-encoding"] ?? "identity").toLowerCase();
-  if (encoding !== "identity" && !isInflatable(encoding)) return refused("encoding_unsupported");
+  const encoding = encodingOf(headers["content-encoding"]);
+  if (encoding === undefined) return refused("encoding_unsupported");
   return Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX
     ? refused("body_too_large")
     : { kind: "body", encoding };
@@ -67,7 +67,7 @@ function parse(bytes: Buffer): JsonBody {
   } catch {
     return refused("json_invalid");
   }
-  return isDeeperThan(value, JSON_DEPTH_MAX) ? refused("json_too_deep") : { kind: "json", value };
+  return isDeeperThan(value, JSON_DEPTH_MAX) ? refused("json_too_deep") : { kind: "json", value, text };
 }
 
 /** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: whoever walks the value later may recurse. */
@@ -116,6 +116,20 @@ function inflateInTurn(received: Buffer, encoding: Inflatable): Promise<Buffer |
   );
   turn = inflated;
   return inflated;
+}
+
+/** The coding of a body (RFC 9110 section 8.4); `undefined` for one that is not known, or several. An empty list, and `identity`, mean none. */
+function encodingOf(header: string | undefined): Inflatable | "identity" | undefined {
+  if (header === undefined) return "identity";
+  const codings = header
+    .split(",")
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== "" && coding !== "identity");
+  const [coding = "identity", ...others] = codings;
+  if (others.length > 0) return undefined;
+  if (coding === "identity" || isInflatable(coding)) return coding;
+  // The same under an old name (RFC 9110 section 8.4.1.3).
+  return coding === "x-gzip" ? "gzip" : undefined;
 }
 
 function isInflatable(encoding: string): encoding is Inflatable {

@@ -33,6 +33,7 @@ const MINT_REASONS: readonly Reason[] = [
   "scopes_invalid",
   "ttl_invalid",
   "not_unicode",
+  "number_inexact",
   "token_too_large",
   "body_corrupt",
   "json_invalid",
@@ -139,7 +140,7 @@ function mintOperation(): Operation {
     tags: ["tokens"],
     summary: "Mint a token",
     description:
-      "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip, deflate or br.",
+      "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip (or x-gzip), deflate or br.",
     requestBody: {
       required: true,
       content: {

@@ -34,6 +34,7 @@ export const PROBLEMS = {
   scopes_invalid: { status: 400, text: "scopes must be an object" },
   ttl_invalid: { status: 400, text: "ttl_seconds must be a positive number" },
   not_unicode: { status: 400, text: "sender and scopes must be Unicode text" },
+  number_inexact: { status: 400, text: "scopes hold a number that a double cannot hold exactly" },
   token_too_large: { status: 400, text: "the token would be larger than 12288 bytes" },
   no_signing_key: { status: 503, text: "no signing key is available" },
   busy: { status: 503, text: "too many tokens are being signed at once" },

@@ -44,8 +44,9 @@ test("each text that names what is at fault is on the page, beside its reason", 
     { sender: half },
     { sender: "a", scopes: { note: half } },
   ];
-  const given = bodies.map((body) => {
-    const parsed = parseMintRequest(body);
+  const texts = [...bodies.map((body) => JSON.stringify(body)), '{"sender":"a","scopes":{"limit":1e400}}'];
+  const given = texts.map((text) => {
+    const parsed = parseMintRequest(JSON.parse(text), text);
     return parsed.kind === "invalid" ? [parsed.invalid.reason, parsed.invalid.text] : [];
   });
   const large = problemOf({

@@ -3,7 +3,7 @@ import { parseMintRequest } from "./mint-request.ts";
 import { warningsAbout } from "./scopes.ts";
 
 const answer = (body: unknown): string => {
-  const parsed = parseMintRequest(body);
+  const parsed = parseMintRequest(body, JSON.stringify(body));
   return parsed.kind === "invalid" ? parsed.invalid.text : "a request";
 };
 
@@ -62,7 +62,7 @@ test("members of a prototype are no members of a request", () => {
 });
 
 test("null and absent ttl and scopes mean the defaults, and unknown members are ignored", () => {
-  const parsed = parseMintRequest({ sender: "a", ttl_seconds: null, iss: "evil", exp: 1 });
+  const parsed = parseMintRequest({ sender: "a", ttl_seconds: null, iss: "evil", exp: 1 }, "{}");
   expect(parsed).toEqual({ kind: "request", request: { sender: "a", scopes: {}, ttlSeconds: undefined } });
 });
 

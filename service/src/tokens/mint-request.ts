@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { parseSender, type Sender } from "../kernel/ids.ts";
+import { printable } from "../kernel/printable.ts";
+import { type InexactNumber, inexactNumberIn } from "./exact-numbers.ts";
 import { Scopes } from "./scopes.ts";
 
 const NOT_POSITIVE = "ttl_seconds must be a positive number";
@@ -38,7 +40,7 @@ export interface MintRequest {
 
 /** Why a body is not a mint request. `text` is for the caller and names the member. */
 export interface InvalidRequest {
-  readonly reason: "sender_required" | "scopes_invalid" | "ttl_invalid" | "not_unicode";
+  readonly reason: "sender_required" | "scopes_invalid" | "ttl_invalid" | "not_unicode" | "number_inexact";
   readonly text: string;
 }
 
@@ -52,18 +54,39 @@ const REASONS: Readonly<Record<string, InvalidRequest["reason"]>> = {
   ttl_seconds: "ttl_invalid",
 };
 
-/** Reads a mint request from a parsed JSON body; the first fault wins, in the order sender, scopes, ttl. */
-export function parseMintRequest(body: unknown): ParsedRequest {
+/** Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl. */
+export function parseMintRequest(body: unknown, text: string): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
-  if (!parsed.success) return invalidBy(parsed.error.issues[0]);
-  const sender = parseSender(parsed.data.sender);
+  const issue = parsed.error?.issues[0];
+  if (issue !== undefined && issue.path[0] !== "ttl_seconds") return invalidBy(issue);
+  // Taken from the body itself and not from the schema's copy: a copy would lose a member of the scopes named __proto__.
+  const { sender: name, scopes = {} } = body as { sender: string; scopes?: Scopes };
+  const sender = parseSender(name);
   if (sender === undefined)
     return invalid("not_unicode", "sender holds half of a surrogate pair, which is not Unicode text");
-  // The scopes are taken from the body itself and not from the schema's copy: a copy would lose a member named __proto__.
-  const scopes = (body as { scopes?: Scopes }).scopes ?? {};
+  const unsound = faultOfScopes(scopes, body, text);
+  if (unsound !== undefined) return unsound;
+  if (!parsed.success) return invalidBy(issue);
+  return { kind: "request", request: { sender, scopes, ttlSeconds: parsed.data.ttl_seconds ?? undefined } };
+}
+
+/** Why scopes of the right types cannot be signed as they were sent. */
+function faultOfScopes(scopes: Scopes, body: unknown, text: string): ParsedRequest | undefined {
   if (!isUnicode(scopes))
     return invalid("not_unicode", "scopes hold half of a surrogate pair, which is not Unicode text");
-  return { kind: "request", request: { sender, scopes, ttlSeconds: parsed.data.ttl_seconds ?? undefined } };
+  const inexact = inexactNumberIn(text, body, "scopes");
+  return inexact && invalid("number_inexact", wordsFor(inexact));
+}
+
+const PATH_CHARS_MAX = 120;
+const NUMBER_CHARS_MAX = 40;
+
+function wordsFor({ path, written }: InexactNumber): string {
+  return `${printable(cut(path, PATH_CHARS_MAX))} is ${cut(written, NUMBER_CHARS_MAX)}, which a double cannot hold exactly; send another number, or a string`;
+}
+
+function cut(text: string, charsMax: number): string {
+  return text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
 }
 
 function invalidBy(issue: z.core.$ZodIssue | undefined): ParsedRequest {

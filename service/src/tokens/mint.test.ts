@@ -16,7 +16,7 @@ import { type MintOutcome, mint, TOKEN_BYTES_MAX } from "./mint.ts";
 import { parseMintRequest } from "./mint-request.ts";
 
 async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
-  const parsed = parseMintRequest(JSON.parse(JSON.stringify(body)));
+  const parsed = parseMintRequest(JSON.parse(JSON.stringify(body)), JSON.stringify(body));
   if (parsed.kind === "invalid") throw new Error(parsed.invalid.text);
   return mint(deps, parsed.request);
 }
@@ -131,7 +131,7 @@ test("any scopes reach the token with the meaning that they had in the request, 
   await fc.assert(
     fc.asyncProperty(fc.dictionary(names, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 }), async (scopes) => {
       const text = JSON.stringify({ sender: "a", scopes });
-      const parsed = parseMintRequest(JSON.parse(text));
+      const parsed = parseMintRequest(JSON.parse(text), text);
       if (parsed.kind === "invalid") return;
       const { token } = minted(await mint(deps, parsed.request));
       const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();

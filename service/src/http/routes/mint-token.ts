@@ -58,7 +58,7 @@ async function mintToken(
   const body = await readJsonBody(incoming);
   if (body.kind === "refused") return refuse(deps, body.problem, requestId);
 
-  const parsed = parseMintRequest(body.kind === "json" ? body.value : {});
+  const parsed = body.kind === "json" ? parseMintRequest(body.value, body.text) : parseMintRequest({}, "{}");
   if (parsed.kind === "invalid")
     return refuse(deps, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
 
