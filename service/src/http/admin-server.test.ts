@@ -119,6 +119,10 @@ describe("the operators' listener", () => {
     `bearer ${TOKEN}x`,
     `Basic ${TOKEN}`,
     `Bearer ${TOKEN} `.repeat(2),
+    `Bearer${TOKEN}`,
+    `Bearer\t${TOKEN}`,
+    TOKEN,
+    `Bearer ${TOKEN.toUpperCase()}`,
   ])("answers %j with the same 401 on every path, and carries nothing out", async (authorization) => {
     for (const path of ["/readyz", "/metrics", "/keys"]) {
       expect(await ask(path, undefined, authorization)).toMatchObject({
@@ -131,6 +135,13 @@ describe("the operators' listener", () => {
     }
     expect(await states()).toEqual([]);
   });
+
+  test.each(["bearer", "BEARER", "Bearer ", "bEaReR"])(
+    "takes the scheme %j for what it is, whatever its letter case",
+    async (scheme) => {
+      expect((await ask("/keys", undefined, `${scheme} ${TOKEN}`)).status).toBe(200);
+    },
+  );
 
   test("is not ready, with the reason, until the keys are read, and ready after", async () => {
     expect(await ask("/readyz")).toMatchObject({

@@ -215,7 +215,9 @@ const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,
 function isAllowed(token: Secret | undefined, authorization: string | undefined): boolean {
   if (token === undefined) return true;
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(authorization ?? ""), digest(`Bearer ${token.reveal()}`));
+  // The scheme is one in any letter case (RFC 9110 section 11.1).
+  const sent = /^bearer +(.*)$/i.exec(authorization ?? "")?.[1] ?? "";
+  return timingSafeEqual(digest(sent), digest(token.reveal()));
 }
 
 function notManaged(): Answer {
