@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     name: "runtime",
     include: ["e2e/runtime/*.runtime.test.ts"],
+    globalSetup: "e2e/runtime/meet-runtime.ts",
     reporters: ["default", new ClosingLineReporter()],
     // The full run is measured, so it has the machine to itself; the quick one is to be short.
     fileParallelism: quick,

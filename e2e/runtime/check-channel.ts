@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect, constants } from "node:http2";
+import type { Door } from "./doors.ts";
 
 /** What a runtime says to a token; `no_answer` is neither a yes nor a no. */
 export type Answer = "accepted" | "refused" | "no_answer";
@@ -9,53 +10,79 @@ export interface CheckChannel {
   close(): void;
 }
 
-const PATH = "/macp.v1.MACPRuntimeService/ListSessions";
+/** How one `ListSessions` is asked at a door, and where its answer stands. */
+interface Question {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly status: string;
+  readonly accepted: string;
+  readonly refused: string;
+}
+
+const QUESTIONS: Readonly<Record<Door, Question>> = {
+  gRPC: {
+    path: "/macp.v1.MACPRuntimeService/ListSessions",
+    headers: { "content-type": "application/grpc", te: "trailers" },
+    // An empty message behind its gRPC prefix: not compressed, no bytes.
+    body: Buffer.alloc(5),
+    status: "grpc-status",
+    accepted: "0",
+    refused: "16",
+  },
+  "HTTP/JSON": {
+    path: "/macp/v1/ListSessions",
+    headers: { "content-type": "application/json" },
+    body: Buffer.from("{}"),
+    status: ":status",
+    accepted: "200",
+    refused: "401",
+  },
+};
 const DEADLINE_MS = 10_000;
-/** An empty message behind its gRPC prefix: not compressed, no bytes. */
-const EMPTY_MESSAGE = Buffer.alloc(5);
-const UNAUTHENTICATED = "16";
 
 /**
- * Asks over gRPC with nothing but HTTP/2: a call is one POST, and its status stands in the trailers. The library would cost
- * three times the processor time, and what a million checks leave over of two cores is the runtime's.
+ * Asks with nothing but HTTP/2, which both doors speak in the clear: a call is one POST, and over gRPC its status stands in the
+ * trailers. The library would cost three times the processor time, and what a million checks leave over of two cores is the runtime's.
  */
-export function checkChannel(address: string): CheckChannel {
+export function checkChannel(url: string, door: Door): CheckChannel {
   let session: ClientHttp2Session | undefined;
   const open = (): ClientHttp2Session => {
     if (session === undefined || session.closed || session.destroyed) {
-      session = connect(`http://${address}`);
+      session = connect(url);
       // Each call of a broken session ends without an answer, and is counted so.
       session.on("error", () => undefined);
     }
     return session;
   };
   return {
-    check: (token) => ask(open(), token),
+    check: (token) => ask(open(), QUESTIONS[door], token),
     close: () => session?.destroy(),
   };
 }
 
-function ask(session: ClientHttp2Session, token: string): Promise<Answer> {
+function ask(session: ClientHttp2Session, question: Question, token: string): Promise<Answer> {
   return new Promise((resolve) => {
     const stream = session.request({
       ":method": "POST",
-      ":path": PATH,
-      "content-type": "application/grpc",
-      te: "trailers",
+      ":path": question.path,
+      ...question.headers,
       authorization: `Bearer ${token}`,
     });
     let status: unknown;
     const note = (headers: Readonly<Record<string, unknown>>): void => {
-      status ??= headers["grpc-status"];
+      status ??= headers[question.status];
     };
     stream.on("response", note);
     stream.on("trailers", note);
     stream.on("error", () => undefined);
-    stream.on("close", () =>
-      resolve(status === "0" ? "accepted" : status === UNAUTHENTICATED ? "refused" : "no_answer"),
-    );
+    stream.on("close", () => resolve(answerIn(question, String(status))));
     stream.setTimeout(DEADLINE_MS, () => stream.close(constants.NGHTTP2_CANCEL));
     stream.resume();
-    stream.end(EMPTY_MESSAGE);
+    stream.end(question.body);
   });
+}
+
+function answerIn({ accepted, refused }: Question, status: string): Answer {
+  return status === accepted ? "accepted" : status === refused ? "refused" : "no_answer";
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Environment } from "../service-process.ts";
-import { checkChannel } from "./check-channel.ts";
+import { type CheckChannel, checkChannel } from "./check-channel.ts";
+import type { Door } from "./doors.ts";
 import { FAST } from "./fast-rotation.ts";
 import { type Issuer, startIssuer } from "./issuer.ts";
 import { EASY_CHECKS_AT_ONCE, type LoadDeps, startLoad, sumOf } from "./load.ts";
@@ -39,10 +40,19 @@ export async function endPair({ issuer, runtime }: Pair): Promise<void> {
   await Promise.all([issuer.service.stop("SIGKILL"), runtime.stop()]);
 }
 
+/** Asks a runtime about tokens, at each of its doors in turn. */
+export interface Checks extends Pick<LoadDeps, "check"> {
+  /** How many were asked at which door, those of dead tokens among them. */
+  readonly checks: ReadonlyMap<Door, number>;
+  close(): void;
+}
+
 /** What loads on several pairs saw together. */
 export interface LoadReport {
   readonly seconds: number;
   readonly sum: ReturnType<typeof sumOf>;
+  /** How many checks went to which door. */
+  readonly doors: ReadonlyMap<Door, number>;
 }
 
 export interface LoadGoal {
@@ -63,6 +73,7 @@ export async function loadPairs(
   const soFar = (): LoadReport => ({
     seconds: (performance.now() - begun) / 1_000,
     sum: sumOf(loads.map((load) => load.tally)),
+    doors: atDoors(worlds),
   });
   try {
     while (!enough(soFar())) {
@@ -78,22 +89,37 @@ export async function loadPairs(
   }
 }
 
-function worldOf({ issuer, runtime }: Pair): Omit<LoadDeps, "checksAtOnce"> & { close(): void } {
+/** How many checks went to which door, of several runtimes together. */
+function atDoors(all: readonly Pick<Checks, "checks">[]): ReadonlyMap<Door, number> {
+  const sum = new Map<Door, number>();
+  for (const { checks } of all)
+    for (const [door, count] of checks) sum.set(door, (sum.get(door) ?? 0) + count);
+  return sum;
+}
+
+function worldOf({ issuer, runtime }: Pair): Omit<LoadDeps, "checksAtOnce"> & Checks {
   return { mint: issuer.mint, publishedKids: issuer.publishedKids, ...checksOn(runtime) };
 }
 
-/** Checks over two connections, in turn. */
-export function checksOn({ address }: RunningRuntime): Pick<LoadDeps, "check"> & { close(): void } {
-  const [one, other] = [checkChannel(address), checkChannel(address)];
-  let even = false;
+/** Checks over two connections in turn: one at each door, or two at the only one. */
+export function checksOn({ address, httpUrl }: RunningRuntime): Checks {
+  const checks = new Map<Door, number>();
+  const grpc = (): CheckChannel => checkChannel(`http://${address}`, "gRPC");
+  const channels: readonly (readonly [Door, CheckChannel])[] = [
+    ["gRPC", grpc()],
+    httpUrl === undefined ? ["gRPC", grpc()] : ["HTTP/JSON", checkChannel(httpUrl, "HTTP/JSON")],
+  ];
+  let turn = 0;
   return {
+    checks,
     check(token) {
-      even = !even;
-      return (even ? one : other).check(token);
+      turn += 1;
+      const [door, channel] = channels[turn % channels.length] as (typeof channels)[number];
+      checks.set(door, (checks.get(door) ?? 0) + 1);
+      return channel.check(token);
     },
     close() {
-      one.close();
-      other.close();
+      for (const [, channel] of channels) channel.close();
     },
   };
 }

@@ -68,7 +68,11 @@ async function rotateTogether({ name, isServer }: StoryStore, url: string): Prom
       await moreRotations(load, ROTATIONS_BETWEEN);
     }
     await load.stop();
-    const seen = { seconds: (performance.now() - begun) / 1_000, sum: sumOf([load.tally]) };
+    const seen = {
+      seconds: (performance.now() - begun) / 1_000,
+      sum: sumOf([load.tally]),
+      doors: checks.checks,
+    };
     printReport(`replicas on ${name}: one killed, one added${isServer ? ", one frozen" : ""}`, seen, issuers);
     expect(load.tally.wrongRejections).toEqual([]);
     expect(load.tally).toMatchObject({ noAnswers: 0, wrongAcceptances: 0, jwksWithoutLiveKey: 0 });

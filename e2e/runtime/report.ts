@@ -2,13 +2,18 @@ import type { Issuer } from "./issuer.ts";
 import type { LoadReport } from "./pair.ts";
 
 /** Prints what a load saw, a line a figure, for people and for docs/rotation.md. */
-export function printReport(title: string, { seconds, sum }: LoadReport, issuers: readonly Issuer[]): void {
+export function printReport(
+  title: string,
+  { seconds, sum, doors }: LoadReport,
+  issuers: readonly Issuer[],
+): void {
   const longest = sum.wrongRejections.reduce((most, { ageMs }) => Math.max(most, ageMs), 0);
   const figures = {
     "duration, s": seconds.toFixed(1),
     issuers: issuers.length,
     rotations: sum.rotations,
     "checks of honest tokens": sum.checks,
+    "asked at each door": listed(doors),
     "wrong rejections": sum.wrongRejections.length,
     ...(sum.wrongRejections.length > 0 && { "oldest token wrongly rejected, ms after its mint": longest }),
     "checks by a key that no longer signed": sum.byEarlierKey,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import {
   Client,
+  type ClientReadableStream,
   credentials,
   Metadata,
   type MethodDefinition,
@@ -36,47 +37,49 @@ export interface Envelope {
   readonly payload?: object;
 }
 
-/** An agent's side of a gRPC connection to a runtime: the same library as the TypeScript SDK. */
-export interface RuntimeClient {
-  /** One call with this bearer token; without one when it is `undefined`. */
-  call<Message>(method: string, token: string | undefined, request?: object): Promise<Reply<Message>>;
-  /** What `ListSessions` answers to this token: `OK` or `UNAUTHENTICATED`. */
-  verdict(token: string | undefined): Promise<string>;
-  /** What `Send` acknowledges: `ok`, or the code of the refusal inside of the reply. */
-  send(token: string, envelope: Envelope): Promise<string>;
-  /** Opens `WatchSessions` and gives the ids that it tells of; ends with the client. */
-  watchSessions(token: string): { readonly ids: readonly string[]; readonly ended: () => string | undefined };
+/** A stream that a token opened, or was not let open. */
+export interface RuntimeStream {
+  /** How the opening went: `OK`, or the name of the refusal. */
+  readonly opened: Promise<string>;
+  /** What came, oldest first. */
+  readonly messages: readonly object[];
+  /** How it ended; `undefined` while it is open. */
+  ended(): string | undefined;
   close(): void;
 }
 
-export function runtimeClient(address: string): RuntimeClient {
-  const client = new Client(address, credentials.createInsecure());
-  const call = <Message>(
-    name: string,
-    token: string | undefined,
-    request: object = {},
-  ): Promise<Reply<Message>> =>
-    new Promise((resolve) => {
-      const { path, requestSerialize, responseDeserialize } = methodNamed(name);
-      const options = { deadline: Date.now() + DEADLINE_MS };
-      client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        bearing(token),
-        options,
-        (fault, message) => {
-          resolve({ status: fault === null ? "OK" : nameOf(fault), message: message as Message | undefined });
-        },
-      );
-    });
+/** One call of a runtime, at whichever door. */
+export interface RuntimeCalls {
+  /** One call with this bearer token; without one when it is `undefined`. */
+  call<Message>(method: string, token: string | undefined, request?: object): Promise<Reply<Message>>;
+  /** Opens a stream; ends with the client. */
+  stream(method: string, token: string | undefined, request?: object): RuntimeStream;
+  close(): void;
+}
+
+/** An agent's side of a connection to a runtime. */
+export interface RuntimeClient extends RuntimeCalls {
+  /** What `ListSessions` answers to this token: `OK` or `UNAUTHENTICATED`. */
+  verdict(token: string | undefined): Promise<string>;
+  /** What `Send` acknowledges: `ok`, or the code of the refusal. Over gRPC a token is refused inside of an OK reply, over HTTP/JSON with 401. */
+  send(token: string | undefined, envelope: Envelope): Promise<string>;
+  /** Opens `WatchSessions`; ends with the client. */
+  watchSessions(token: string): SessionWatch;
+}
+
+export interface SessionWatch extends RuntimeStream {
+  /** The sessions that it told of. */
+  readonly ids: () => readonly string[];
+}
+
+/** What agents do, out of a door's calls. */
+export function clientOf(calls: RuntimeCalls): RuntimeClient {
   return {
-    call,
-    verdict: async (token) => (await call("ListSessions", token)).status,
+    ...calls,
+    verdict: async (token) => (await calls.call("ListSessions", token)).status,
     async send(token, envelope) {
       const message_id = crypto.randomUUID();
-      const reply = await call<Acknowledged>("Send", token, {
+      const reply = await calls.call<Acknowledged>("Send", token, {
         envelope: { macp_version: "1.0", message_id, ...envelope },
       });
       if (reply.message === undefined) return reply.status;
@@ -84,29 +87,81 @@ export function runtimeClient(address: string): RuntimeClient {
       return ok ? "ok" : (error?.code ?? "refused without a code");
     },
     watchSessions(token) {
-      const { path, requestSerialize, responseDeserialize } = methodNamed("WatchSessions");
-      const ids: string[] = [];
-      let end: string | undefined;
-      const stream = client.makeServerStreamRequest(
+      const watch = calls.stream("WatchSessions", token);
+      const ids = (): readonly string[] =>
+        watch.messages.map((message) => (message as SessionSeen).event.session.session_id);
+      return { ...watch, ids };
+    },
+  };
+}
+
+interface SessionSeen {
+  readonly event: { readonly session: { readonly session_id: string } };
+}
+
+/** The gRPC door: the same library as the TypeScript SDK. */
+export function runtimeClient(address: string): RuntimeClient {
+  const client = new Client(address, credentials.createInsecure());
+  return clientOf({
+    call: (name, token, request = {}) => unary(client, name, token, request),
+    stream: (name, token, request = {}) => grpcStream(client, name, token, request),
+    close: () => client.close(),
+  });
+}
+
+function unary<Message>(
+  client: Client,
+  name: string,
+  token: string | undefined,
+  request: object,
+): Promise<Reply<Message>> {
+  return new Promise((resolve) => {
+    const { path, requestSerialize, responseDeserialize } = methodNamed(name);
+    const options = { deadline: Date.now() + DEADLINE_MS };
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      bearing(token),
+      options,
+      (fault, message) => {
+        resolve({ status: fault === null ? "OK" : nameOf(fault), message: message as Message | undefined });
+      },
+    );
+  });
+}
+
+function grpcStream(client: Client, name: string, token: string | undefined, request: object): RuntimeStream {
+  const { path, requestStream, requestSerialize, responseDeserialize } = methodNamed(name);
+  const messages: object[] = [];
+  let end: string | undefined;
+  const open = (): ClientReadableStream<object> => {
+    if (!requestStream)
+      return client.makeServerStreamRequest(
         path,
         requestSerialize,
         responseDeserialize,
-        {},
+        request,
         bearing(token),
       );
-      stream.on("data", ({ event }: { event: { session: { session_id: string } } }) =>
-        ids.push(event.session.session_id),
-      );
-      stream.on("error", (fault: ServiceError) => {
-        end = nameOf(fault);
-      });
-      stream.on("end", () => {
-        end ??= "OK";
-      });
-      return { ids, ended: () => end };
-    },
-    close: () => client.close(),
+    const both = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, bearing(token));
+    both.write(request);
+    return both;
   };
+  const stream = open();
+  const opened = new Promise<string>((resolve) => {
+    stream.once("metadata", () => setImmediate(() => resolve(end ?? "OK")));
+    stream.on("error", (fault: ServiceError) => {
+      end = nameOf(fault);
+      resolve(end);
+    });
+  });
+  stream.on("data", (message: object) => messages.push(message));
+  stream.on("end", () => {
+    end ??= "OK";
+  });
+  return { opened, messages, ended: () => end, close: () => stream.cancel() };
 }
 
 function methodNamed(name: string): MethodDefinition<object, object> {

@@ -5,12 +5,28 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
+import { inject } from "vitest";
 
 /** How the stories' services and runtimes know each other. */
 export const ISSUER = "macp-auth-service";
 export const AUDIENCE = "macp-runtime";
 
 const LISTENING_MS_MAX = 10_000;
+
+/** What the runtime of this machine is. */
+export interface RuntimeKind {
+  /** As it says itself, such as `0.13.0`. */
+  readonly version: string;
+  /** Whether it was built with the HTTP/JSON listener, which 0.12 and newer have as the feature `http-listener`. */
+  readonly hasHttp: boolean;
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Found out once for all stories by meet-runtime.ts. */
+    readonly runtime: RuntimeKind;
+  }
+}
 
 export interface RuntimeSettings {
   readonly jwksUrl: string;
@@ -22,6 +38,8 @@ export interface RuntimeSettings {
 export interface RunningRuntime {
   /** `127.0.0.1:PORT`, for plain gRPC. */
   readonly address: string;
+  /** `http://127.0.0.1:PORT`, for HTTP/JSON and server-sent events; `undefined` where it has no such listener. */
+  readonly httpUrl: string | undefined;
   /** Why it refused credentials, in its own words, oldest first. */
   refusals(): readonly string[];
   stop(): Promise<void>;
@@ -32,8 +50,16 @@ process.once("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
 
-/** Starts the runtime that `MACP_RUNTIME_BIN` or the PATH names, with nothing in memory and the given issuer. */
-export async function startRuntime({ jwksUrl, jwksTtlSeconds }: RuntimeSettings): Promise<RunningRuntime> {
+/** Starts the runtime that `MACP_RUNTIME_BIN` or the PATH names, with nothing in memory and the given issuer, at every door that it has. */
+export async function startRuntime(settings: RuntimeSettings): Promise<RunningRuntime> {
+  return launchRuntime(settings, inject("runtime").hasHttp ? await freePort() : undefined);
+}
+
+/** The same with the HTTP/JSON listener at `httpPort`, or without one. Rejects when the runtime does not listen at both. */
+export async function launchRuntime(
+  { jwksUrl, jwksTtlSeconds }: RuntimeSettings,
+  httpPort: number | undefined,
+): Promise<RunningRuntime> {
   const port = await freePort();
   const address = `127.0.0.1:${String(port)}`;
   const child = spawn(process.env["MACP_RUNTIME_BIN"] || "macp-runtime", [], {
@@ -45,6 +71,7 @@ export async function startRuntime({ jwksUrl, jwksTtlSeconds }: RuntimeSettings)
       MACP_ALLOW_INSECURE: "1",
       MACP_MEMORY_ONLY: "1",
       MACP_BIND_ADDR: address,
+      ...(httpPort !== undefined && { MACP_HTTP_BIND_ADDR: `127.0.0.1:${String(httpPort)}` }),
       MACP_AUTH_ISSUER: ISSUER,
       MACP_AUTH_AUDIENCE: AUDIENCE,
       MACP_AUTH_JWKS_URL: jwksUrl,
@@ -60,9 +87,11 @@ export async function startRuntime({ jwksUrl, jwksTtlSeconds }: RuntimeSettings)
       output += stripVTControlCharacters(piece);
     });
   }
-  await untilListening(port, child, () => output);
+  for (const one of httpPort === undefined ? [port] : [port, httpPort])
+    await untilListening(one, child, () => output);
   return {
     address,
+    httpUrl: httpPort === undefined ? undefined : `http://127.0.0.1:${String(httpPort)}`,
     refusals: () =>
       [...output.matchAll(/auth resolver rejected credential.*?error=(.*)/g)].map(([, why = ""]) => why),
     async stop() {

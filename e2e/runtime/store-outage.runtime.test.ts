@@ -57,7 +57,11 @@ async function rotateThrough(line: StoreLine, outage: "cut" | "freeze"): Promise
     line.mend();
     await moreRotations(load, 2);
     await load.stop();
-    const seen = { seconds: (performance.now() - begun) / 1_000, sum: sumOf([load.tally]) };
+    const seen = {
+      seconds: (performance.now() - begun) / 1_000,
+      sum: sumOf([load.tally]),
+      doors: checks.checks,
+    };
     printReport(`the line to the store: ${outage} for ${String(OUTAGE_MS / 1_000)} s`, seen, [issuer]);
     expect(load.tally.wrongRejections).toEqual([]);
     expect(load.tally).toMatchObject({ noAnswers: 0, wrongAcceptances: 0, jwksWithoutLiveKey: 0 });
