@@ -37,7 +37,7 @@ async function untilItRefuses(port: number): Promise<void> {
   throw new Error("three seconds after the signal the service still accepts connections");
 }
 
-describe.concurrent.each(["SIGTERM", "SIGINT"] as const)("row 36: %s", (signal) => {
+describe.concurrent.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)("row 36: %s", (signal) => {
   test(`row 36: ${signal} ends an idle service with 0, at once`, { timeout: BOOT_MS_MAX }, async () => {
     const service = await startService();
     const start = performance.now();

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/world.ts";
 import { withoutBlanks } from "./config/given.ts";
-import { systemClock } from "./kernel/clock.ts";
+import { systemClock, systemStopwatch } from "./kernel/clock.ts";
 import { delay } from "./kernel/timers.ts";
+import { listenForSignals, STOP_SIGNALS } from "./run/signals.ts";
 
 // The only file that touches `process`: it hands the commands what they may use of it.
 
@@ -32,18 +33,14 @@ const world: World = {
   nodeVersion: process.version,
   version,
   async serve(environment) {
+    // In place of those that the start file has heard signals with until now.
+    for (const signal of STOP_SIGNALS) process.removeAllListeners(signal);
+    const signals = listenForSignals(process, systemStopwatch);
     // Loaded here and not above: no other command has to wait for the service's modules.
     const { serve } = await import("./run/serve.ts");
-    return end(await serve({ ...world, environment, untilSignal }));
+    return end(await serve({ ...world, environment, signals }));
   },
 };
-
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
-}
 
 /** How long work that is still in the thread pool may take once the service has ended. */
 const POOL_MS_MAX = 1_000;

@@ -69,6 +69,11 @@ export const Environment = z.object({
   MACP_AUTH_KEEP_ALIVE_SECONDS: whole(1, 86_400)
     .default(65)
     .describe("how long an idle connection is kept; longer than the proxy in front keeps its own"),
+  MACP_AUTH_DRAIN_SECONDS: whole(0, 300)
+    .default(0)
+    .describe(
+      "how long a service that is asked to stop still accepts connections, while `/readyz` answers 503 and every answer closes its connection",
+    ),
   MACP_AUTH_LOG_LEVEL: oneOf(LOG_LEVELS).default("info").describe("least severe level that is written"),
 });
 

@@ -31,6 +31,8 @@ export interface Settings {
   readonly admin: AdminSettings | undefined;
   /** How long a connection without a request is kept. */
   readonly keepAliveSeconds: number;
+  /** How long a service that is asked to stop still accepts connections. */
+  readonly drainSeconds: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -112,6 +114,7 @@ export function readSettings(environment: RawEnvironment): SettingsRead {
     timing,
     admin: adminOf(read),
     keepAliveSeconds: env.MACP_AUTH_KEEP_ALIVE_SECONDS,
+    drainSeconds: env.MACP_AUTH_DRAIN_SECONDS,
     logLevel: env.MACP_AUTH_LOG_LEVEL,
   };
   return {

@@ -62,6 +62,7 @@ describe("the operators' listener", () => {
       token: new Secret(TOKEN),
       keepAliveSeconds: 65,
       keep: () => Promise.resolve(),
+      isStopping: () => false,
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
   }

@@ -47,9 +47,11 @@ describe("the operators' listener", () => {
   let base: string;
   let keep: () => Promise<void>;
   let withoutToken: AdminDeps;
+  let isStopping: boolean;
 
   beforeEach(async () => {
     clock = new TestClock();
+    isStopping = false;
     const sealer = sealerOf([Buffer.alloc(32, 7)], systemRandom());
     const store = memoryKeyStore(clock);
     keys = new ManagedKeys({
@@ -79,6 +81,7 @@ describe("the operators' listener", () => {
       token: new Secret(TOKEN),
       keepAliveSeconds: 65,
       keep,
+      isStopping: () => isStopping,
     };
     withoutToken = { ...deps, token: undefined };
     listener = adminServer(deps);
@@ -150,6 +153,11 @@ describe("the operators' listener", () => {
     });
     await keep();
     expect(await ask("/readyz")).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    isStopping = true;
+    expect(await ask("/readyz")).toMatchObject({
+      status: 503,
+      json: { ready: false, reasons: ["stopping"] },
+    });
   });
 
   test("refuses to let a fresh key sign, names the outage and how to accept it, and does it when it is accepted", async () => {

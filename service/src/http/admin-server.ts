@@ -27,6 +27,8 @@ export interface AdminDeps extends ListenerDeps {
   readonly token: Secret | undefined;
   /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
   readonly keep: () => Promise<void>;
+  /** Whether the service was asked to stop: it is not ready for new work then. */
+  readonly isStopping: () => boolean;
 }
 
 const Accept = z.array(z.enum(["grace-risk", "short-lead", "verifiers-behind", "live-tokens"])).default([]);
@@ -73,12 +75,13 @@ async function figures({ metrics }: AdminDeps): Promise<Answer> {
   return answerWith(200, headers, await metrics.render());
 }
 
-/** `GET /readyz`: 200 when this replica signs and serves, else 503 with the reasons. */
-function readiness({ directory, managed, clock }: AdminDeps): Answer {
+/** `GET /readyz`: 200 when this replica signs, serves and stays, else 503 with the reasons. */
+function readiness({ directory, managed, clock, isStopping }: AdminDeps): Answer {
   const now = clock.now();
   const view = directory.viewAt(now);
   const fence = managed?.keys.fenceAt(now);
   const reasons = [
+    ...(isStopping() ? ["stopping"] : []),
     ...(fence === undefined ? [] : [fence]),
     ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : []),
   ];

@@ -12,6 +12,7 @@ import type { Random } from "../kernel/random.ts";
 import { delay } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, empty, problemAnswer, send } from "./answer.ts";
+import { Connections } from "./connections.ts";
 import { problem, type Reason } from "./problem.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
@@ -43,11 +44,10 @@ export type Route = (incoming: IncomingMessage, requestId: RequestId) => Answer 
 /** Paths in lower case without a trailing slash, and the methods that each has. GET answers HEAD as well. */
 export type Routes = Readonly<Record<string, { readonly GET?: Route; readonly POST?: Route }>>;
 
-/** An HTTP server, and a way to end the connections on which nothing is under way. */
+/** An HTTP server, and the ways in which its connections end at a shutdown. */
 export interface Listener {
   readonly server: Server;
-  /** Closes every connection without a request in flight, those that never sent one included. */
-  closeQuiet(): void;
+  readonly connections: Connections;
 }
 
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
@@ -55,17 +55,16 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   const { log } = deps;
   const table = new Map(Object.entries(routes));
   const newRequestId = requestIds(deps.random);
-  // Each connection, with the responses that it owes or owed last: those already given are dropped at the next look.
-  const begun = new Map<Socket, ServerResponse[]>();
+  const connections = new Connections();
   const onRequest: RequestListener = (incoming, outgoing) => {
-    const owed = owedOf(begun.get(incoming.socket) ?? []);
+    const owed = connections.owedBy(incoming.socket);
     if (owed.length >= LIMITS.pipelinedMax) {
       incoming.socket.destroy();
       return;
     }
     owed.push(outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
-    void respond({ log, table }, incoming, outgoing, requestId);
+    void respond({ log, table, connections }, incoming, outgoing, requestId);
   };
   const server = createServer(
     {
@@ -82,18 +81,18 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   server.timeout = LIMITS.stillMsMax;
   server.maxConnections = LIMITS.connectionsMax;
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    owedOf(begun.get(incoming.socket) ?? []).push(outgoing);
+    connections.owedBy(incoming.socket).push(outgoing);
     const requestId = newRequestId();
+    connections.prepare(outgoing);
     send(outgoing, refused(log, "expectation_unsupported", requestId), requestId);
     void lingerOver(incoming);
   });
   server.on("connection", (socket) => {
-    begun.set(socket, []);
-    socket.once("close", () => begun.delete(socket));
+    connections.add(socket);
   });
   const refuseSocket = (socket: Socket, reason: Reason): void => {
     const requestId = newRequestId();
-    refuseRaw(socket, owedOf(begun.get(socket) ?? []), refused(log, reason, requestId), requestId);
+    refuseRaw(socket, connections.owedBy(socket), refused(log, reason, requestId), requestId);
   };
   server.on("clientError", (fault: Error, socket: Socket) => {
     refuseSocket(socket, reasonOf(fault));
@@ -105,27 +104,15 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   server.on("drop", () => {
     log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
   });
-  return {
-    server,
-    closeQuiet() {
-      for (const [socket, responses] of begun) if (owedOf(responses).length === 0) socket.destroySoon();
-    },
-  };
-}
-
-/**
- * Drops the exchanges that are over, and returns what is left, in the order of their requests: the answers that a connection
- * still owes, and at the end maybe one that was given before its request had arrived whole.
- */
-function owedOf(responses: ServerResponse[]): ServerResponse[] {
-  // They are given in this order too (RFC 9112 section 9.3.2).
-  while (responses[0]?.closed === true && responses[0].req.complete) responses.shift();
-  return responses;
+  // `close` would end idle connections at once, also one whose next request is on its way: they end as Connections says.
+  server.closeIdleConnections = () => undefined;
+  return { server, connections };
 }
 
 interface Routing {
   readonly log: Log;
   readonly table: ReadonlyMap<string, Routes[string]>;
+  readonly connections: Connections;
 }
 
 /** One request from its arrival to its answer. Never rejects. */
@@ -145,6 +132,7 @@ async function respond(
     routing.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
     answer = problemAnswer(problem("internal"));
   }
+  routing.connections.prepare(outgoing);
   send(outgoing, answer, requestId);
   if (!incoming.complete) void lingerOver(incoming);
 }

@@ -19,3 +19,10 @@ export function delay(milliseconds: number): { readonly over: Promise<void>; can
     },
   };
 }
+
+/** Resolves once the process has looked at what the network had brought by now. */
+export function afterArrivals(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -22,7 +22,7 @@ export async function openAdmin(
   settings: Settings,
   token: Secret | undefined,
   custody: Custody,
-  shared: ListenerDeps & { readonly clock: Clock },
+  shared: ListenerDeps & { readonly clock: Clock; readonly isStopping: () => boolean },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
   if (admin === undefined) return undefined;

@@ -1,9 +1,13 @@
 import { shownValue } from "../config/shown-value.ts";
 import type { Listener } from "../http/listener.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
-import { delay, every } from "../kernel/timers.ts";
+import { afterArrivals, delay, every } from "../kernel/timers.ts";
 
 const SHUTDOWN_MS_MAX = 10_000;
+/** How often a shutdown looks for connections on which nothing happens. */
+const LOOK_MS = 100;
+/** How many connections that were made before a shutdown it accepts, at one a turn of the event loop; the kernel keeps 511. */
+const BACKLOG_TURNS_MAX = 1_000;
 
 /** Where a listener listens, and the variables that say so. */
 export interface Place {
@@ -22,7 +26,7 @@ export async function listenAll(
   const listeners = wanted.map(({ listener }) => listener);
   const faults = refusals.filter((refusal) => refusal !== undefined);
   if (faults.length === 0) return listeners;
-  await drain(listeners.filter(({ server }) => server.listening));
+  closeAll(listeners);
   throw new ConfigError(faults);
 }
 
@@ -55,24 +59,55 @@ function listen(
   });
 }
 
-/** Stops accepting and lets requests in flight finish; resolves to 0, or to 1 after giving up on them. */
-export async function drain(listeners: readonly Listener[]): Promise<number> {
-  const closed = Promise.all(
-    listeners.map(
-      ({ server }) =>
-        new Promise((resolve) => {
-          server.close(resolve);
-        }),
-    ),
-  ).then(() => 0);
-  // Connections that were busy at close() become quiet one by one.
-  const stopSweeping = every(50, () => {
-    for (const listener of listeners) listener.closeQuiet();
+/**
+ * Lets the listeners accept for `acceptMs` more, then stops that and lets requests in flight finish. From its start on answers
+ * end their connections. Resolves to 0, or to 1 after giving up on what is still in flight: ten seconds after accepting ended,
+ * or when `atOnce` resolves.
+ */
+export async function drain(
+  listeners: readonly Listener[],
+  acceptMs: number,
+  atOnce: Promise<void>,
+): Promise<number> {
+  for (const { connections } of listeners) connections.endAfterAnswers();
+  const accepting = delay(acceptMs);
+  const finished = accepting.over.then(() => finish(listeners));
+  const code = await Promise.race([finished, atOnce.then(() => 1)]);
+  accepting.cancel();
+  closeAll(listeners);
+  return code;
+}
+
+function closeAll(listeners: readonly Listener[]): void {
+  for (const { server } of listeners) {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+/** Stops accepting; resolves to 0 when all connections have ended, or to 1 when they have not in ten seconds. */
+async function finish(listeners: readonly Listener[]): Promise<number> {
+  const closed = Promise.all(listeners.map(stopAccepting)).then(() => 0);
+  const stopLooking = every(LOOK_MS, () => {
+    // After what has arrived was looked at: a connection that brought something is not quiet.
+    void afterArrivals().then(() => {
+      for (const { connections } of listeners) connections.closeQuiet();
+    });
   });
   const patience = delay(SHUTDOWN_MS_MAX);
   const code = await Promise.race([closed, patience.over.then(() => 1)]);
-  stopSweeping();
+  stopLooking();
   patience.cancel();
-  if (code !== 0) for (const { server } of listeners) server.closeAllConnections();
   return code;
+}
+
+/** Resolves when the listener's last connection has ended. Connections that wait to be accepted are accepted first: the kernel would reset them. */
+async function stopAccepting({ server, connections }: Listener): Promise<void> {
+  for (let before = -1, turns = 0; connections.accepted !== before && turns < BACKLOG_TURNS_MAX; turns += 1) {
+    before = connections.accepted;
+    await afterArrivals();
+  }
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
 }

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { endedNode } from "../cli/ended-node.ts";
 import type { World } from "../cli/world.ts";
 import { faultsOf } from "../config/faults-of.ts";
-import { type LoadedSettings, readSettings } from "../config/settings.ts";
+import { type KeySource, type LoadedSettings, readSettings } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";
 import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
@@ -18,12 +18,12 @@ import { adminToken, openAdmin } from "./admin.ts";
 import { type Custody, faultsOfGivenKey, faultsOfManagedKeys, openCustody } from "./custody.ts";
 import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
+import type { Signals } from "./signals.ts";
 
 /** What serving needs of the process, beyond what every command has. */
 export interface ServeWorld
   extends Pick<World, "environment" | "err" | "stdoutIsTerminal" | "version" | "nodeVersion"> {
-  /** Resolves when the process is told to stop, with the signal's name. */
-  untilSignal(): Promise<string>;
+  readonly signals: Signals;
 }
 
 /** How long a start may go on once the service is told to stop. */
@@ -31,19 +31,17 @@ const START_MS_MAX = 1_500;
 
 /** Runs the service until it is told to stop. Resolves to the exit code; what the operator must mend is told on standard error. */
 export async function serve(world: ServeWorld): Promise<number> {
-  // Listened for from the first moment on: a signal during the start ends the service in good order too.
-  const told = world.untilSignal();
   let isStarted = false;
   const started = () => {
     isStarted = true;
   };
   // A start may wait for ever, for a disk that does not answer; nothing is in flight then.
-  const tired = told.then(async () => {
+  const tired = world.signals.stop.then(async () => {
     await delay(START_MS_MAX).over;
     return isStarted ? new Promise<never>(() => undefined) : 1;
   });
   try {
-    return await Promise.race([run(world, told, started), tired]);
+    return await Promise.race([run(world, started), tired]);
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     for (const fault of thrown.faults) world.err(`macp-auth: ${fault}\n`);
@@ -52,7 +50,7 @@ export async function serve(world: ServeWorld): Promise<number> {
 }
 
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
-async function run(world: ServeWorld, told: Promise<string>, started: () => void): Promise<number> {
+async function run(world: ServeWorld, started: () => void): Promise<number> {
   const loaded = await loadAll(world.environment);
   const { settings } = loaded;
   const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal);
@@ -65,7 +63,11 @@ async function run(world: ServeWorld, told: Promise<string>, started: () => void
       clock: systemClock,
       keepAliveSeconds: settings.keepAliveSeconds,
     };
-    const admin = await openAdmin(settings, loaded.token, custody, shared);
+    let isStopping = false;
+    const admin = await openAdmin(settings, loaded.token, custody, {
+      ...shared,
+      isStopping: () => isStopping,
+    });
     const { jwksMaxAgeSeconds } = settings.timing;
     const meter = admin?.metrics ?? noMeter;
     const listener = publicServer({
@@ -82,10 +84,13 @@ async function run(world: ServeWorld, told: Promise<string>, started: () => void
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
-    const stopUpkeep = upkeep(custody, log);
-    log.info({ event: "stopping", signal: await told });
-    const code = await drain(listeners);
-    await within(STEP_MS_MAX, stopUpkeep());
+    const rounds = upkeep(custody, log);
+    world.signals.onHangup(() => void rounds.reload().then(() => tellReload(log, settings.keySource)));
+    const signal = await world.signals.stop;
+    isStopping = true;
+    log.info({ event: "stopping", signal });
+    const code = await drain(listeners, settings.drainSeconds * 1_000, world.signals.stopAtOnce);
+    await within(STEP_MS_MAX, rounds.stop());
     log.info({ event: "stopped", code });
     return code;
   } finally {
@@ -118,10 +123,17 @@ async function loadAll(environment: World["environment"]): Promise<Loaded> {
   throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
 }
 
-/** Calls `keep` again and again, one at a time; the returned function ends that and waits for the round under way. */
-function upkeep(custody: Custody, log: Log): () => Promise<void> {
+/** Rounds of upkeep, one at a time, until `stop`, which waits for the round under way. */
+interface Upkeep {
+  /** Looks at once; resolves when what was found is in force. */
+  reload(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Calls `keep` again and again. No round ends the next ones, whatever goes wrong in it. */
+function upkeep(custody: Custody, log: Log): Upkeep {
   let round: Promise<void> | undefined;
-  const stop = every(custody.everyMs, () => {
+  const look = (): Promise<void> => {
     round ??= custody
       .keep()
       .catch((thrown: unknown) => {
@@ -130,12 +142,40 @@ function upkeep(custody: Custody, log: Log): () => Promise<void> {
       .finally(() => {
         round = undefined;
       });
-  });
-  return async () => {
-    stop();
-    await round;
+    return round;
+  };
+  const end = every(custody.everyMs, () => void look());
+  return {
+    async reload() {
+      await round;
+      // A file is read when two looks agree on it.
+      await look();
+      await look();
+    },
+    async stop() {
+      end();
+      await round;
+    },
   };
 }
+
+/** Logs that a SIGHUP was obeyed, and what it can reload. */
+function tellReload(log: Log, { kind }: KeySource): void {
+  const followed = FOLLOWED[kind];
+  const message =
+    followed.length === 0
+      ? "nothing is followed: settings and keys are read at startup; restart the service to change them"
+      : undefined;
+  log.info({ event: "reloaded", signal: "SIGHUP", followed, message });
+}
+
+/** The settings whose files or stores may change while the service runs. */
+const FOLLOWED: Readonly<Record<KeySource["kind"], readonly string[]>> = {
+  ephemeral: [],
+  env: [],
+  file: ["MACP_AUTH_SIGNING_KEY_FILE"],
+  managed: ["MACP_AUTH_STORE_URL"],
+};
 
 function placeOf({ address, port }: AddressInfo): { address: string; port: number } {
   return { address, port };

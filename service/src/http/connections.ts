@@ -1,0 +1,63 @@
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** How many looks in a row must find a connection quiet before the shutdown closes it. */
+const QUIET_LOOKS = 10;
+
+/** The connections of one server, the answers that each of them owes, and how they end at a shutdown. */
+export class Connections {
+  /** With each connection the responses that it owes or owed last: those already given are dropped at the next look. */
+  readonly #owed = new Map<Socket, ServerResponse[]>();
+  readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly looks: number }>();
+  #accepted = 0;
+  #isEnding = false;
+
+  /** How many connections were accepted since the start. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  add(socket: Socket): void {
+    this.#accepted += 1;
+    this.#owed.set(socket, []);
+    socket.once("close", () => this.#owed.delete(socket));
+  }
+
+  /**
+   * The responses that a connection still owes, in the order of their requests, and at the end maybe one that was given before
+   * its request had arrived whole.
+   */
+  owedBy(socket: Socket): ServerResponse[] {
+    const responses = this.#owed.get(socket) ?? [];
+    // They are given in this order too (RFC 9112 section 9.3.2).
+    while (responses[0]?.closed === true && responses[0].req.complete) responses.shift();
+    return responses;
+  }
+
+  /** From now on the last answer that a connection owes carries `Connection: close` (RFC 9112 section 9.6) and ends it. */
+  endAfterAnswers(): void {
+    this.#isEnding = true;
+  }
+
+  /** Marks a response that is about to be sent as the last one of its connection, where it is that. */
+  prepare(outgoing: ServerResponse): void {
+    if (this.#isEnding && this.owedBy(outgoing.req.socket).at(-1) === outgoing)
+      outgoing.shouldKeepAlive = false;
+  }
+
+  /**
+   * One look at a shutdown: closes each connection that owed no answer and brought no byte during the last ten looks. A request
+   * that is on its way when the shutdown begins thus still arrives and is answered, and its client learns that the connection
+   * ends; a connection that brings the first bytes of a request is not quiet.
+   */
+  closeQuiet(): void {
+    for (const socket of this.#owed.keys()) {
+      const { bytesRead } = socket;
+      const before = this.#quiet.get(socket);
+      const isQuiet = this.owedBy(socket).length === 0 && before?.bytesRead === bytesRead;
+      const looks = isQuiet ? before.looks + 1 : 0;
+      this.#quiet.set(socket, { bytesRead, looks });
+      if (looks >= QUIET_LOOKS) socket.destroySoon();
+    }
+  }
+}
