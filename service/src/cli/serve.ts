@@ -16,7 +16,7 @@ All settings come from the environment; docs/configuration.md describes each of 
   MACP_AUTH_LOG_LEVEL           debug, info, warn, error or silent (info)
 
 The log goes to standard output: JSON lines, or lines for a person on a terminal. SIGTERM and SIGINT stop the service
-once the requests in flight are answered.`;
+once the requests in flight are answered; SIGHUP looks at the key file, or at the managed keys, at once.`;
 
 /** `macp-auth serve`: the service itself. */
 export function serveCommand(world: World): Command {
