@@ -1,5 +1,5 @@
 import { fleetPolicy } from "./fleet-policy.ts";
-import type { KeySet, VerifierSighting } from "./key-store.ts";
+import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import {
   isActive,
   isServed,
@@ -39,6 +39,15 @@ export interface KeysReport {
   readonly now: number;
   readonly keys: readonly KeyLine[];
   readonly verifiers: readonly VerifierLine[];
+  readonly untracked: readonly UntrackedLine[];
+}
+
+/** Fetches of one version of the set by more verifiers than are told apart; `address` is that of the latest. */
+export interface UntrackedLine {
+  readonly version: number;
+  readonly address: string;
+  readonly seen_at: number;
+  readonly fetches: number;
 }
 
 export interface VerifierLine {
@@ -63,6 +72,7 @@ export interface OperationAnswer {
   /** After a revocation or a taint: until when verifiers may go on accepting the key, and who has not fetched since. */
   readonly dies?: { readonly refreshing_seconds: number; readonly in_grace_seconds: number };
   readonly verifiers_not_seen_since?: readonly VerifierLine[];
+  readonly untracked_since?: readonly UntrackedLine[];
 }
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
@@ -79,6 +89,7 @@ export function reportOf(set: KeySet, own: RotationPolicy, all = false): KeysRep
         order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
     ),
     verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, policy)),
+    untracked: set.untracked.map(untrackedLine),
   };
 }
 
@@ -104,6 +115,9 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationPo
     verifiers_not_seen_since: after.verifiers
       .filter((verifier) => verifier.version < after.version)
       .map((verifier) => verifierLine(verifier, after.version, policy)),
+    untracked_since: after.untracked
+      .filter(({ version, seenAt }) => version < after.version && after.now - seenAt <= inGrace)
+      .map(untrackedLine),
   };
 }
 
@@ -144,6 +158,10 @@ function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: Rotat
     case "retired":
       return { what: "nothing: its private part is destroyed", at: null };
   }
+}
+
+function untrackedLine({ version, address, seenAt, fetches }: UntrackedFetches): UntrackedLine {
+  return { version, address, seen_at: seenAt, fetches };
 }
 
 /** So many fetches of one verifier tell something of its cache time. */

@@ -29,8 +29,25 @@ export interface VerifierSighting {
   readonly fetches: number;
 }
 
+/** Fetches of the JWKS by verifiers that were too many to be told apart. */
+export interface UntrackedFetches {
+  /** The version of the set that they were served. */
+  readonly version: number;
+  /** Where the latest of them came from. */
+  readonly address: string;
+  readonly seenAt: EpochSeconds;
+  readonly fetches: number;
+}
+
+/** Who fetched the JWKS, as far as that is known. */
+export interface JwksFetches {
+  readonly verifiers: readonly VerifierSighting[];
+  /** One entry for a version. */
+  readonly untracked: readonly UntrackedFetches[];
+}
+
 /** The whole key set as one consistent read. */
-export interface KeySet {
+export interface KeySet extends JwksFetches {
   /** Grows by one with each change; 0 is the empty set of a new store. */
   readonly version: number;
   readonly keys: readonly ManagedKey[];
@@ -39,19 +56,16 @@ export interface KeySet {
   /** When a replica that serves the JWKS last reported; `undefined` before the first. */
   readonly servedAt: EpochSeconds | undefined;
   readonly replicas: readonly Replica[];
-  readonly verifiers: readonly VerifierSighting[];
 }
 
-/** What a replica tells the store about every ten seconds. */
-export interface Beat {
+/** What a replica tells the store about every ten seconds; the fetches are those since the last beat, `seenAt` in its own clock. */
+export interface Beat extends JwksFetches {
   readonly replica: Omit<Replica, "seenAt">;
   /** Whether it serves the JWKS now. Only then does the lead clock run. */
   readonly serving: boolean;
   /** The longest token life it is configured with. */
   readonly maxTtlSeconds: number;
   readonly signings: readonly { readonly kid: Kid; readonly maxExp: EpochSeconds }[];
-  /** Fetches since the last beat; `seenAt` in the replica's clock. */
-  readonly verifiers: readonly VerifierSighting[];
 }
 
 /**

@@ -346,6 +346,7 @@ describe("the key that signs", () => {
       maxTtlSeconds: 3_600,
       signings: [],
       verifiers: [],
+      untracked: [],
     });
     await rotate(changing);
     pass(POLICY.leadSeconds);
@@ -357,6 +358,7 @@ describe("the key that signs", () => {
       maxTtlSeconds: 3_600,
       signings: [],
       verifiers: [],
+      untracked: [],
     });
     await rotate(changing);
     await keys.sync();

@@ -138,7 +138,7 @@ export class ManagedKeys implements KeyDirectory {
     const { store, clock, replicaId, alg, periodSeconds, leadSeconds, timing, gate } = this.#deps;
     const now = clock.now();
     const signings = this.#signings;
-    const verifiers = this.#verifiers.take();
+    const fetches = this.#verifiers.take();
     this.#signings = new Map();
     const beat: Beat = {
       replica: {
@@ -150,14 +150,14 @@ export class ManagedKeys implements KeyDirectory {
       serving: this.viewAt(now).jwks !== undefined,
       maxTtlSeconds: timing.maxTtlSeconds,
       signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),
-      verifiers,
+      ...fetches,
     };
     try {
       await store.beat(beat);
     } catch (thrown) {
       // What could not be told is told with the next beat.
       for (const [kid, exp] of signings) this.noteSigned(kid, exp);
-      this.#verifiers.giveBack(verifiers);
+      this.#verifiers.giveBack(fetches);
       throw thrown;
     }
   }

@@ -5,7 +5,7 @@ import { fleetPolicy } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
-import { KEYS_SERVED_MAX, type MakeKey, takeOver, verifiersBehind } from "./plan-rotation.ts";
+import { fetchesBehind, KEYS_SERVED_MAX, type MakeKey, takeOver } from "./plan-rotation.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "./timing.ts";
 
@@ -151,12 +151,27 @@ function refuseEarly(
     const outage = `the key has been served for ${String(served)} s; a verifier that has not refreshed since then refuses its tokens until it does, up to ${String(safe - served)} s more`;
     return { ...refused("not_ready", outage), accept: "grace-risk" };
   }
-  const behind = policy.gate === "enforce" ? verifiersBehind(set, key, policy) : [];
-  if (behind.length > 0 && !accepted.has("verifiers-behind")) {
-    const outage = `${String(behind.length)} known verifiers have not fetched the set with this key and would refuse its tokens: ${namesOf(behind)}`;
-    return { ...refused("verifiers_behind", outage), accept: "verifiers-behind" };
-  }
-  return undefined;
+  return accepted.has("verifiers-behind") ? undefined : refuseBehind(set, key, policy);
+}
+
+/** Which verifiers the gate waits for, those included that it cannot see. */
+function refuseBehind(set: KeySet, key: ManagedKey, policy: RotationPolicy): OperationRefusal | undefined {
+  if (policy.gate !== "enforce") return undefined;
+  const { verifiers, untracked } = fetchesBehind(set, key, policy);
+  const outages = [
+    ...(verifiers.length > 0
+      ? [
+          `${String(verifiers.length)} known verifiers have not fetched the set with this key and would refuse its tokens: ${namesOf(verifiers)}`,
+        ]
+      : []),
+    ...untracked.map(
+      ({ address, fetches, seenAt }) =>
+        `${String(fetches)} fetches, the last from ${address}, were by more verifiers than are told apart, so it is not known whether those have the key; they count as behind for ${String(leadThroughGraceSeconds(policy.timing) - (set.now - seenAt))} s more`,
+    ),
+  ];
+  return outages.length === 0
+    ? undefined
+    : { ...refused("verifiers_behind", outages.join("; ")), accept: "verifiers-behind" };
 }
 
 /** Tainting the signing key activates its successor in the same transaction; any other key just loses its turn. */
@@ -221,7 +236,7 @@ function successorOf(
     .toSorted((one, other) => readyAt(one, 0) - readyAt(other, 0));
   if (successor === undefined)
     return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
-  return refuseEarly({ ...set, verifiers: [] }, successor, policy, accepted) ?? successor;
+  return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, policy, accepted) ?? successor;
 }
 
 function namesOf(verifiers: readonly VerifierSighting[]): string {

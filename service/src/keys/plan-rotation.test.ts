@@ -11,6 +11,7 @@ import {
   retiringKey,
   sighting,
   standbyKey,
+  untrackedFetches,
 } from "../testing/managed-key-sets.ts";
 import type { KeySet } from "./key-store.ts";
 import { KEYS_SERVED_MAX, planRotation, type RotationStep } from "./plan-rotation.ts";
@@ -191,7 +192,7 @@ describe("verifiers that were not yet served the new key", () => {
       planOf(set(behind), { ...POLICY, gate }).length,
       alarmsOf(set(behind), { ...POLICY, gate }),
     ];
-    const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [behind] };
+    const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [behind], untracked: [] };
     expect(outcome("enforce")).toEqual([0, [{ ...alarm, held: true }]]);
     expect(outcome("warn")).toEqual([3, [{ ...alarm, held: false }]]);
     expect(outcome("off")).toEqual([3, []]);
@@ -209,6 +210,27 @@ describe("verifiers that were not yet served the new key", () => {
 
   test("count one whose set may still be in grace", () => {
     expect(planOf(set(sighting("v", 4, 4_030)), { ...POLICY, gate: "enforce" })).toEqual([]);
+  });
+});
+
+describe("verifiers behind one address that are more than are told apart", () => {
+  const set = (untracked: KeySet["untracked"]): KeySet =>
+    keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers: [sighting("nat", 5)], untracked });
+  const blind = untrackedFetches("nat", 4);
+  const enforced = { ...POLICY, gate: "enforce" as const };
+
+  test("count as not yet served the key: they hold it back where the gate is enforced, and the alarm names their address", () => {
+    const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [], untracked: [blind] };
+    expect(planOf(set([blind]), enforced)).toEqual([]);
+    expect(alarmsOf(set([blind]), enforced)).toEqual([{ ...alarm, held: true }]);
+    expect(alarmsOf(set([blind]), { ...POLICY, gate: "warn" })).toEqual([{ ...alarm, held: false }]);
+    expect(alarmsOf(set([blind]))).toEqual([]);
+  });
+
+  test("hold it for B2 after such a fetch at most, and not by fetches of a set that holds the key: no flood of names can", () => {
+    const flood = [untrackedFetches("nat", 4, 4_031), untrackedFetches("nat", 5), untrackedFetches("nat", 9)];
+    expect(planOf(set(flood), enforced)).toHaveLength(3);
+    expect(planOf(set([untrackedFetches("nat", 4, 4_030)]), enforced)).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Kid } from "../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "./algorithm.ts";
 import { fleetPolicy, isLive } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
-import type { KeySet, VerifierSighting } from "./key-store.ts";
+import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
@@ -25,6 +25,8 @@ export type RotationAlarm =
       readonly kind: "verifiers_behind";
       readonly kid: Kid;
       readonly verifiers: readonly VerifierSighting[];
+      /** Fetches by verifiers that are not told apart: they may lack the key as well. */
+      readonly untracked: readonly UntrackedFetches[];
       readonly held: boolean;
     }
   | { readonly kind: "too_many_keys"; readonly alg: Algorithm };
@@ -122,10 +124,12 @@ function activation(
   active: ManagedKey | undefined,
   policy: RotationPolicy,
 ): RotationPlan {
-  const behind = policy.gate === "off" ? [] : verifiersBehind(set, ready, policy);
-  const held = behind.length > 0 && policy.gate === "enforce";
-  const alarms: RotationAlarm[] =
-    behind.length > 0 ? [{ kind: "verifiers_behind", kid: ready.kid, verifiers: behind, held }] : [];
+  const behind = policy.gate === "off" ? NOBODY : fetchesBehind(set, ready, policy);
+  const isBehind = behind.verifiers.length > 0 || behind.untracked.length > 0;
+  const held = isBehind && policy.gate === "enforce";
+  const alarms: RotationAlarm[] = isBehind
+    ? [{ kind: "verifiers_behind", kid: ready.kid, ...behind, held }]
+    : [];
   return { steps: held ? [] : takeOver(ready, active, policy), alarms };
 }
 
@@ -160,17 +164,22 @@ export function lifeSeconds(policy: RotationPolicy): number {
   return 2 * policy.periodSeconds + policy.timing.maxTtlSeconds;
 }
 
-/** Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. */
-export function verifiersBehind(
-  set: KeySet,
-  key: ManagedKey,
-  policy: RotationPolicy,
-): readonly VerifierSighting[] {
-  const horizon = leadThroughGraceSeconds(policy.timing);
-  return set.verifiers.filter(
-    (verifier) => set.now - verifier.seenAt <= horizon && verifier.version < key.publishedVersion,
-  );
+/**
+ * Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. A fetch whose verifier is
+ * not told apart counts as one of those until it is that old: whether that verifier has fetched again cannot be known.
+ */
+export function fetchesBehind(
+  { now, verifiers, untracked }: KeySet,
+  { publishedVersion }: ManagedKey,
+  { timing }: RotationPolicy,
+): JwksFetches {
+  const horizon = leadThroughGraceSeconds(timing);
+  const isBehind = ({ seenAt, version }: { readonly seenAt: EpochSeconds; readonly version: number }) =>
+    now - seenAt <= horizon && version < publishedVersion;
+  return { verifiers: verifiers.filter(isBehind), untracked: untracked.filter(isBehind) };
 }
+
+const NOBODY: JwksFetches = { verifiers: [], untracked: [] };
 
 /** Adds a new standby key where the plan leaves none, unless the JWKS would hold too many. */
 function withStandby(

@@ -1,13 +1,15 @@
 import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import { latest } from "../kernel/clock.ts";
 import { printable } from "../kernel/printable.ts";
-import type { VerifierSighting } from "./key-store.ts";
+import type { JwksFetches, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 
 /** How many verifiers are remembered; beyond that the one that was seen longest ago is forgotten. */
 export const VERIFIERS_MAX = 1_000;
 const USER_AGENT_CHARS_MAX = 120;
 /** How many User-Agents of one address are told apart. */
-const AGENTS_PER_ADDRESS_MAX = 8;
+export const AGENTS_PER_ADDRESS_MAX = 8;
+/** How many versions of the set untracked fetches are told apart by. */
+const UNTRACKED_MAX = 8;
 
 /** A sighting while it is still being added to. */
 type Tally = { -readonly [Member in keyof VerifierSighting]: VerifierSighting[Member] };
@@ -18,6 +20,7 @@ export class VerifierLog {
   /** By address and then by User-Agent. */
   #fresh = new Map<string, Map<string, Tally>>();
   #freshCount = 0;
+  #untracked: readonly UntrackedFetches[] = [];
   readonly #lastFetch = new Map<string, EpochSeconds>();
 
   constructor(clock: Clock) {
@@ -41,24 +44,31 @@ export class VerifierLog {
     this.#remember(known);
   }
 
-  /** Puts back what was taken and could not be told. */
-  giveBack(taken: readonly VerifierSighting[]): void {
-    const merged = mergeSightings(taken, this.take());
-    for (const sighting of merged) this.#add(sighting);
+  /** Puts back what was taken and could not be reported. */
+  giveBack(taken: JwksFetches): void {
+    const { verifiers, untracked } = mergeFetches(taken, this.take());
+    for (const sighting of verifiers) this.#add(sighting);
+    this.#untracked = untracked;
   }
 
   /** The fetches since the last take. */
-  take(): readonly VerifierSighting[] {
-    const taken = [...this.#fresh.values()].flatMap((ofAddress) => [...ofAddress.values()]);
+  take(): JwksFetches {
+    const verifiers = [...this.#fresh.values()].flatMap((ofAddress) => [...ofAddress.values()]);
+    const taken = { verifiers, untracked: this.#untracked };
     this.#fresh = new Map();
     this.#freshCount = 0;
+    this.#untracked = [];
     return taken;
   }
 
   #begin(first: Pick<VerifierSighting, "address" | "userAgent" | "version" | "seenAt">): void {
     // One client that changes its name at each fetch must not crowd the others out.
     const ofAddress = this.#fresh.get(first.address)?.size ?? 0;
-    if (this.#freshCount >= VERIFIERS_MAX || ofAddress >= AGENTS_PER_ADDRESS_MAX) return;
+    if (this.#freshCount >= VERIFIERS_MAX || ofAddress >= AGENTS_PER_ADDRESS_MAX) {
+      const { address, version, seenAt } = first;
+      this.#untracked = mergeUntracked(this.#untracked, [{ address, version, seenAt, fetches: 1 }]);
+      return;
+    }
     const before = this.#lastFetch.get(keyOf(first));
     const minIntervalSeconds = before === undefined ? undefined : first.seenAt - before;
     this.#add({ ...first, minIntervalSeconds, fetches: 1 });
@@ -81,19 +91,41 @@ export class VerifierLog {
   }
 }
 
-/** Known sightings with fresh ones folded in: the newest version and time, the shortest interval, the sum of fetches. */
-export function mergeSightings(
-  known: readonly VerifierSighting[],
-  fresh: readonly VerifierSighting[],
-): readonly VerifierSighting[] {
-  if (fresh.length === 0) return known;
-  const merged = new Map(known.map((sighting) => [keyOf(sighting), sighting]));
-  for (const sighting of fresh) {
+/**
+ * Known fetches with fresh ones folded in: of each verifier the newest version and time, the shortest interval, the sum of
+ * fetches. Verifiers beyond the bounds, those seen longest ago, become untracked: what they were served is not forgotten.
+ */
+export function mergeFetches(known: JwksFetches, fresh: JwksFetches): JwksFetches {
+  const merged = new Map(known.verifiers.map((sighting) => [keyOf(sighting), sighting]));
+  for (const sighting of fresh.verifiers) {
     const before = merged.get(keyOf(sighting));
     merged.set(keyOf(sighting), before === undefined ? sighting : mergeTwo(before, sighting));
   }
   const latestFirst = [...merged.values()].toSorted((one, other) => other.seenAt - one.seenAt);
-  return fewOfEachAddress(latestFirst).slice(0, VERIFIERS_MAX);
+  const verifiers = fewOfEachAddress(latestFirst).slice(0, VERIFIERS_MAX);
+  const kept = new Set(verifiers);
+  const cut = latestFirst.filter((sighting) => !kept.has(sighting));
+  return { verifiers, untracked: mergeUntracked(known.untracked, [...fresh.untracked, ...cut]) };
+}
+
+/** Folds fetches of one version into one entry; beyond the bound the two oldest versions become the older of them. */
+function mergeUntracked(
+  known: readonly UntrackedFetches[],
+  fresh: readonly UntrackedFetches[],
+): readonly UntrackedFetches[] {
+  const byVersion = new Map(known.map((one) => [one.version, one]));
+  for (const one of fresh) byVersion.set(one.version, untrackedOf(byVersion.get(one.version), one));
+  const [oldest, next, ...newer] = [...byVersion.values()].toSorted(
+    (one, other) => one.version - other.version,
+  );
+  if (oldest === undefined || next === undefined || byVersion.size <= UNTRACKED_MAX)
+    return [...byVersion.values()];
+  return mergeUntracked([], [{ ...untrackedOf(oldest, next), version: oldest.version }, ...newer]);
+}
+
+function untrackedOf(before: UntrackedFetches | undefined, fresh: UntrackedFetches): UntrackedFetches {
+  const { address, seenAt } = before !== undefined && before.seenAt > fresh.seenAt ? before : fresh;
+  return { version: fresh.version, address, seenAt, fetches: (before?.fetches ?? 0) + fresh.fetches };
 }
 
 /** One client that changes its name at each fetch must not crowd the others out, in many beats no more than in one. */

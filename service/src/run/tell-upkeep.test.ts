@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Kid } from "../kernel/ids.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import { openLog } from "../telemetry/log.ts";
-import { activeKey, keySet, NOW, standbyKey } from "../testing/managed-key-sets.ts";
+import { activeKey, keySet, NOW, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { alarmTeller, changeTeller } from "./tell-upkeep.ts";
 
 function teller() {
@@ -48,6 +48,19 @@ test("an alarm that comes back is told again, and one about another key is told 
   );
   expect(round(10, overdue("b", 11), { kind: "too_many_keys", alg: "RS256" })).toEqual([
     "the JWKS holds as many RS256 keys as verifiers should have to try; the next is made when one retires",
+  ]);
+});
+
+test("an alarm about verifiers that are not told apart names their address, and the command that does not wait for them", () => {
+  const { round } = teller();
+  const blind = {
+    kind: "verifiers_behind",
+    kid: "a" as Kid,
+    verifiers: [],
+    untracked: [untrackedFetches("10.0.0.9", 4)],
+  } as const;
+  expect(round(0, { ...blind, held: true })).toEqual([
+    "whether 3 fetches, the last from 10.0.0.9, were by verifiers that have the key a now is not known: more fetch than are told apart; its activation waits for them, or for: macp-auth keys activate a --accept-verifiers-behind",
   ]);
 });
 

@@ -114,8 +114,28 @@ function wordsFor(alarm: RotationAlarm): string {
     case "overdue":
       return `the key ${alarm.kid} should have stopped signing ${String(alarm.sinceSeconds)} s ago, and no successor is ready`;
     case "verifiers_behind":
-      return `${String(alarm.verifiers.length)} verifiers have not fetched the key ${alarm.kid} yet${alarm.held ? "; its activation waits for them" : ""}`;
+      return behindWords(alarm);
     case "too_many_keys":
       return `the JWKS holds as many ${alarm.alg} keys as verifiers should have to try; the next is made when one retires`;
   }
+}
+
+function behindWords({
+  kid,
+  verifiers,
+  untracked,
+  held,
+}: Extract<RotationAlarm, { kind: "verifiers_behind" }>): string {
+  const who = [
+    ...(verifiers.length > 0
+      ? [`${String(verifiers.length)} verifiers have not fetched the key ${kid} yet`]
+      : []),
+    ...untracked.map(
+      ({ address, fetches }) =>
+        `whether ${String(fetches)} fetches, the last from ${printable(address)}, were by verifiers that have the key ${kid} now is not known: more fetch than are told apart`,
+    ),
+  ];
+  const waits =
+    "; its activation waits for them, or for: macp-auth keys activate KID --accept-verifiers-behind";
+  return `${who.join("; ")}${held ? waits.replace("KID", kid) : ""}`;
 }

@@ -51,6 +51,7 @@ export function beatOf(override: Partial<Beat> = {}): Beat {
     maxTtlSeconds: 300,
     signings: [],
     verifiers: [],
+    untracked: [],
     ...override,
   };
 }
@@ -338,5 +339,21 @@ function verifierPromises(place: () => StorePlace): void {
       8,
     );
     expect(verifiers).toHaveLength(9);
+  });
+
+  test("verifiers beyond that leave what they were served: by version, with the latest time and address", async () => {
+    const store = await place().open(sealer);
+    const named = (name: string, second: number) =>
+      sighting({ userAgent: name, seenAt: epochSeconds(second), version: 2 });
+    const crowd = Array.from({ length: 9 }, (_, index) => named(`agent ${String(index)}`, 2000 + index));
+    await store.beat(beatOf({ verifiers: crowd }));
+    const reported = { version: 2, address: "é", seenAt: epochSeconds(1990), fetches: 5 };
+    await store.beat(beatOf({ untracked: [reported, { ...reported, version: 3 }] }));
+    await store.beat(beatOf({ verifiers: [named("agent 9", 1999)] }));
+    expect((await store.load()).untracked).toEqual([
+      { version: 2, address: "10.0.0.1", seenAt: 2000, fetches: 7 },
+      { ...reported, version: 3 },
+    ]);
+    expect((await store.load()).verifiers).toHaveLength(8);
   });
 }

@@ -2,7 +2,7 @@ import { after, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import type { PublicJwk } from "../keys/import-key.ts";
-import type { KeySet, Replica, VerifierSighting } from "../keys/key-store.ts";
+import type { KeySet, Replica, UntrackedFetches, VerifierSighting } from "../keys/key-store.ts";
 import type { ManagedKey } from "../keys/managed-key.ts";
 import type { RotationPolicy, RotationSettings } from "../keys/rotation-policy.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
@@ -74,7 +74,16 @@ export function retiringKey(
 
 /** A set that is served by one live replica. */
 export function keySet(keys: readonly ManagedKey[], override: Partial<KeySet> = {}): KeySet {
-  return { version: keys.length, keys, now: NOW, servedAt: NOW, replicas: [], verifiers: [], ...override };
+  return {
+    version: keys.length,
+    keys,
+    now: NOW,
+    servedAt: NOW,
+    replicas: [],
+    verifiers: [],
+    untracked: [],
+    ...override,
+  };
 }
 
 /** A replica that runs with `POLICY`, but for `other`. */
@@ -98,6 +107,11 @@ export function sighting(address: string, version: number, secondsAgo = 0): Veri
     minIntervalSeconds: undefined,
     fetches: 1,
   };
+}
+
+/** Fetches by verifiers that are not told apart. */
+export function untrackedFetches(address: string, version: number, secondsAgo = 0): UntrackedFetches {
+  return { address, version, seenAt: after(NOW, -secondsAgo), fetches: 3 };
 }
 
 /** Shaped like a key; its numbers are none. For code that only passes keys on. */

@@ -35,7 +35,15 @@ const Key = z.object({
   next: z.object({ what: Text, at: Moment }),
 });
 
-const Report = z.object({ version: z.int(), now: z.int(), keys: z.array(Key), verifiers: z.array(Verifier) });
+const Untracked = z.object({ version: z.int(), address: Text, seen_at: z.int(), fetches: z.int() });
+
+const Report = z.object({
+  version: z.int(),
+  now: z.int(),
+  keys: z.array(Key),
+  verifiers: z.array(Verifier),
+  untracked: z.array(Untracked),
+});
 
 const Answer = z.object({
   done: z.boolean(),
@@ -43,6 +51,7 @@ const Answer = z.object({
   refused: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional(),
   dies: z.object({ refreshing_seconds: z.int(), in_grace_seconds: z.int() }).exactOptional(),
   verifiers_not_seen_since: z.array(Verifier).exactOptional(),
+  untracked_since: z.array(Untracked).exactOptional(),
 });
 
 /** Reads the answer to `GET /keys`, its texts made harmless; `undefined` when it is none. */

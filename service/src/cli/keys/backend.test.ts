@@ -4,7 +4,7 @@ import { CommandEnd } from "../command-end.ts";
 import { corruptionLine, resolveKid } from "./backend.ts";
 
 function reportOf(...kids: readonly string[]): KeysReport {
-  return { version: 1, now: 0, verifiers: [], keys: kids.map((kid) => ({ kid }) as KeyLine) };
+  return { version: 1, now: 0, verifiers: [], untracked: [], keys: kids.map((kid) => ({ kid }) as KeyLine) };
 }
 
 /** The line that the call ends with, behind its exit code. */

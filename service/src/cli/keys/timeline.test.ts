@@ -13,7 +13,7 @@ const verifier: VerifierLine = {
   up_to_date: true,
 };
 const listed = (one: VerifierLine): string =>
-  timeline({ version: 3, now: 1_800_000_060, keys: [], verifiers: [one] });
+  timeline({ version: 3, now: 1_800_000_060, keys: [], verifiers: [one], untracked: [] });
 
 test("a verifier that seems to keep the JWKS longer than declared is named, with what to compare", () => {
   expect(listed({ ...verifier, slower_than_declared: true })).toContain(
@@ -37,6 +37,7 @@ test("one key and one verifier are spoken of as one, and none or two as several"
       now: 1_800_000_060,
       keys: Array.from({ length: count }, () => ({ ...key, published_at: 0, gone_at: null })),
       verifiers: Array.from({ length: count }, () => ({ ...verifier, slower_than_declared: true })),
+      untracked: [],
     });
   expect(said(1)).toMatch(/, 1 key in the JWKS\n.*\n1 verifier seen, .*\n1 verifier never fetched/s);
   expect(said(2)).toMatch(/, 2 keys in the JWKS\n.*\n2 verifiers seen, .*\n2 verifiers never fetched/s);
@@ -49,4 +50,22 @@ test("one key and one verifier are spoken of as one, and none or two as several"
     });
   expect(dead([verifier])).toContain("\n1 verifier has not fetched since; restart it if it must not wait:\n");
   expect(dead([verifier, verifier])).toContain("\n2 verifiers have not fetched since; restart those");
+});
+
+test("fetches by more verifiers than are told apart are shown, with where they came from and what the gate makes of them", () => {
+  const untracked = [{ version: 2, address: "10.0.0.9", seen_at: 1_800_000_000, fetches: 12 }];
+  expect(timeline({ version: 3, now: 1_800_000_060, keys: [], verifiers: [], untracked })).toContain(
+    "\nMore verifiers fetched than are told apart (8 User-Agents of one address, 1000 in all). The gate counts such fetches as\n" +
+      "verifiers without the keys that came later, until B2 after the fetch:\n" +
+      "  12 fetches  of version 2  the last from 10.0.0.9  2027-01-15T08:00:00Z (1 min ago)\n",
+  );
+  const revoked = deathNotice({
+    done: true,
+    dies: { refreshing_seconds: 60, in_grace_seconds: 60 },
+    verifiers_not_seen_since: [],
+    untracked_since: untracked,
+  });
+  expect(revoked).toContain(
+    "Verifiers that are not told apart may hold the old set:\n  12 fetches  of version 2  the last from 10.0.0.9  2027-01-15T08:00:00Z\n",
+  );
 });

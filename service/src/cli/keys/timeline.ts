@@ -1,5 +1,12 @@
 import { printable } from "../../kernel/printable.ts";
-import type { KeyLine, KeysReport, OperationAnswer, VerifierLine } from "../../keys/key-report.ts";
+import type {
+  KeyLine,
+  KeysReport,
+  OperationAnswer,
+  UntrackedLine,
+  VerifierLine,
+} from "../../keys/key-report.ts";
+import { AGENTS_PER_ADDRESS_MAX, VERIFIERS_MAX } from "../../keys/verifier-sightings.ts";
 import { spanOf } from "./span.ts";
 
 /** The keys as a table that a person can read: what each does, since when, and what happens to it next. */
@@ -19,7 +26,13 @@ export function timeline(report: KeysReport): string {
     report.verifiers.length === 0
       ? ""
       : `\n${counted(report.verifiers.length, "verifier")} seen, ${String(behind.length)} not yet with this set\n${verifierLines(behind, report.now)}`;
-  return head + table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) + seen + slowNotice(report);
+  return (
+    head +
+    table([["KID", "ALG", "STATE", "", "", "", "NEXT"], ...rows]) +
+    seen +
+    slowNotice(report) +
+    untrackedNotice(report)
+  );
 }
 
 /** Verifiers that seem to keep the JWKS longer than was declared: if they do, a new key signs before they know it. */
@@ -33,13 +46,44 @@ function slowNotice({ verifiers, now }: KeysReport): string {
   ].join("\n");
 }
 
+/** Verifiers that are not told apart: whether each of them has the newest key is not known. */
+function untrackedNotice({ untracked, now }: KeysReport): string {
+  if (untracked.length === 0) return "";
+  return [
+    `\nMore verifiers fetched than are told apart (${String(AGENTS_PER_ADDRESS_MAX)} User-Agents of one address, ${String(VERIFIERS_MAX)} in all). The gate counts such fetches as`,
+    "verifiers without the keys that came later, until B2 after the fetch:",
+    untrackedLines(untracked, now),
+  ].join("\n");
+}
+
+function untrackedLines(untracked: readonly UntrackedLine[], now: number | undefined): string {
+  return table(
+    untracked.map(({ version, address, seen_at, fetches }) => [
+      "",
+      counted(fetches, "fetch", "fetches"),
+      `of version ${String(version)}`,
+      `the last from ${printable(address)}`,
+      now === undefined ? iso(seen_at) : moment(seen_at, now),
+    ]),
+  );
+}
+
 /** What a revocation means in plain words, or nothing for any other operation. */
-export function deathNotice({ dies, verifiers_not_seen_since: behind }: OperationAnswer): string {
+export function deathNotice({
+  dies,
+  verifiers_not_seen_since: behind,
+  untracked_since: untracked = [],
+}: OperationAnswer): string {
   if (dies === undefined) return "";
   const lines = [
     `Its tokens die within ${spanOf(dies.refreshing_seconds)} at every verifier that can fetch the JWKS,`,
     `and within ${spanOf(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
   ];
+  if (untracked.length > 0)
+    lines.push(
+      "Verifiers that are not told apart may hold the old set:",
+      untrackedLines(untracked, undefined).trimEnd(),
+    );
   if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
   else
     lines.push(
@@ -78,8 +122,8 @@ function verifierLines(verifiers: readonly VerifierLine[], now: number | undefin
 }
 
 /** How many there are of something, in the singular for one. */
-function counted(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;
+function counted(count: number, noun: string, several = `${noun}s`): string {
+  return `${String(count)} ${count === 1 ? noun : several}`;
 }
 
 /** A moment as UTC and as a distance. */

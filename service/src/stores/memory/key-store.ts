@@ -1,8 +1,8 @@
 import { after, type Clock, type EpochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { KeyStore, Replica, VerifierSighting } from "../../keys/key-store.ts";
+import type { JwksFetches, KeyStore, Replica } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
-import { mergeSightings } from "../../keys/verifier-sightings.ts";
+import { mergeFetches } from "../../keys/verifier-sightings.ts";
 import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
 
 /** A key store that lives and dies with the process; `clock` is its own clock. */
@@ -11,9 +11,9 @@ export function memoryKeyStore(clock: Clock): KeyStore {
   let keys: readonly ManagedKey[] = [];
   let servedAt: EpochSeconds | undefined;
   let replicas: readonly Replica[] = [];
-  let verifiers: readonly VerifierSighting[] = [];
+  let fetches: JwksFetches = { verifiers: [], untracked: [] };
   return {
-    load: () => soon(() => ({ version, keys, now: clock.now(), servedAt, replicas, verifiers })),
+    load: () => soon(() => ({ version, keys, now: clock.now(), servedAt, replicas, ...fetches })),
     replace: (seen, changes) =>
       soon(() => {
         if (seen !== version) return "stale";
@@ -23,7 +23,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         if (changes.some((change) => change.kind === "pause")) servedAt = now;
         return "replaced";
       }),
-    beat: ({ replica, serving, maxTtlSeconds, signings, verifiers: seen }) =>
+    beat: ({ replica, serving, maxTtlSeconds, signings, verifiers, untracked }) =>
       soon(() => {
         const now = clock.now();
         keys = applySignings(keys, signings, maxTtlSeconds);
@@ -32,7 +32,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         );
         replicas = [...others, { ...replica, seenAt: now }];
         if (serving) servedAt = now;
-        verifiers = mergeSightings(verifiers, seen);
+        fetches = mergeFetches(fetches, { verifiers, untracked });
       }),
     close: () => Promise.resolve(),
   };

@@ -1,29 +1,19 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { Beat, KeySet, KeyStore, VerifierSighting } from "../../keys/key-store.ts";
+import type { Beat, KeySet, KeyStore } from "../../keys/key-store.ts";
 import { StoreCorrupt } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import type { Sealer } from "../../keys/sealer.ts";
-import { mergeSightings } from "../../keys/verifier-sightings.ts";
-import { fromAscii, toAscii } from "./ascii.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
+import { fetches, noteFetches } from "./fetch-rows.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas, writeReplica } from "./replica-rows.ts";
 
-const Text = z.string().transform(fromAscii);
 const Moment = Whole.transform(epochSeconds);
 const MomentRow = z.object({ now: Moment });
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
-const VerifierRow = z.object({
-  address: Text,
-  userAgent: Text,
-  version: Whole,
-  seenAt: Moment,
-  minIntervalSeconds: Whole.nullable().transform((seconds) => seconds ?? undefined),
-  fetches: Whole,
-});
 
 /** Managed keys in a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
 export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
@@ -40,7 +30,7 @@ export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
           now,
           servedAt,
           replicas: await replicas(query),
-          verifiers: await verifiers(query),
+          ...(await fetches(query)),
         };
       }),
 
@@ -71,7 +61,7 @@ export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
         const now = await storeNow(database, query);
         await noteSignings(query, sealer, set, beat);
         await noteReplica(query, beat, now);
-        await noteVerifiers(query, beat.verifiers);
+        await noteFetches(query, beat);
       }),
 
     close: () => database.close(),
@@ -136,33 +126,4 @@ async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochS
 /** From here on the gap in which no replica served is counted anew. */
 async function noteServed(query: Query, now: EpochSeconds): Promise<void> {
   await query("UPDATE keyset SET served_at = $1 WHERE id = 1", [now]);
-}
-
-async function verifiers(query: Query): Promise<readonly VerifierSighting[]> {
-  const rows = await query(
-    `SELECT address, user_agent AS "userAgent", version, seen_at AS "seenAt", min_interval_seconds AS "minIntervalSeconds", fetches
-     FROM verifiers ORDER BY seen_at DESC`,
-  );
-  return parseRows(VerifierRow, "verifiers", rows);
-}
-
-/** Writes the table anew: it is small and bounded, and so it holds just what `mergeSightings` keeps. */
-async function noteVerifiers(query: Query, fresh: readonly VerifierSighting[]): Promise<void> {
-  if (fresh.length === 0) return;
-  const merged = mergeSightings(await verifiers(query), fresh);
-  const slots = merged.map(
-    (_, row) => `(${[1, 2, 3, 4, 5, 6].map((column) => `$${String(row * 6 + column)}`).join(", ")})`,
-  );
-  await query("DELETE FROM verifiers");
-  await query(
-    `INSERT INTO verifiers (address, user_agent, version, seen_at, min_interval_seconds, fetches) VALUES ${slots.join(", ")}`,
-    merged.flatMap((one) => [
-      toAscii(one.address),
-      toAscii(one.userAgent),
-      one.version,
-      one.seenAt,
-      one.minIntervalSeconds ?? null,
-      one.fetches,
-    ]),
-  );
 }

@@ -43,6 +43,12 @@ export const MIGRATIONS: readonly Migration[] = [
          fetches BIGINT NOT NULL,
          PRIMARY KEY (address, user_agent)
        )`,
+      `CREATE TABLE untracked_fetches (
+         version BIGINT NOT NULL PRIMARY KEY,
+         address TEXT NOT NULL,
+         seen_at BIGINT NOT NULL,
+         fetches BIGINT NOT NULL
+       )`,
     ],
   },
 ];
