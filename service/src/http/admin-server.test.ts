@@ -203,6 +203,14 @@ describe("the operators' listener", () => {
     expect(await states()).toEqual(before);
   });
 
+  test("names the member of a body that is wrong", async () => {
+    const wrong = async (path: string, body: object) => (await ask(path, body)).json["error"];
+    expect(await wrong("/keys/rotate", { accpet: [] })).toMatch(/: it has no member "accpet"$/);
+    expect(await wrong("/keys/revoke", { reason: "leaked" })).toMatch(/: "kid"$/);
+    expect(await wrong("/keys/revoke", { kid: "a", reason: "r".repeat(201) })).toMatch(/: "reason"$/);
+    expect(await wrong("/keys/rotate", [])).toMatch(/: no object$/);
+  });
+
   test.each(FROM_A_PAGE)(
     "that has no token refuses a request %s, and obeys this machine's own programs",
     async (_name, headers) => {

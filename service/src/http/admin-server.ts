@@ -14,7 +14,7 @@ import type { Acceptance, Operation } from "../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { type Answer, answerWith, json, problemAnswer } from "./answer.ts";
-import { readJsonBody } from "./body.ts";
+import { readOptionalJsonBody } from "./body.ts";
 import { httpServer, type Listener, type ListenerDeps, type Route } from "./listener.ts";
 
 export interface AdminDeps extends ListenerDeps {
@@ -105,13 +105,13 @@ async function operateKeys(
   const refusedStore = managed.keys.refusesStore;
   if (refusedStore !== undefined)
     return json(409, { error: `this replica refuses the store (${refusedStore}); see docs/operations.md` });
-  const body = await readJsonBody(incoming);
+  const body = await readOptionalJsonBody(incoming);
   if (body.kind === "refused") return problemAnswer(body.problem);
   // A web page can send text to this machine without asking; JSON it cannot.
-  if (body.kind === "absent") return json(415, { error: "send a JSON body as application/json" });
+  if (body.kind === "absent") return json(415, { error: "send a JSON body as application/json, or none" });
   const request = requestOf(name, body.value, managed.policy.alg);
-  if (request === undefined)
-    return json(400, { error: `the body of ${name} is not as docs/operations.md describes it` });
+  if (typeof request === "string")
+    return json(400, { error: `the body of ${name} is not as docs/operations.md describes it: ${request}` });
   return carryOut(deps, managed, name, request, request_id);
 }
 
@@ -142,9 +142,14 @@ async function carryOut(
   return json(answer.done ? 200 : 409, answer);
 }
 
-function requestOf(name: OperationName, body: unknown, alg: Algorithm): OperationRequest | undefined {
-  const parsed = BODIES[name].safeParse(body);
-  return parsed.success ? operationOf(name, parsed.data, alg) : undefined;
+/** What a body asks for, or which member of it is wrong. */
+function requestOf(name: OperationName, body: unknown, alg: Algorithm): OperationRequest | string {
+  const { data, error } = BODIES[name].safeParse(body);
+  const [issue] = error?.issues ?? [];
+  if (issue?.code === "unrecognized_keys")
+    return `it has no member ${issue.keys.map((key) => `"${printable(key.slice(0, 40))}"`).join(", ")}`;
+  if (data === undefined) return issue?.path[0] === undefined ? "no object" : `"${String(issue.path[0])}"`;
+  return operationOf(name, data, alg) ?? '"kid"';
 }
 
 interface OperationRequest {

@@ -39,6 +39,27 @@ export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody>
   return bytes.length === 0 ? { kind: "absent" } : parse(bytes);
 }
 
+/**
+ * As `readJsonBody`, for a request whose body may be left out: no bytes at all are an empty object, whatever the content type
+ * says of them. `absent` then means that there are bytes, and that they are no JSON.
+ */
+export async function readOptionalJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
+  if (hasNoBody(incoming.headers)) return NOTHING_SENT;
+  const body = await readJsonBody(incoming);
+  if (body.kind !== "absent") return body;
+  // Only the end of a chunked body says that it was empty; one of JSON is read already.
+  if (incoming.readableEnded) return NOTHING_SENT;
+  const received = await collect(incoming);
+  return received.length === 0 ? NOTHING_SENT : body;
+}
+
+const NOTHING_SENT: JsonBody = { kind: "json", value: {}, text: "{}" };
+
+/** Whether the headers announce no bytes (RFC 9112 section 6.3). */
+function hasNoBody(headers: IncomingMessage["headers"]): boolean {
+  return headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
+}
+
 type Inflatable = keyof typeof INFLATERS;
 type Framing =
   | { readonly kind: "body"; readonly encoding: Inflatable | "identity" }
