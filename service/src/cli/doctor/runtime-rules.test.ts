@@ -8,6 +8,7 @@ import {
   keyLifetimesAgree,
   RUNTIME_RULES,
   runtimeFetchesTheKeys,
+  runtimeHasOneDoor,
   runtimeUsesTls,
 } from "./runtime-rules.ts";
 
@@ -23,14 +24,9 @@ const facts = (runtime: Record<string, string>, settings: Settings | undefined =
 
 describe("a runtime's environment", () => {
   test("that names this service's issuer and JWKS and leaves the rest alone agrees with the service's defaults", () => {
-    expect(judge(RUNTIME_RULES, facts(SOUND)).map(({ grade }) => grade)).toEqual([
-      "ok",
-      "ok",
-      "ok",
-      "ok",
-      "ok",
-      "ok",
-    ]);
+    expect(judge(RUNTIME_RULES, facts(SOUND)).map(({ grade }) => grade)).toEqual(
+      RUNTIME_RULES.map(() => "ok"),
+    );
   });
 
   test("is not compared with a service whose settings are unknown, and what can be said alone is said", () => {
@@ -42,6 +38,7 @@ describe("a runtime's environment", () => {
       "runtime-jwks-ttl skip",
       "runtime-algorithms ok",
       "runtime-transport ok",
+      "runtime-http ok",
     ]);
   });
 
@@ -114,4 +111,19 @@ describe("a runtime's environment", () => {
   test("is warned about when agents may send tokens in plain text", () => {
     expect(runtimeUsesTls(facts({ MACP_ALLOW_INSECURE: "1" }))).toMatchObject([{ grade: "warn" }]);
   });
+
+  test.each([
+    ["", "ok"],
+    ["127.0.0.1:8080", "ok"],
+    ["[::1]:8080", "ok"],
+    ["0.0.0.0:8080", "warn"],
+    ["[::]:8080", "warn"],
+    ["10.0.0.7:8080", "warn"],
+  ])(
+    "with the HTTP/JSON listener at %j is %s: a second door that others can reach is a warning",
+    (address, grade) => {
+      expect(runtimeHasOneDoor(facts({ MACP_HTTP_BIND_ADDR: address }))).toMatchObject([{ grade }]);
+      expect(runtimeHasOneDoor(facts({}))).toMatchObject([{ grade: "ok" }]);
+    },
+  );
 });

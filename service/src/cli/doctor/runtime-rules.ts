@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import { isLoopback } from "../../kernel/loopback.ts";
 import { cut, type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
 
 /** The runtime's environment file beside this service's settings. */
@@ -142,6 +143,19 @@ export function runtimeUsesTls({ runtime }: RuntimeFacts): readonly Finding[] {
   ];
 }
 
+/** Since 0.12 the runtime can listen a second time, for HTTP/JSON, with the same tokens: what guards the gRPC port must guard it too. */
+export function runtimeHasOneDoor({ runtime }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-http";
+  const address = runtime["MACP_HTTP_BIND_ADDR"] ?? "";
+  // Set to nothing, it is off.
+  if (address === "") return [ok(check, "the HTTP/JSON listener is off")];
+  const shown = cut(address);
+  if (isLoopback(address.replace(/:\d+$/, "")))
+    return [ok(check, `HTTP/JSON at ${shown}, only for this machine`)];
+  const found = `HTTP/JSON at ${shown} accepts the same tokens as the gRPC port`;
+  return [warn(check, found, "guard both ports by the same network rules and proxies")];
+}
+
 function algorithmsOf(list: string): string[] {
   return list
     .split(",")
@@ -160,4 +174,5 @@ export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [
   keyLifetimesAgree,
   algorithmsAgree,
   runtimeUsesTls,
+  runtimeHasOneDoor,
 ];
