@@ -4,7 +4,15 @@ import { loggedText, shownValue } from "./shown-value.ts";
 
 /** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
 const NEIGHBOURS = new Set([
+  // The control-plane's, the playground's, macp-mcp's, and the official compose file's.
   "MACP_AUTH_SERVICE_URL",
+  "MACP_AUTH_SERVICE_TIMEOUT_MS",
+  "MACP_AUTH_SERVICE_IMAGE",
+  "MACP_AUTH_SCOPES_JSON",
+  "MACP_AUTH_TOKEN",
+  "MACP_AUTH_TOKEN_SENDER",
+  "MACP_AUTH_TOKEN_TTL_SECONDS",
+  // The runtime's.
   "MACP_AUTH_JWKS_URL",
   "MACP_AUTH_JWKS_JSON",
   "MACP_AUTH_JWKS_TTL_SECS",
