@@ -3,9 +3,8 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDatabase } from "../service/src/stores/open.ts";
-import { storeAt } from "../service/src/testing/store-places.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
@@ -64,13 +63,14 @@ describe.skipIf(POSTGRES === undefined)(
     let schema: string;
 
     const sql = async (text: string): Promise<void> => {
-      const database = await openDatabase(storeAt(server.href));
-      await database.write((query) => query(text)).finally(() => database.close());
+      const client = new pg.Client({ connectionString: server.href });
+      await client.connect();
+      await client.query(text).finally(() => client.end());
     };
     const through = (port: number): Environment => {
       const url = new URL(server);
       url.port = String(port);
-      url.searchParams.set("options", `-c search_path=${schema}`);
+      url.searchParams.set("schema", schema);
       return { ...FAST, MACP_AUTH_STORE_URL: url.href };
     };
 

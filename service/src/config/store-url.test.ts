@@ -30,9 +30,8 @@ describe("a store URL", () => {
   });
 
   test.each(["postgres://auth:pw@db/keys", "postgresql://auth:pw@db/keys"])("%s is PostgreSQL", (url) => {
-    const read = parseStoreUrl(url);
-    expect(read.kind === "postgres" && read.url.reveal()).toBe(url);
-    expect(inspect(read)).not.toContain("pw");
+    expect(parseStoreUrl(url)).toMatchObject({ kind: "postgres", user: "auth", database: "keys" });
+    expect(inspect(parseStoreUrl(url), { depth: 9 })).not.toContain("pw");
   });
 
   test.each([

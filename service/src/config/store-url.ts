@@ -1,13 +1,12 @@
 import { printable } from "../kernel/printable.ts";
-import { Secret } from "../kernel/secret.ts";
+import { type PostgresLocation, parsePostgresUrl } from "./postgres-url.ts";
 
 /** Where managed keys are kept: what `MACP_AUTH_STORE_URL` means. */
 export type StoreLocation =
   | { readonly kind: "memory" }
   /** A file; a relative path is looked up in the working directory of the process. */
   | { readonly kind: "sqlite"; readonly path: string }
-  /** Secret, because it may hold a password. */
-  | { readonly kind: "postgres"; readonly url: Secret };
+  | PostgresLocation;
 
 /** Why a text names no store, as the end of a sentence that begins with the variable's name. Holds no password. */
 export interface StoreUrlFault {
@@ -20,7 +19,8 @@ const FORMS = "must be sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or me
 /** Reads a store URL, the only place that does. What is not one of the accepted forms is a fault, never a guess. */
 export function parseStoreUrl(text: string): StoreLocation | StoreUrlFault {
   if (text === "memory:") return { kind: "memory" };
-  if (/^postgres(?:ql)?:\/\//.test(text)) return { kind: "postgres", url: new Secret(text) };
+  const uri = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text)?.[1];
+  if (uri !== undefined) return parsePostgresUrl(uri);
   const path = /^sqlite:(.*)$/s.exec(text)?.[1];
   const why = path === undefined ? whyNoForm(text) : whyNoPath(path);
   if (path === undefined || why !== undefined)

@@ -51,7 +51,7 @@ export async function openDatabase(
     }
     case "postgres": {
       const { openPostgres } = await import("./postgres/database.ts");
-      return openPostgres(location.url.reveal());
+      return openPostgres(location);
     }
   }
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import type { PostgresLocation } from "../config/postgres-url.ts";
 import { openDatabase } from "../stores/open.ts";
-import { openPostgres, type ValueTypes } from "../stores/postgres/database.ts";
+import { openPostgres } from "../stores/postgres/database.ts";
+import type { ValueTypes } from "../stores/postgres/hosts.ts";
 import type { Database } from "../stores/sql/database.ts";
 import { sqlKeyStore } from "../stores/sql/key-store.ts";
 import { migrate } from "../stores/sql/migrate.ts";
@@ -65,6 +67,13 @@ export async function databasePlace(encoding: string): Promise<StoredPlace> {
   );
 }
 
+/** What a PostgreSQL URL means. Throws for any other. */
+export function postgresAt(url: string): PostgresLocation {
+  const location = storeAt(url);
+  if (location.kind !== "postgres") throw new Error(`no PostgreSQL URL: ${url}`);
+  return location;
+}
+
 /** The driver's parsers of values off: every value comes as the text that the server sent. */
 const AS_TEXT: ValueTypes = { getTypeParser: () => (text: string) => text };
 
@@ -84,7 +93,7 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
   return {
     ...place,
     async open(sealer) {
-      const database = openPostgres(place.url, AS_TEXT);
+      const database = openPostgres(postgresAt(place.url), AS_TEXT);
       opened.push(database);
       await migrate(database);
       return sqlKeyStore(database, sealer);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { parseStoreUrl, type StoreLocation } from "../config/store-url.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import type { Sealer } from "../keys/sealer.ts";
@@ -54,7 +55,8 @@ export async function postgresPlace(): Promise<StoredPlace> {
   await onServer(server, `CREATE SCHEMA ${schema}`);
   const url = (options: string): string => {
     const withOptions = new URL(server);
-    withOptions.searchParams.set("options", `-c search_path=${schema} ${options}`);
+    withOptions.searchParams.set("schema", schema);
+    if (options !== "") withOptions.searchParams.set("options", options);
     return withOptions.href;
   };
   // What a test does behind the store's back need not be on the disk.
@@ -110,8 +112,9 @@ export function storedPlace(
   };
 }
 
+/** A statement that is not about the store, and so looks for no tables. */
 async function onServer(url: string, statement: string): Promise<void> {
-  const database = await openAt(url);
-  await database.write((query) => query(statement));
-  await database.close();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
 }

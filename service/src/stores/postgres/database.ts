@@ -1,92 +1,123 @@
-import pg from "pg";
-import { ConfigError, codeOf, messageOf } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../keys/key-store.ts";
+import type pg from "pg";
+import type { PostgresLocation } from "../../config/postgres-url.ts";
 import type { Database, Query } from "../sql/database.ts";
+import { type Phase, PostgresFault } from "./faults.ts";
+import { type Home, homeOf, LOOK, parseLook, setHome } from "./home.ts";
+import { faultOf, type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
+import { tlsPlanOf } from "./tls.ts";
 
-const CONNECTIONS_MAX = 4;
-/** For a free connection of the pool, and for making a new one. */
-const CONNECT_MS_MAX = 2_000;
 /** For one statement, as the server counts. */
 const STATEMENT_MS_MAX = 1_500;
 /** For a pause between two statements of a transaction, so that a replica that was stopped in the middle holds no lock. */
 const PAUSE_MS_MAX = 3_000;
-/** For one statement, as this side counts: a server that went silent is left. */
-const ANSWER_MS_MAX = 2_000;
-const IDLE_MS_MAX = 60_000;
 const TRIES = 3;
 
 /** Another transaction was in the way, or made the same table at the same moment: serialization, deadlock, unique, table exists. */
 const TRY_AGAIN = new Set(["40001", "40P01", "23505", "42P07"]);
+/** The server takes no writes: nothing was done. */
+const READ_ONLY = "25006";
+/** A table or schema is not where it was: it may have been moved. */
+const MOVED = new Set(["42P01", "3F000"]);
 
-/** Set for the transaction alone, so that it works behind a pooler that shares connections between clients. */
+/** Set for the transaction only, so that it works behind a pooler that shares connections between clients. */
 const LIMITS = `SET LOCAL statement_timeout = ${String(STATEMENT_MS_MAX)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
 
-/** How the driver gives values; the stores read them by what they are, so that any choice does. */
-export type ValueTypes = pg.CustomTypesConfig;
+/** Of those who would make the tables at the same moment, wherever their search paths lead, one does and the others wait. Any number, but the same for all. */
+const MAKERS_LOCK = "SELECT pg_advisory_xact_lock(8245126743905511)";
 
-/** PostgreSQL, or what speaks its language. Opens no connection yet. TLS is what the URL's `sslmode` and `sslrootcert` say. */
-export function openPostgres(url: string, types?: ValueTypes): Database {
-  const pool = poolOf(url, types);
+interface Mode {
+  readonly begin: string;
+  readonly mayMakeTables: boolean;
+}
+const READ: Mode = { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", mayMakeTables: false };
+const WRITE: Mode = { begin: "BEGIN ISOLATION LEVEL READ COMMITTED", mayMakeTables: true };
+
+/**
+ * PostgreSQL, or what speaks its language. Opens no connection yet. Throws `ConfigError` when a file that the location names
+ * cannot be used.
+ */
+export function openPostgres(location: PostgresLocation, types?: ValueTypes): Database {
+  const hosts = openHosts(location, tlsPlanOf(location.tls), types);
+  const homes = new Homes(location.schema);
   return {
     words: {
       now: "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint AS now",
-      tables:
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_version'",
+      tables: `SELECT relname AS name FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE n.nspname = current_schema() AND relname = 'keyset'`,
     },
-    read: (work) => retried(() => transaction(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)),
-    write: (work) => retried(() => transaction(pool, "BEGIN ISOLATION LEVEL READ COMMITTED", work)),
-    close: () => (pool.ended ? Promise.resolve() : pool.end()),
+    read: (work) => retried(hosts, () => transaction(hosts, homes, READ, work)),
+    write: (work) => retried(hosts, () => transaction(hosts, homes, WRITE, work)),
+    close: () => hosts.close(),
   };
 }
 
-function poolOf(url: string, types: ValueTypes | undefined): pg.Pool {
-  const options: pg.PoolConfig = {
-    ...(types && { types }),
-    connectionString: url,
-    application_name: "macp-auth",
-    max: CONNECTIONS_MAX,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    query_timeout: ANSWER_MS_MAX,
-    idleTimeoutMillis: IDLE_MS_MAX,
-    keepAlive: true,
-  };
-  try {
-    clientOf(options);
-  } catch (thrown) {
-    // The message may repeat the URL, with its password.
-    const why = codeOf(thrown) ?? "no reason given";
-    throw new ConfigError([
-      `MACP_AUTH_STORE_URL cannot be used (${why}); write postgres://USER:PASSWORD@HOST/DATABASE, and name only files that this user may read`,
-    ]);
+/** Remembers where the tables are once they were found. */
+class Homes {
+  readonly #wanted: string | undefined;
+  #found: Home | undefined;
+
+  constructor(wanted: string | undefined) {
+    this.#wanted = wanted;
   }
-  const pool = new pg.Pool(options);
-  // Without a listener a connection that breaks, at rest or in use, would end the process. Its user is told by its next statement.
-  pool.on("error", () => undefined);
-  pool.on("connect", (client) => client.on("error", () => undefined));
-  return pool;
+
+  get found(): Home | undefined {
+    return this.#found;
+  }
+
+  async find(query: Query): Promise<Home> {
+    const home = homeOf(parseLook(await query(LOOK)), this.#wanted);
+    if (home.hasTables) this.#found = home;
+    return home;
+  }
+
+  forget(): void {
+    this.#found = undefined;
+  }
 }
 
-/** Throws when the URL cannot be read, or a certificate that it names. Opens nothing. */
-function clientOf(options: pg.ClientConfig): pg.Client {
-  return new pg.Client(options);
-}
-
-async function transaction<T>(pool: pg.Pool, begin: string, work: (query: Query) => Promise<T>): Promise<T> {
-  const client = await told(pool.connect());
+async function transaction<T>(
+  hosts: Hosts,
+  homes: Homes,
+  mode: Mode,
+  work: (query: Query) => Promise<T>,
+): Promise<T> {
+  const client = await hosts.connect();
+  const query: Query = async (sql, parameters = []) =>
+    (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[];
   try {
-    await told(client.query(`${begin}; ${LIMITS}`));
-    const result = await work(
-      async (sql, parameters = []) => (await told(client.query(sql, [...parameters]))).rows as unknown[],
+    const { found } = homes;
+    await answerOf(
+      "begin",
+      client.query(`${mode.begin}; ${LIMITS}${found === undefined ? "" : setHome(found)}`),
     );
-    await told(client.query("COMMIT"));
+    if (found === undefined) await goHome(homes, mode, query);
+    const result = await work(query);
+    await commit(client);
     client.release();
     return result;
   } catch (thrown) {
+    if (thrown instanceof PostgresFault && MOVED.has(thrown.reason)) homes.forget();
     // After a fault of the database nobody knows the state of the connection; leaving it takes the transaction back too.
-    const sound = !(thrown instanceof Failure) && (await tookBack(client));
-    client.release(!sound);
+    const isUsable = !(thrown instanceof PostgresFault) && (await tookBack(client));
+    client.release(!isUsable);
     throw thrown;
   }
+}
+
+/** Finds the schema, and makes it the only one for the rest of the transaction. */
+async function goHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
+  let home = await homes.find(query);
+  if (!home.hasTables && mode.mayMakeTables) {
+    await query(MAKERS_LOCK);
+    home = await homes.find(query);
+  }
+  if (home.schema !== undefined) await query(setHome(home).slice(2));
+}
+
+/** A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await answerOf("query", client.query("COMMIT"));
+  if (command !== "COMMIT") throw new PostgresFault("25P02", "query");
 }
 
 async function tookBack(client: pg.PoolClient): Promise<boolean> {
@@ -98,35 +129,22 @@ async function tookBack(client: pg.PoolClient): Promise<boolean> {
   }
 }
 
-async function retried<T>(work: () => Promise<T>): Promise<T> {
+async function retried<T>(hosts: Hosts, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
     } catch (thrown) {
-      if (attempt === TRIES || !(thrown instanceof Failure) || !TRY_AGAIN.has(thrown.reason)) throw thrown;
+      if (!(thrown instanceof PostgresFault)) throw thrown;
+      const mayTryAgain = TRY_AGAIN.has(thrown.reason) || (thrown.reason === READ_ONLY && hosts.leave());
+      if (attempt === TRIES || !mayTryAgain) throw thrown;
     }
   }
 }
 
-/** The driver's faults hold hosts, users and rows; only their code goes on. */
-class Failure extends StoreUnavailable {
-  readonly reason: string;
-
-  constructor(reason: string) {
-    super(`PostgreSQL: ${reason}`);
-    this.reason = reason;
-  }
-}
-
-async function told<T>(answer: Promise<T>): Promise<T> {
+async function answerOf<T>(phase: Phase, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (thrown) {
-    throw new Failure(reasonOf(thrown));
+    throw faultOf(thrown, phase);
   }
-}
-
-/** SQLSTATE or system error code; what the driver itself finds has none, and is told in fixed words. */
-function reasonOf(thrown: unknown): string {
-  return codeOf(thrown) ?? messageOf(thrown);
 }

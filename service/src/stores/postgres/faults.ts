@@ -1,0 +1,240 @@
+import { StoreUnavailable } from "../../keys/key-store.ts";
+
+/** What was being done: the driver gives the same code, or none, for different faults. */
+export type Phase = "connect" | "begin" | "query";
+
+/** A fault of PostgreSQL, or of the way to it, in this service's words: the driver's own hold hosts, users and rows. */
+export class PostgresFault extends StoreUnavailable {
+  /** SQLSTATE, a system or TLS error code, or what the driver says where it has none. */
+  readonly reason: string;
+  readonly phase: Phase;
+
+  constructor(reason: string, phase: Phase, { words, fix }: Words = wordsOf(reason, phase)) {
+    super(`PostgreSQL: ${words}`, fix);
+    this.reason = reason;
+    this.phase = phase;
+  }
+
+  /** One fault for those of several hosts, in the order in which they were tried. */
+  static ofHosts(faults: readonly PostgresFault[]): PostgresFault {
+    const { reason, phase } = faults.find((one) => one.reason !== TAKES_NO_WRITES) ?? faults[0] ?? NO_HOST;
+    const each = faults.map(
+      (one, index) => `host ${String(index + 1)}: ${wordsOf(one.reason, one.phase).words}`,
+    );
+    const words = `no host can be used; tried ${each.join(", ")}`;
+    return new PostgresFault(reason, phase, { words, fix: wordsOf(reason, phase).fix });
+  }
+}
+
+interface Words {
+  /** What is wrong, with the code. */
+  readonly words: string;
+  /** A command or a setting. */
+  readonly fix: string;
+}
+
+/** Codes of our own for what has none: the server took no TLS, or answered what no PostgreSQL does; a password was asked for. */
+export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
+export const NOT_POSTGRES = "NOT_POSTGRES";
+export const NO_PASSWORD = "NO_PASSWORD";
+export const TAKES_NO_WRITES = "TAKES_NO_WRITES";
+export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
+
+const STORE_URL = "MACP_AUTH_STORE_URL";
+const PEERS =
+  "check that the host and port in MACP_AUTH_STORE_URL are right, that PostgreSQL listens there, and that no firewall is between";
+const CERTIFICATE = "name the file of the authority that signed it: sslmode=verify-full&sslrootcert=FILE";
+const GRANTS =
+  "as its owner: GRANT USAGE, CREATE ON SCHEMA … and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the user; after a first start CREATE may be taken back";
+const POOLER_MODE = "set pool_mode to transaction or session in the pooler: this service needs transactions";
+const WAIT = "nothing to do if this ends by itself: the next round tries again";
+const SPACE = "free space on the disk of the server";
+
+/** What each code means to an operator. Codes of a class that is not listed one by one are in `CLASSES`. */
+const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
+  // The way to the server.
+  ECONNREFUSED: ["nothing listens there", PEERS],
+  ECONNRESET: ["the connection was cut", PEERS],
+  EPIPE: ["the connection was cut", PEERS],
+  ETIMEDOUT: ["no answer in time", PEERS],
+  EHOSTUNREACH: ["there is no way to the host", PEERS],
+  ENETUNREACH: ["there is no way to the network of the host", PEERS],
+  EADDRNOTAVAIL: ["the address of the host cannot be used from here", PEERS],
+  ENOTFOUND: ["the host has no address", `correct the host in ${STORE_URL}, or the name server`],
+  EAI_AGAIN: ["the name server does not answer", "check the name server (/etc/resolv.conf) and the network"],
+  ENOENT: [
+    "there is no such Unix socket",
+    "name the folder of the socket, such as host=/var/run/postgresql, and the port of its name",
+  ],
+  EACCES: [
+    "this user may not use the Unix socket",
+    "give the service's user access to the folder of the socket",
+  ],
+  NOT_POSTGRES: ["what answers there is no PostgreSQL", PEERS],
+  // TLS.
+  TLS_NOT_OFFERED: [
+    "the server takes no TLS",
+    `set ssl = on at the server, or, where the network is trusted, sslmode=disable in ${STORE_URL}`,
+  ],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ["the server's certificate is self-signed and not trusted", CERTIFICATE],
+  SELF_SIGNED_CERT_IN_CHAIN: [
+    "the server's certificate is signed by an authority that is not trusted",
+    CERTIFICATE,
+  ],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [
+    "the server's certificate is signed by an authority that is not trusted",
+    CERTIFICATE,
+  ],
+  UNABLE_TO_GET_ISSUER_CERT: [
+    "the server's certificate is signed by an authority that is not trusted",
+    CERTIFICATE,
+  ],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [
+    "the server's certificate is signed by an authority that is not trusted",
+    CERTIFICATE,
+  ],
+  CERT_SIGNATURE_FAILURE: [
+    "the server's certificate is not signed by the authority of sslrootcert",
+    CERTIFICATE,
+  ],
+  INVALID_CA: ["the authority of sslrootcert may not sign certificates", CERTIFICATE],
+  CERT_HAS_EXPIRED: [
+    "the server's certificate has expired",
+    "renew the certificate at the server, or correct the clock of this machine",
+  ],
+  CERT_NOT_YET_VALID: [
+    "the server's certificate is not valid yet",
+    "correct the clock of this machine or of the one that made the certificate",
+  ],
+  CERT_REVOKED: ["the server's certificate was revoked", "renew the certificate at the server"],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    "the server's certificate is for another host",
+    "write the host as the certificate names it, or give the server one with this name (subjectAltName); sslmode=verify-ca checks only who signed it",
+  ],
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: [
+    "the server asks for a client certificate",
+    "name one with sslcert=FILE&sslkey=FILE",
+  ],
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: [
+    "the server does not trust the client certificate",
+    "name one with sslcert=FILE that an authority of the server signed",
+  ],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    "what answers there is no TLS",
+    "remove sslnegotiation=direct, which needs PostgreSQL 17",
+  ],
+  EPROTO: ["the TLS handshake failed", "check the TLS versions and the certificate of the server"],
+  // Who is let in.
+  NO_PASSWORD: [
+    "the server asks for a password, and there is none",
+    `write it into ${STORE_URL}, or set PGPASSWORD`,
+  ],
+  "28P01": [
+    "wrong password, or no such user",
+    `correct user and password in ${STORE_URL}; in a password % is written %25, @ %40, / %2F, # %23`,
+  ],
+  "28000": [
+    "the server does not let this user in from here",
+    "check that the user exists and may log in, and that a line of pg_hba.conf is for it, its database, this address and the kind of connection: hostssl needs sslmode=require or more, clientcert a sslcert",
+  ],
+  "3D000": [
+    "there is no such database",
+    `create it (CREATE DATABASE …), or correct its name in ${STORE_URL}`,
+  ],
+  "3F000": [
+    "there is no such schema, or none that tables could be made in",
+    `create it (CREATE SCHEMA … AUTHORIZATION the user), or name another with schema= in ${STORE_URL}`,
+  ],
+  "42501": ["the user lacks a right on the schema or its tables", GRANTS],
+  NO_RIGHT_ON_SCHEMA: [
+    "the search path has a schema with keys, and the user has no right on that schema",
+    GRANTS,
+  ],
+  "53300": [
+    "the server has no free connection",
+    "raise max_connections, put a pooler in transaction mode between, or end what holds the connections; a replica needs 4 at most",
+  ],
+  // Writes.
+  "25006": [
+    "the server takes no writes: it is a standby, or read-only",
+    `name the primary in ${STORE_URL}, or all hosts with target_session_attrs=read-write; or end default_transaction_read_only`,
+  ],
+  TAKES_NO_WRITES: [
+    "the server takes no writes: it is a standby, or read-only",
+    `name the primary among the hosts of ${STORE_URL}`,
+  ],
+  "53100": ["the disk of the server is full", SPACE],
+  "53200": ["the server has no memory left", "give the server more memory, or end what takes it"],
+  "58030": ["the server cannot read or write its disk", "look at the disk and the log of the server"],
+  "42P01": [
+    "a table of this service is gone, or not where the search path leads",
+    "macp-auth migrate makes missing tables of a new store; else restore the database, or name the schema with schema=",
+  ],
+  "42P07": [
+    "a table with a name of this service is there already, without the others",
+    "restore the database, or name an empty schema with schema=",
+  ],
+  "25P02": ["the transaction was taken back at its end", WAIT],
+  "42703": [
+    "a table has not the columns of this service",
+    "name a schema of this service's own with schema=",
+  ],
+  "22021": ["the database cannot hold a character", "report this: the service writes only ASCII"],
+  "22P05": ["the encoding of the database lacks a character", "report this: the service writes only ASCII"],
+  // What passes.
+  "57P01": ["the server ended the connection: it is shutting down, or an administrator did so", WAIT],
+  "57P02": ["the server crashed and restarts", WAIT],
+  "57P03": ["the server is starting or stopping, or a standby that takes no connections", WAIT],
+  "57P05": ["the server ended a connection that was idle", WAIT],
+  "57014": ["a statement took longer than 1.5 s", "look for load and locks at the server (pg_stat_activity)"],
+  "55P03": ["a lock was not to be had", "look for locks at the server (pg_locks)"],
+  "25P03": [
+    "the server ended a transaction that stood still for 3 s",
+    "this machine was suspended or overloaded; the next round tries again",
+  ],
+  "40001": ["others were in the way at every try", WAIT],
+  "40P01": ["others were in the way at every try", WAIT],
+  "40003": ["nobody knows whether the change was made", "look: macp-auth keys list"],
+};
+
+const NO_HOST = { reason: "ENOTFOUND", phase: "connect" } as const;
+
+/** What a whole class of SQLSTATEs means. */
+const CLASSES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
+  "08": ["the connection failed", PEERS],
+  "28": CODES["28000"] ?? ["", ""],
+  "53": ["the server has run out of something", "look at the log of the server"],
+  "54": ["a limit of the server was reached", "look at the log of the server"],
+  "57": ["the server was told to stop this", WAIT],
+  "58": ["the server met a fault of its system", "look at the log of the server"],
+  XX: ["the server met a fault of its own", "look at the log of the server"],
+};
+
+/** The same code in one phase only. */
+const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: string, fix: string]>>>> = {
+  connect: {
+    "08P01": [
+      "a pooler rejected the connection",
+      "check that the pooler knows the database and the user; options= does not pass most poolers: write schema= in its place",
+    ],
+  },
+  begin: { "08P01": ["a pooler in statement mode is between", POOLER_MODE] },
+  query: {},
+};
+
+/** For the driver's own words, which have no code. */
+const UNCODED: Readonly<Record<Phase, string>> = { connect: PEERS, begin: WAIT, query: WAIT };
+
+/** What a code means, and what to do. */
+export function wordsOf(reason: string, phase: Phase): Words {
+  const known =
+    own(IN_PHASE[phase], reason) ??
+    own(CODES, reason) ??
+    (/^[0-9A-Z]{5}$/.test(reason) ? own(CLASSES, reason.slice(0, 2)) : undefined);
+  if (known !== undefined) return { words: `${known[0]} (${reason})`, fix: known[1] };
+  return { words: reason, fix: UNCODED[phase] };
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

@@ -1,0 +1,147 @@
+import pg from "pg";
+import type { PostgresHost, PostgresLocation } from "../../config/postgres-url.ts";
+import { Impossible } from "../../kernel/assert.ts";
+import { codeOf, messageOf } from "../../kernel/faults.ts";
+import { Dial, type TlsPlan } from "./dial.ts";
+import { NO_PASSWORD, type Phase, PostgresFault, TAKES_NO_WRITES } from "./faults.ts";
+
+const CONNECTIONS_MAX = 4;
+/** For a free connection of the pool, and for making a new one, at one host. */
+const CONNECT_MS_MAX = 2_000;
+/** For all hosts together. */
+const CONNECT_ALL_MS_MAX = 6_000;
+/** For one statement, as this side counts: a server that went silent is left. */
+const ANSWER_MS_MAX = 2_000;
+const IDLE_MS_MAX = 60_000;
+
+/** How the driver gives values; the stores read them by what they are, so that any choice does. */
+export type ValueTypes = pg.CustomTypesConfig;
+
+/** The hosts of one location, of which one is in use until it fails. */
+export interface Hosts {
+  /** A connection to a host that takes writes, if the location asks for that. Rejects with `PostgresFault` when no host gives one. */
+  connect(): Promise<pg.PoolClient>;
+  /** The host in use takes no writes any more: the next connection is to another one. Says whether there is another. */
+  leave(): boolean;
+  close(): Promise<void>;
+}
+
+/** A rejected user or database is so at every host: trying on would lock the user out sooner, and hide the reason. */
+const SAME_EVERYWHERE = /^(?:28|3D)|^NO_PASSWORD$/;
+
+export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: ValueTypes): Hosts {
+  const { hosts } = location;
+  let current = 0;
+  let pool = poolAt(0);
+
+  function poolAt(index: number): pg.Pool {
+    const host = hosts[index] ?? { host: "localhost", port: 0 };
+    const made = new pg.Pool(optionsOf(location, host, tls, types));
+    // Without a listener a connection that breaks, at rest or in use, would end the process. Its user learns of it by its next statement.
+    made.on("error", () => undefined);
+    made.on("connect", (client) => client.on("error", () => undefined));
+    return made;
+  }
+
+  /** Only the first of several users that found a host wanting leaves it. */
+  function leave(left: pg.Pool): boolean {
+    if (left === pool && hosts.length > 1) {
+      current = (current + 1) % hosts.length;
+      pool = poolAt(current);
+      void left.end();
+    }
+    return hosts.length > 1;
+  }
+
+  return {
+    async connect() {
+      const faults: PostgresFault[] = [];
+      while (faults.length < hosts.length) {
+        const tried = pool;
+        try {
+          return await connected(tried, location.target);
+        } catch (thrown) {
+          const fault = faultOf(thrown, "connect");
+          faults.push(fault);
+          if (SAME_EVERYWHERE.test(fault.reason)) throw fault;
+          leave(tried);
+        }
+      }
+      throw ofAll(faults);
+    },
+    leave: () => leave(pool),
+    close: () => (pool.ended ? Promise.resolve() : pool.end()),
+  };
+}
+
+/** One fault for those of all hosts, each by its place in the order of trial: names of hosts are for the operator to know. */
+function ofAll(faults: readonly PostgresFault[]): Error {
+  const [first, ...others] = faults;
+  if (first === undefined || others.length === 0) return first ?? new Impossible("a location has a host");
+  const isReadOnly = faults.every(({ reason }) => reason === TAKES_NO_WRITES);
+  return isReadOnly ? first : PostgresFault.ofHosts(faults);
+}
+
+async function connected(pool: pg.Pool, target: PostgresLocation["target"]): Promise<pg.PoolClient> {
+  const client = await pool.connect();
+  if (target === "any" || known.has(client)) return client;
+  try {
+    // "on" at a standby too, whatever its own setting says.
+    const { rows } = await client.query<{ transaction_read_only: string }>("SHOW transaction_read_only");
+    if (rows[0]?.transaction_read_only === "on") throw new PostgresFault(TAKES_NO_WRITES, "connect");
+  } catch (thrown) {
+    client.release(true);
+    throw thrown;
+  }
+  known.add(client);
+  return client;
+}
+
+/** Connections to hosts that took writes when they were made. */
+const known = new WeakSet<object>();
+
+function optionsOf(
+  location: PostgresLocation,
+  { host, port }: PostgresHost,
+  tls: TlsPlan,
+  types: ValueTypes | undefined,
+): pg.PoolConfig {
+  const { user, database, options, applicationName = "macp-auth", hosts } = location;
+  const given: pg.PoolConfig = {
+    host,
+    port,
+    ...(user !== undefined && { user }),
+    ...(database !== undefined && { database }),
+    ...(options !== undefined && { options }),
+    ...(types && { types }),
+    application_name: applicationName,
+    max: CONNECTIONS_MAX,
+    connectionTimeoutMillis: Math.min(CONNECT_MS_MAX, Math.floor(CONNECT_ALL_MS_MAX / hosts.length)),
+    query_timeout: ANSWER_MS_MAX,
+    idleTimeoutMillis: IDLE_MS_MAX,
+    keepAlive: true,
+    // TLS is the dial's.
+    ssl: false,
+    sslnegotiation: "postgres",
+    stream: () => new Dial(tls),
+  };
+  return { ...given, password: passwordOf(location, given) };
+}
+
+/** The password of the URL, else PGPASSWORD, which the driver reads. Never its file of passwords: the driver warns of that on standard error. */
+function passwordOf(
+  { password }: PostgresLocation,
+  given: pg.ClientConfig,
+): NonNullable<pg.PoolConfig["password"]> {
+  const found = password?.reveal() ?? new pg.Client(given).password;
+  if (found) return found;
+  return () => {
+    throw Object.assign(new Error(NO_PASSWORD), { code: NO_PASSWORD });
+  };
+}
+
+/** A fault of the driver as one of ours: SQLSTATE or system error code; what the driver itself finds has none, and says so in fixed words. */
+export function faultOf(thrown: unknown, phase: Phase): PostgresFault {
+  if (thrown instanceof PostgresFault) return thrown;
+  return new PostgresFault(codeOf(thrown) ?? messageOf(thrown), phase);
+}

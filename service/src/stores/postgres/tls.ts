@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+import * as nodeTls from "node:tls";
+import type { PostgresTls } from "../../config/postgres-url.ts";
+import { ConfigError, codeOf } from "../../kernel/faults.ts";
+import { printablePath } from "../../kernel/printable.ts";
+import type { TlsPlan } from "./dial.ts";
+
+/** Where systems keep the list of public authorities: Debian and Alpine, Red Hat, SUSE, BSD and macOS. */
+const BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `ConfigError` when one cannot be used. */
+export function tlsPlanOf(tls: PostgresTls): TlsPlan {
+  const { mode, negotiation } = tls;
+  if (mode === "disable") return { want: "never", negotiation, options: {} };
+  const files = { ...trustOf(tls.rootCert), ...clientOf(tls.client) };
+  refuseUnusable(files);
+  // As libpq: `require` checks who signed when it is given an authority to check with.
+  const isChecked = mode === "verify-full" || mode === "verify-ca" || tls.rootCert !== undefined;
+  return {
+    want: mode === "prefer" ? "offered" : "always",
+    negotiation,
+    options: {
+      ...files,
+      rejectUnauthorized: isChecked,
+      ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
+    },
+  };
+}
+
+function trustOf(root: PostgresTls["rootCert"]): { readonly ca?: string | string[] } {
+  if (root === undefined) return {};
+  if (root.kind === "system") return { ca: systemRoots() };
+  const ca = textOf("sslrootcert", root.path);
+  if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(ca))
+    throw wrong(`sslrootcert: ${printablePath(root.path)} holds no certificate in PEM form`);
+  return { ca };
+}
+
+function clientOf(client: PostgresTls["client"]): { readonly cert?: string; readonly key?: string } {
+  if (client === undefined) return {};
+  return { cert: textOf("sslcert", client.certPath), key: textOf("sslkey", client.keyPath) };
+}
+
+function textOf(parameter: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (thrown) {
+    throw wrong(
+      `${parameter}: ${printablePath(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); correct the path or its permissions`,
+    );
+  }
+}
+
+/** A key that is none, or of another certificate, is found now and not at each connection. */
+function refuseUnusable(files: nodeTls.SecureContextOptions): void {
+  try {
+    nodeTls.createSecureContext(files);
+  } catch (thrown) {
+    throw wrong(
+      `sslrootcert, sslcert and sslkey cannot be used (${codeOf(thrown) ?? "unknown fault"}); they must be PEM files, the key without a passphrase and of that certificate`,
+    );
+  }
+}
+
+/** Node 22.15 and newer read the system's list themselves, SSL_CERT_FILE included. */
+function systemRoots(): string[] {
+  const { getCACertificates } = nodeTls as { getCACertificates?: (from: "system") => string[] };
+  const roots = getCACertificates?.("system") ?? bundle();
+  if (roots.length === 0)
+    throw wrong(
+      "sslrootcert=system: this system has no list of authorities in a usual place; install ca-certificates, or name a file",
+    );
+  return [...roots];
+}
+
+function bundle(): readonly string[] {
+  for (const path of BUNDLES) {
+    try {
+      return [readFileSync(path, "utf8")];
+    } catch {
+      // Another system's place.
+    }
+  }
+  return [];
+}
+
+function wrong(fault: string): ConfigError {
+  return new ConfigError([`MACP_AUTH_STORE_URL: ${fault}`]);
+}
