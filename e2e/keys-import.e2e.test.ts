@@ -71,8 +71,12 @@ describe("an operator who moves from a given key to managed keys", () => {
     };
     const cases: readonly [readonly string[], number, RegExp][] = [
       [[], 2, /there is no key to import; name its file, or - for standard input/],
-      [[join(parent, "absent.jwk")], 1, /absent\.jwk cannot be read \(ENOENT\)/],
-      [[await write("public.jwk", publicHalf(jwk))], 1, /is a public key; give the private JWK/],
+      [[join(parent, "absent.jwk")], 1, /^macp-auth: \S+absent\.jwk does not exist \(ENOENT\)/],
+      [
+        [await write("public.jwk", publicHalf(jwk))],
+        1,
+        /^macp-auth: \S+public\.jwk is a public key; give the private key/,
+      ],
       [[await write("weak.jwk", rsaJwk(1024))], 1, /1024 bits, fewer than 2048/],
       [[await write("set.jwk", { keys: [jwk, privateJwk("RS256")] })], 1, /the set holds 2 keys/],
     ];

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { overFile } from "../config/given.ts";
 import { codeOf } from "../kernel/faults.ts";
+import { whyUnreadable } from "../kernel/file-faults.ts";
 import { couldNot, wrongCall } from "./command-end.ts";
 import { parseEnvironmentFile } from "./doctor/environment-file.ts";
 import { shown } from "./shown.ts";
@@ -40,9 +41,7 @@ function bytesOf(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (thrown) {
-    throw couldNot(
-      `${shown(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
-    );
+    throw couldNot(`${shown(path)} ${whyUnreadable(codeOf(thrown))}`);
   }
 }
 

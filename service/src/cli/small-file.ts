@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { codeOf } from "../kernel/faults.ts";
+import { whyUnreadable } from "../kernel/file-faults.ts";
 import { couldNot } from "./command-end.ts";
 import { shown } from "./shown.ts";
 
@@ -25,6 +26,6 @@ export async function readSmallFile(path: string): Promise<string> {
   } catch (thrown) {
     const code = codeOf(thrown);
     if (code === undefined) throw thrown;
-    throw couldNot(`${shown(path)} cannot be read (${code}); mend the path or its permissions`);
+    throw couldNot(`${shown(path)} ${whyUnreadable(code)}`);
   }
 }

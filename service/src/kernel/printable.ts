@@ -47,12 +47,12 @@ function escaped(character: string): string {
 }
 
 const PATH_CHARS_MAX = 256;
-/** A key, a token or a JSON text; a path that begins at a folder is told apart by that. */
-const LIKE_A_SECRET = /^(?:[^./]*|[^./][A-Za-z0-9+/=_-]{31,}|[{[-].*)$/s;
+/** JSON, PEM, or 32 characters of an encoding of random bytes with a digit among them. A path that begins at a folder is none of these. */
+const LIKE_A_SECRET = /^(?:[{[-].*|(?=.*[0-9])[^./][A-Za-z0-9+/=_-]{31,})$/s;
 
 /** A path for a message; words in its place when it looks like a secret that was put where a path belongs. */
 export function printablePath(path: string): string {
   return path.length > PATH_CHARS_MAX || LIKE_A_SECRET.test(path)
-    ? "(not shown: it looks like no path)"
+    ? "(not shown: it looks like a secret)"
     : printable(path);
 }

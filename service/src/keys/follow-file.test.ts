@@ -102,10 +102,10 @@ describe("a followed key file", () => {
   });
 
   test.each([
-    ["is broken", "{", /neither a JSON Web Key/],
-    ["is empty", "", /neither a JSON Web Key/],
+    ["is broken", "{", /is not valid JSON|is empty/],
+    ["is empty", "", /is not valid JSON|is empty/],
     ["holds a key for another algorithm", textOf(testKey("rsa", "RS256")), /needs a restart/],
-    ["holds one public key", JSON.stringify(b.publicJwk), /is a public key; give the private JWK/],
+    ["holds one public key", JSON.stringify(b.publicJwk), /is a public key; give the private key/],
     [
       "holds a set of one public key",
       JSON.stringify({ keys: [b.publicJwk] }),
@@ -131,7 +131,7 @@ describe("a followed key file", () => {
     await rm(path);
     await look();
     const refused = await look();
-    expect(refused.kind === "refused" && refused.faults.join("\n")).toMatch(/cannot be read \(ENOENT\)/);
+    expect(refused.kind === "refused" && refused.faults.join("\n")).toMatch(/does not exist \(ENOENT\)/);
     expect(await look()).toEqual({ kind: "same" });
     expect([signs(), served()]).toEqual(["a", ["a"]]);
     await writeFile(path, textOf(b, a));

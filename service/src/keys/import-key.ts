@@ -11,6 +11,8 @@ import { type Kid, parseKid } from "../kernel/ids.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { faultsOfEc, faultsOfRsa, MAKE_ONE } from "./key-numbers.ts";
+import { isPem, readPemKey } from "./pem-key.ts";
+import { whyNoJwk, whyNoKey } from "./unreadable-key.ts";
 
 /** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
 export type PublicJwk =
@@ -49,17 +51,16 @@ export type ImportOutcome =
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
 /** Why a public key is refused where a key must sign. */
-export const PUBLIC_ONLY = `is a public key; give the private JWK, or ${MAKE_ONE}`;
+export const PUBLIC_ONLY = "is a public key; give the private key that belongs to it";
 const KEY_AND_SET =
   "has both keys and kty, and so is a JWK Set and a JSON Web Key at once; remove keys, or move the key into the set";
 
 /** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
-  if (trimmed.startsWith("-----BEGIN")) return importPem(trimmed);
+  if (isPem(trimmed)) return importPem(trimmed);
   const parsed = parseObject(trimmed);
-  if (parsed === undefined)
-    return refused(`is neither a JSON Web Key, a JWK Set nor a PEM private key; ${MAKE_ONE}`);
+  if (parsed === undefined) return refused(whyNoKey(trimmed));
   if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
   if ("keys" in parsed) return importSet(parsed["keys"]);
   const outcome = importOne(parsed);
@@ -70,7 +71,7 @@ export function importKeys(text: string): ImportOutcome {
 /** Reads a single JWK, as `MACP_AUTH_SIGNING_KEY_JSON` holds it. A public one is taken too: who needs it to sign looks at `privateKey`. */
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
-  if (parsed === undefined) return refused(`is not a JSON object; give one private JWK, or ${MAKE_ONE}`);
+  if (parsed === undefined) return refused(whyNoJwk(text.trim()));
   if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
   if ("keys" in parsed) return refused("is a JWK Set; give a set through MACP_AUTH_SIGNING_KEY_FILE");
   return importOne(parsed);
@@ -87,24 +88,9 @@ export function thumbprintOf(
   return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
 }
 
-/** RFC 7468, and the headers of RFC 1421 that encrypted PKCS#1 and SEC1 have. */
-const PEM_BLOCK = /-----BEGIN ([A-Z ]*)-----(?:(?!-----BEGIN )[\s\S])*?-----END \1-----/g;
-const PEM_PRIVATE = /^-----BEGIN [A-Z ]*PRIVATE KEY-----/;
-const PEM_ENCRYPTED = /^(?:-----BEGIN ENCRYPTED |Proc-Type: *4, *ENCRYPTED)/m;
-
 function importPem(text: string): ImportOutcome {
-  const privates = (text.match(PEM_BLOCK) ?? []).filter((block) => PEM_PRIVATE.test(block));
-  const [pem] = privates;
-  if (pem === undefined) return refused(`is PEM without a private key; ${MAKE_ONE}`);
-  if (privates.length > 1)
-    return refused("holds more than one PEM private key; put several keys into a JWK Set");
-  if (PEM_ENCRYPTED.test(pem))
-    return refused("is an encrypted PEM key; decrypt it first: openssl pkey -in FILE -out PLAIN");
-  try {
-    return importOne(createPrivateKey(pem).export({ format: "jwk" }));
-  } catch {
-    return refused(`is PEM that holds no RSA or P-256 private key; ${MAKE_ONE}`);
-  }
+  const read = readPemKey(text);
+  return read.kind === "refused" ? refused(read.fault) : importOne(read.jwk);
 }
 
 /** Some readers would take the set and others the key. */
@@ -114,7 +100,7 @@ function isKeyAndSet(parsed: Readonly<Record<string, unknown>>): boolean {
 
 function importSet(members: unknown): ImportOutcome {
   if (!Array.isArray(members) || members.length === 0)
-    return refused(`is a JWK Set without keys; ${MAKE_ONE}`);
+    return refused('is a JWK Set without keys; give {"keys":[…]} with a private key first');
   const outcomes = members.map((member: unknown) => importOne(member));
   const keys = outcomes.flatMap((outcome) => (outcome.kind === "imported" ? outcome.keys : []));
   const faults = outcomes.flatMap((outcome, index) =>
@@ -145,9 +131,19 @@ function importOne(value: unknown): ImportOutcome {
   const kty = jwk["kty"];
   if (kty === "oct")
     return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
-  if (kty !== "RSA" && kty !== "EC") return refused(`has a kty that is neither "RSA" nor "EC"; ${MAKE_ONE}`);
+  if (kty === undefined) return refused(whyNoKty(jwk));
+  if (kty !== "RSA" && kty !== "EC")
+    return refused('has a kty that is neither "RSA" nor "EC", which alone sign here; give another key');
   const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
   return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
+}
+
+/** Cloud providers hand out JSON with a PEM key inside. */
+function whyNoKty(json: Record<string, unknown>): string {
+  const pem = Object.entries(json).find(([, value]) => typeof value === "string" && isPem(value))?.[0];
+  return pem === "private_key" || pem === "privateKey"
+    ? `is JSON with a PEM key inside, and no JWK; take the key out: (umask 077; jq -r .${pem} FILE >key.pem)`
+    : "is JSON without kty, and so no JWK; give a private JWK";
 }
 
 function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): string[] {

@@ -29,9 +29,7 @@ describe("a key file", () => {
   });
 
   test("that cannot be read is told with its path and the reason", async () => {
-    await expect(readKeyFile("KEY_FILE", path)).rejects.toThrow(
-      `KEY_FILE: the file ${path} cannot be read (ENOENT)`,
-    );
+    await expect(readKeyFile("KEY_FILE", path)).rejects.toThrow(`KEY_FILE: ${path} does not exist (ENOENT)`);
   });
 });
 

@@ -1,5 +1,6 @@
 import { ConfigError } from "../kernel/faults.ts";
 import type { Kid } from "../kernel/ids.ts";
+import { printablePath } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys, PUBLIC_ONLY } from "./import-key.ts";
@@ -21,22 +22,23 @@ export function keysFromJwk(
   return signing(variable, importJwk(jwk.reveal()), alg);
 }
 
-/** The keys of a file, the signing key first. Throws `ConfigError` as above, also when the file cannot be read. */
+/** The keys of a file, the signing key first; `variable` is the setting that names it, if one does. Throws `ConfigError` as above, also when the file cannot be read. */
 export async function keysFromFile(
-  variable: string,
+  variable: string | undefined,
   path: string,
   alg: Algorithm | undefined,
 ): Promise<readonly ImportedKey[]> {
-  return keysFromText(variable, await readKeyFile(variable, path), alg);
+  const text = await readKeyFile(variable, path);
+  return keysFromText(variable ?? printablePath(path), text, alg);
 }
 
-/** The keys of a text in any form that a key file may have. Throws as above. */
+/** The keys of a text in any form that a key file may have; `place` names it in a fault. Throws as above. */
 export function keysFromText(
-  variable: string,
+  place: string,
   text: string,
   alg: Algorithm | undefined,
 ): readonly ImportedKey[] {
-  return signing(variable, importKeys(text), alg);
+  return signing(place, importKeys(text), alg);
 }
 
 /** A signer for each key that can sign. */

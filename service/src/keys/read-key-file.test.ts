@@ -35,12 +35,14 @@ test("a file is read to its last byte, also behind a symbolic link", async () =>
 
 test("a file with one byte more than a mebibyte is refused", async () => {
   await writeFile(path, "x".repeat(MEBIBYTE + 1));
-  expect(await faultsOf(path)).toEqual(["KEY_FILE: the file is larger than 1 MiB and is no key file"]);
+  expect(await faultsOf(path)).toEqual([
+    `KEY_FILE: ${path} is larger than 1 MiB and is no key file; name the file of a key`,
+  ]);
 });
 
 test("a file that is not there is refused with the reason of the system", async () => {
   expect(await faultsOf(path)).toEqual([
-    `KEY_FILE: the file ${path} cannot be read (ENOENT); mend the path or its permissions`,
+    `KEY_FILE: ${path} does not exist (ENOENT); check the path, and that its folder is mounted`,
   ]);
 });
 

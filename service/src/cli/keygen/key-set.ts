@@ -2,6 +2,7 @@ import { Impossible } from "../../kernel/assert.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import { type ImportedKey, importKeys } from "../../keys/import-key.ts";
+import { isPem } from "../../keys/pem-key.ts";
 import { couldNot } from "../command-end.ts";
 import { type NewKey, privateJwk, setText } from "./new-key.ts";
 
@@ -18,8 +19,7 @@ export interface KeySet {
 export function readKeySet(text: string, place: string): KeySet {
   const [first] = insist(text, place);
   const trimmed = text.replace(/^\uFEFF/, "").trim();
-  if (trimmed.startsWith("-----BEGIN"))
-    return { members: [jwkOfPem(first)], otherMembers: {}, alg: first.alg };
+  if (isPem(trimmed)) return { members: [jwkOfPem(first)], otherMembers: {}, alg: first.alg };
   const { keys, ...otherMembers } = JSON.parse(trimmed) as { keys?: readonly object[] };
   return keys === undefined
     ? { members: [otherMembers], otherMembers: {}, alg: first.alg }

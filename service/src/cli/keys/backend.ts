@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
+import { codeOf } from "../../kernel/faults.ts";
+import { whyUnreadable } from "../../kernel/file-faults.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { printablePath } from "../../kernel/printable.ts";
@@ -211,10 +213,8 @@ function adminToken({ environment }: World): string | undefined {
   if (text || !path) return text;
   try {
     return readFileSync(path, "utf8").trim();
-  } catch {
-    throw couldNot(
-      `MACP_AUTH_ADMIN_TOKEN_FILE: ${printablePath(path)} cannot be read; mend the path or its permissions`,
-    );
+  } catch (thrown) {
+    throw couldNot(`MACP_AUTH_ADMIN_TOKEN_FILE: ${printablePath(path)} ${whyUnreadable(codeOf(thrown))}`);
   }
 }
 

@@ -58,10 +58,11 @@ function withoutGivenKey(world: World): World {
 async function readKey(file: string | undefined, world: World): Promise<readonly ImportedKey[]> {
   if (file === "-") {
     const text = await world.readStdin(KEY_BYTES_MAX);
-    if (text === undefined) throw couldNot("standard input is larger than 1 MiB and is no key");
+    if (text === undefined)
+      throw couldNot("standard input is larger than 1 MiB and is no key; pipe the key only");
     return keysFromText("standard input", text, undefined);
   }
-  if (file !== undefined) return keysFromFile("FILE", file, undefined);
+  if (file !== undefined) return keysFromFile(undefined, file, undefined);
   const [json, path] = GIVEN.map((name) => world.environment[name]?.trim());
   if (json) return keysFromText("MACP_AUTH_SIGNING_KEY_JSON", json, undefined);
   if (path) return keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
