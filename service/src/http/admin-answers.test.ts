@@ -46,7 +46,7 @@ describe("the operators' listener", () => {
       replicaId: "one",
       versionSeenBefore,
     });
-    await replica.sync();
+    await replica.renew();
     const write = (line: string): void => void logged.push(JSON.parse(line) as Record<string, unknown>);
     listener = adminServer({
       log: pino({ level: "info", base: null }, { write }),

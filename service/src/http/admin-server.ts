@@ -125,7 +125,7 @@ async function carryOut(
 ): Promise<Answer> {
   const { log, metrics } = deps;
   // What this replica saw since its last round belongs into the picture: who fetched what.
-  await managed.keys.beat();
+  await managed.keys.renew();
   const report = await operate(managed, request.operation, request.accepted);
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);

@@ -4,7 +4,7 @@ import { systemRandom } from "../kernel/random.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { POLICY } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
-import { type KeepReport, keepManaged } from "./keep-managed.ts";
+import { type KeepReport, keepManaged, keepRotated } from "./keep-managed.ts";
 import { type KeyStore, StoreUnavailable } from "./key-store.ts";
 import { ManagedKeys } from "./managed-keys.ts";
 import { rotate } from "./rotate.ts";
@@ -18,9 +18,9 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
   const state = { down: false };
   const store: KeyStore = {
     ...inner,
-    beat: async (beat) => {
+    beat: async (report) => {
       if (state.down) throw new StoreUnavailable("down");
-      await inner.beat(beat);
+      return inner.beat(report);
     },
   };
   const deps = { store, sealer: sealerOf([Buffer.alloc(32, "k")], systemRandom()), policy: POLICY };
@@ -48,6 +48,42 @@ describe("a round of upkeep", () => {
     expect([servedAt, replicas.map(({ id }) => id)]).toEqual([clock.now(), ["one"]]);
   });
 
+  test("reports what it changed, even when the store is gone before it can be put in force", async () => {
+    const { deps, state, keys } = house();
+    const replace: KeyStore["replace"] = async (seen, changes) => {
+      state.down = true;
+      return deps.store.replace(seen, changes);
+    };
+    const seen: KeepReport[] = [];
+    const round = keepManaged({ ...deps, store: { ...deps.store, replace } }, keys, (one) => seen.push(one));
+    await expect(round).rejects.toThrow(StoreUnavailable);
+    expect(seen.map(({ changes }) => changes.length)).toEqual([3]);
+  });
+
+  test("without a lease changes nothing", async () => {
+    const { deps, store, state, keys } = house();
+    state.down = true;
+    await keepRotated(deps, keys);
+    expect((await store.load()).version).toBe(0);
+  });
+
+  test("counts a gap in which nobody served before it says that somebody serves again", async () => {
+    const { deps, store, keys, clock, storeClock } = house();
+    await keepManaged(deps, keys);
+    const served = (await store.load()).servedAt ?? 0;
+    for (const one of [clock, storeClock]) one.move(1_000);
+    // Two beats on the way, as from a lease loop that is faster than the rotation.
+    await keys.renew();
+    await keys.renew();
+    expect((await store.load()).servedAt).toBe(served);
+    await keepRotated(deps, keys);
+    const set = await store.load();
+    expect(set.servedAt).toBe(clock.now());
+    expect(set.keys.filter((key) => key.activatedAt === undefined).map((key) => key.pausedSeconds)).toEqual([
+      1_000,
+    ]);
+  });
+
   test("changes nothing in a store that is older than what was seen of it", async () => {
     const { deps, store, keys } = house({ versionSeenBefore: 1 });
     await keepManaged(deps, keys);
@@ -60,8 +96,8 @@ describe("a round of upkeep", () => {
     await rotate(deps);
     await keepManaged(deps, keys);
     expect(keys.mayChangeStore()).toBe(false);
-    const { version, replicas } = await store.load();
-    expect([version, replicas]).toEqual([1, []]);
+    const { version, servedAt } = await store.load();
+    expect([version, servedAt]).toEqual([1, undefined]);
   });
 });
 
@@ -71,10 +107,10 @@ describe("a replica", () => {
     await keepManaged(deps, keys);
     const end = keys.viewAt(clock.now()).signing?.notAfter ?? clock.now();
     for (const one of [clock, storeClock]) one.move(end - 1 - one.now());
-    await keys.sync();
+    await keys.renew();
     expect(keys.fenceAt(clock.now())).toBeUndefined();
     for (const one of [clock, storeClock]) one.move(1);
-    await keys.sync();
+    await keys.renew();
     expect(keys.fenceAt(clock.now())).toBe("no_active_key");
     expect(keys.viewAt(clock.now()).jwks).toBeDefined();
   });
@@ -86,10 +122,10 @@ describe("a replica", () => {
     keys.noteFetch("10.0.0.1", "runtime");
     keys.noteSigned(kid, clock.now());
     state.down = true;
-    await expect(keys.beat()).rejects.toThrow(StoreUnavailable);
+    await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
     keys.noteFetch("10.0.0.1", "runtime");
     state.down = false;
-    await keys.beat();
+    await keys.renew();
     const set = await store.load();
     expect(set.verifiers).toMatchObject([{ address: "10.0.0.1", userAgent: "runtime", fetches: 2 }]);
     expect(set.keys.find((key) => key.kid === kid)?.maxExp).toBe(clock.now());

@@ -3,28 +3,40 @@ import type { ManagedKeys } from "./managed-keys.ts";
 import type { RotationAlarm } from "./plan-rotation.ts";
 import { type RotateDeps, rotate } from "./rotate.ts";
 
-/** What one round of keeping the managed keys led to. */
+/** What one round of rotation led to. */
 export interface KeepReport {
   readonly changes: readonly KeyChange[];
   readonly alarms: readonly RotationAlarm[];
 }
 
 /**
- * One round, run at start and about six times in each F: read the set, bring it to where it should be, put it in force here,
- * and tell the store that this replica serves it. In this order: a store that went back in time must not be changed, and the
- * gap in which nobody served must be seen before it is closed. Rejects as the store does; the keys in force then stay until
- * their lease ends.
+ * Renews the lease and brings the set to where it should be: one whole round, run at start and after an operation. Rejects as the
+ * store does; the keys in force then stay until their lease ends.
  */
 export async function keepManaged(
   deps: RotateDeps,
   keys: ManagedKeys,
-  tell: (report: KeepReport) => void = () => undefined,
+  report: (report: KeepReport) => void = () => undefined,
 ): Promise<void> {
-  await keys.sync();
+  await keys.renew();
+  await keepRotated(deps, keys, report);
+}
+
+/**
+ * Brings the set to where it should be, and puts it in force here, under a lease that is renewed elsewhere: however long a new
+ * key takes to make, no lease ends over it. Does nothing without a lease. Rejects as the store does; whatever was changed by then is
+ * reported all the same.
+ */
+export async function keepRotated(
+  deps: RotateDeps,
+  keys: ManagedKeys,
+  report: (report: KeepReport) => void = () => undefined,
+): Promise<void> {
   if (!keys.mayChangeStore()) return;
-  const { changes, alarms } = await rotate(deps);
-  // Told at once: what was changed was changed, whatever becomes of the rest of the round.
-  tell({ changes, alarms });
-  await keys.sync();
-  await keys.beat();
+  const { changes, alarms, lost } = await rotate(deps);
+  // At once: what was changed was changed, whatever becomes of the rest of the round.
+  report({ changes, alarms });
+  if (changes.length > 0 || lost) await keys.renew();
+  // The store is to know at once what is in force here now: the lead of a new key counts from then.
+  if (!keys.isReported) await keys.renew();
 }

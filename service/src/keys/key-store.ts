@@ -58,10 +58,10 @@ export interface KeySet extends JwksFetches {
   readonly replicas: readonly Replica[];
 }
 
-/** What a replica tells the store about every ten seconds; the fetches are those since the last beat, `seenAt` in its own clock. */
+/** What a replica reports to the store about every ten seconds; the fetches are those since the last beat, `seenAt` in the store's clock. */
 export interface Beat extends JwksFetches {
   readonly replica: Omit<Replica, "seenAt">;
-  /** Whether it serves the JWKS now. Only then does the lead clock run. */
+  /** Whether it serves the JWKS now, and no gap is left to count. Only then does the lead clock run. */
   readonly serving: boolean;
   /** The longest token life it is configured with. */
   readonly maxTtlSeconds: number;
@@ -73,14 +73,20 @@ export interface Beat extends JwksFetches {
  * `StoreUnavailable` when the store cannot be reached in time and with `StoreCorrupt` when what it holds was altered.
  */
 export interface KeyStore {
+  /** One consistent read. It writes nothing, so it does not show that this store takes writes: a lease never rests on it. */
   load(): Promise<KeySet>;
   /**
    * Applies all changes in one transaction if the set is still at version `seen`; else changes nothing and says `stale`.
    * A `pause` among them accounts for the gap up to now, so it also moves `servedAt` to now: no gap is counted twice.
    */
   replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale">;
-  /** Notes that a replica lives, what it serves and what it signed. Never changes the version. */
-  beat(beat: Beat): Promise<void>;
+  /**
+   * Reads the set and writes what `report` makes of it: that a replica lives, what it serves and what it signed. Both happen in
+   * one transaction, and the promise resolves after its commit: so the set comes from a store that is writable and primary, not
+   * from a standby or a read-only one. Resolves to the set as the transaction found it; never changes the version. `report` may
+   * be called again when the transaction is tried again; what it returns last counts, and for `undefined` nothing is written.
+   */
+  beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet>;
   close(): Promise<void>;
 }
 

@@ -16,9 +16,10 @@ import { sealerOf } from "./sealer.ts";
 const { replicaLagSeconds: F, clockSkewSeconds: skew } = POLICY.timing;
 const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
 
-/** A store whose reads can be held up, and that can be down. */
+/** A store whose beats can be held up, and that can be down. */
 class Store implements KeyStore {
   down = false;
+  readOnly = false;
   readonly beats: Beat[] = [];
   #inner: KeyStore;
   #gates: Promise<unknown>[] = [];
@@ -27,26 +28,31 @@ class Store implements KeyStore {
   constructor(clock: TestClock) {
     this.#inner = memoryKeyStore(clock);
   }
-  /** The next read sees the set as it is when it begins and ends with the gate. */
+  /** The next beat finds the set as it is when it begins and ends with the gate. */
   holdNext(gate: Promise<unknown>): void {
     this.#gates.push(gate);
   }
-  /** Every read shows the set as `shown` makes it. */
+  /** Every beat finds the set as `shown` makes it. */
   show(shown: ((set: KeySet) => KeySet) | undefined): void {
     this.#shown = shown;
   }
-  async load(): Promise<KeySet> {
-    const gate = this.#gates.shift();
-    const set = await this.#reach().load();
-    await gate;
-    return this.#shown?.(set) ?? set;
+  load(): Promise<KeySet> {
+    return this.#reach().load();
   }
   async replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale"> {
     return this.#reach().replace(seen, changes);
   }
-  async beat(beat: Beat): Promise<void> {
-    await this.#reach().beat(beat);
-    this.beats.push(beat);
+  async beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet> {
+    if (this.readOnly) throw new StoreUnavailable("read only");
+    const gate = this.#gates.shift();
+    let beat: Beat | undefined;
+    const set = await this.#reach().beat((found) => {
+      beat = report(this.#shown?.(found) ?? found);
+      return beat;
+    });
+    await gate;
+    if (beat !== undefined) this.beats.push(beat);
+    return this.#shown?.(set) ?? set;
   }
   close(): Promise<void> {
     return this.#inner.close();
@@ -103,40 +109,55 @@ async function rotateOn(rotation: RotateDeps, pass: (seconds: number) => void): 
   await rotate(rotation);
 }
 
-describe("the lease on the last read of the store", () => {
-  test("is not there before the first read: nothing is signed or served", async () => {
+describe("the lease on the last beat that the store took", () => {
+  test("is not renewed by a store that answers reads and takes no writes", async () => {
+    const { store, replica, pass } = await house();
+    const { keys, state } = replica();
+    await keys.renew();
+    store.readOnly = true;
+    for (let second = 0; second < F; second += 1) {
+      pass(1);
+      await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
+      expect((await store.load()).version).toBe(1);
+    }
+    expect(state()).toBe("open");
+    pass(1);
+    expect(state()).toBe("lease_expired");
+  });
+
+  test("is not there before the first beat: nothing is signed or served", async () => {
     const { replica } = await house();
     const { state } = replica();
     expect(state()).toBe("not_read_yet");
   });
 
-  test("lasts F and no longer, and each read renews it", async () => {
+  test("lasts F and no longer, and each beat renews it", async () => {
     const { replica, pass } = await house();
     const { keys, state } = replica();
-    await keys.sync();
+    await keys.renew();
     pass(F);
     expect(state()).toBe("open");
     pass(1);
     expect(state()).toBe("lease_expired");
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("open");
   });
 
   test("is measured by a clock that nobody can set: a wall clock that stands still does not prolong it", async () => {
     const { replica, pass } = await house();
     const { keys, clock, state } = replica();
-    await keys.sync();
+    await keys.renew();
     pass(F + 1);
     clock.move(-F - 1);
     expect(state()).toBe("lease_expired");
   });
 
-  test("begins before the read, so that a slow store does not prolong it", async () => {
+  test("begins before the beat, so that a slow store does not prolong it", async () => {
     const { store, replica, pass } = await house();
     const { keys, state } = replica();
     let answer = (): void => undefined;
     store.holdNext(new Promise<void>((resolve) => (answer = resolve)));
-    const read = keys.sync();
+    const read = keys.renew();
     pass(5);
     answer();
     await read;
@@ -149,15 +170,15 @@ describe("the lease on the last read of the store", () => {
   test("outlives a store that is down until F, and then ends", async () => {
     const { store, replica, pass } = await house();
     const { keys, state } = replica();
-    await keys.sync();
+    await keys.renew();
     store.down = true;
     pass(F);
-    await expect(keys.sync()).rejects.toThrow(StoreUnavailable);
+    await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
     expect(state()).toBe("open");
     pass(1);
     expect(state()).toBe("lease_expired");
     store.down = false;
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("open");
   });
 });
@@ -172,7 +193,7 @@ describe("a replica's clock", () => {
     const { replica } = await house();
     const { keys, clock, state } = replica();
     clock.move(seconds);
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe(wanted);
   });
 
@@ -183,7 +204,7 @@ describe("a replica's clock", () => {
   ])("that jumps by %i s between two reads makes it %s at once", async (jump, wanted) => {
     const { replica, pass } = await house();
     const { keys, clock, state } = replica();
-    await keys.sync();
+    await keys.renew();
     pass(10);
     clock.move(jump);
     expect(state()).toBe(wanted);
@@ -195,7 +216,7 @@ describe("a replica's clock", () => {
     const { replica } = await house();
     const { keys, clock, state } = replica();
     clock.move(100);
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("clock_off");
     expect(keys.clockOffsetSeconds).toBe(-100);
     clock.move(-100);
@@ -209,39 +230,39 @@ describe("a store that went back in time", () => {
     const { keys, state } = replica();
     const backup = await store.load();
     await rotateOn(rotation, pass);
-    await keys.sync();
+    await keys.renew();
     const seen = keys.versionSeen;
     store.show(() => backup);
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("store_older");
     expect(keys.versionSeen).toBe(seen);
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("store_older");
     store.show(undefined);
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("open");
   });
 
   test("and was then changed up to the old version is another store: it is refused, and nothing is signed on it", async () => {
     const { store, replica } = await house();
     const [{ keys, state, view }, other] = [replica(), await house()];
-    await keys.sync();
+    await keys.renew();
     const before = view();
     const forked = await other.store.load();
     store.show((set) => ({ ...forked, now: set.now }));
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("store_forked");
     expect(view().signing).toBeUndefined();
     expect(keys.mayChangeStore()).toBe(false);
     store.show(undefined);
-    await keys.sync();
+    await keys.renew();
     expect(view()).toEqual(before);
   });
 
   test("is refused by a replica that saw more in an earlier life", async () => {
     const { replica } = await house();
     const { keys, state } = replica({ versionSeenBefore: 2 });
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("store_older");
     expect(keys.versionSeen).toBe(2);
   });
@@ -249,12 +270,12 @@ describe("a store that went back in time", () => {
   test("is not mistaken for a read that a later one has overtaken", async () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, state } = replica();
-    await keys.sync();
+    await keys.renew();
     let answer = (): void => undefined;
     store.holdNext(new Promise<void>((resolve) => (answer = resolve)));
-    const slow = keys.sync();
+    const slow = keys.renew();
     await rotateOn(rotation, pass);
-    await keys.sync();
+    await keys.renew();
     answer();
     await slow;
     expect(state()).toBe("open");
@@ -266,7 +287,7 @@ describe("a signing key that cannot be opened", () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, state, view } = replica();
     pass(POLICY.periodSeconds);
-    await keys.sync();
+    await keys.renew();
     const before = view();
     await rotate(rotation);
 
@@ -278,8 +299,8 @@ describe("a signing key that cannot be opened", () => {
         sealed: key.sealed && { ...key.sealed, box: altered(key.sealed.box) },
       })),
     }));
-    await expect(keys.sync()).rejects.toThrow(StoreCorrupt);
-    await expect(keys.sync()).rejects.toThrow(/cannot be opened.*MACP_AUTH_KEK_FILE/);
+    await expect(keys.renew()).rejects.toThrow(StoreCorrupt);
+    await expect(keys.renew()).rejects.toThrow(/cannot be opened.*MACP_AUTH_KEK_FILE/);
     expect(view()).toEqual(before);
     pass(F + 1);
     expect(state()).toBe("lease_expired");
@@ -288,7 +309,7 @@ describe("a signing key that cannot be opened", () => {
   test("at start leaves the replica fenced", async () => {
     const { replica } = await house();
     const { keys, state } = replica({ sealer: sealerOf([Buffer.alloc(32, "x")], systemRandom()) });
-    await expect(keys.sync()).rejects.toThrow(StoreCorrupt);
+    await expect(keys.renew()).rejects.toThrow(StoreCorrupt);
     expect(state()).toBe("not_read_yet");
   });
 });
@@ -298,9 +319,9 @@ describe("the JWKS", () => {
     const { store, replica, rotation, pass } = await house();
     const [one, two] = [replica(), replica()];
     for (let round = 0; round < 3; round += 1) {
-      await one.keys.sync();
+      await one.keys.renew();
       store.show((set) => ({ ...set, keys: set.keys.toReversed() }));
-      await two.keys.sync();
+      await two.keys.renew();
       store.show(undefined);
       expect(one.keys.versionSeen).toBe(two.keys.versionSeen);
       expect(one.view().jwks).toEqual(two.view().jwks);
@@ -311,14 +332,14 @@ describe("the JWKS", () => {
   test("loses a revoked key with the next read, and its successor signs", async () => {
     const { replica, rotation, pass } = await house();
     const { keys, view } = replica();
-    await keys.sync();
+    await keys.renew();
     const kid = view().signing?.kid;
     pass(POLICY.leadSeconds);
     if (kid === undefined) throw new Error("nothing signs");
     expect(await operate(rotation, { kind: "revoke", kid, reason: "leaked" }, new Set())).toMatchObject({
       kind: "done",
     });
-    await keys.sync();
+    await keys.renew();
     expect(view().signing?.kid).not.toBe(kid);
     expect(view().jwks?.body).not.toContain(kid);
   });
@@ -327,7 +348,7 @@ describe("the JWKS", () => {
     const { replica, store } = await house();
     store.show((set) => ({ ...set, keys: set.keys.filter((key) => key.activatedAt === undefined) }));
     const { keys, state } = replica();
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("no_active_key");
   });
 });
@@ -336,11 +357,9 @@ describe("the key that signs", () => {
   test("is of another algorithm while none of the replica's own is ready", async () => {
     const { replica, rotation, pass } = await house("RS256");
     const { keys, clock, view } = replica({ alg: "ES256" });
-    await keys.sync();
+    await keys.renew();
     expect(view().signing?.signer.alg).toBe("RS256");
-    const changing = { ...rotation, policy: { ...rotation.policy, alg: "ES256" as const } };
-    await keys.beat();
-    await rotation.store.beat({
+    const ofTheOtherReplica = (): Beat => ({
       replica: otherReplica("old", "RS256"),
       serving: true,
       maxTtlSeconds: 3_600,
@@ -348,20 +367,16 @@ describe("the key that signs", () => {
       verifiers: [],
       untracked: [],
     });
+    const changing = { ...rotation, policy: { ...rotation.policy, alg: "ES256" as const } };
+    await keys.renew();
+    await rotation.store.beat(ofTheOtherReplica);
     await rotate(changing);
     pass(POLICY.leadSeconds);
-    await keys.sync();
+    await keys.renew();
     expect(view().signing?.signer.alg).toBe("RS256");
-    await rotation.store.beat({
-      replica: otherReplica("old", "RS256"),
-      serving: true,
-      maxTtlSeconds: 3_600,
-      signings: [],
-      verifiers: [],
-      untracked: [],
-    });
+    await rotation.store.beat(ofTheOtherReplica);
     await rotate(changing);
-    await keys.sync();
+    await keys.renew();
     expect(clock.now()).toBe((await rotation.store.load()).now);
     expect(view().signing?.signer.alg).toBe("ES256");
   });
@@ -371,14 +386,14 @@ describe("the key that signs", () => {
     const { keys, clock, view } = replica();
     const ask = () =>
       mint(mintDeps({ keys, clock }), { sender: "agent" as Sender, scopes: {}, ttlSeconds: 3_600 });
-    await keys.sync();
+    await keys.renew();
     const end = view().signing?.notAfter ?? 0;
     expect(end).toBe(clock.now() + 2 * POLICY.periodSeconds + 3_600);
     pass(2 * POLICY.periodSeconds + 3_590);
-    await keys.sync();
+    await keys.renew();
     expect(await ask()).toMatchObject({ kind: "minted", claims: { exp: end, iat: end - 10 } });
     pass(10);
-    await keys.sync();
+    await keys.renew();
     expect(await ask()).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
     await rotate(rotation);
   });
@@ -390,20 +405,20 @@ describe("a replica whose tokens may live longer than the store knows of the sig
   test("says so before it signs, so that the key outlives the tokens even if the replica dies at once", async () => {
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer });
-    await keys.sync();
+    await keys.renew();
     expect(state()).toBe("open");
     expect(store.beats).toMatchObject([{ maxTtlSeconds: 7_200, serving: false }]);
     const signing = (await store.load()).keys.find((key) => key.activatedAt !== undefined);
     expect(signing?.maxTtlSeconds).toBe(7_200);
   });
 
-  test("says so of each new signing key, and once", async () => {
+  test("says so of each new signing key before it is in force", async () => {
     const { store, replica, rotation, pass } = await house();
-    const { keys } = replica({ timing: longer });
+    const { keys, view } = replica({ timing: longer });
     for (let round = 0; round < 3; round += 1) {
-      await keys.sync();
-      await keys.sync();
-      expect(store.beats).toHaveLength(round + 1);
+      await keys.renew();
+      const signing = (await store.load()).keys.find((key) => key.kid === view().signing?.kid);
+      expect(signing?.maxTtlSeconds).toBe(7_200);
       await rotateOn(rotation, pass);
     }
   });
@@ -412,14 +427,14 @@ describe("a replica whose tokens may live longer than the store knows of the sig
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer });
     store.beat = () => Promise.reject(new StoreUnavailable("read only"));
-    await expect(keys.sync()).rejects.toThrow(StoreUnavailable);
+    await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
     expect(state()).toBe("not_read_yet");
   });
 
   test("says nothing to a store that went back in time", async () => {
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer, versionSeenBefore: 9 });
-    await keys.sync();
+    await keys.renew();
     expect([state(), store.beats]).toEqual(["store_older", []]);
   });
 });
@@ -428,39 +443,41 @@ describe("a beat", () => {
   test("tells what was signed, per key the latest end alone, once", async () => {
     const { store, replica, storeClock } = await house();
     const { keys, view } = replica();
-    await keys.sync();
+    await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
     for (const life of [300, 900, 60]) keys.noteSigned(kid, (storeClock.now() + life) as never);
-    await keys.beat();
-    await keys.beat();
-    expect(store.beats.map((beat) => beat.signings)).toEqual([[{ kid, maxExp: storeClock.now() + 900 }], []]);
+    await keys.renew();
+    await keys.renew();
+    expect(store.beats.slice(1).map((beat) => beat.signings)).toEqual([
+      [{ kid, maxExp: storeClock.now() + 900 }],
+      [],
+    ]);
     expect((await store.load()).keys.find((key) => key.kid === kid)?.maxExp).toBe(storeClock.now() + 900);
   });
 
   test("that fails is made up for by the next: nothing that was signed goes untold", async () => {
     const { store, replica, storeClock } = await house();
     const { keys, view } = replica();
-    await keys.sync();
+    await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
     keys.noteSigned(kid, (storeClock.now() + 900) as never);
     store.down = true;
-    await expect(keys.beat()).rejects.toThrow(StoreUnavailable);
+    await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
     keys.noteSigned(kid, (storeClock.now() + 60) as never);
     store.down = false;
-    await keys.beat();
-    expect(store.beats[0]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
+    await keys.renew();
+    expect(store.beats[1]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
   });
 
   test("says whether this replica serves, which version, for which algorithm, and how long its tokens live", async () => {
     const { store, replica, pass } = await house();
     const { keys } = replica({ replicaId: "two" });
-    await keys.beat();
-    await keys.sync();
-    await keys.beat();
+    await keys.renew();
+    await keys.renew();
     pass(F + 1);
-    await keys.beat();
+    await keys.renew();
     expect(
       store.beats.map(({ serving, replica: { id, version, alg }, maxTtlSeconds }) => [
         serving,
@@ -479,9 +496,9 @@ describe("a beat", () => {
   test("tells who fetched which version of the JWKS", async () => {
     const { store, replica } = await house();
     const { keys } = replica();
-    await keys.sync();
+    await keys.renew();
     keys.noteFetch("10.0.0.1", "runtime");
-    await keys.beat();
+    await keys.renew();
     expect((await store.load()).verifiers).toMatchObject([
       { address: "10.0.0.1", userAgent: "runtime", version: 1, fetches: 1 },
     ]);

@@ -1,14 +1,15 @@
 import { createPublicKey } from "node:crypto";
-import type { Clock, EpochSeconds, Stopwatch } from "../kernel/clock.ts";
+import { after, type Clock, type EpochSeconds, type Stopwatch } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
-import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
-import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
+import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
+import { isActive, isStandby, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import { openPrivateKey } from "./rotate.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import type { Sealer } from "./sealer.ts";
 import { localSigner, type Signer } from "./signer.ts";
+import type { RotationTiming } from "./timing.ts";
 import { VerifierLog } from "./verifier-sightings.ts";
 
 /** With what this replica is configured to rotate by, which it reports to the store. */
@@ -31,7 +32,7 @@ export type FenceReason =
   | "store_older"
   | "no_active_key";
 
-/** A read of the store, and where this replica's clocks stood just before it. */
+/** A beat that the store took, and where this replica's clocks stood just before it. */
 interface Lease {
   readonly elapsed: number;
   readonly wall: EpochSeconds;
@@ -39,15 +40,16 @@ interface Lease {
   readonly offsetSeconds: number;
 }
 
-/** A second attempt is needed only when the signing key changes between the announcement and the read after it. */
-const ANNOUNCE_TRIES = 3;
+/** What the last beat that the store took said of this replica. */
+type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
 
 const FENCED: KeyView = { signing: undefined, jwks: undefined };
 
 /**
- * The managed keys as one replica sees them. Its permission to sign and to serve is a lease on its last read of the store:
- * when that is older than F, when its clock leaves the store's by more than ε, or when the store went back in time, it fences
- * itself, so that no verifier ever learns an old set from it. The hot path only compares numbers.
+ * The managed keys as one replica sees them. Its permission to sign and to serve is a lease, renewed only by a beat that the store
+ * committed together with the read: a standby or a read-only store may answer reads for long after the keys changed elsewhere.
+ * When the lease is older than F, when this replica's clock leaves the store's by more than ε, or when the store went back in
+ * time, the replica fences itself, so that no verifier ever learns an old set from it. The hot path only compares numbers.
  */
 export class ManagedKeys implements KeyDirectory {
   readonly #deps: ManagedKeysDeps;
@@ -57,8 +59,9 @@ export class ManagedKeys implements KeyDirectory {
   #lease: Lease | undefined;
   #versionSeen: number;
   #refused: "store_older" | "store_forked" | undefined;
-  #readsBegun = 0;
-  #readTaken = 0;
+  #reported: Reported | undefined;
+  #beatsBegun = 0;
+  #beatTaken = 0;
   #signers = new Map<Kid, Signer>();
   #signings = new Map<Kid, EpochSeconds>();
 
@@ -116,93 +119,98 @@ export class ManagedKeys implements KeyDirectory {
   }
 
   /**
-   * Whether this replica may plan on what it read. Not on a store that it refuses, and not while its clock and the store's
-   * disagree: one of them is wrong, and a replica whose clock agrees will do what is due.
+   * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it refuses or that takes
+   * no beat, nor while its clock and the store's disagree: one of them is wrong, and a replica whose clock agrees will do what is
+   * due. A lease on a set in which no key signs is enough: that is how a new store begins.
    */
   mayChangeStore(): boolean {
     const doubt = this.#doubtAt(this.#deps.clock.now());
-    return doubt !== "clock_off" && this.#refused === undefined;
+    return doubt === undefined || doubt === "no_active_key";
+  }
+
+  /** Whether the store knows what is in force here now: which version, and whether the JWKS is served. */
+  get isReported(): boolean {
+    const serving = this.viewAt(this.#deps.clock.now()).jwks !== undefined;
+    return this.#reported?.serving === serving && this.#reported.version === this.#set?.version;
   }
 
   get versionSeen(): number {
     return this.#versionSeen;
   }
 
-  /** How far this replica's clock is behind the store's, in seconds, at the last read. */
+  /** How far this replica's clock is behind the store's, in seconds, at the last beat. */
   get clockOffsetSeconds(): number | undefined {
     return this.#lease?.offsetSeconds;
   }
 
-  /** Tells the store that this replica lives and what it signed and served since the last beat. */
-  async beat(): Promise<void> {
-    const { store, clock, replicaId, alg, periodSeconds, leadSeconds, timing, gate } = this.#deps;
-    const now = clock.now();
+  /**
+   * Reads the set, reports to the store what this replica signed, served and saw since its last beat, and, once both are
+   * committed, puts the set in force and renews the lease. So the store knows how long tokens of the signing key may live before
+   * the first of them is signed. Rejects as the store does, and with `StoreCorrupt` when the signing key cannot be opened; the view
+   * in force then stays until its lease ends, and what could not be reported is reported with the next beat.
+   */
+  async renew(): Promise<void> {
+    const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
+    this.#beatsBegun += 1;
+    const turn = this.#beatsBegun;
     const signings = this.#signings;
     const fetches = this.#verifiers.take();
     this.#signings = new Map();
-    const beat: Beat = {
+    let offsetSeconds = 0;
+    let beat: Beat | undefined;
+    let set: KeySet;
+    try {
+      set = await this.#deps.store.beat((found) => {
+        // Measured here: a wait for the store's locks is no difference of clocks.
+        offsetSeconds = found.now - this.#deps.clock.now();
+        beat = this.#refusalOf(found) === undefined ? this.#beatOn(found, signings, fetches) : undefined;
+        return beat;
+      });
+    } catch (thrown) {
+      this.#takeBack(signings, fetches);
+      throw thrown;
+    }
+    if (beat === undefined) this.#takeBack(signings, fetches);
+    // Overtaken by a beat that began later: what this one read is old, and says nothing of the store.
+    if (turn < this.#beatTaken) return;
+    this.#beatTaken = turn;
+    this.#refused = this.#refusalOf(set);
+    if (this.#refused !== undefined || beat === undefined) return;
+    if (this.#set?.version !== set.version) this.#view = this.#render(set);
+    this.#set = set;
+    this.#versionSeen = set.version;
+    this.#reported = { serving: beat.serving, version: beat.replica.version };
+    this.#lease = { ...before, offsetSeconds };
+  }
+
+  #beatOn(found: KeySet, signings: ReadonlyMap<Kid, EpochSeconds>, fetches: JwksFetches): Beat {
+    const { clock, replicaId, alg, periodSeconds, leadSeconds, timing, gate } = this.#deps;
+    const now = clock.now();
+    const offset = found.now - now;
+    return {
       replica: {
         id: replicaId,
         alg,
         version: this.#set?.version ?? 0,
         settings: { periodSeconds, leadSeconds, timing, gate },
       },
-      serving: this.viewAt(now).jwks !== undefined,
+      serving: this.viewAt(now).jwks !== undefined && !hasOpenGap(found, timing),
       maxTtlSeconds: timing.maxTtlSeconds,
       signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),
-      ...fetches,
+      verifiers: fetches.verifiers.map((one) => ({ ...one, seenAt: after(one.seenAt, offset) })),
+      untracked: fetches.untracked.map((one) => ({ ...one, seenAt: after(one.seenAt, offset) })),
     };
-    try {
-      await store.beat(beat);
-    } catch (thrown) {
-      // What could not be told is told with the next beat.
-      for (const [kid, exp] of signings) this.noteSigned(kid, exp);
-      this.#verifiers.giveBack(fetches);
-      throw thrown;
-    }
   }
 
-  /**
-   * Reads the set and puts it in force; renews the lease. Rejects as the store does, and with `StoreCorrupt` when the signing
-   * key cannot be opened; the view in force then stays until its lease ends.
-   */
-  async sync(): Promise<void> {
-    const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
-    this.#readsBegun += 1;
-    const read = this.#readsBegun;
-    const set = await this.#readAnnounced();
-    // Overtaken by a read that began later: what it says is old, and says nothing of the store.
-    if (read < this.#readTaken) return;
-    this.#readTaken = read;
-    this.#refused = this.#refusalOf(set);
-    if (this.#refused !== undefined) return;
-    if (this.#set?.version !== set.version) this.#view = this.#render(set);
-    this.#set = set;
-    this.#versionSeen = set.version;
-    this.#lease = { ...before, offsetSeconds: set.now - before.wall };
+  #takeBack(signings: ReadonlyMap<Kid, EpochSeconds>, fetches: JwksFetches): void {
+    for (const [kid, exp] of signings) this.noteSigned(kid, exp);
+    this.#verifiers.giveBack(fetches);
   }
 
   /** I12: a store must have what this replica saw of it, and the same of each key, or it was put back and has gone another way. */
   #refusalOf(set: KeySet): "store_older" | "store_forked" | undefined {
     if (set.version < this.#versionSeen) return "store_older";
     return this.#set === undefined || descends(set, this.#set) ? undefined : "store_forked";
-  }
-
-  /**
-   * The set, once the store knows that tokens of its signing key may live as long as this replica lets them: a key leaves the
-   * JWKS by what is written down of it, and a replica may die before it tells what it signed.
-   */
-  async #readAnnounced(): Promise<KeySet> {
-    for (let attempt = 0; attempt < ANNOUNCE_TRIES; attempt += 1) {
-      const set = await this.#deps.store.load();
-      const key = this.#pickActive(set.keys);
-      const known = key === undefined || key.maxTtlSeconds >= this.#deps.timing.maxTtlSeconds;
-      if (known || set.version < this.#versionSeen) return set;
-      await this.beat();
-    }
-    throw new StoreUnavailable(
-      "the signing key changed at every attempt to announce how long its tokens may live",
-    );
   }
 
   #render(set: KeySet): KeyView {
@@ -230,6 +238,14 @@ export class ManagedKeys implements KeyDirectory {
       throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
+}
+
+/**
+ * Whether standby keys were not served for longer than F, and no change has counted this yet. A beat that said "serving" would
+ * hide the gap from the planner, whichever replica's it is.
+ */
+function hasOpenGap({ now, servedAt, keys }: KeySet, { replicaLagSeconds }: RotationTiming): boolean {
+  return servedAt !== undefined && now - servedAt > replicaLagSeconds && keys.some(isStandby);
 }
 
 /** Whether all that is stamped on the keys of `before` is stamped on them in `after` too: rows stay, and stamps never change. */

@@ -6,7 +6,7 @@ import { type KeySource, type LoadedSettings, readSettings } from "../config/set
 import { loggedText } from "../config/shown-value.ts";
 import { publicServer } from "../http/public-server.ts";
 import { systemClock } from "../kernel/clock.ts";
-import { ConfigError, messageOf } from "../kernel/faults.ts";
+import { ConfigError } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import { printable } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
@@ -19,6 +19,7 @@ import { type Custody, faultsOfGivenKey, faultsOfManagedKeys, openCustody } from
 import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
 import type { Signals } from "./signals.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 /** What serving needs of the process, beyond what every command has. */
 export interface ServeWorld
@@ -84,13 +85,13 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
-    const rounds = upkeep(custody, log);
-    world.signals.onHangup(() => void rounds.reload().then(() => tellReload(log, settings.keySource)));
+    const stopUpkeep = startUpkeep(custody.loops, { log, every });
+    world.signals.onHangup(() => void reload(custody).then(() => tellReload(log, settings.keySource)));
     const signal = await world.signals.stop;
     isStopping = true;
     log.info({ event: "stopping", signal });
     const code = await drain(listeners, settings.drainSeconds * 1_000, world.signals.stopAtOnce);
-    await within(STEP_MS_MAX, rounds.stop());
+    await within(STEP_MS_MAX, stopUpkeep());
     log.info({ event: "stopped", code });
     return code;
   } finally {
@@ -123,40 +124,11 @@ async function loadAll(environment: World["environment"]): Promise<Loaded> {
   throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
 }
 
-/** Rounds of upkeep, one at a time, until `stop`, which waits for the round under way. */
-interface Upkeep {
-  /** Looks at once; resolves when what was found is in force. */
-  reload(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** Calls `keep` again and again. No round ends the next ones, whatever goes wrong in it. */
-function upkeep(custody: Custody, log: Log): Upkeep {
-  let round: Promise<void> | undefined;
-  const look = (): Promise<void> => {
-    round ??= custody
-      .keep()
-      .catch((thrown: unknown) => {
-        log.error({ event: "upkeep_failed", fault: messageOf(thrown) });
-      })
-      .finally(() => {
-        round = undefined;
-      });
-    return round;
-  };
-  const end = every(custody.everyMs, () => void look());
-  return {
-    async reload() {
-      await round;
-      // A file is read when two looks agree on it.
-      await look();
-      await look();
-    },
-    async stop() {
-      end();
-      await round;
-    },
-  };
+/** Looks at once at what is followed; resolves when what was found is in force. */
+async function reload(custody: Custody): Promise<void> {
+  // A file is read when two looks agree on it.
+  await custody.keep();
+  await custody.keep();
 }
 
 /** Logs that a SIGHUP was obeyed, and what it can reload. */

@@ -24,7 +24,7 @@ export async function patiently(open: () => Promise<KeyStore>): Promise<KeyStore
   return {
     load: async () => (await store()).load(),
     replace: async (seen, changes) => (await store()).replace(seen, changes),
-    beat: async (beat) => (await store()).beat(beat),
+    beat: async (report) => (await store()).beat(report),
     close: async () => {
       await (await opened)?.close();
     },

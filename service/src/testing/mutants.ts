@@ -2,7 +2,7 @@ import { after } from "../kernel/clock.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
 import { renderJwks } from "../keys/jwks.ts";
 import type { KeyDirectory, KeyView } from "../keys/key-directory.ts";
-import type { KeySet, KeyStore } from "../keys/key-store.ts";
+import type { Beat, KeySet, KeyStore } from "../keys/key-store.ts";
 import { isStandby, type ManagedKey } from "../keys/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { KeyMaker, Mutation } from "./rotation-model-world.ts";
@@ -44,8 +44,27 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a replica signs longer tokens before it says so",
-    viewStore: (store) =>
-      reading(store, (set) => eachKey(set, (key) => ({ ...key, maxTtlSeconds: Number.POSITIVE_INFINITY }))),
+    viewStore: (store) => beating(store, (beat) => ({ ...beat, maxTtlSeconds: 0 })),
+  },
+  {
+    fault: "a lease is renewed by a read, though the store takes no writes",
+    felt: true,
+    viewStore: (store) => ({
+      ...through(store),
+      beat: async (report) => {
+        try {
+          return await store.beat(report);
+        } catch {
+          const set = await store.load();
+          report(set);
+          return set;
+        }
+      },
+    }),
+  },
+  {
+    fault: "a replica that comes back says that it serves before the gap was counted",
+    viewStore: (store) => beating(store, (beat) => ({ ...beat, serving: true })),
   },
   {
     fault: "the lease never ends",
@@ -120,13 +139,25 @@ function through(store: KeyStore): KeyStore {
   return {
     load: () => store.load(),
     replace: (seen, changes) => store.replace(seen, changes),
-    beat: (beat) => store.beat(beat),
+    beat: (report) => store.beat(report),
     close: () => store.close(),
   };
 }
 
 function reading(store: KeyStore, shown: (set: KeySet) => KeySet): KeyStore {
   return { ...through(store), load: async () => shown(await store.load()) };
+}
+
+/** The store, with every beat made into another one. */
+function beating(store: KeyStore, made: (beat: Beat) => Beat): KeyStore {
+  return {
+    ...through(store),
+    beat: (report) =>
+      store.beat((set) => {
+        const beat = report(set);
+        return beat && made(beat);
+      }),
+  };
 }
 
 function eachKey(set: KeySet, changed: (key: ManagedKey) => ManagedKey): KeySet {

@@ -44,8 +44,8 @@ const watcherNumber = fc.nat(2);
 const seatOf = (world: World, number: number): Seat => world.seats[number] as Seat;
 const watcherOf = (world: World, number: number): Watcher => world.watchers[number] as Watcher;
 const free = (world: World, number: number): boolean => {
-  const { up, reading, link } = seatOf(world, number);
-  return up && reading === undefined && link.connected;
+  const { up, beating, link } = seatOf(world, number);
+  return up && beating === undefined && link.connected && link.standby === undefined;
 };
 const calm = (world: World): boolean => world.restored === undefined;
 
@@ -74,19 +74,19 @@ const passing = fc
 
 const upkeep = fc.oneof(
   onSeat("Keep", nothing, isFree, (world, seat) => world.keep(seat)),
-  onSeat("Sync", nothing, isFree, (world, seat) => world.sync(seat)),
+  onSeat("Renew", nothing, isFree, (world, seat) => world.renew(seat)),
   onSeat("RotateAtOnce", nothing, (world, seat) => calm(world) && isFree(world, seat), rotateAtOnce),
 );
 
-/** Something that goes wrong with a replica or is mended; rotation needs time to recover from it. */
+/** Something that goes wrong with a replica or is fixed; rotation needs time to recover from it. */
 function trouble<T>(
   name: string,
   detail: fc.Arbitrary<T>,
   may: (world: World, seat: Seat) => boolean,
-  run: (world: World, seat: Seat, detail: T) => void,
+  run: (world: World, seat: Seat, detail: T) => Promise<void> | void,
 ): fc.Arbitrary<Command> {
-  return onSeat(name, detail, may, (world, seat, value) => {
-    run(world, seat, value);
+  return onSeat(name, detail, may, async (world, seat, value) => {
+    await run(world, seat, value);
     world.invariants.disturb();
   });
 }
@@ -104,6 +104,17 @@ const troubles = fc.oneof(
       seat.link.connected = true;
     },
   ),
+  trouble("Standby", nothing, always, async (world, seat) => {
+    seat.link.standby = await world.trueStore.copyAt(world.trueStore.writes);
+  }),
+  trouble(
+    "Primary",
+    nothing,
+    (_world, seat) => seat.link.standby !== undefined,
+    (_world, seat) => {
+      seat.link.standby = undefined;
+    },
+  ),
   trouble("Crash", nothing, isUp, (_world, seat) => {
     seat.up = false;
     seat.kept = false;
@@ -116,7 +127,7 @@ const troubles = fc.oneof(
     seat.lazy = !seat.lazy;
   }),
   trouble("Slow", fc.integer({ min: 1, max: 4 }), isFree, (world, seat, seconds) =>
-    world.slowSync(seat, seconds),
+    world.slowRenew(seat, seconds),
   ),
   trouble(
     "Break",

@@ -113,6 +113,9 @@ export class Invariants {
   #firstActivatedAt: number | undefined;
   #quietSince = 0;
   readonly #bareSince = new Map<Algorithm, number>();
+  #lastServedAt: number | undefined;
+  /** Times in which no replica served the JWKS, less F: a change in the middle of one may hide as much of its end. */
+  readonly #gaps: { readonly from: number; readonly to: number }[] = [];
   #disturbed = true;
 
   constructor(world: World, timing: RotationTiming) {
@@ -241,6 +244,10 @@ export class Invariants {
     if (!bootstrap && now < fate.publishedAt + this.#world.leadSeconds && now >= fate.riskUntil) {
       this.broken("I2", `${kid} signs ${String(now - fate.publishedAt)} s after it was published`);
     }
+    const servedSeconds = now - fate.publishedAt - this.#unservedSince(fate.publishedAt);
+    if (!bootstrap && servedSeconds < this.#world.leadSeconds && now >= fate.riskUntil) {
+      this.broken("I2", `${kid} signs and was served for ${String(servedSeconds)} s`);
+    }
     // The clocks are compared in whole seconds, which may hide one.
     if (Math.abs(iat - now) > skew + 1) this.broken("I11", `iat is ${String(iat - now)} s off`);
     if (exp > (key.notAfter ?? 0)) this.broken("I15", "a token outlives its key");
@@ -248,8 +255,18 @@ export class Invariants {
     fate.lastExp = Math.max(fate.lastExp, exp);
   }
 
+  /** How long nobody served since a moment, F of each gap left out. */
+  #unservedSince(moment: number): number {
+    return this.#gaps.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, moment)), 0);
+  }
+
   #served(seat: Seat, { body }: JwksDocument): void {
     this.#lease(seat, "serves");
+    const now = this.#world.now();
+    const from = this.#lastServedAt ?? now;
+    const to = now - this.#timing.replicaLagSeconds;
+    if (to > from) this.#gaps.push({ from, to });
+    this.#lastServedAt = now;
     const version = seat.keys.set?.version ?? 0;
     const known = this.#bodies.get(version);
     if (known !== undefined && known !== body)
@@ -262,13 +279,13 @@ export class Invariants {
     }
   }
 
-  /** I11, I12: what a replica does rests on a read that is young enough, of a store that did not go back. */
+  /** I11, I12: what a replica does rests on a beat that is young enough, taken by a store that did not go back. */
   #lease(seat: Seat, what: string): void {
-    const { lastRead, versionSeen } = seat.link;
-    const age = lastRead === undefined ? Number.POSITIVE_INFINITY : this.#world.now() - lastRead.begunAt;
+    const { lastBeat, versionSeen } = seat.link;
+    const age = lastBeat === undefined ? Number.POSITIVE_INFINITY : this.#world.now() - lastBeat.begunAt;
     if (age > this.#timing.replicaLagSeconds)
-      this.broken("I11", `${seat.name} ${what} on a read that is ${String(age)} s old`);
-    if ((lastRead?.version ?? 0) < versionSeen)
+      this.broken("I11", `${seat.name} ${what} on a beat that is ${String(age)} s old`);
+    if ((lastBeat?.version ?? 0) < versionSeen)
       this.broken("I12", `${seat.name} ${what} from an older store`);
   }
 

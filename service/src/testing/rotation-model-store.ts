@@ -32,8 +32,14 @@ export class ModelStore implements KeyStore {
     return this.#write((store) => store.replace(seen, changes));
   }
 
-  beat(beat: Beat): Promise<void> {
-    return this.#write((store) => store.beat(beat));
+  /** The journal keeps the beat that was made, so that a copy does not ask the replica again. */
+  beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet> {
+    const at = this.#now();
+    return this.#inner.beat((set) => {
+      const beat = report(set);
+      if (beat !== undefined) this.#journal.push({ at, run: (store) => store.beat(() => beat) });
+      return beat;
+    });
   }
 
   close(): Promise<void> {
@@ -68,15 +74,19 @@ export interface LinkDeps {
   wait(seconds: number): Promise<void>;
 }
 
-/** One replica's way to the store in one of its lives: it can be cut, slow, or break in the middle of a round. */
+/**
+ * One replica's way to the store in one of its lives: it can be cut, slow, break in the middle of a round, or lead to a standby,
+ * which answers reads with a set that stays as it is, and takes no writes.
+ */
 export class StoreLink implements KeyStore {
   connected = true;
-  /** When the last read that came back had begun, and what it said. */
-  lastRead: { readonly begunAt: number; readonly version: number } | undefined;
+  standby: KeyStore | undefined;
+  /** When the last beat that the store took had begun, and which version it found. */
+  lastBeat: { readonly begunAt: number; readonly version: number } | undefined;
   versionSeen: number;
   readonly #deps: LinkDeps;
   #fuse: { calls: number; readonly when: "before" | "after" } | undefined;
-  #nextReadTakes = 0;
+  #nextBeatTakes = 0;
 
   constructor(deps: LinkDeps, versionSeen: number) {
     this.#deps = deps;
@@ -88,34 +98,48 @@ export class StoreLink implements KeyStore {
     this.#fuse = { calls, when };
   }
 
-  /** The next read sees the store of now and comes back `seconds` later. */
-  slowNextRead(seconds: number): void {
-    this.#nextReadTakes = seconds;
+  /** The next beat is taken by the store of now; the answer comes `seconds` later. */
+  slowNextBeat(seconds: number): void {
+    this.#nextBeatTakes = seconds;
   }
 
-  async load(): Promise<KeySet> {
+  load(): Promise<KeySet> {
+    const { standby } = this;
+    return this.connected && standby !== undefined ? standby.load() : this.#call((store) => store.load());
+  }
+
+  replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale"> {
+    this.#demandPrimary();
+    return this.#call((store) => store.replace(seen, changes));
+  }
+
+  async beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet> {
+    this.#demandPrimary();
     const begunAt = this.#deps.now();
-    const takes = this.#nextReadTakes;
-    this.#nextReadTakes = 0;
-    const set = await this.#call((store) => store.load());
+    const takes = this.#nextBeatTakes;
+    this.#nextBeatTakes = 0;
+    const beats: Beat[] = [];
+    const set = await this.#call((store) =>
+      store.beat((found) => {
+        const beat = report(found);
+        if (beat !== undefined) beats.push(beat);
+        return beat;
+      }),
+    );
     if (takes > 0) await this.#deps.wait(takes);
-    if (this.lastRead === undefined || begunAt >= this.lastRead.begunAt) {
-      this.lastRead = { begunAt, version: set.version };
+    if (beats.length > 0 && (this.lastBeat === undefined || begunAt >= this.lastBeat.begunAt)) {
+      this.lastBeat = { begunAt, version: set.version };
     }
     this.versionSeen = Math.max(this.versionSeen, set.version);
     return set;
   }
 
-  replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale"> {
-    return this.#call((store) => store.replace(seen, changes));
-  }
-
-  beat(beat: Beat): Promise<void> {
-    return this.#call((store) => store.beat(beat));
-  }
-
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #demandPrimary(): void {
+    if (this.standby !== undefined) throw new StoreUnavailable("a standby takes no writes");
   }
 
   async #call<T>(run: (store: KeyStore) => Promise<T>): Promise<T> {

@@ -67,15 +67,15 @@ export type KeyMaker = (alg: Algorithm) => Promise<ImportedKey>;
 /** Where a replica runs; the replica in it may crash and start again. */
 export class Seat {
   up = true;
-  /** Reads the store at the last moment alone, and neither rotates nor beats. */
+  /** Renews its lease at the last moment only, and does not rotate. */
   lazy: boolean;
   skewSeconds = 0;
   maxTtlSeconds: number;
   alg: Algorithm = "ES256";
   /** Whether its last round, in this second, went well. */
   kept = false;
-  /** A slow read that is under way: the next round waits for it. */
-  reading: Promise<void> | undefined;
+  /** A slow beat that is under way: the next round waits for it. */
+  beating: Promise<void> | undefined;
   lives = 0;
   readonly name: string;
   readonly #world: World;
@@ -107,12 +107,13 @@ export class Seat {
 
   /** Ends this life and begins another, which knows what it saw from its version file. */
   restart(versionSeen = this.keys.versionSeen): void {
-    const { connected } = this.link;
+    const { connected, standby } = this.link;
     this.lives += 1;
     this.up = true;
-    this.reading = undefined;
+    this.beating = undefined;
     this.#life = this.#newLife(versionSeen);
     this.link.connected = connected;
+    this.link.standby = standby;
   }
 
   #newLife(versionSeen: number): Life {
@@ -283,7 +284,7 @@ export class World {
       this.seconds += 1;
       await this.#deliver();
       for (const seat of this.seats)
-        if (seat.lazy && this.#leaseAge(seat) >= MODEL_TIMING.replicaLagSeconds) await this.sync(seat);
+        if (seat.lazy && this.#leaseAge(seat) >= MODEL_TIMING.replicaLagSeconds) await this.renew(seat);
       await Promise.all(this.seats.filter((seat) => !seat.lazy).map((seat) => this.keep(seat)));
       this.#stretch();
       await this.look();
@@ -302,23 +303,23 @@ export class World {
   /** One round of upkeep, as the service runs it. */
   async keep(seat: Seat): Promise<void> {
     seat.kept = false;
-    if (!seat.up || seat.reading !== undefined) return;
+    if (!seat.up || seat.beating !== undefined) return;
     seat.kept = await this.#attempt(keepManaged(seat.rotation, seat.keys));
     this.#forgetIfMutant(seat);
   }
 
-  async sync(seat: Seat): Promise<void> {
-    if (!seat.up || seat.reading !== undefined) return;
-    await this.#attempt(seat.keys.sync());
+  async renew(seat: Seat): Promise<void> {
+    if (!seat.up || seat.beating !== undefined) return;
+    await this.#attempt(seat.keys.renew());
     this.#forgetIfMutant(seat);
   }
 
-  /** A read that the store answers `seconds` late. */
-  slowSync(seat: Seat, seconds: number): void {
+  /** A beat that the store answers `seconds` late. */
+  slowRenew(seat: Seat, seconds: number): void {
     const { lives } = seat;
-    seat.link.slowNextRead(seconds);
-    seat.reading = this.#attempt(seat.keys.sync()).then(() => {
-      if (seat.lives === lives) seat.reading = undefined;
+    seat.link.slowNextBeat(seconds);
+    seat.beating = this.#attempt(seat.keys.renew()).then(() => {
+      if (seat.lives === lives) seat.beating = undefined;
     });
   }
 
@@ -412,9 +413,9 @@ export class World {
   }
 
   #leaseAge(seat: Seat): number {
-    return seat.link.lastRead === undefined
+    return seat.link.lastBeat === undefined
       ? Number.POSITIVE_INFINITY
-      : this.#now - seat.link.lastRead.begunAt;
+      : this.#now - seat.link.lastBeat.begunAt;
   }
 
   /** Whether it went well; a store that could not be reached is part of life, anything else is a fault. */

@@ -1,6 +1,6 @@
 import { after, type Clock, type EpochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { JwksFetches, KeyStore, Replica } from "../../keys/key-store.ts";
+import type { JwksFetches, KeySet, KeyStore, Replica } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import { mergeFetches } from "../../keys/verifier-sightings.ts";
 import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
@@ -12,8 +12,9 @@ export function memoryKeyStore(clock: Clock): KeyStore {
   let servedAt: EpochSeconds | undefined;
   let replicas: readonly Replica[] = [];
   let fetches: JwksFetches = { verifiers: [], untracked: [] };
+  const read = (): KeySet => ({ version, keys, now: clock.now(), servedAt, replicas, ...fetches });
   return {
-    load: () => soon(() => ({ version, keys, now: clock.now(), servedAt, replicas, ...fetches })),
+    load: () => soon(read),
     replace: (seen, changes) =>
       soon(() => {
         if (seen !== version) return "stale";
@@ -23,16 +24,21 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         if (changes.some((change) => change.kind === "pause")) servedAt = now;
         return "replaced";
       }),
-    beat: ({ replica, serving, maxTtlSeconds, signings, verifiers, untracked }) =>
+    beat: (report) =>
       soon(() => {
-        const now = clock.now();
+        const set = read();
+        const beat = report(set);
+        if (beat === undefined) return set;
+        const { now } = set;
+        const { replica, serving, maxTtlSeconds, signings } = beat;
         keys = applySignings(keys, signings, maxTtlSeconds);
         const others = replicas.filter(
           (one) => one.id !== replica.id && one.seenAt >= after(now, -REPLICA_FORGOTTEN_SECONDS),
         );
         replicas = [...others, { ...replica, seenAt: now }];
         if (serving) servedAt = now;
-        fetches = mergeFetches(fetches, { verifiers, untracked });
+        fetches = mergeFetches(fetches, beat);
+        return set;
       }),
     close: () => Promise.resolve(),
   };

@@ -22,10 +22,9 @@ export async function fetches(query: Query): Promise<JwksFetches> {
   return { verifiers: await verifiers(query), untracked: await untracked(query) };
 }
 
-/** Folds fresh fetches in. Writes the tables anew: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
-export async function noteFetches(query: Query, fresh: JwksFetches): Promise<void> {
+/** Folds fresh fetches into the known ones. Writes the tables anew: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
+export async function noteFetches(query: Query, known: JwksFetches, fresh: JwksFetches): Promise<void> {
   if (fresh.verifiers.length === 0 && fresh.untracked.length === 0) return;
-  const known = await fetches(query);
   const merged = mergeFetches(known, fresh);
   await query("DELETE FROM verifiers");
   await insert(

@@ -18,21 +18,7 @@ type SetRow = z.infer<typeof SetRow>;
 /** Managed keys in a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
 export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
   return {
-    load: () =>
-      database.read(async (query): Promise<KeySet> => {
-        const now = await storeNow(database, query);
-        const set = onlyRow(await query('SELECT version, tag, served_at AS "servedAt" FROM keyset'));
-        const keys = keysOf(sealer, set, await keyRows(query));
-        const servedAt = set.servedAt ?? undefined;
-        return {
-          version: set.version,
-          keys,
-          now,
-          servedAt,
-          replicas: await replicas(query),
-          ...(await fetches(query)),
-        };
-      }),
+    load: () => database.read(async (query) => (await readSet(database, query, sealer)).set),
 
     replace: (seen, changes) =>
       database.write(async (query) => {
@@ -50,22 +36,41 @@ export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
         return "replaced";
       }),
 
-    beat: (beat) =>
+    beat: (report) =>
       database.write(async (query) => {
-        // Writes the row as it is: whoever changes keys waits for this row, so nobody does until this transaction ends.
-        const set = onlyRow(
-          await query(
-            'UPDATE keyset SET version = version WHERE id = 1 RETURNING version, tag, served_at AS "servedAt"',
-          ),
-        );
-        const now = await storeNow(database, query);
-        await noteSignings(query, sealer, set, beat);
-        await noteReplica(query, beat, now);
-        await noteFetches(query, beat);
+        // Writes the row as it is: a change of the keys waits for this row, so there is none until this transaction ends.
+        await query("UPDATE keyset SET version = version WHERE id = 1");
+        const { set, rows } = await readSet(database, query, sealer);
+        const beat = report(set);
+        if (beat === undefined) return set;
+        await noteSignings(query, sealer, { ...set, before: rows }, beat);
+        await noteReplica(query, beat, set.now);
+        await noteFetches(query, set, beat);
+        return set;
       }),
 
     close: () => database.close(),
   };
+}
+
+/** The whole set, checked, with the rows that it was read from. */
+async function readSet(
+  database: Database,
+  query: Query,
+  sealer: Sealer,
+): Promise<{ readonly set: KeySet; readonly rows: readonly KeyRow[] }> {
+  const now = await storeNow(database, query);
+  const row = onlyRow(await query('SELECT version, tag, served_at AS "servedAt" FROM keyset'));
+  const rows = await keyRows(query);
+  const set: KeySet = {
+    version: row.version,
+    keys: keysOf(sealer, row, rows),
+    now,
+    servedAt: row.servedAt ?? undefined,
+    replicas: await replicas(query),
+    ...(await fetches(query)),
+  };
+  return { set, rows };
 }
 
 async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
@@ -110,12 +115,14 @@ async function writeKeys(
   await query("UPDATE keyset SET tag = $1 WHERE id = 1", [setTagOf(sealer, set.version, rows)]);
 }
 
-async function noteSignings(query: Query, sealer: Sealer, set: SetRow, beat: Beat): Promise<void> {
-  const before = await keyRows(query);
-  const keys = keysOf(sealer, set, before);
-  const signed = applySignings(keys, beat.signings, beat.maxTtlSeconds);
-  if (signed.some((key, index) => key !== keys[index]))
-    await writeKeys(query, sealer, { version: set.version, keys: signed, before });
+async function noteSignings(
+  query: Query,
+  sealer: Sealer,
+  set: { readonly version: number; readonly keys: readonly ManagedKey[]; readonly before: readonly KeyRow[] },
+  beat: Beat,
+): Promise<void> {
+  const keys = applySignings(set.keys, beat.signings, beat.maxTtlSeconds);
+  if (keys.some((key, index) => key !== set.keys[index])) await writeKeys(query, sealer, { ...set, keys });
 }
 
 async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochSeconds): Promise<void> {

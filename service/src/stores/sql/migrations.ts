@@ -32,7 +32,8 @@ export const MIGRATIONS: readonly Migration[] = [
          alg TEXT NOT NULL,
          version BIGINT NOT NULL,
          settings TEXT NOT NULL,
-         seen_at BIGINT NOT NULL
+         seen_at BIGINT NOT NULL,
+         beats BIGINT NOT NULL
        )`,
       `CREATE TABLE verifiers (
          address TEXT NOT NULL,

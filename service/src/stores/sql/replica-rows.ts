@@ -56,10 +56,11 @@ export async function writeReplica(
   now: EpochSeconds,
 ): Promise<void> {
   await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
+  // The count makes every beat differ from the one before: SQLite does not write a row that stays as it is.
   await query(
-    `INSERT INTO replicas (id, alg, version, settings, seen_at) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO replicas (id, alg, version, settings, seen_at, beats) VALUES ($1, $2, $3, $4, $5, 1)
      ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version,
-       settings = excluded.settings, seen_at = excluded.seen_at`,
+       settings = excluded.settings, seen_at = excluded.seen_at, beats = replicas.beats + 1`,
     [toAscii(id), alg, version, JSON.stringify(settings), now],
   );
 }

@@ -1,0 +1,132 @@
+import type { ManagedSettings, Settings } from "../config/settings.ts";
+import { systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
+import { turns } from "../kernel/in-turn.ts";
+import { printablePath } from "../kernel/printable.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { type KeepReport, keepManaged, keepRotated } from "../keys/keep-managed.ts";
+import { StoreUnavailable } from "../keys/key-store.ts";
+import { ManagedKeys } from "../keys/managed-keys.ts";
+import type { RotateDeps } from "../keys/rotate.ts";
+import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
+import { openRotation } from "../stores/open-rotation.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type Custody, LOOK_MS, type UpkeepWatcher } from "./custody.ts";
+import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
+
+/** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
+export async function managedCustody(
+  source: ManagedSettings,
+  settings: Settings,
+  log: Log,
+): Promise<Custody> {
+  const versionSeenBefore = await versionSeenIn(source.versionFile);
+  const deps = await openRotation(settings, source);
+  const keys = viewOf(deps, versionSeenBefore);
+  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
+  const tellFence = fenceTeller(keys, systemClock, log);
+  const tellChanges = changeTeller(log);
+  const tellAlarms = alarmTeller(systemStopwatch, log);
+  const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
+  let watcher: UpkeepWatcher | undefined;
+  const reportRound = ({ changes, alarms }: KeepReport): void => {
+    tellChanges.made(changes);
+    tellAlarms(alarms);
+    for (const { kind } of alarms) watcher?.alarm(kind);
+  };
+  const round = roundOf(
+    log,
+    async () => {
+      tellChanges.seen(keys.set);
+      await noteVersion(keys.versionSeen);
+    },
+    () => watcher?.storeFailed(),
+  );
+  const watch = (): Promise<void> => {
+    tellFence();
+    tellSigningKey();
+    return Promise.resolve();
+  };
+  const rotationInTurn = turns();
+  const rotation = round(() => keepRotated(deps, keys, reportRound));
+  const wholeRound = round(() => keepManaged(deps, keys, reportRound));
+  const everyMs = Math.round((settings.timing.replicaLagSeconds * 1_000) / 6);
+  return {
+    directory: keys,
+    managed: { ...deps, keys },
+    async keep() {
+      await rotationInTurn(wholeRound);
+      await watch();
+    },
+    // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
+    loops: [
+      { name: "lease", everyMs, run: round(() => keys.renew()) },
+      { name: "rotation", everyMs, run: () => rotationInTurn(rotation) },
+      { name: "fence", everyMs: Math.min(LOOK_MS, everyMs), run: watch },
+    ],
+    watch(one) {
+      watcher = one;
+    },
+    close: () => deps.store.close(),
+  };
+}
+
+/** The keys as this replica will see them, under a name of its own for this life. */
+function viewOf({ store, sealer, policy }: RotateDeps, versionSeenBefore: number): ManagedKeys {
+  return new ManagedKeys({
+    store,
+    sealer,
+    clock: systemClock,
+    stopwatch: systemStopwatch,
+    ...policy,
+    replicaId: systemRandom().bytes(9).toString("base64url"),
+    versionSeenBefore,
+  });
+}
+
+/** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called. */
+function roundOf(log: Log, done: () => Promise<void>, failed: () => void) {
+  return (work: () => Promise<void>) => async (): Promise<void> => {
+    try {
+      await work();
+      await done();
+    } catch (thrown) {
+      failed();
+      const isUnavailable = thrown instanceof StoreUnavailable;
+      log.error({
+        event: isUnavailable ? "key_store_unavailable" : "key_store_failed",
+        fault: messageOf(thrown),
+        fix: isUnavailable ? thrown.fix : undefined,
+      });
+    }
+  };
+}
+
+/** Writes each newer version to the version file, one write at a time; does nothing without a file. */
+function versionNoter(versionFile: string | undefined, versionSeenBefore: number) {
+  const inTurn = turns();
+  let written = versionSeenBefore;
+  return (version: number): Promise<void> =>
+    inTurn(async () => {
+      if (versionFile === undefined || version <= written) return;
+      await writeVersionFile(versionFile, version);
+      written = version;
+    });
+}
+
+/**
+ * The newest version that an earlier life of this replica saw; 0 without a version file. The file is written anew at once: one
+ * that cannot be written would guard against no old backup, and nobody would notice.
+ */
+async function versionSeenIn(versionFile: string | undefined): Promise<number> {
+  if (versionFile === undefined) return 0;
+  const version = await readVersionFile(versionFile);
+  try {
+    await writeVersionFile(versionFile, version);
+  } catch (thrown) {
+    throw new ConfigError([
+      `MACP_AUTH_KEY_VERSION_FILE: ${printablePath(versionFile)} cannot be written (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+    ]);
+  }
+  return version;
+}

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { openLog } from "../telemetry/log.ts";
+import { startUpkeep, type UpkeepLoop } from "./upkeep.ts";
+
+/** Loops whose rounds come when the test says so. */
+function upkeepOf(...loops: readonly UpkeepLoop[]) {
+  const lines: Record<string, unknown>[] = [];
+  const ticks: (() => void)[] = [];
+  const stopped: number[] = [];
+  const stop = startUpkeep(loops, {
+    log: openLog("info", { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }),
+    every: (_milliseconds, run) => {
+      const loop = ticks.push(run) - 1;
+      return () => stopped.push(loop);
+    },
+  });
+  const tick = async (): Promise<void> => {
+    for (const run of ticks) run();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { tick, stop, stopped, lines };
+}
+
+test("a loop goes on after a round that rejects and after one that throws, and each is logged with its loop", async () => {
+  let rounds = 0;
+  const { tick, lines } = upkeepOf({
+    name: "lease",
+    everyMs: 1,
+    run() {
+      rounds += 1;
+      if (rounds === 1) return Promise.reject(new Error("the report was rejected"));
+      if (rounds === 2) throw new Error("the report threw");
+      return Promise.resolve();
+    },
+  });
+  for (let round = 0; round < 4; round += 1) await tick();
+  expect(rounds).toBe(4);
+  expect(lines).toMatchObject([
+    { event: "upkeep_failed", loop: "lease", fault: "the report was rejected" },
+    { event: "upkeep_failed", loop: "lease", fault: "the report threw" },
+  ]);
+});
+
+test("a loop whose round does not end holds up no other loop, and has one round at a time", async () => {
+  let [stuck, free] = [0, 0];
+  const { tick } = upkeepOf(
+    {
+      name: "rotation",
+      everyMs: 1,
+      run: () => {
+        stuck += 1;
+        return new Promise(() => undefined);
+      },
+    },
+    {
+      name: "lease",
+      everyMs: 1,
+      run: () => {
+        free += 1;
+        return Promise.resolve();
+      },
+    },
+  );
+  for (let round = 0; round < 3; round += 1) await tick();
+  expect([stuck, free]).toEqual([1, 3]);
+});
+
+test("the end stops every loop and waits for the rounds under way", async () => {
+  let finish = (): void => undefined;
+  const { tick, stop, stopped } = upkeepOf(
+    { name: "rotation", everyMs: 1, run: () => new Promise<void>((resolve) => (finish = resolve)) },
+    { name: "lease", everyMs: 1, run: () => Promise.resolve() },
+  );
+  await tick();
+  let isOver = false;
+  const over = stop().then(() => (isOver = true));
+  await tick();
+  expect([stopped, isOver]).toEqual([[0, 1], false]);
+  finish();
+  await over;
+  expect(isOver).toBe(true);
+});

@@ -1,0 +1,47 @@
+import { messageOf } from "../kernel/faults.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** Work that is done again and again while the service runs. */
+export interface UpkeepLoop {
+  /** As the log names it when a round fails. */
+  readonly name: string;
+  readonly everyMs: number;
+  run(): Promise<void>;
+}
+
+export interface UpkeepDeps {
+  readonly log: Log;
+  /** Calls `run` every `milliseconds`; the returned function ends that. */
+  readonly every: (milliseconds: number, run: () => void) => () => void;
+}
+
+/**
+ * Runs each loop, one round at a time, independently of the others. A round that fails, whatever throws in it, is logged, and the
+ * next one comes. The returned function ends all loops and waits for the rounds under way.
+ */
+export function startUpkeep(loops: readonly UpkeepLoop[], deps: UpkeepDeps): () => Promise<void> {
+  const stops = loops.map((loop) => startLoop(loop, deps));
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+function startLoop(loop: UpkeepLoop, { log, every }: UpkeepDeps): () => Promise<void> {
+  let round: Promise<void> | undefined;
+  const runOnce = async (): Promise<void> => {
+    try {
+      await loop.run();
+    } catch (thrown) {
+      log.error({ event: "upkeep_failed", loop: loop.name, fault: messageOf(thrown) });
+    }
+  };
+  const stop = every(loop.everyMs, () => {
+    round ??= runOnce().finally(() => {
+      round = undefined;
+    });
+  });
+  return async () => {
+    stop();
+    await round;
+  };
+}
