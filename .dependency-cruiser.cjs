@@ -77,7 +77,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)dist/" },
+    // The verifiers are installed apart from this repository, with packages of their own.
+    exclude: { path: "(^|/)dist/|^e2e/interop/node/" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
