@@ -86,9 +86,13 @@ function namesIn(path: string, role: string): readonly string[] {
   });
 }
 
-/** A statement for the transaction only, so that it works behind a pooler; a temporary table of the session never comes first. */
-export function setHome({ schema }: Home): string {
-  return schema === undefined ? "" : `; SET LOCAL search_path = ${quoted(schema)}, pg_temp`;
+/**
+ * A statement for the transaction only, so that it works behind a pooler. A temporary table of the session never comes before the
+ * tables; where there are none yet, it is left out, or a schema that does not exist would have them made as temporary ones.
+ */
+export function setHome({ schema, hasTables }: Home): string {
+  if (schema === undefined) return "";
+  return `; SET LOCAL search_path = ${quoted(schema)}${hasTables ? ", pg_temp" : ""}`;
 }
 
 function quoted(name: string): string {
