@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { TestClock } from "../../testing/moments.ts";
+import { mayLeavePgbouncerOut, type Pgbouncer, startPgbouncer } from "../../testing/pgbouncer.ts";
+import { freshName, onPostgres, onPostgresAt, serverUrl } from "../../testing/postgres-server.ts";
+import { storeAt } from "../../testing/store-places.ts";
+import { openKeyStore } from "../open.ts";
+
+const sealer = sealerUnder(1);
+
+describe.skipIf(mayLeavePgbouncerOut())(
+  "behind a pooler (skipped: needs PgBouncer, apt-get install pgbouncer, and MACP_TEST_POSTGRES_URL)",
+  { timeout: 60_000 },
+  () => {
+    let pooler: Pgbouncer | undefined;
+    let schema: string;
+    const start = async (mode: "statement" | "transaction" | "session"): Promise<URL> => {
+      pooler = await startPgbouncer(mode);
+      const url = new URL(serverUrl());
+      url.port = String(pooler.port);
+      return url;
+    };
+    const open = (url: URL) => openKeyStore(storeAt(url.href), { sealer, clock: new TestClock() });
+
+    beforeEach(async () => {
+      pooler = undefined;
+      schema = freshName("pooled");
+      await onPostgres(`CREATE SCHEMA ${schema}`);
+    });
+    afterEach(async () => {
+      await pooler?.stop();
+      await onPostgres(`DROP SCHEMA ${schema} CASCADE`);
+    });
+
+    test.each(["transaction", "session"] as const)(
+      "in %s mode all works, schema= too, and other clients of the connection see none of it",
+      async (mode) => {
+        const url = await start(mode);
+        url.searchParams.set("schema", schema);
+        const store = await open(url);
+        const fresh = await publishFresh(sealer);
+        expect(await store.replace(0, [fresh, activate(fresh)])).toBe("replaced");
+        await store.close();
+        const again = await open(url);
+        expect((await again.load()).keys.map(({ kid }) => kid)).toEqual([fresh.kid]);
+        await again.close();
+        expect(await onPostgresAt(bare(url), "SHOW search_path")).toEqual([
+          { search_path: '"$user", public' },
+        ]);
+        expect(await onPostgresAt(bare(url), "SHOW statement_timeout")).toEqual([{ statement_timeout: "0" }]);
+      },
+    );
+
+    test("a temporary table that another client left in the connection is not taken for ours", async () => {
+      const url = await start("transaction");
+      url.searchParams.set("schema", schema);
+      const store = await open(url);
+      await onPostgresAt(
+        bare(url),
+        "CREATE TEMPORARY TABLE keyset (id INT, version INT, tag TEXT, served_at INT)",
+        "INSERT INTO keyset VALUES (1, 9, 'not ours', 0)",
+      );
+      expect((await store.load()).version).toBe(0);
+      await store.close();
+      const other = await open(url);
+      expect((await other.load()).version).toBe(0);
+      await other.close();
+    });
+
+    test("statement mode is named, with the setting that ends it", async () => {
+      const fault: unknown = await open(await start("statement")).catch((thrown: unknown) => thrown);
+      expect(fault).toMatchObject({
+        message: "PostgreSQL: a pooler in statement mode is between (08P01)",
+        fix: "set pool_mode to transaction or session in the pooler: this service needs transactions",
+      });
+    });
+
+    test("a pooler that takes no options, or does not know the database, is no pooler in statement mode", async () => {
+      const url = await start("transaction");
+      const withOptions = new URL(url);
+      withOptions.searchParams.set("options", "-c jit=off");
+      const elsewhere = new URL(url);
+      elsewhere.pathname = "/unknown";
+      for (const wrong of [withOptions, elsewhere])
+        await expect(open(wrong)).rejects.toThrow("PostgreSQL: a pooler rejected the connection (08P01)");
+    });
+  },
+);
+
+/** The same address as another client of the pooler has it. */
+function bare(url: URL): string {
+  const made = new URL(url);
+  made.search = "";
+  return made.href;
+}
