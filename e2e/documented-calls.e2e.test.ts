@@ -14,7 +14,7 @@ const OPERATIONS = page("operations.md");
 
 /** The calls of curl in a page's shell blocks, each as one line. */
 function callsIn(markdown: string): string[] {
-  const blocks = [...markdown.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = ""]) => block);
+  const blocks = [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
   const lines = blocks.flatMap((block) => block.replaceAll("\\\n", " ").split("\n"));
   return lines
     .filter((line) => line.startsWith("curl "))

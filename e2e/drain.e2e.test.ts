@@ -87,7 +87,7 @@ describe.concurrent("a service that is asked to stop", { timeout: BOOT_MS_MAX },
       connection.send(HEALTH.slice(0, 4));
       await pause(100);
       service.signal("SIGTERM");
-      for (const piece of HEALTH.slice(4).match(/[^]{1,8}/g) ?? []) {
+      for (const piece of HEALTH.slice(4).match(/[\s\S]{1,8}/g) ?? []) {
         await pause(400);
         connection.send(piece);
       }

@@ -4,6 +4,7 @@ import { printablePath } from "../../kernel/printable.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
+import { nodeShowsNoMemory } from "./node-options-rules.ts";
 import { keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;
@@ -185,4 +186,5 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(kekIsNotInTheEnvironment),
   keysAreSound,
   keyFilesAreSafe,
+  nodeShowsNoMemory,
 ];
