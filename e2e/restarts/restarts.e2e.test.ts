@@ -99,7 +99,7 @@ describe("callers with kept-alive connections", { timeout: RUN_MS_MAX }, () => {
         await restartInTurn(environments, {
           async whileUp() {
             await haproxy.untilAllUp();
-            await pause(500);
+            await pause(1_000);
           },
           async around(restarts) {
             await haproxy.untilAllUp();
@@ -108,7 +108,7 @@ describe("callers with kept-alive connections", { timeout: RUN_MS_MAX }, () => {
             const seen = await load.stop();
             report(name, seen);
             expect(seen.outcomes).toEqual({ "200": seen.requests });
-            expect(seen.requests).toBeGreaterThan(RESTARTS * PER_SECOND);
+            expect(seen.requests).toBeGreaterThan(RESTARTS * PER_SECOND * 0.5);
           },
         });
       } finally {
