@@ -1,18 +1,20 @@
+import type { EpochSeconds } from "../kernel/clock.ts";
 import { fleetPolicy } from "./fleet-policy.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import {
   isActive,
   isServed,
+  isStandby,
   type ManagedKey,
   type ManagedState,
   managedStateAt,
-  readyAt,
   removableAt,
 } from "./managed-key.ts";
 import { dueAt } from "./plan-rotation.ts";
 import type { OperationReport } from "./rotate.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { revocationSeconds } from "./timing.ts";
+import { knownAt } from "./unserved-gap.ts";
 
 /** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
 export interface KeyLine {
@@ -122,7 +124,8 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationPo
 }
 
 function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
-  const state = managedStateAt(key, set.now, policy.leadSeconds);
+  const ready = readyAt(key, set, policy);
+  const state = managedStateAt(key, set.now, ready);
   return {
     kid: key.kid,
     alg: key.alg,
@@ -130,7 +133,7 @@ function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
     served: isServed(key),
     signs: isActive(key),
     published_at: key.publishedAt,
-    ready_at: key.activatedAt === undefined ? readyAt(key, policy.leadSeconds) : null,
+    ready_at: ready ?? null,
     activated_at: key.activatedAt ?? null,
     deactivated_at: key.deactivatedAt ?? null,
     removable_at: isServed(key) ? (removableAt(key, policy.timing) ?? null) : null,
@@ -141,10 +144,15 @@ function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
   };
 }
 
+/** When a standby key may sign; `undefined` for any other. */
+function readyAt(key: ManagedKey, set: KeySet, policy: RotationPolicy): EpochSeconds | undefined {
+  return isStandby(key) ? knownAt(key, set, policy) : undefined;
+}
+
 function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: RotationPolicy): KeyLine["next"] {
   switch (state) {
     case "published":
-      return { what: "becomes ready", at: readyAt(key, policy.leadSeconds) };
+      return { what: "becomes ready", at: knownAt(key, set, policy) };
     case "ready": {
       const active = set.keys.find((other) => isActive(other) && other.alg === key.alg);
       return { what: "begins to sign", at: active === undefined ? null : dueAt(active, policy) };

@@ -45,7 +45,7 @@ describe("the state of a key follows from its moments", () => {
     ["revoked", "above all else", activeKey("k", { ...moments, taintedAt: LONG_AGO, revokedAt: NOW }), ""],
   ];
   test.each(cases)("%s %s", (state, _when, key, flags) => {
-    expect(managedStateAt(key, NOW, leadSeconds)).toBe(state);
+    expect(managedStateAt(key, NOW, readyAt(key, leadSeconds))).toBe(state);
     const said = [isServed(key) && "served", isActive(key) && "active", isStandby(key) && "standby"];
     expect(said.filter(Boolean).join(" ")).toBe(flags);
   });

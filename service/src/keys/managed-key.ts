@@ -39,14 +39,18 @@ export interface ManagedKey {
 /** What a managed key is doing. In the JWKS: `published` to `tainted`. Signs: `active` alone. */
 export type ManagedState = "published" | "ready" | "active" | "retiring" | "tainted" | "revoked" | "retired";
 
-/** The state of a key at `now` of the store's clock, where keys must be served `leadSeconds` before they sign. */
-export function managedStateAt(key: ManagedKey, now: EpochSeconds, leadSeconds: number): ManagedState {
+/** The state of a key at `now` of the store's clock; `knownAt` is when every verifier knows a standby key. */
+export function managedStateAt(
+  key: ManagedKey,
+  now: EpochSeconds,
+  knownAt: EpochSeconds | undefined,
+): ManagedState {
   if (key.revokedAt !== undefined) return "revoked";
   if (key.retiredAt !== undefined) return "retired";
   if (key.taintedAt !== undefined) return "tainted";
   if (key.deactivatedAt !== undefined) return "retiring";
   if (key.activatedAt !== undefined) return "active";
-  return now >= readyAt(key, leadSeconds) ? "ready" : "published";
+  return knownAt !== undefined && now >= knownAt ? "ready" : "published";
 }
 
 /** When a key has been served for its lead, not counting the time in which nothing was served. */
@@ -69,6 +73,11 @@ export function isServed(key: ManagedKey): boolean {
 /** Whether the key may sign now. */
 export function isActive(key: ManagedKey): boolean {
   return isServed(key) && key.activatedAt !== undefined && key.deactivatedAt === undefined;
+}
+
+/** Whether tokens may be signed with the key now: it is active, and its own end has not come. */
+export function canSign(key: ManagedKey, now: EpochSeconds): boolean {
+  return isActive(key) && (key.notAfter === undefined || now < key.notAfter);
 }
 
 /** Whether the key is served and has never signed. */

@@ -168,6 +168,24 @@ describe("activate", () => {
     expect(plan(keySet([activeKey("old"), servedFor(1_000)]), activate(), [], policy).kind).toBe("planned");
   });
 
+  test("does not count the time in which nobody serves, which nobody has counted yet", () => {
+    const policy = { ...POLICY, leadSeconds: 1_000 };
+    const set = (gap: number, served: number) =>
+      keySet([activeKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
+    expect(plan(set(600, 400), activate(), [], policy)).toMatchObject({ accept: "short-lead" });
+    expect(plan(set(600, 999), activate(), [], policy)).toMatchObject({ accept: "grace-risk" });
+    expect(plan(set(600, 1_000), activate(), [], policy).kind).toBe("planned");
+  });
+
+  test("needs no lead after a shutdown of B2, for a key that was published before it", () => {
+    const gap = (seconds: number) =>
+      keySet([activeKey("old"), servedFor(seconds)], { servedAt: after(NOW, -seconds) });
+    expect(plan(gap(4_029), activate()).kind).toBe("refused");
+    expect(plan(gap(4_030), activate()).kind).toBe("planned");
+    const late = keySet([activeKey("old"), servedFor(4_029)], { servedAt: after(NOW, -4_030) });
+    expect(plan(late, activate()).kind).toBe("refused");
+  });
+
   test("is held by known verifiers that lack the key where the gate is enforced, names them, and can be accepted", () => {
     const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
       verifiers: [sighting("10.0.0.1", 4), sighting("10.0.0.2", 5)],

@@ -4,10 +4,11 @@ import type { Algorithm } from "./algorithm.ts";
 import { fleetPolicy } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { KeySet, VerifierSighting } from "./key-store.ts";
-import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
+import { isActive, isServed, isStandby, type ManagedKey, removableAt } from "./managed-key.ts";
 import { fetchesBehind, KEYS_SERVED_MAX, type MakeKey, takeOver } from "./plan-rotation.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "./timing.ts";
+import { knownAt, servedSeconds } from "./unserved-gap.ts";
 
 /** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm, which is also the one to `prepare` when `alg` is undefined. */
 export type Operation =
@@ -140,7 +141,8 @@ function refuseEarly(
   policy: RotationPolicy,
   accepted: ReadonlySet<Acceptance>,
 ): OperationRefusal | undefined {
-  const served = set.now - key.publishedAt - key.pausedSeconds;
+  if (set.now >= knownAt(key, set, policy)) return refuseBehind(set, key, policy, accepted);
+  const served = servedSeconds(key, set, policy.timing);
   const floor = leadFloorSeconds(policy.timing);
   const safe = Math.min(leadThroughGraceSeconds(policy.timing), policy.leadSeconds);
   if (served < floor && !accepted.has("short-lead")) {
@@ -151,12 +153,17 @@ function refuseEarly(
     const outage = `the key has been served for ${String(served)} s; a verifier that has not refreshed since then refuses its tokens until it does, up to ${String(safe - served)} s more`;
     return { ...refused("not_ready", outage), accept: "grace-risk" };
   }
-  return accepted.has("verifiers-behind") ? undefined : refuseBehind(set, key, policy);
+  return refuseBehind(set, key, policy, accepted);
 }
 
 /** Which verifiers the gate waits for, those included that it cannot see. */
-function refuseBehind(set: KeySet, key: ManagedKey, policy: RotationPolicy): OperationRefusal | undefined {
-  if (policy.gate !== "enforce") return undefined;
+function refuseBehind(
+  set: KeySet,
+  key: ManagedKey,
+  policy: RotationPolicy,
+  accepted: ReadonlySet<Acceptance>,
+): OperationRefusal | undefined {
+  if (policy.gate !== "enforce" || accepted.has("verifiers-behind")) return undefined;
   const { verifiers, untracked } = fetchesBehind(set, key, policy);
   const outages = [
     ...(verifiers.length > 0
@@ -233,7 +240,9 @@ function successorOf(
 ): ManagedKey | OperationRefusal {
   const [successor] = set.keys
     .filter((other) => other.alg === key.alg && isStandby(other))
-    .toSorted((one, other) => readyAt(one, 0) - readyAt(other, 0));
+    .toSorted(
+      (one, other) => servedSeconds(other, set, policy.timing) - servedSeconds(one, set, policy.timing),
+    );
   if (successor === undefined)
     return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
   return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, policy, accepted) ?? successor;

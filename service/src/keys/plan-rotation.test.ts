@@ -151,15 +151,17 @@ describe("a key whose own end was fixed under a shorter period", () => {
 });
 
 describe("time in which no replica served the JWKS", () => {
-  const fresh = standbyKey("new", { publishedAt: after(NOW, -8_000) });
-
-  test("does not count towards a lead once it is longer than a replica may lag, and nothing is activated in that plan", () => {
-    expect(planOf(keySet([due, fresh], { servedAt: after(NOW, -60) }))).toEqual([
-      "deactivate old",
-      "activate new",
-      "make ES256",
-    ]);
-    expect(planOf(keySet([due, fresh], { servedAt: after(NOW, -61) }))).toEqual(["pause new 61"]);
+  test("does not count towards a lead once it is longer than a replica may lag", () => {
+    const planAfter = (gap: number, served: number) =>
+      planOf(
+        keySet([due, standbyKey("new", { publishedAt: after(NOW, -gap - served) })], {
+          servedAt: after(NOW, -gap),
+        }),
+      );
+    const takenOver = ["deactivate old", "activate new", "make ES256"];
+    expect(planAfter(60, 7_140)).toEqual(takenOver);
+    expect(planAfter(61, 7_199)).toEqual(["pause new 61"]);
+    expect(planAfter(61, 7_200)).toEqual(["pause new 61", ...takenOver]);
   });
 
   test("never costs a key more than its own age, however often it is looked at", () => {
@@ -179,6 +181,63 @@ describe("time in which no replica served the JWKS", () => {
     expect(
       planOf(keySet([activeKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) })),
     ).toEqual(["pause b 600"]);
+  });
+});
+
+describe("after a shutdown of B2, when no verifier can hold a set that was served before it,", () => {
+  const B2 = 4_030;
+  const shutDown = (keys: KeySet["keys"], gap = B2): KeySet => keySet(keys, { servedAt: after(NOW, -gap) });
+  const justPublished = (gap = B2): KeySet["keys"][number] =>
+    standbyKey("new", { publishedAt: after(NOW, -gap) });
+  const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: after(NOW, -5) });
+
+  test.each([
+    ["expired meanwhile", ended],
+    ["is due", due],
+  ])(
+    "the standby key signs at once, however short it was served, where the signing key %s",
+    (_which, old) => {
+      expect(planOf(shutDown([old, justPublished()]))).toEqual([
+        `pause new ${String(B2)}`,
+        "deactivate old",
+        "activate new",
+        "make ES256",
+      ]);
+      expect(planOf(shutDown([old, justPublished(B2 - 1)], B2 - 1))).toEqual([`pause new ${String(B2 - 1)}`]);
+    },
+  );
+
+  test("it signs at once too where no signing key is left", () => {
+    expect(planOf(shutDown([retiringKey("old", 9_000), justPublished()])).slice(0, 2)).toEqual([
+      `pause new ${String(B2)}`,
+      "activate new",
+    ]);
+  });
+
+  test("a key whose period is not over signs on", () => {
+    expect(planOf(shutDown([activeKey("a"), justPublished()]))).toEqual([`pause new ${String(B2)}`]);
+  });
+
+  test("a key that was published after the last service waits for its lead: others may serve the set without it already", () => {
+    const late = standbyKey("new", { publishedAt: after(NOW, -B2 + 1) });
+    expect(planOf(shutDown([ended, late]))).toEqual([`pause new ${String(B2 - 1)}`]);
+  });
+
+  test("a set that was never served says nothing of what verifiers hold, as after an import", () => {
+    expect(planOf(keySet([ended, justPublished()], { servedAt: undefined }))).toEqual([]);
+  });
+});
+
+describe("when no key may sign", () => {
+  const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: after(NOW, -5) }, "RS256");
+
+  test("a ready key of an algorithm that nobody wants any more signs until a wanted one may", () => {
+    const set = keySet([ended, standbyKey("spare", {}, "RS256"), standbyKey("new", { publishedAt: NOW })]);
+    expect(planOf(set)).toEqual(["deactivate old", "activate spare", "make RS256"]);
+    const signs = activeKey("spare", {}, "RS256");
+    expect(
+      planOf(keySet([signs, standbyKey("next", {}, "RS256"), standbyKey("new", { publishedAt: NOW })])),
+    ).toEqual([]);
   });
 });
 

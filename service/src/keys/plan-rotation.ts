@@ -4,9 +4,10 @@ import { ALGORITHMS, type Algorithm } from "./algorithm.ts";
 import { fleetPolicy, isLive } from "./fleet-policy.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
-import { isActive, isServed, isStandby, type ManagedKey, readyAt, removableAt } from "./managed-key.ts";
+import { canSign, isActive, isServed, isStandby, type ManagedKey, removableAt } from "./managed-key.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
+import { knownAt, unservedSeconds } from "./unserved-gap.ts";
 
 /** One step of a rotation; steps of one plan are applied together or not at all. */
 export type RotationStep = KeyChange | MakeKey;
@@ -47,14 +48,11 @@ export const KEYS_SERVED_MAX = 4;
 export function planRotation(set: KeySet, own: RotationPolicy): RotationPlan {
   const { keys, now } = set;
   const policy = fleetPolicy(own, set);
-  const paused = pauses(set, policy.timing);
-  // A key whose lead clock stands still cannot become ready in the same plan.
-  const pausedKids = new Set(paused.map((step) => step.kid));
   const wanted = wantedAlgorithms(set, policy);
-  const plans = wanted.map((alg) => planAlgorithm(set, alg, policy, pausedKids));
+  const plans = [...wanted, ...interimAlgorithms(set, wanted)].map((alg) => planAlgorithm(set, alg, policy));
   return {
     steps: [
-      ...paused,
+      ...pauses(set, policy.timing),
       ...plans.flatMap((plan) => plan.steps),
       ...windDown(keys, wanted),
       ...retirements(keys, now, policy.timing),
@@ -69,26 +67,23 @@ function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorit
   return ALGORITHMS.filter((alg) => alg === policy.alg || live.some((replica) => replica.alg === alg));
 }
 
+/** Algorithms that nobody wants any more and that have a standby key: one of those signs rather than none, until a wanted one may. */
+function interimAlgorithms({ keys, now }: KeySet, wanted: readonly Algorithm[]): readonly Algorithm[] {
+  if (keys.some((key) => canSign(key, now))) return [];
+  return ALGORITHMS.filter(
+    (alg) => !wanted.includes(alg) && keys.some((key) => key.alg === alg && isStandby(key)),
+  );
+}
+
 /** The lead counts only time in which the key was really served: a gap in which no replica served stops it. */
-function pauses(
-  { keys, now, servedAt }: KeySet,
-  timing: RotationTiming,
-): Extract<KeyChange, { kind: "pause" }>[] {
-  const gap = servedAt === undefined ? 0 : now - servedAt;
-  if (gap <= timing.replicaLagSeconds) return [];
-  // A gap is counted anew by every runner until somebody serves again: at worst the whole lead starts over, never more.
-  return keys.filter(isStandby).flatMap((key) => {
-    const seconds = Math.min(gap, now - key.publishedAt - key.pausedSeconds);
+function pauses(set: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
+  return set.keys.filter(isStandby).flatMap((key) => {
+    const seconds = unservedSeconds(key, set, timing);
     return seconds > 0 ? [{ kind: "pause", kid: key.kid, seconds }] : [];
   });
 }
 
-function planAlgorithm(
-  set: KeySet,
-  alg: Algorithm,
-  policy: RotationPolicy,
-  pausedKids: ReadonlySet<Kid>,
-): RotationPlan {
+function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy): RotationPlan {
   const own = set.keys.filter((key) => key.alg === alg);
   const active = own.find(isActive);
   const standby = own
@@ -100,9 +95,7 @@ function planAlgorithm(
     return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, policy);
   }
   const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, policy);
-  const ready = standby.find(
-    (key) => set.now >= readyAt(key, policy.leadSeconds) && !pausedKids.has(key.kid),
-  );
+  const ready = standby.find((key) => set.now >= knownAt(key, set, policy));
   if (overdueSeconds < 0) return withStandby({ steps: [], alarms: [] }, own, standby, alg);
   if (ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
   const alarms: RotationAlarm[] =

@@ -24,7 +24,7 @@ export async function managedCustody(
   const deps = await openRotation(settings, source);
   const keys = viewOf(deps, versionSeenBefore);
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
-  const tellFence = fenceTeller(keys, systemClock, log);
+  const tellFence = fenceTeller(keys, systemClock, log, deps.policy);
   const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(systemStopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);

@@ -60,7 +60,7 @@ test("an alarm about verifiers that are not told apart names their address, and 
     untracked: [untrackedFetches("10.0.0.9", 4)],
   } as const;
   expect(round(0, { ...blind, held: true })).toEqual([
-    "whether 3 fetches, the last from 10.0.0.9, were by verifiers that have the key a now is not known: more fetch than are told apart; its activation waits for them, or for: macp-auth keys activate a --accept-verifiers-behind",
+    "whether 3 fetches, the last from 10.0.0.9, were by verifiers that have the key a now is not known: more fetch than are told apart; its activation waits for them, or for: macp-auth keys activate --accept-verifiers-behind a",
   ]);
 });
 

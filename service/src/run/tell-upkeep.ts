@@ -6,7 +6,9 @@ import type { KeySet } from "../keys/key-store.ts";
 import type { ManagedKey } from "../keys/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
+import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import type { Log } from "../telemetry/log.ts";
+import { activateCommand, fenceWords } from "./fence-words.ts";
 
 // What the rounds of upkeep find is told when it changes, not at each round.
 
@@ -23,7 +25,7 @@ export function signingKeyTeller(keys: KeyDirectory, clock: Clock, log: Log): ()
 }
 
 /** Logs when this replica fences itself off and when it comes back. */
-export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log): () => void {
+export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, policy: RotationPolicy): () => void {
   let known: string | undefined = "not_read_yet";
   return () => {
     const reason = keys.fenceAt(clock.now());
@@ -31,10 +33,7 @@ export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log): () => vo
       log.error({
         event: "fenced",
         reason,
-        message:
-          reason === "no_active_key"
-            ? "no key may sign: this replica mints nothing"
-            : "this replica neither signs nor serves the JWKS until it reads the store again",
+        message: fenceWords(reason, keys, policy),
       });
     } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
     known = reason;
@@ -135,7 +134,6 @@ function behindWords({
         `whether ${String(fetches)} fetches, the last from ${printable(address)}, were by verifiers that have the key ${kid} now is not known: more fetch than are told apart`,
     ),
   ];
-  const waits =
-    "; its activation waits for them, or for: macp-auth keys activate KID --accept-verifiers-behind";
-  return `${who.join("; ")}${held ? waits.replace("KID", kid) : ""}`;
+  const waits = `; its activation waits for them, or for: ${activateCommand(kid, "verifiers-behind")}`;
+  return `${who.join("; ")}${held ? waits : ""}`;
 }

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDatabase } from "../service/src/stores/open.ts";
+import type { Database, Parameter } from "../service/src/stores/sql/database.ts";
+import { macpAuthWith, type Told } from "./operator.ts";
+import { ask } from "./raw-http.ts";
+import { type RunningService, startService } from "./service-process.ts";
+
+type Row = Readonly<Record<string, Parameter>>;
+type Backup = Readonly<Record<(typeof TABLES)[number], readonly Row[]>>;
+const TABLES = ["keyset", "signing_keys"] as const;
+
+/** What a backup by the database's own means holds of the keys. */
+async function backUp(database: Database): Promise<Backup> {
+  const [keyset, signing_keys] = await database.read((query) =>
+    Promise.all(TABLES.map((table) => query(`SELECT * FROM ${table}`))),
+  );
+  return { keyset: keyset as readonly Row[], signing_keys: signing_keys as readonly Row[] };
+}
+
+/** Puts a backup in place of what is there, as a restore under running replicas does. */
+async function restore(database: Database, backup: Backup): Promise<void> {
+  await database.write(async (query) => {
+    for (const table of TABLES) {
+      await query(`DELETE FROM ${table}`);
+      for (const row of backup[table]) {
+        const columns = Object.keys(row);
+        const slots = columns.map((_, index) => `$${String(index + 1)}`).join(", ");
+        await query(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${slots})`, Object.values(row));
+      }
+    }
+  });
+}
+
+describe("a store that was put back to an older state", { timeout: 120_000 }, () => {
+  let folder: string;
+  let settings: Record<string, string>;
+  let service: RunningService;
+  let database: Database;
+  let older: Backup;
+  let newer: Backup;
+  let revoked: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "macp-auth-restored-"));
+    const [path, kek] = [join(folder, "keys.db"), join(folder, "kek")];
+    await writeFile(kek, randomBytes(32).toString("base64url"), { mode: 0o600 });
+    settings = {
+      MACP_AUTH_STORE_URL: `sqlite:${path}`,
+      MACP_AUTH_KEK_FILE: kek,
+      MACP_AUTH_KEY_VERSION_FILE: join(folder, "version"),
+      MACP_AUTH_SIGNING_ALG: "ES256",
+      MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+    };
+    service = await startService(settings);
+    database = await openDatabase({ kind: "sqlite", path });
+    older = await backUp(database);
+    revoked = (await kids())[0] ?? "none";
+    expect(keys("revoke", "--accept-short-lead", "--reason", "leaked", "--", revoked).code).toBe(0);
+    await service.event("key_changed", ({ change }) => change === "revoke");
+    newer = await backUp(database);
+  }, 60_000);
+  afterAll(async () => {
+    await database.close();
+    await service.stop("SIGKILL");
+    await rm(folder, { recursive: true });
+  });
+
+  const keys = (...args: readonly string[]): Told => macpAuthWith(settings, "keys", ...args);
+  const kids = async (): Promise<readonly string[]> => {
+    const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
+    return (JSON.parse(text) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+  };
+  const statuses = async (): Promise<readonly number[]> => {
+    const body = JSON.stringify({ sender: "a" });
+    const headers = { "content-type": "application/json" };
+    const minted = await ask(service.port, { method: "POST", path: "/tokens", headers, body });
+    return [minted.status, (await ask(service.port, { path: "/.well-known/jwks.json" })).status];
+  };
+  const rejected = { event: "fenced", reason: "store_older" };
+
+  test("is rejected by a running replica, which says what to do; once the newer one is back it goes on by itself", async () => {
+    await restore(database, older);
+    const { message } = await service.event("fenced");
+    expect(message).toMatch(
+      /Put the newer store back, and it goes on by itself; to go on with this store instead: stop all/,
+    );
+    expect(await statuses()).toEqual([503, 503]);
+    await restore(database, newer);
+    await service.event("unfenced", ({ version }) => version !== 1);
+    expect(await statuses()).toEqual([200, 200]);
+    expect(await kids()).not.toContain(revoked);
+  });
+
+  test("is rejected after a restart too, and is gone on with as the line says: stop, revoke again, remove the version file, start", async () => {
+    await restore(database, older);
+    await service.event("fenced", () => service.events("fenced").length > 1);
+    await service.stop();
+    service = await startService(settings);
+    expect(service.events("fenced")).toMatchObject([rejected]);
+    expect(await statuses()).toEqual([503, 503]);
+
+    await service.stop();
+    expect(keys("revoke", "--accept-short-lead", "--", revoked).code).toBe(0);
+    await rm(join(folder, "version"));
+    service = await startService(settings);
+    expect(await statuses()).toEqual([200, 200]);
+    expect(await kids()).not.toContain(revoked);
+  });
+});

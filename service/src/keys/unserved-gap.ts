@@ -1,0 +1,32 @@
+import { after, type EpochSeconds } from "../kernel/clock.ts";
+import type { KeySet } from "./key-store.ts";
+import { type ManagedKey, readyAt } from "./managed-key.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
+import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
+
+// The open gap: the time since some replica last served the JWKS, which no change of the set has counted yet.
+
+/** How much of the open gap does not count towards the lead of a standby key; 0 while a gap is no longer than replicas may lag. */
+export function unservedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
+  const gap = set.now - (set.servedAt ?? set.now);
+  if (gap <= timing.replicaLagSeconds) return 0;
+  // A gap is counted anew by every runner until somebody serves again: at worst the whole lead starts over, never more.
+  return Math.max(0, Math.min(gap, set.now - key.publishedAt - key.pausedSeconds));
+}
+
+/** How long replicas have served a standby key. */
+export function servedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
+  return set.now - key.publishedAt - key.pausedSeconds - unservedSeconds(key, set, timing);
+}
+
+/**
+ * When every verifier knows a standby key: when it has been served for its lead, or when nobody has served for B2, which is when
+ * the last verifier has forgotten all that was served before the gap. Only for a key that was published before it: whatever is
+ * served after the gap holds that one. docs/keys.md has the proof.
+ */
+export function knownAt(key: ManagedKey, set: KeySet, { leadSeconds, timing }: RotationPolicy): EpochSeconds {
+  const byLead = after(readyAt(key, leadSeconds), unservedSeconds(key, set, timing));
+  const forgotten = set.servedAt && after(set.servedAt, leadThroughGraceSeconds(timing));
+  const isByGap = forgotten !== undefined && forgotten <= set.now && key.publishedAt <= (set.servedAt ?? 0);
+  return isByGap && forgotten < byLead ? forgotten : byLead;
+}
