@@ -1,4 +1,4 @@
-import { after } from "../kernel/clock.ts";
+import { after, type EpochSeconds } from "../kernel/clock.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
 import { renderJwks } from "../keys/jwks.ts";
 import type { KeyDirectory, KeyView } from "../keys/key-directory.ts";
@@ -106,6 +106,20 @@ export const MUTANTS: readonly Mutant[] = [
         return revoked ? { ...view, jwks: renderJwks([]) } : view;
       }),
   },
+  {
+    fault: "after a shutdown the grace of verifiers is forgotten",
+    felt: true,
+    policy: (policy) => ({ ...policy, timing: { ...policy.timing, verifierGraceSeconds: 0 } }),
+  },
+  {
+    fault: "a shutdown makes known what was published after it",
+    rotationStore: (store) =>
+      reading(store, (set) =>
+        eachKey(set, (key) =>
+          isStandby(key) ? { ...key, publishedAt: earliest(key.publishedAt, set.servedAt) } : key,
+        ),
+      ),
+  },
   { fault: "a kid is used again", makeKey: usingOneKidAgain },
   {
     fault: "a change is made without a look at the version that it was planned for",
@@ -134,6 +148,10 @@ export const MUTANTS: readonly Mutant[] = [
     }),
   },
 ];
+
+function earliest(one: EpochSeconds, other: EpochSeconds | undefined): EpochSeconds {
+  return other !== undefined && other < one ? other : one;
+}
 
 function through(store: KeyStore): KeyStore {
   return {

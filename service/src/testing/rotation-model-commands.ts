@@ -151,6 +151,11 @@ const troubles = fc.oneof(
   }),
 );
 
+/** Shorter than B2 and longer: 36 s. */
+const shutdowns = fc
+  .integer({ min: 12, max: 45 })
+  .map((seconds) => command(`ShutDown(${String(seconds)})`, calm, (world) => world.shutDown(seconds)));
+
 const acceptances = fc.oneof(
   { weight: 3, arbitrary: fc.constant<readonly Acceptance[]>([]) },
   {
@@ -260,6 +265,7 @@ export const rotationCommands = fc.commands<World, World, false>(
     upkeep,
     upkeep,
     troubles,
+    shutdowns,
     operations,
     minting,
     verifying,

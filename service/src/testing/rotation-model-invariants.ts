@@ -9,7 +9,12 @@ import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { Operation } from "../keys/plan-operation.ts";
 import { KEYS_SERVED_MAX } from "../keys/plan-rotation.ts";
 import type { RotationPolicy } from "../keys/rotation-policy.ts";
-import { overlapSeconds, type RotationTiming, revocationSeconds } from "../keys/timing.ts";
+import {
+  leadThroughGraceSeconds,
+  overlapSeconds,
+  type RotationTiming,
+  revocationSeconds,
+} from "../keys/timing.ts";
 import type { StoreLink } from "./rotation-model-store.ts";
 import type { Verdict, VerifierDouble } from "./verifier-double.ts";
 
@@ -92,11 +97,21 @@ interface Fate {
   retiredAt: number | undefined;
   /** An operator accepted that tokens of it are refused: until this moment because it is new, or for good. */
   riskUntil: number;
+  /** An operator let it sign, and accepted what that may cost. */
+  isAccepted: boolean;
 }
 
 function freshFate({ publicJwk }: ManagedKey, publishedAt: number): Fate {
   const jwk = JSON.stringify(publicJwk);
-  return { jwk, publishedAt, lastExp: 0, revokedAt: undefined, retiredAt: undefined, riskUntil: 0 };
+  return {
+    jwk,
+    publishedAt,
+    lastExp: 0,
+    revokedAt: undefined,
+    retiredAt: undefined,
+    riskUntil: 0,
+    isAccepted: false,
+  };
 }
 
 /** Looks at a world after each step and throws a `Violation` at the first promise that is broken. Counts its looks. */
@@ -245,7 +260,9 @@ export class Invariants {
       this.broken("I2", `${kid} signs ${String(now - fate.publishedAt)} s after it was published`);
     }
     const servedSeconds = now - fate.publishedAt - this.#unservedSince(fate.publishedAt);
-    if (!bootstrap && servedSeconds < this.#world.leadSeconds && now >= fate.riskUntil) {
+    // A long shutdown counts: B2 after a key was published nobody can hold a set without it, whether it was served or not.
+    const isForgotten = now >= fate.publishedAt + leadThroughGraceSeconds(this.#timing);
+    if (!bootstrap && !isForgotten && !fate.isAccepted && servedSeconds < this.#world.leadSeconds) {
       this.broken("I2", `${kid} signs and was served for ${String(servedSeconds)} s`);
     }
     // The clocks are compared in whole seconds, which may hide one.
@@ -350,6 +367,7 @@ export class Invariants {
       if (fate === undefined) continue;
       if (old?.activatedAt === undefined && key.activatedAt !== undefined) {
         fate.riskUntil = fate.publishedAt + this.#world.leadSeconds;
+        fate.isAccepted = true;
       }
       if (operation.kind === "retire" && old?.retiredAt === undefined && key.retiredAt !== undefined) {
         fate.riskUntil = Number.POSITIVE_INFINITY;

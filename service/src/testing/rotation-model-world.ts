@@ -120,13 +120,15 @@ export class Seat {
     const { mutation, settings } = this.#world;
     const link = new StoreLink(this.#world, versionSeen);
     const timing = { ...MODEL_TIMING, maxTtlSeconds: this.maxTtlSeconds };
-    const policy: RotationPolicy = {
+    const configured: RotationPolicy = {
       alg: this.alg,
       periodSeconds: this.#world.periodSeconds,
       leadSeconds: this.#world.leadSeconds,
       timing,
       gate: settings.gate,
     };
+    // A replica reports what it runs with, a fault of its settings included.
+    const policy = mutation.policy?.(configured) ?? configured;
     const keysDeps: ManagedKeysDeps = {
       ...policy,
       store: mutation.viewStore?.(link) ?? link,
@@ -140,7 +142,7 @@ export class Seat {
     const rotation: RotateDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
       sealer,
-      policy: mutation.policy?.(policy) ?? policy,
+      policy,
       makeKey: this.#world.makeKey,
     };
     return { link, keys, directory: mutation.directory?.(keys) ?? keys, rotation };
@@ -290,6 +292,17 @@ export class World {
       await this.look();
       this.invariants.secondPassed();
     }
+  }
+
+  /** Every replica stops, and starts again after so many seconds; verifiers go on with what they hold, as long as they may. */
+  async shutDown(seconds: number): Promise<void> {
+    for (const seat of this.seats) {
+      seat.up = false;
+      seat.kept = false;
+    }
+    await this.tick(seconds);
+    for (const seat of this.seats) seat.restart();
+    this.invariants.disturb();
   }
 
   /** Looks at every invariant now. */
