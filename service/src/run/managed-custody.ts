@@ -21,7 +21,9 @@ export async function managedCustody(
   log: Log,
 ): Promise<Custody> {
   const versionSeenBefore = await versionSeenIn(source.versionFile);
-  const deps = await openRotation(settings, source);
+  const deps = await openRotation(settings, source, (message) => {
+    log.warn({ event: "store_warning", message });
+  });
   const keys = viewOf(deps, versionSeenBefore);
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
   const tellFence = fenceTeller(keys, systemClock, log, deps.policy);

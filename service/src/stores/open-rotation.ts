@@ -9,10 +9,14 @@ import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
 import { openKeyStore } from "./open.ts";
 import { patiently } from "./patient-store.ts";
 
-/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
-export async function openRotation(settings: Settings, managed: ManagedSettings): Promise<RotateDeps> {
+/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. `warn` gets what the operator should know of the store, a line each. */
+export async function openRotation(
+  settings: Settings,
+  managed: ManagedSettings,
+  warn: (message: string) => void,
+): Promise<RotateDeps> {
   const sealer = await openSealer(managed);
-  const store = await patiently(() => openKeyStore(managed.store, { sealer, clock: systemClock }));
+  const store = await patiently(() => openKeyStore(managed.store, { sealer, clock: systemClock, warn }));
   return { store, sealer, policy: policyOf(settings, managed) };
 }
 

@@ -11,15 +11,20 @@ export interface StoreDeps {
   readonly sealer: Sealer;
   /** The clock of a store in memory; the others have their own. */
   readonly clock: Clock;
+  /** Gets what the operator should know of the place, a line each. */
+  readonly warn?: (message: string) => void;
 }
 
 /**
  * Opens the store at a location, and brings its schema to this program's version. Rejects with `ConfigError` when the location
  * cannot be used or the schema is not for this program, and with `StoreUnavailable` when the store cannot be reached.
  */
-export async function openKeyStore(location: StoreLocation, { sealer, clock }: StoreDeps): Promise<KeyStore> {
+export async function openKeyStore(
+  location: StoreLocation,
+  { sealer, clock, warn }: StoreDeps,
+): Promise<KeyStore> {
   if (location.kind === "memory") return memoryKeyStore(clock);
-  const database = await openDatabase(location);
+  const database = await openDatabase(location, warn);
   try {
     await migrate(database);
     return sqlKeyStore(database, sealer);
@@ -43,11 +48,12 @@ export async function migrateStore(location: StoreLocation): Promise<MigrationRe
 /** Opens a stored location, as it is. Loads only the driver of that database: the service with given keys loads none. */
 export async function openDatabase(
   location: Exclude<StoreLocation, { readonly kind: "memory" }>,
+  warn?: (message: string) => void,
 ): Promise<Database> {
   switch (location.kind) {
     case "sqlite": {
       const { openSqlite } = await import("./sqlite/database.ts");
-      return openSqlite(location.path);
+      return openSqlite(location.path, warn);
     }
     case "postgres": {
       const { openPostgres } = await import("./postgres/database.ts");

@@ -66,7 +66,14 @@ export async function openExistingStore(world: World): Promise<RotateDeps> {
   const { store } = managed;
   if (store.kind === "sqlite" && !existsSync(store.path))
     throw couldNot(`${shown(store.path)} does not exist; serve or migrate makes it`);
-  return openRotation(settings, managed);
+  return openRotation(settings, managed, warner(world));
+}
+
+/** Writes a warning to standard error. */
+export function warner(world: World): (message: string) => void {
+  return (message) => {
+    world.err(`macp-auth: warning: ${message}\n`);
+  };
 }
 
 async function storeBackend(world: World): Promise<KeysBackend> {

@@ -5,7 +5,7 @@ import { openRotation } from "../../stores/open-rotation.ts";
 import { couldNot, wrongCall } from "../command-end.ts";
 import { jsonOption } from "../json.ts";
 import type { World } from "../world.ts";
-import { managedSettings, operateOnStore, told } from "./backend.ts";
+import { managedSettings, operateOnStore, told, warner } from "./backend.ts";
 import { tell } from "./tell.ts";
 
 const KEY_BYTES_MAX = 1_048_576;
@@ -34,7 +34,7 @@ export function importCommand(world: World): Command {
     .action(async (file: string | undefined, options: { readonly json?: true }) => {
       const { settings, managed } = managedSettings(withoutGivenKey(world));
       const key = onlyOne(await readKey(file, world));
-      const rotation = await openRotation(settings, managed);
+      const rotation = await openRotation(settings, managed, warner(world));
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
         const answer = await told(() =>

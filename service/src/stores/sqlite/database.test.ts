@@ -1,38 +1,288 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { StoreCorrupt } from "../../keys/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
+import type { Database } from "../sql/database.ts";
 import { openSqlite } from "./database.ts";
 
 let directory: string;
+let path: string;
+let opened: Database[];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "macp-auth-sqlite-"));
+  path = join(directory, "keys.db");
+  opened = [];
 });
-afterEach(() => rm(directory, { recursive: true }));
+afterEach(async () => {
+  for (const database of opened) await database.close();
+  await rm(directory, { recursive: true, force: true });
+});
 
-test("the file and the files beside it are for their owner alone", async () => {
-  const path = join(directory, "keys.db");
-  const database = await openSqlite(path);
-  await database.write((query) => query("CREATE TABLE t (a TEXT)"));
-  for (const suffix of ["", "-wal", "-shm"]) expect((await stat(path + suffix)).mode & 0o777).toBe(0o600);
-  await database.close();
+async function open(at = path, warnings: string[] = []): Promise<Database> {
+  const database = await openSqlite(at, (message) => warnings.push(message));
+  opened.push(database);
+  return database;
+}
+
+/** A database with a table and one row, `first`. */
+async function openFilled(at = path): Promise<Database> {
+  const database = await open(at);
+  await database.write(async (query) => {
+    await query("CREATE TABLE t (a TEXT)");
+    await query("INSERT INTO t VALUES ('first')");
+  });
+  return database;
+}
+
+const put = (database: Database, text: string): Promise<unknown> =>
+  database.write((query) => query("INSERT INTO t VALUES ($1)", [text]));
+
+async function texts(database: Database): Promise<string[]> {
+  const rows = await database.read((query) => query("SELECT a FROM t ORDER BY rowid"));
+  return (rows as { a: string }[]).map(({ a }) => a);
+}
+
+const octal = async (file: string): Promise<string> => ((await stat(file)).mode & 0o777).toString(8);
+
+describe("the file and those beside it", () => {
+  test("are for their owner only", async () => {
+    await openFilled();
+    for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
+  });
+
+  test("that came with a mode that lets everyone in get mode 0600, and the operator is warned", async () => {
+    await (await openFilled()).close();
+    await chmod(path, 0o644);
+    const warnings: string[] = [];
+    await open(path, warnings);
+    for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
+    expect(warnings).toEqual([
+      `${path} had mode 0644, open to every user of this machine; it has mode 0600 now`,
+    ]);
+  });
+
+  test("that are shared with a group stay so, without a word", async () => {
+    await (await openFilled()).close();
+    await chmod(path, 0o660);
+    const warnings: string[] = [];
+    await open(path, warnings);
+    for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("660");
+    expect(warnings).toEqual([]);
+  });
+
+  test("behind a symbolic link are those that it leads to, also before there is one", async () => {
+    const name = join(directory, "link.db");
+    await symlink(path, name);
+    await openFilled(name);
+    for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
+  });
+
+  test("draw a warning when the file has a second name, beside which SQLite would look for other files", async () => {
+    await (await openFilled()).close();
+    await link(path, join(directory, "second.db"));
+    const warnings: string[] = [];
+    await open(path, warnings);
+    expect(warnings).toEqual([expect.stringMatching(/keys\.db has 2 names \(hard links\)/)]);
+  });
 });
 
 test("what was committed is on the disk: WAL with every commit synced", async () => {
-  const database = await openSqlite(join(directory, "keys.db"));
+  const database = await open();
   expect(await database.read((query) => query("PRAGMA journal_mode"))).toEqual([{ journal_mode: "wal" }]);
   expect(await database.read((query) => query("PRAGMA synchronous"))).toEqual([{ synchronous: 2 }]);
-  await database.close();
 });
 
-test("a directory that is not there is for the operator to mend", async () => {
-  await expect(openSqlite(join(directory, "none", "keys.db"))).rejects.toThrow(ConfigError);
+test("what was committed is in the file itself: a copy of it alone has everything", async () => {
+  await put(await openFilled(), "second");
+  await copyFile(path, join(directory, "copy.db"));
+  expect(await texts(await open(join(directory, "copy.db")))).toEqual(["first", "second"]);
+});
+
+describe("a place that cannot hold a store is for the operator to fix, and the line names it", () => {
+  const fault = async (at: string): Promise<string> => {
+    const thrown: unknown = await openSqlite(at).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(ConfigError);
+    return (thrown as ConfigError).message;
+  };
+
+  test("a folder that is not there, with the command that makes it", async () => {
+    expect(await fault(join(directory, "none", "keys.db"))).toBe(
+      `MACP_AUTH_STORE_URL: the folder ${directory}/none does not exist; make it: mkdir -p ${directory}/none`,
+    );
+  });
+
+  test("a folder in place of the file", async () => {
+    await mkdir(path);
+    expect(await fault(path)).toBe(
+      `MACP_AUTH_STORE_URL: ${path} is a folder; name a file in it, such as sqlite:${path}/keys.db`,
+    );
+  });
+
+  test("a file in place of the folder", async () => {
+    await writeFile(path, "");
+    expect(await fault(join(path, "keys.db"))).toMatch(
+      `${path} is a file or stands below one, and no folder`,
+    );
+  });
+
+  test("a file that is gone while -wal is still there: no new store is begun beside it", async () => {
+    await openFilled();
+    await rename(path, join(directory, "moved.db"));
+    expect(await fault(path)).toMatch(/keys\.db does not exist, but its -wal or -shm does/);
+    await rename(join(directory, "moved.db"), path);
+  });
 });
 
 test("a file that is no database is corrupt", async () => {
-  const path = join(directory, "keys.db");
   await writeFile(path, "not a database\n".repeat(100));
   await expect(openSqlite(path)).rejects.toThrow(StoreCorrupt);
+});
+
+describe("a database that is no longer the file at its path does nothing, and says what happened", () => {
+  const expectFault = async (database: Database, words: RegExp): Promise<void> => {
+    for (const use of [() => texts(database), () => put(database, "lost")]) {
+      const thrown: unknown = await use().catch((error: unknown) => error);
+      expect(thrown).toBeInstanceOf(StoreUnavailable);
+      expect((thrown as StoreUnavailable).message).toMatch(words);
+      expect((thrown as StoreUnavailable).fix).not.toBeUndefined();
+    }
+  };
+
+  test("when the file is removed, and it goes on when the same file is put back", async () => {
+    const database = await openFilled();
+    await rename(path, join(directory, "away.db"));
+    await expectFault(database, /keys\.db was removed or moved away while it was open/);
+    await rename(join(directory, "away.db"), path);
+    await put(database, "second");
+    expect(await texts(database)).toEqual(["first", "second"]);
+  });
+
+  test("when another file is moved over it, even a copy", async () => {
+    const database = await openFilled();
+    await copyFile(path, join(directory, "copy.db"));
+    await rename(join(directory, "copy.db"), path);
+    await expectFault(database, /keys\.db is another file than the one that is open: it was replaced/);
+  });
+
+  test("when its folder is renamed, and it goes on when the name is back", async () => {
+    const folder = join(directory, "data");
+    await mkdir(folder);
+    const database = await openFilled(join(folder, "keys.db"));
+    await rename(folder, join(directory, "renamed"));
+    await expectFault(database, /data\/keys\.db was removed or moved away/);
+    await rename(join(directory, "renamed"), folder);
+    expect(await texts(database)).toEqual(["first"]);
+  });
+
+  test("when the symbolic link in its path is turned to another file", async () => {
+    const name = join(directory, "link.db");
+    await symlink(path, name);
+    const database = await openFilled(name);
+    await (await openFilled(join(directory, "other.db"))).close();
+    await unlink(name);
+    await symlink(join(directory, "other.db"), name);
+    await expectFault(database, /link\.db is another file than the one that is open/);
+  });
+
+  test("when the file is emptied in place; nobody begins a new store in it", async () => {
+    const database = await openFilled();
+    await truncate(path, 0);
+    await expectFault(database, /keys\.db was emptied by another program/);
+    await expect(openSqlite(path)).rejects.toThrow(ConfigError);
+  });
+});
+
+test("-wal cut to nothing by another program loses nothing that was committed", async () => {
+  const database = await openFilled();
+  await put(database, "second");
+  await truncate(`${path}-wal`, 0);
+  await put(database, "third");
+  expect(await texts(database)).toEqual(["first", "second", "third"]);
+  expect(await texts(await open())).toEqual(["first", "second", "third"]);
+});
+
+test("a file that was overwritten in place is read as it is now, not as it was", async () => {
+  await (await openFilled()).close();
+  const backup = await readFile(path);
+  const database = await open();
+  await put(database, "second");
+  expect(await texts(database)).toEqual(["first", "second"]);
+  // Writing begins the log anew, so that the pages of the table are in the file only.
+  await database.write((query) => query("CREATE TABLE other (a TEXT)"));
+  await writeFile(path, backup, { flag: "r+" });
+  await expect(texts(database).then((found) => found.join())).resolves.toBe("first");
+});
+
+describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wal", "-shm"] }])(
+  "when another program removes $suffixes",
+  ({ suffixes }) => {
+    const remove = () => Promise.all(suffixes.map((suffix) => unlink(path + suffix)));
+
+    test("the transaction fails with a line, the next one works, and nothing committed is lost", async () => {
+      const database = await openFilled();
+      await remove();
+      await expect(put(database, "lost")).rejects.toThrow(
+        /keys\.db-(wal|shm) was removed by another program/,
+      );
+      await put(database, "second");
+      expect(await texts(database)).toEqual(["first", "second"]);
+      expect(await texts(await open())).toEqual(["first", "second"]);
+    });
+
+    test("nobody else gets in to write past those who have it open, until they have opened it anew", async () => {
+      const database = await openFilled();
+      await remove();
+      await expect(openSqlite(path)).rejects.toThrow(
+        /another process has .*keys\.db open, and its -wal or -shm is not there/,
+      );
+      await expect(texts(database)).rejects.toThrow(/was removed by another program/);
+      const other = await open();
+      await put(other, "second");
+      expect(await texts(database)).toEqual(["first", "second"]);
+    });
+
+    test("in the middle of a transaction, it is not committed", async () => {
+      const database = await openFilled();
+      const change = database.write(async (query) => {
+        await query("INSERT INTO t VALUES ('lost')");
+        await remove();
+      });
+      await expect(change).rejects.toThrow(/was removed by another program/);
+      expect(await texts(database)).toEqual(["first"]);
+    });
+  },
+);
+
+test("of two that have it open, the first to see that -shm is gone waits for the other, and then both go on", async () => {
+  const [one, other] = [await openFilled(), await open()];
+  await texts(other);
+  await unlink(`${path}-shm`);
+  await expect(texts(one)).rejects.toThrow(/was removed by another program/);
+  await expect(texts(one)).rejects.toThrow(/another process has .* open/);
+  await expect(texts(other)).rejects.toThrow(/was removed by another program/);
+  await put(one, "second");
+  expect(await texts(other)).toEqual(["first", "second"]);
+});
+
+test("of ten that open a new file at the same moment every one gets in", async () => {
+  const all = await Promise.all(Array.from({ length: 10 }, () => open()));
+  await all[0]?.write((query) => query("CREATE TABLE t (a TEXT)"));
+  await Promise.all(all.map((database, index) => put(database, String(index))));
+  for (const database of all) expect(await texts(database)).toHaveLength(10);
 });

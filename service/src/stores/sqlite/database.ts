@@ -1,18 +1,29 @@
-import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { ConfigError, codeOf, messageOf } from "../../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Database, Parameter, Query } from "../sql/database.ts";
+import type { SqliteFault } from "./faults.ts";
+import type { StoreFiles } from "./files.ts";
+import type { Begin } from "./store-file.ts";
+import { errorAtOpening, errorOf } from "./words.ts";
+
+/** What the worker opens. `first` is what an earlier worker of this process found there; `undefined` for the first one, which may make the file. */
+export interface Place {
+  readonly path: string;
+  readonly first: StoreFiles | undefined;
+}
 
 /** What the worker is asked, one request at a time. */
 export type Request =
+  | { readonly kind: "begin"; readonly statement: Begin }
   | { readonly kind: "query"; readonly sql: string; readonly parameters: readonly Parameter[] }
+  | { readonly kind: "commit" }
+  | { readonly kind: "rollback" }
   | { readonly kind: "close" };
-/** What it answers. The first answer tells whether the database is open. */
+/** What it answers. The first answer says whether the database is open. */
 export type Answer =
+  | { readonly kind: "opened"; readonly warnings: readonly string[]; readonly files: StoreFiles }
   | { readonly kind: "rows"; readonly rows: unknown[] }
-  | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "no_engine" };
+  | { readonly kind: "failed"; readonly fault: SqliteFault };
 
 /** The worker is built code, also when tests run the sources. */
 const WORKER = import.meta.url.endsWith(".ts")
@@ -21,14 +32,36 @@ const WORKER = import.meta.url.endsWith(".ts")
 
 /**
  * A SQLite file, made with mode 0600 where there is none; its -wal and -shm files get the mode of the file. Any number of processes
- * of one machine may have it open. Transactions of one process follow each other.
+ * of one machine may have it open. Transactions of one process follow each other. `warn` gets what the operator should know of the
+ * file, a line each.
+ *
+ * When -wal or -shm is removed, this process is one of those that still know what they held. The transaction fails and the worker ends,
+ * by which the last such process writes all of it into the database; the next transaction opens the file anew. Nobody can have written
+ * past them meanwhile: a process that finds one of the two missing goes on only when it can lock out all others.
  */
-export async function openSqlite(path: string): Promise<Database> {
-  makePrivateFile(path);
-  const line = await openLine(path);
+export async function openSqlite(
+  path: string,
+  warn: (message: string) => void = () => undefined,
+): Promise<Database> {
+  const place: Place = { path: resolve(path), first: undefined };
+  const first = await openLine(place, errorAtOpening);
+  for (const warning of first.warnings) warn(warning);
+
+  let line: Line | undefined = first;
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(begin: string, work: (query: Query) => Promise<T>): Promise<T> => {
-    const turn = last.then(() => transaction(line.query, begin, work));
+  const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
+    const open = (line ??= await openLine({ ...place, first: first.files }, errorOf));
+    try {
+      return await transaction(open, begin, work);
+    } finally {
+      if (open.isLost()) {
+        line = undefined;
+        await open.end();
+      }
+    }
+  };
+  const inTurn = <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
+    const turn = last.then(() => run(begin, work));
     last = turn.catch(() => undefined);
     return turn;
   };
@@ -39,90 +72,91 @@ export async function openSqlite(path: string): Promise<Database> {
     },
     read: (work) => inTurn("BEGIN", work),
     write: (work) => inTurn("BEGIN IMMEDIATE", work),
-    close: () => last.then(line.close),
+    close: () => last.then(() => line?.close()),
   };
 }
 
-async function transaction<T>(query: Query, begin: string, work: (query: Query) => Promise<T>): Promise<T> {
-  await query(begin);
+async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) => Promise<T>): Promise<T> {
+  const query: Query = (sql, parameters = []) =>
+    ask({ kind: "query", sql: sql.replaceAll(/\$\d+/g, "?"), parameters });
+  await ask({ kind: "begin", statement: begin });
   try {
     const result = await work(query);
-    await query("COMMIT");
+    await ask({ kind: "commit" });
     return result;
   } catch (thrown) {
-    // SQLite itself may have taken the transaction back; then there is nothing to do.
-    await query("ROLLBACK").catch(() => undefined);
+    await ask({ kind: "rollback" }).catch(() => undefined);
     throw thrown;
   }
 }
 
-/** SQLite would make the file readable by everyone whom the umask lets. */
-function makePrivateFile(path: string): void {
-  try {
-    closeSync(openSync(path, "a", 0o600));
-  } catch (thrown) {
-    const why = codeOf(thrown) ?? messageOf(thrown);
-    throw new ConfigError([
-      `MACP_AUTH_STORE_URL: the SQLite file cannot be opened for writing (${why}); name a file in a directory that exists and that this user may write`,
-    ]);
-  }
-}
-
+/** A worker that has the file open. */
 interface Line {
-  readonly query: Query;
+  readonly warnings: readonly string[];
+  readonly files: StoreFiles;
+  /** The rows, or nothing; rejects with the error of the fault. */
+  readonly ask: (request: Request) => Promise<readonly unknown[]>;
+  /** Whether the worker must not be used again. */
+  readonly isLost: () => boolean;
   readonly close: () => Promise<void>;
+  /** Ends the worker whatever it does. Its connection is closed by that, with every statement that was not collected yet. */
+  readonly end: () => Promise<unknown>;
 }
 
-/** Starts the worker and resolves once it has the file open. */
-async function openLine(path: string): Promise<Line> {
+/** Starts a worker and resolves once it has the file open; rejects with what `errorFor` makes of the fault. */
+async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): Promise<Line> {
   const worker = new Worker(WORKER, {
-    workerData: path,
+    workerData: place,
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
   const next = answersOf(worker);
-  const ask = (request: Request): Promise<Answer> => {
+  const send = (request: Request): Promise<Answer> => {
     worker.postMessage(request);
     return next();
   };
   const opened = await next();
-  if (opened.kind !== "rows") await worker.terminate();
-  rowsOf(opened);
+  if (opened.kind !== "opened") {
+    await worker.terminate();
+    throw errorFor(opened.kind === "failed" ? opened.fault : { kind: "worker_ended" });
+  }
+  let isLost = false;
   return {
-    query: async (sql, parameters = []) =>
-      rowsOf(await ask({ kind: "query", sql: sql.replaceAll(/\$\d+/g, "?"), parameters })),
+    ...opened,
+    isLost: () => isLost,
+    ask: async (request) => {
+      const answer = await send(request);
+      if (answer.kind === "rows") return answer.rows;
+      const fault = answer.kind === "failed" ? answer.fault : ({ kind: "worker_ended" } as const);
+      isLost ||= losesWorker(fault);
+      throw errorOf(fault);
+    },
     close: async () => {
       // Answered by the worker's end.
-      await ask({ kind: "close" });
+      await send({ kind: "close" });
     },
+    end: () => worker.terminate(),
   };
+}
+
+function losesWorker(fault: SqliteFault): boolean {
+  return fault.kind === "worker_ended" || (fault.kind === "files" && fault.files.kind === "companion");
 }
 
 /** The worker's answers, in the order of the requests; when it ends, the rest are failures. */
 function answersOf(worker: Worker): () => Promise<Answer> {
-  const ENDED: Answer = { kind: "failed", reason: "the worker ended" };
+  const ENDED: Answer = { kind: "failed", fault: { kind: "worker_ended" } };
   const waiting: ((answer: Answer) => void)[] = [];
   let ended = false;
   worker.on("message", (answer: Answer) => waiting.shift()?.(answer));
-  // "exit" follows and tells everyone who waits.
+  // "exit" follows and answers everyone who waits.
   worker.on("error", () => undefined);
   worker.on("exit", () => {
     ended = true;
-    for (const tell of waiting.splice(0)) tell(ENDED);
+    for (const answer of waiting.splice(0)) answer(ENDED);
   });
   return () =>
-    new Promise((resolve) => {
-      if (ended) resolve(ENDED);
-      else waiting.push(resolve);
+    new Promise((resolvePromise) => {
+      if (ended) resolvePromise(ENDED);
+      else waiting.push(resolvePromise);
     });
-}
-
-function rowsOf(answer: Answer): readonly unknown[] {
-  if (answer.kind === "rows") return answer.rows;
-  if (answer.kind === "no_engine") {
-    throw new ConfigError([
-      "MACP_AUTH_STORE_URL: this Node.js has no SQLite; run Node.js 22.13 or newer, or: npm install @photostructure/sqlite",
-    ]);
-  }
-  if (/malformed|not a database/.test(answer.reason)) throw new StoreCorrupt(`SQLite: ${answer.reason}`);
-  throw new StoreUnavailable(`SQLite: ${answer.reason}`);
 }

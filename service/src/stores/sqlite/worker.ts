@@ -1,77 +1,69 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { systemStopwatch } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
-import type { Answer, Request } from "./database.ts";
+import type { Answer, Place, Request } from "./database.ts";
+import { loadEngine } from "./engine.ts";
+import { SqliteFailure } from "./faults.ts";
+import { preparePlace } from "./prepare-place.ts";
+import { StoreFile } from "./store-file.ts";
+import { lookAround } from "./surroundings.ts";
 
 /**
  * Runs SQL off the event loop, because SQLite is synchronous and a commit waits for the disk. One request at a time, one answer to
- * each; the first answer tells that the database is open.
+ * each; the first answer says whether the database is open.
  */
 
-/** What is used of the engine; `node:sqlite` and its backport have the same form. */
-interface Engine {
-  readonly DatabaseSync: new (path: string) => Connection;
-}
+const { path, first } = workerData as Place;
 
-interface Connection {
-  exec(sql: string): void;
-  prepare(sql: string): { all(...parameters: readonly (string | number | null)[]): unknown[] };
-  close(): void;
-}
-
-const BUSY_MS_MAX = 1_500;
-const BUILT_IN = "node:sqlite";
-/** The one that is in Node itself (22.13 and newer), else its backport. */
-const ENGINES: readonly (() => Promise<unknown>)[] = [
-  () => import(BUILT_IN),
-  () => import("@photostructure/sqlite"),
-];
-
-async function engine(): Promise<Engine | undefined> {
-  for (const load of ENGINES) {
-    try {
-      return (await load()) as Engine;
-    } catch {
-      // Not in this Node, or not installed: the next one.
-    }
-  }
-  return undefined;
-}
-
-function open({ DatabaseSync }: Engine, path: string): Connection {
-  const connection = new DatabaseSync(path);
-  // WAL: readers never wait for a writer. FULL: what was committed survives a power cut.
-  connection.exec(
-    `PRAGMA busy_timeout = ${String(BUSY_MS_MAX)}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON`,
-  );
-  return connection;
-}
-
-function answerTo(work: () => unknown[]): Answer {
+function answerTo(work: () => Answer): Answer {
   try {
-    return { kind: "rows", rows: work() };
+    return work();
   } catch (thrown) {
-    return { kind: "failed", reason: messageOf(thrown) };
+    if (thrown instanceof SqliteFailure) return { kind: "failed", fault: thrown.fault };
+    const fault = {
+      kind: "engine",
+      code: undefined,
+      text: messageOf(thrown),
+      around: lookAround(path),
+    } as const;
+    return { kind: "failed", fault };
   }
 }
 
 const port = parentPort;
 if (port !== null) {
-  const found = await engine();
-  let connection: Connection | undefined;
-  const first: Answer =
-    found === undefined
-      ? { kind: "no_engine" }
-      : answerTo(() => {
-          connection = open(found, workerData as string);
-          return [];
-        });
-  port.on("message", (request: Request) => {
-    if (request.kind === "query") {
-      port.postMessage(answerTo(() => connection?.prepare(request.sql).all(...request.parameters) ?? []));
-    } else {
-      connection?.close();
-      port.close();
-    }
+  const engine = await loadEngine();
+  let file: StoreFile | undefined;
+  const opening = answerTo(() => {
+    if (engine === undefined) throw new SqliteFailure({ kind: "no_engine" });
+    // Only a first opening makes the file: one that is gone later was removed.
+    const warnings = first === undefined ? preparePlace(path) : [];
+    file = new StoreFile({ engine, stopwatch: systemStopwatch }, path, first);
+    return { kind: "opened", warnings, files: file.files };
   });
-  port.postMessage(first);
+  port.on("message", (request: Request) => {
+    if (request.kind !== "close") {
+      port.postMessage(answerTo(() => ({ kind: "rows", rows: carryOut(file, request) })));
+      return;
+    }
+    file?.close();
+    port.close();
+  });
+  port.postMessage(opening);
+}
+
+function carryOut(file: StoreFile | undefined, request: Exclude<Request, { kind: "close" }>): unknown[] {
+  switch (request.kind) {
+    case "begin":
+      file?.begin(request.statement);
+      return [];
+    case "query":
+      return file?.query(request.sql, request.parameters) ?? [];
+    case "commit":
+      file?.commit();
+      return [];
+    case "rollback":
+      file?.rollback();
+      return [];
+  }
 }

@@ -1,0 +1,35 @@
+import type { FilesFault } from "./files.ts";
+import type { PlaceFault, Surroundings } from "./surroundings.ts";
+
+/** What can go wrong with a SQLite store, as plain data: it crosses from the worker. `path` is the database's. */
+export type SqliteFault =
+  | { readonly kind: "no_engine" }
+  | { readonly kind: "worker_ended" }
+  /** The files at the path are not those that are open. `during`: a commit had been made when this was seen. */
+  | { readonly kind: "files"; readonly path: string; readonly files: FilesFault; readonly during?: "commit" }
+  /** There is no database, but its companions are there. */
+  | { readonly kind: "orphaned"; readonly path: string }
+  /** Another process has the database open, and a companion that it should use is gone. */
+  | { readonly kind: "split"; readonly path: string }
+  /** Other processes hold locks on the database for too long. */
+  | { readonly kind: "locked"; readonly path: string }
+  /** The database cannot be given a write-ahead log where it is. */
+  | { readonly kind: "no_wal"; readonly path: string }
+  | { readonly kind: "place"; readonly path: string; readonly folder: string; readonly place: PlaceFault }
+  /** The engine failed. `code` is SQLite's extended result code (sqlite.org/rescode.html), where the driver gives it. */
+  | {
+      readonly kind: "engine";
+      readonly code: number | undefined;
+      readonly text: string;
+      readonly around: Surroundings;
+    };
+
+/** A fault on its way through the code of the worker. */
+export class SqliteFailure extends Error {
+  readonly fault: SqliteFault;
+
+  constructor(fault: SqliteFault) {
+    super(fault.kind);
+    this.fault = fault;
+  }
+}

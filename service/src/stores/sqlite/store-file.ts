@@ -1,0 +1,96 @@
+import { realpathSync } from "node:fs";
+import type { Parameter } from "../sql/database.ts";
+import { resultCodeOf } from "./engine.ts";
+import { SqliteFailure } from "./faults.ts";
+import { faultOfFiles, lookAtFiles, type StoreFiles, type StorePaths } from "./files.ts";
+import { guarded } from "./guarded.ts";
+import { type OpenDeps, type Opened, openStable } from "./open-stable.ts";
+
+/** How a transaction begins: to read, or to write. */
+export type Begin = "BEGIN" | "BEGIN IMMEDIATE";
+
+/**
+ * A SQLite database that is the file at its path, or fails: the files at the path are compared with the open ones before each
+ * transaction, before each commit and after it. Methods throw `SqliteFailure`. Blocks: for a worker.
+ */
+export class StoreFile {
+  readonly #paths: StorePaths;
+  readonly #opened: Opened;
+  #writes = false;
+
+  /** Opens the file, which must be there. `first` is what an earlier opening of this process found. */
+  constructor(deps: OpenDeps, path: string, first: StoreFiles | undefined) {
+    this.#paths = guarded(path, () => ({ named: path, real: realpathSync(path) }));
+    this.#opened = openStable(deps, this.#paths, first);
+  }
+
+  get files(): StoreFiles {
+    return this.#opened.files;
+  }
+
+  begin(statement: Begin): void {
+    this.#checkFiles();
+    this.#writes = statement !== "BEGIN";
+    // The pages in memory may be of a file that was overwritten in place: what is read is read from the disk.
+    this.#exec(`PRAGMA shrink_memory; ${statement}`);
+  }
+
+  query(sql: string, parameters: readonly Parameter[]): unknown[] {
+    return guarded(this.#paths.named, () => {
+      const statement = this.#opened.connection.prepare(sql);
+      try {
+        return statement.all(...parameters);
+      } catch (thrown) {
+        // The backport's all() gives no result code, and its get() does. The transaction is lost either way.
+        if (resultCodeOf(thrown) === undefined) statement.get(...parameters);
+        throw thrown;
+      }
+    });
+  }
+
+  commit(): void {
+    this.#checkFiles();
+    this.#exec("COMMIT");
+    this.#checkFiles("commit");
+    if (this.#writes) this.#checkpoint();
+  }
+
+  /** Never throws: SQLite itself may have taken the transaction back. */
+  rollback(): void {
+    try {
+      this.#opened.connection.exec("ROLLBACK");
+    } catch {
+      // There is nothing to take back.
+    }
+  }
+
+  close(): void {
+    this.#opened.connection.close();
+  }
+
+  /**
+   * Brings what was committed from `-wal` into the database itself, so that it is also there for a copy of the file only, and
+   * after a crash without `-wal`. What cannot be brought over now, because others read, is with the next commit.
+   */
+  #checkpoint(): void {
+    try {
+      this.#opened.connection.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch {
+      // The commit is durable without it. A disk that failed is found by the next transaction.
+    }
+  }
+
+  #exec(sql: string): void {
+    guarded(this.#paths.named, () => {
+      this.#opened.connection.exec(sql);
+    });
+  }
+
+  #checkFiles(during?: "commit"): void {
+    const path = this.#paths.named;
+    const seen = guarded(path, () => lookAtFiles(this.#paths));
+    const files = faultOfFiles(this.#opened.files, seen);
+    if (files !== undefined)
+      throw new SqliteFailure({ kind: "files", path, files, ...(during && { during }) });
+  }
+}

@@ -1,0 +1,207 @@
+import { ConfigError } from "../../kernel/faults.ts";
+import { printable } from "../../kernel/printable.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
+import type { SqliteFault } from "./faults.ts";
+import type { FilesFault } from "./files.ts";
+import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
+
+/** What is wrong, and what the operator can do: clauses of one line. */
+interface Words {
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** The error for a fault of a store that is in use. */
+export function errorOf(fault: SqliteFault): Error {
+  const { message, fix } = wordsOf(fault);
+  return isCorruption(fault) ? new StoreCorrupt(message) : new StoreUnavailable(message, fix);
+}
+
+/** The error for a fault at the start: what does not pass by itself ends it. */
+export function errorAtOpening(fault: SqliteFault): Error {
+  if (isCorruption(fault) || !isLasting(fault)) return errorOf(fault);
+  const { message, fix } = wordsOf(fault);
+  return new ConfigError([`MACP_AUTH_STORE_URL: ${message}; ${fix}`]);
+}
+
+const LASTING: ReadonlySet<SqliteFault["kind"]> = new Set(["no_engine", "no_wal", "orphaned"]);
+
+function isLasting(fault: SqliteFault): boolean {
+  if (fault.kind === "files") return fault.files.kind === "emptied";
+  const place = fault.kind === "place" ? fault.place : placeOfEngine(fault);
+  return LASTING.has(fault.kind) || (place !== undefined && place.kind !== "full");
+}
+
+function placeOfEngine(fault: SqliteFault): PlaceFault | undefined {
+  return fault.kind === "engine" && OF_THE_PLACE.has(primary(fault.code))
+    ? faultOfPlace(fault.around)
+    : undefined;
+}
+
+// Primary result codes of SQLite.
+const BUSY = 5;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+/** Failures that the file system explains better: read-only, I/O, cannot open, no permission. */
+const OF_THE_PLACE = new Set([3, 8, 10, 14]);
+/** A read found less than there must be: the file was cut short. */
+const SHORT_READ = 522;
+
+function primary(code: number | undefined): number {
+  return (code ?? 0) & 0xff;
+}
+
+function isCorruption(fault: SqliteFault): boolean {
+  return fault.kind === "engine" && [CORRUPT, NOT_A_DATABASE].includes(primary(fault.code));
+}
+
+function wordsOf(fault: SqliteFault): Words {
+  switch (fault.kind) {
+    case "files":
+      return fault.during === undefined
+        ? wordsOfFiles(fault.path, fault.files)
+        : wordsOfLostCommit(fault.path, fault.files);
+    case "place":
+      return wordsOfPlace(fault.path, fault.folder, fault.place);
+    case "engine":
+      return wordsOfEngine(fault);
+    case "no_engine":
+      return {
+        message: "this Node.js has no SQLite",
+        fix: "run Node.js 22.13 or newer, or: npm install @photostructure/sqlite",
+      };
+    case "worker_ended":
+      return { message: "SQLite: the worker ended", fix: "it is started anew at the next try" };
+    default:
+      return wordsOfState(fault.kind, printable(fault.path));
+  }
+}
+
+function wordsOfState(kind: "orphaned" | "split" | "locked" | "no_wal", path: string): Words {
+  switch (kind) {
+    case "orphaned":
+      return {
+        message: `${path} does not exist, but its -wal or -shm does: the file was removed or moved`,
+        fix: `put the file back, or remove ${path}-wal and ${path}-shm to begin a new store`,
+      };
+    case "split":
+      return {
+        message: `another process has ${path} open, and its -wal or -shm is not there: a change made now could be lost`,
+        fix: `try again in a minute, when a running service has opened the store anew; else restart what has it open (fuser -v ${path})`,
+      };
+    case "locked":
+      return wordsOfLock(path);
+    case "no_wal":
+      return {
+        message: `SQLite cannot keep a write-ahead log beside ${path}`,
+        fix: "keep the file on a local file system",
+      };
+  }
+}
+
+function wordsOfFiles(rawPath: string, files: FilesFault): Words {
+  const path = printable(rawPath);
+  switch (files.kind) {
+    case "removed":
+      return {
+        message: `${path} was removed or moved away while it was open`,
+        fix: "put the same file back, which is noticed at once, or restore a backup and restart this program",
+      };
+    case "replaced":
+      return {
+        message: `${path} is another file than the one that is open: it was replaced`,
+        fix: "restart this program to use the new file, or put the old one back",
+      };
+    case "emptied":
+      return {
+        message: `${path} was emptied by another program`,
+        fix: `stop every program that uses it, remove ${path}-wal and ${path}-shm, restore a backup, and start again`,
+      };
+    case "companion":
+      return {
+        message: `${path}${files.suffix} was ${files.how} by another program while it was open; what it held is kept, and the store is opened anew at the next try`,
+        fix: `keep programs that clean up or back up away from ${path}-wal and ${path}-shm`,
+      };
+  }
+}
+
+function wordsOfLostCommit(path: string, files: FilesFault): Words {
+  return {
+    message: `${wordsOfFiles(path, files).message}; this was seen after a change was committed, so the change may not be in the store at ${printable(path)}`,
+    fix: "look at the keys (macp-auth keys list) and repeat the change if it is not there",
+  };
+}
+
+function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFault): Words {
+  const [path, folder] = [printable(rawPath), printable(rawFolder)];
+  switch (place.kind) {
+    case "folder_missing":
+      return { message: `the folder ${folder} does not exist`, fix: `make it: mkdir -p ${folder}` };
+    case "folder_is_file":
+      return {
+        message: `${folder} is a file or stands below one, and no folder`,
+        fix: "name a file in a folder",
+      };
+    case "is_folder":
+      return { message: `${path} is a folder`, fix: `name a file in it, such as sqlite:${path}/keys.db` };
+    case "read_only":
+      return {
+        message: `${folder} is on a file system that is mounted read-only`,
+        fix: "mount it writable, or name a file elsewhere",
+      };
+    case "full":
+      return { message: `the file system of ${path} is full`, fix: "free space on it" };
+    case "folder_denied":
+      return {
+        message: `this user may not make files in the folder ${folder} (${place.code}), where SQLite keeps ${path}-wal and ${path}-shm`,
+        fix: `give the folder to this user: chown USER ${folder} && chmod 700 ${folder}`,
+      };
+    case "unseen":
+      return {
+        message: `${path} cannot be looked at (${place.code})`,
+        fix: "check the permissions of the folders above it",
+      };
+    case "file_denied":
+      return {
+        message: `this user may not read and write ${path} (${place.code})`,
+        fix: `give the file to this user: chown USER ${path} && chmod 600 ${path}`,
+      };
+  }
+}
+
+function wordsOfLock(path: string): Words {
+  return {
+    message: `another process holds the lock of ${path} for too long (SQLite: database is locked)`,
+    fix: `see which one has it open: fuser -v ${path}`,
+  };
+}
+
+function wordsOfEngine({ code, text, around }: Extract<SqliteFault, { kind: "engine" }>): Words {
+  const path = printable(around.path);
+  switch (primary(code)) {
+    case BUSY:
+      return wordsOfLock(path);
+    case FULL:
+      return wordsOfPlace(around.path, around.folder, { kind: "full" });
+    case NOT_A_DATABASE:
+    case CORRUPT:
+      return { message: `${path}: ${printable(text)}`, fix: "restore it from a backup" };
+    default: {
+      const place = OF_THE_PLACE.has(primary(code)) ? faultOfPlace(around) : undefined;
+      if (code === SHORT_READ) return wordsOfCut(path);
+      if (place !== undefined) return wordsOfPlace(around.path, around.folder, place);
+      return {
+        message: `SQLite cannot use ${path}: ${printable(text)}${code === undefined ? "" : ` (${String(code)})`}`,
+        fix: "check the disk and the file system of the store; network file systems are not supported",
+      };
+    }
+  }
+}
+
+function wordsOfCut(path: string): Words {
+  return {
+    message: `${path} or ${path}-wal was cut short by another program`,
+    fix: `stop every program that uses it, remove ${path}-wal and ${path}-shm, restore a backup, and start again`,
+  };
+}
