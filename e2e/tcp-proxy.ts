@@ -8,11 +8,14 @@ export interface TcpProxy {
   /** New connections are refused and the old ones end. */
   cut(): void;
   mend(): void;
+  /** The old connections end, and new ones go to another port. */
+  leadTo(port: number): void;
   close(): Promise<void>;
 }
 
-/** A proxy on loopback to `port` of this machine. */
-export async function tcpProxy(port: number): Promise<TcpProxy> {
+/** A proxy on loopback to a port of this machine. */
+export async function tcpProxy(firstPort: number): Promise<TcpProxy> {
+  let port = firstPort;
   let state: "open" | "frozen" | "cut" = "open";
   const pairs = new Set<readonly [Socket, Socket]>();
   const server: Server = createServer((near) => {
@@ -52,6 +55,10 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
     mend() {
       state = "open";
       all((socket) => socket.resume());
+    },
+    leadTo(other) {
+      port = other;
+      all((socket) => socket.destroy());
     },
     close: () =>
       new Promise((resolve) => {

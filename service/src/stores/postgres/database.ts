@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { PostgresLocation } from "../../config/postgres-url.ts";
 import type { Database, Query } from "../sql/database.ts";
-import { type Phase, PostgresFault } from "./faults.ts";
+import { NOT_CONFIRMED, type Phase, PostgresFault } from "./faults.ts";
 import { type Home, homeOf, LOOK, parseLook, setHome } from "./home.ts";
 import { faultOf, type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
 import { tlsPlanOf } from "./tls.ts";
@@ -16,6 +16,8 @@ const TRIES = 3;
 const TRY_AGAIN = new Set(["40001", "40P01", "23505", "42P07"]);
 /** The server takes no writes: nothing was done. */
 const READ_ONLY = "25006";
+/** The class of SQLSTATEs that warn. */
+const WARNING_CLASS = "01";
 /** A table or schema is not where it was: it may have been moved. */
 const MOVED = new Set(["42P01", "3F000"]);
 
@@ -114,10 +116,24 @@ async function goHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
   if (home.schema !== undefined) await query(setHome(home).slice(2));
 }
 
-/** A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. */
+/**
+ * A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. Nor is one done that the
+ * server committed only for itself: with synchronous replication it then warns that no standby confirmed it, and a server that was
+ * cut off from its successor goes on so.
+ */
 async function commit(client: pg.PoolClient): Promise<void> {
-  const { command } = await answerOf("query", client.query("COMMIT"));
-  if (command !== "COMMIT") throw new PostgresFault("25P02", "query");
+  const warnings: unknown[] = [];
+  const note = ({ code }: { readonly code?: string | undefined }) => {
+    if (code?.startsWith(WARNING_CLASS) === true) warnings.push(code);
+  };
+  client.on("notice", note);
+  try {
+    const { command } = await answerOf("query", client.query("COMMIT"));
+    if (command !== "COMMIT") throw new PostgresFault("25P02", "query");
+    if (warnings.length > 0) throw new PostgresFault(NOT_CONFIRMED, "query");
+  } finally {
+    client.off("notice", note);
+  }
 }
 
 async function tookBack(client: pg.PoolClient): Promise<boolean> {

@@ -39,6 +39,7 @@ export const NOT_POSTGRES = "NOT_POSTGRES";
 export const NO_PASSWORD = "NO_PASSWORD";
 export const TAKES_NO_WRITES = "TAKES_NO_WRITES";
 export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
+export const NOT_CONFIRMED = "NOT_CONFIRMED";
 
 const STORE_URL = "MACP_AUTH_STORE_URL";
 const PEERS =
@@ -69,6 +70,10 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   EACCES: [
     "this user may not use the Unix socket",
     "give the service's user access to the folder of the socket",
+  ],
+  NOT_CONFIRMED: [
+    "no synchronous standby confirmed the commit",
+    "bring a standby back, or change synchronous_standby_names at the server; if this server was replaced by another one, stop it",
   ],
   NOT_POSTGRES: ["what answers there is no PostgreSQL", PEERS],
   // TLS.
