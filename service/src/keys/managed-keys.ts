@@ -91,8 +91,7 @@ export class ManagedKeys implements KeyDirectory {
     const age = this.#deps.stopwatch.elapsed() - this.#lease.elapsed;
     if (age > replicaLagSeconds) return "lease_expired";
     // The wall clock must have gone as far as the stopwatch since the read, and must agree with the store's.
-    const jumped = now - this.#lease.wall - age;
-    if (Math.abs(this.#lease.offsetSeconds - jumped) > clockSkewSeconds + 1) return "clock_off";
+    if (Math.abs(offsetAt(this.#lease, now, age)) > clockSkewSeconds + 1) return "clock_off";
     return this.#view.signing === undefined ? "no_active_key" : undefined;
   }
 
@@ -136,6 +135,12 @@ export class ManagedKeys implements KeyDirectory {
 
   get versionSeen(): number {
     return this.#versionSeen;
+  }
+
+  /** How far this replica's clock is behind the store's at `now`, in whole seconds: what the last beat found, and how the clock was set since. `undefined` before the first beat. */
+  clockOffsetAt(now: EpochSeconds): number | undefined {
+    if (this.#lease === undefined) return undefined;
+    return Math.round(offsetAt(this.#lease, now, this.#deps.stopwatch.elapsed() - this.#lease.elapsed));
   }
 
   /** How far this replica's clock is behind the store's, in seconds, at the last beat. */
@@ -238,6 +243,11 @@ export class ManagedKeys implements KeyDirectory {
       throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
+}
+
+/** The store's clock less this replica's at `now`, `age` seconds after the beat: the wall clock should have gone as far as the stopwatch. */
+function offsetAt({ offsetSeconds, wall }: Lease, now: EpochSeconds, age: number): number {
+  return offsetSeconds - (now - wall - age);
 }
 
 /**

@@ -73,3 +73,8 @@ export function revocationSeconds(timing: RotationTiming): {
     timing.replicaLagSeconds + timing.jwksMaxAgeSeconds + timing.fetchSeconds + timing.verifierTtlSeconds;
   return { refreshing, inGrace: refreshing + timing.verifierGraceSeconds };
 }
+
+/** How often a replica renews its lease: six times in each F. */
+export function leaseRoundSeconds({ replicaLagSeconds }: Pick<RotationTiming, "replicaLagSeconds">): number {
+  return replicaLagSeconds / 6;
+}

@@ -44,6 +44,9 @@ export async function openAdmin(
     storeFailed: () => {
       metrics.storeFailed();
     },
+    fetchesDropped: (count) => {
+      metrics.fetchesDropped(count);
+    },
   });
   const listener = adminServer({
     ...shared,

@@ -11,7 +11,7 @@ import type { ImportedKey } from "../keys/import-key.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { LiveKeys } from "../keys/live-keys.ts";
 import { ephemeralKeys, keysFromFile, keysFromJwk, signersFor } from "../keys/load-keys.ts";
-import { ManagedKeys } from "../keys/managed-keys.ts";
+import type { ManagedKeys } from "../keys/managed-keys.ts";
 import { ringAtBoot } from "../keys/plan-file-change.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { overlapSeconds } from "../keys/timing.ts";
@@ -42,6 +42,8 @@ export interface Custody {
 export interface UpkeepWatcher {
   alarm(kind: string): void;
   storeFailed(): void;
+  /** So many fetches of the JWKS were not written down. */
+  fetchesDropped(count: number): void;
 }
 
 export interface ManagedCustody extends RotateDeps {

@@ -6,7 +6,7 @@ import { fenceWords } from "./fence-words.ts";
 
 const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: NOW });
 const said = (reason: FenceReason, ...keys: Parameters<typeof keySet>[0]): string =>
-  fenceWords(reason, { set: keySet(keys), versionSeen: 7 }, POLICY);
+  fenceWords(reason, { set: keySet(keys), versionSeen: 7 }, POLICY, 37);
 
 describe("a replica in which no key may sign says", () => {
   const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: after(NOW, -seconds) });

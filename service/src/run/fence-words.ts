@@ -2,12 +2,14 @@ import { printable } from "../kernel/printable.ts";
 import type { FenceReason, ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import { type SigningWait, signingWait } from "../keys/signing-wait.ts";
+import { leaseRoundSeconds } from "../keys/timing.ts";
 
 /** What `fenced` says: what does not work, and what ends it. */
 export function fenceWords(
   reason: FenceReason,
   { set, versionSeen }: Pick<ManagedKeys, "set" | "versionSeen">,
   policy: RotationPolicy,
+  clockOffsetSeconds: number | undefined,
 ): string {
   const off = "this replica neither signs nor serves the JWKS";
   switch (reason) {
@@ -18,11 +20,17 @@ export function fenceWords(
     case "store_forked":
       return `${off}: the store is another one than this replica has read, or an older one that was changed since. Put that one back, and it goes on by itself; ${INSTEAD}`;
     case "clock_off":
-      return `${off} until its clock and the store's agree`;
+      return `${off} until its clock and the store's agree: ${clockWords(clockOffsetSeconds, policy)}`;
     case "not_read_yet":
     case "lease_expired":
       return `${off} until it reaches the store again`;
   }
+}
+
+function clockWords(offsetSeconds: number | undefined, { timing }: RotationPolicy): string {
+  const offset = offsetSeconds ?? 0;
+  const where = offset > 0 ? "ahead of" : "behind";
+  return `the store's is ${String(Math.abs(offset))} s ${where} this machine's, and ${String(timing.clockSkewSeconds)} s are allowed; set the one that is wrong (NTP). They are compared again every ${String(leaseRoundSeconds(timing))} s`;
 }
 
 /** A restart alone would change nothing, or bring back keys that were revoked since. */

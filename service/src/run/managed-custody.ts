@@ -8,6 +8,7 @@ import { type KeepReport, keepManaged, keepRotated } from "../keys/keep-managed.
 import { StoreUnavailable } from "../keys/key-store.ts";
 import { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
+import { leaseRoundSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
 import { openRotation } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -21,8 +22,15 @@ export async function managedCustody(
   log: Log,
 ): Promise<Custody> {
   const versionSeenBefore = await versionSeenIn(source.versionFile);
-  const deps = await openRotation(settings, source, (message) => {
-    log.warn({ event: "store_warning", message });
+  let watcher: UpkeepWatcher | undefined;
+  const deps = await openRotation(settings, source, {
+    warn: (message) => {
+      log.warn({ event: "store_warning", message });
+    },
+    fetchesDropped: (count, why) => {
+      watcher?.fetchesDropped(count);
+      log.warn({ event: "fetches_dropped", fetches: count, fault: messageOf(why) });
+    },
   });
   const keys = viewOf(deps, versionSeenBefore);
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
@@ -30,7 +38,6 @@ export async function managedCustody(
   const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(systemStopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
-  let watcher: UpkeepWatcher | undefined;
   const reportRound = ({ changes, alarms }: KeepReport): void => {
     tellChanges.made(changes);
     tellAlarms(alarms);
@@ -51,8 +58,8 @@ export async function managedCustody(
   };
   const rotationInTurn = turns();
   const rotation = round(() => keepRotated(deps, keys, reportRound));
+  const everyMs = Math.round(leaseRoundSeconds(settings.timing) * 1_000);
   const wholeRound = round(() => keepManaged(deps, keys, reportRound));
-  const everyMs = Math.round((settings.timing.replicaLagSeconds * 1_000) / 6);
   return {
     directory: keys,
     managed: { ...deps, keys },

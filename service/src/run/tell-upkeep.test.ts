@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
 import type { Kid } from "../kernel/ids.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
+import { rotate } from "../keys/rotate.ts";
+import { sealerOf } from "../keys/sealer.ts";
+import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
-import { activeKey, keySet, NOW, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
-import { alarmTeller, changeTeller } from "./tell-upkeep.ts";
+import { activeKey, keySet, NOW, POLICY, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
+import { TestClock } from "../testing/moments.ts";
+import { alarmTeller, changeTeller, fenceTeller } from "./tell-upkeep.ts";
 
 function teller() {
   const lines: string[] = [];
@@ -83,3 +89,44 @@ test("each change of the keys is told once: what was made here, and what others 
     { change: "publish", kid: "third", elsewhere: true },
   ]);
 });
+
+test.each([
+  [40, 0, "the store's is 40 s ahead of this machine's, and 5 s are allowed"],
+  [-40, 0, "the store's is 40 s behind this machine's, and 5 s are allowed"],
+  // Set forward after the beat: the store's clock is what it was.
+  [0, 90, "the store's is 90 s behind this machine's, and 5 s are allowed"],
+])(
+  "a replica whose clock is off says by how much, what is allowed, and when it looks again (%i, then set by %i)",
+  async (storeAhead, setBy, words) => {
+    const lines: object[] = [];
+    const clock = new TestClock();
+    const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+    const store = memoryKeyStore(new TestClock(clock.now() + storeAhead));
+    const keys = new ManagedKeys({
+      store,
+      sealer,
+      clock,
+      stopwatch: { elapsed: () => 0 },
+      ...POLICY,
+      replicaId: "one",
+      versionSeenBefore: 0,
+    });
+    await rotate({ store, sealer, policy: POLICY });
+    await keys.renew();
+    clock.move(setBy);
+    const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });
+    const tell = fenceTeller(keys, clock, log, POLICY);
+    tell();
+    tell();
+    expect(lines).toMatchObject([
+      {
+        event: "fenced",
+        reason: "clock_off",
+        message: `this replica neither signs nor serves the JWKS until its clock and the store's agree: ${words}; set the one that is wrong (NTP). They are compared again every 10 s`,
+        clock_offset_seconds: storeAhead - setBy,
+        clock_offset_seconds_max: 5,
+        next_look_seconds: 10,
+      },
+    ]);
+  },
+);

@@ -7,6 +7,7 @@ import type { ManagedKey } from "../keys/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotationAlarm } from "../keys/plan-rotation.ts";
 import type { RotationPolicy } from "../keys/rotation-policy.ts";
+import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { activateCommand, fenceWords } from "./fence-words.ts";
 
@@ -28,14 +29,21 @@ export function signingKeyTeller(keys: KeyDirectory, clock: Clock, log: Log): ()
 export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, policy: RotationPolicy): () => void {
   let known: string | undefined = "not_read_yet";
   return () => {
-    const reason = keys.fenceAt(clock.now());
-    if (reason !== known && reason !== undefined) {
+    const now = clock.now();
+    const reason = keys.fenceAt(now);
+    const clockOffset = keys.clockOffsetAt(now);
+    if (reason !== known && reason === undefined) log.info({ event: "unfenced", version: keys.versionSeen });
+    if (reason !== known && reason !== undefined)
       log.error({
         event: "fenced",
         reason,
-        message: fenceWords(reason, keys, policy),
+        message: fenceWords(reason, keys, policy, clockOffset),
+        ...(reason === "clock_off" && {
+          clock_offset_seconds: clockOffset,
+          clock_offset_seconds_max: policy.timing.clockSkewSeconds,
+          next_look_seconds: leaseRoundSeconds(policy.timing),
+        }),
       });
-    } else if (reason !== known) log.info({ event: "unfenced", version: keys.versionSeen });
     known = reason;
   };
 }

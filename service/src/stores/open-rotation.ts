@@ -8,15 +8,25 @@ import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
 import { openKeyStore } from "./open.ts";
 import { patiently } from "./patient-store.ts";
+import type { FetchesDropped } from "./sql/key-store.ts";
 
-/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. `warn` gets what the operator should know of the store, a line each. */
+/** What an opened store reports while it is used. */
+export interface StoreReports {
+  /** Gets what the operator should know of the store, a line each. */
+  readonly warn: (message: string) => void;
+  readonly fetchesDropped?: FetchesDropped;
+}
+
+/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(
   settings: Settings,
   managed: ManagedSettings,
-  warn: (message: string) => void,
+  reports: StoreReports,
 ): Promise<RotateDeps> {
   const sealer = await openSealer(managed);
-  const store = await patiently(() => openKeyStore(managed.store, { sealer, clock: systemClock, warn }));
+  const store = await patiently(() =>
+    openKeyStore(managed.store, { sealer, clock: systemClock, ...reports }),
+  );
   return { store, sealer, policy: policyOf(settings, managed) };
 }
 

@@ -4,7 +4,7 @@ import type { KeyStore } from "../keys/key-store.ts";
 import type { Sealer } from "../keys/sealer.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
 import type { Database } from "./sql/database.ts";
-import { sqlKeyStore } from "./sql/key-store.ts";
+import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";
 import { type MigrationReport, migrate } from "./sql/migrate.ts";
 
 export interface StoreDeps {
@@ -13,6 +13,8 @@ export interface StoreDeps {
   readonly clock: Clock;
   /** Gets what the operator should know of the place, a line each. */
   readonly warn?: (message: string) => void;
+  /** Hears of fetches of the JWKS that the store could not write down. */
+  readonly fetchesDropped?: FetchesDropped;
 }
 
 /**
@@ -21,13 +23,13 @@ export interface StoreDeps {
  */
 export async function openKeyStore(
   location: StoreLocation,
-  { sealer, clock, warn }: StoreDeps,
+  { sealer, clock, warn, fetchesDropped }: StoreDeps,
 ): Promise<KeyStore> {
   if (location.kind === "memory") return memoryKeyStore(clock);
   const database = await openDatabase(location, warn);
   try {
     await migrate(database);
-    return sqlKeyStore(database, sealer);
+    return sqlKeyStore(database, sealer, fetchesDropped);
   } catch (thrown) {
     await database.close();
     throw thrown;

@@ -15,6 +15,7 @@ export interface Metrics extends Meter {
   refusedTransition(reason: string): void;
   keyAlarm(kind: string): void;
   storeFailed(): void;
+  fetchesDropped(count: number): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -38,6 +39,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     "kind",
   ]);
   const store = count("store_failures_total", "Rounds of upkeep in which the key store failed.", []);
+  const dropped = count("fetches_dropped_total", "JWKS fetches that the key store could not write down.", []);
   keyGauges(registry, gauges);
   return {
     minted: (kid) => {
@@ -57,6 +59,9 @@ export function openMetrics(gauges: Gauges): Metrics {
     },
     storeFailed: () => {
       store.inc();
+    },
+    fetchesDropped: (fetches) => {
+      dropped.inc(fetches);
     },
     contentType: registry.contentType,
     render: () => registry.metrics(),

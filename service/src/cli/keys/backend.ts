@@ -66,7 +66,7 @@ export async function openExistingStore(world: World): Promise<RotateDeps> {
   const { store } = managed;
   if (store.kind === "sqlite" && !existsSync(store.path))
     throw couldNot(`${shown(store.path)} does not exist; serve or migrate makes it`);
-  return openRotation(settings, managed, warner(world));
+  return openRotation(settings, managed, { warn: warner(world) });
 }
 
 /** Writes a warning to standard error. */

@@ -34,7 +34,7 @@ export function importCommand(world: World): Command {
     .action(async (file: string | undefined, options: { readonly json?: true }) => {
       const { settings, managed } = managedSettings(withoutGivenKey(world));
       const key = onlyOne(await readKey(file, world));
-      const rotation = await openRotation(settings, managed, warner(world));
+      const rotation = await openRotation(settings, managed, { warn: warner(world) });
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
         const answer = await told(() =>

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { Beat, KeySet, KeyStore } from "../../keys/key-store.ts";
+import type { Beat, JwksFetches, KeySet, KeyStore } from "../../keys/key-store.ts";
 import { StoreCorrupt } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import type { Sealer } from "../../keys/sealer.ts";
@@ -15,8 +15,15 @@ const MomentRow = z.object({ now: Moment });
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
 
+/** Hears of fetches of the JWKS that could not be written: how many, and why. */
+export type FetchesDropped = (count: number, why: unknown) => void;
+
 /** Managed keys in a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
-export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
+export function sqlKeyStore(
+  database: Database,
+  sealer: Sealer,
+  dropped: FetchesDropped = () => undefined,
+): KeyStore {
   return {
     load: () => database.read(async (query) => (await readSet(database, query, sealer)).set),
 
@@ -36,21 +43,48 @@ export function sqlKeyStore(database: Database, sealer: Sealer): KeyStore {
         return "replaced";
       }),
 
-    beat: (report) =>
-      database.write(async (query) => {
+    async beat(report) {
+      let beat: Beat | undefined;
+      const found = await database.write(async (query) => {
         // Writes the row as it is: a change of the keys waits for this row, so there is none until this transaction ends.
         await query("UPDATE keyset SET version = version WHERE id = 1");
         const { set, rows } = await readSet(database, query, sealer);
-        const beat = report(set);
+        beat = report(set);
         if (beat === undefined) return set;
         await noteSignings(query, sealer, { ...set, before: rows }, beat);
         await noteReplica(query, beat, set.now);
-        await noteFetches(query, set, beat);
         return set;
-      }),
+      });
+      if (beat !== undefined) await noteApart(database, beat, dropped);
+      return found;
+    },
 
     close: () => database.close(),
   };
+}
+
+/**
+ * Writes who fetched the JWKS, in a transaction of its own: these are texts of strangers, and whatever comes of them, the beat is
+ * committed and the round goes on.
+ */
+async function noteApart(
+  database: Database,
+  { verifiers, untracked }: JwksFetches,
+  dropped: FetchesDropped,
+): Promise<void> {
+  const fresh = [...verifiers, ...untracked];
+  if (fresh.length === 0) return;
+  try {
+    await database.write(async (query) => {
+      await query("UPDATE keyset SET version = version WHERE id = 1");
+      await noteFetches(query, await fetches(query), { verifiers, untracked });
+    });
+  } catch (thrown) {
+    dropped(
+      fresh.reduce((sum, one) => sum + one.fetches, 0),
+      thrown,
+    );
+  }
 }
 
 /** The whole set, checked, with the rows that it was read from. */
