@@ -13,6 +13,7 @@ import { readKeyFile } from "../../keys/read-key-file.ts";
 import type { World } from "../world.ts";
 import type { EnvironmentFile } from "./environment-file.ts";
 import { lookAtSecretFile, type SecretFileFacts } from "./secret-file-facts.ts";
+import { lookAtStoreFile, type StoreFileFacts } from "./store-file-facts.ts";
 
 /** The environment to grade: the process's own, or a file's. */
 export type GradedEnvironment =
@@ -26,6 +27,8 @@ export interface ConfigurationFacts {
   readonly keys: KeysRead;
   /** The files with secrets that could be looked at. */
   readonly secretFiles: readonly SecretFile[];
+  /** The place of a SQLite store; `undefined` when the settings name none. */
+  readonly storeFile: StoreFileFacts | undefined;
   readonly userId: number | undefined;
   readonly now: EpochSeconds;
 }
@@ -66,6 +69,7 @@ export async function gatherConfiguration(
     settings,
     keys: read === undefined ? { kind: "unknown" } : await readKeys(read),
     secretFiles: read === undefined ? [] : await lookAtFiles(read, environment),
+    storeFile: read === undefined ? undefined : await lookAtStore(read),
     userId: world.userId,
     now: world.clock.now(),
   };
@@ -103,6 +107,12 @@ async function readKeks(kek: ManagedSettings["kek"]): Promise<void> {
   if (kek?.kind === "text") parseKeks("MACP_AUTH_KEK", kek.text.reveal());
   if (kek?.kind === "file")
     parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path));
+}
+
+async function lookAtStore({ keySource }: Settings): Promise<StoreFileFacts | undefined> {
+  return keySource.kind === "managed" && keySource.store.kind === "sqlite"
+    ? lookAtStoreFile(keySource.store.path)
+    : undefined;
 }
 
 async function lookAtFiles(

@@ -31,6 +31,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
     environment: { kind: "process", values: SOUND },
     settings: { kind: "read", ...loadSettings(SOUND) },
     keys: { kind: "imported", keys: [testKey("signing")] },
+    storeFile: undefined,
     secretFiles: [
       {
         path: "/keys/key.json",
@@ -56,6 +57,7 @@ describe("a configuration", () => {
     const refused = facts({
       settings: { kind: "refused", faults: ["PORT is bad", "HOST is bad"] },
       keys: { kind: "unknown" },
+      storeFile: undefined,
       secretFiles: [],
     });
     expect(judge(CONFIGURATION_RULES, refused)).toMatchObject([

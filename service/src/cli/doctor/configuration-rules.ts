@@ -5,7 +5,8 @@ import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
-import { keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
+import { foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
+import { STORE_FILE_RULES } from "./store-file-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;
 const TTL_SECONDS_MAX = 3600;
@@ -171,6 +172,16 @@ export function keyFilesAreSafe({ secretFiles, userId, now }: ConfigurationFacts
   });
 }
 
+/** The SQLite store can be written where it is, by this user only, and outlives the machine's next boot. */
+function storeFileIsSafe({ storeFile, userId, now }: ConfigurationFacts): readonly Finding[] {
+  if (storeFile === undefined) return [];
+  const { file } = storeFile;
+  return [
+    ...judge(STORE_FILE_RULES, { store: storeFile, userId }),
+    ...(file === undefined ? [] : foldersAreOurs({ file, userId, now })),
+  ];
+}
+
 function ofSettings(rule: Rule<Settings>): Rule<ConfigurationFacts> {
   return ({ settings }) => (settings.kind === "read" ? rule(settings.settings) : []);
 }
@@ -186,5 +197,6 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(kekIsNotInTheEnvironment),
   keysAreSound,
   keyFilesAreSafe,
+  storeFileIsSafe,
   nodeShowsNoMemory,
 ];

@@ -6,7 +6,7 @@ import type { FilesFault } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
 
 /** What is wrong, and what the operator can do: clauses of one line. */
-interface Words {
+export interface Words {
   readonly message: string;
   readonly fix: string;
 }
@@ -133,7 +133,8 @@ function wordsOfLostCommit(path: string, files: FilesFault): Words {
   };
 }
 
-function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFault): Words {
+/** The words for a place that cannot hold a store. */
+export function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFault): Words {
   const [path, folder] = [printable(rawPath), printable(rawFolder)];
   switch (place.kind) {
     case "folder_missing":
