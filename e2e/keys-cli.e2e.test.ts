@@ -98,7 +98,7 @@ describe("an operator with nothing but init's folder", () => {
       expect(at(...args)).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: ${store} does not exist; serve or migrate makes it\n`,
+        err: `macp-auth: ${store} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)\n`,
       });
     expect(await readdir(folder)).not.toContain("one.db");
     expect(at("migrate").code).toBe(0);
@@ -166,9 +166,16 @@ describe("an operator with nothing but init's folder", () => {
       code: 1,
       out: "",
       err: expect.stringMatching(
-        /^macp-auth: MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered \(table .*\); check the file first\n$/,
+        /^macp-auth: MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered \(table .*\); check MACP_AUTH_KEK_FILE first: it must hold the key that the store was made with\n$/,
       ) as string,
     });
+    // The shell's own variable wins over none in the file: it is that one which is named.
+    const other = macpAuth("kek", "generate").out.trim();
+    const withoutFile = (await readFile(env, "utf8")).replace(/^MACP_AUTH_KEK_FILE=.*$/m, "");
+    await writeFile(join(folder, "without.env"), withoutFile);
+    expect(
+      macpAuthWith({ MACP_AUTH_KEK: other }, "keys", "list", "--settings", join(folder, "without.env")).err,
+    ).toMatch(/^macp-auth: MACP_AUTH_KEK lacks the key that wrote the store, .*; check MACP_AUTH_KEK first/);
     await writeFile(path, `${fresh}\n`);
   });
 

@@ -59,11 +59,11 @@ function rotateCommand(world: World): Command {
     .action(async ({ json }: { json?: true }) => {
       const rotation = await openExistingStore(world);
       try {
-        const keys = await told(() => resealAll(rotation));
+        const keys = await told(() => resealAll(rotation), world);
         if (json) printJson(world, { resealed: keys });
         else
           world.out(
-            `${keys === 1 ? "1 private key is" : `${String(keys)} private keys are`} encrypted with the first key-encryption key; the others may go from MACP_AUTH_KEK_FILE\n`,
+            `${keys === 1 ? "1 private key is" : `${String(keys)} private keys are`} encrypted with the first key-encryption key; the others may be removed\n`,
           );
       } finally {
         await rotation.store.close();
@@ -78,7 +78,8 @@ async function resealAll({ store, sealer }: RotateDeps): Promise<number> {
     const changes = set.keys.flatMap((key) => {
       if (key.sealed === undefined) return [];
       const bytes = openPrivateKey(sealer, key)?.export({ type: "pkcs8", format: "der" });
-      if (bytes === undefined) throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`);
+      if (bytes === undefined)
+        throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`, "altered_or_other_kek");
       return [
         { kind: "reseal" as const, kid: key.kid, sealed: sealer.seal(bytes, placeOf(key.kid, key.alg)) },
       ];

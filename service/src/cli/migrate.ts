@@ -11,7 +11,7 @@ export function migrateCommand(world: World): Command {
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
       const { managed } = managedSettings(world);
-      const { from, to } = await told(() => migrateStore(managed.store));
+      const { from, to } = await told(() => migrateStore(managed.store), world);
       if (json) printJson(world, { from, to });
       else
         world.out(

@@ -87,7 +87,7 @@ async function post(url: URL, body: string): Promise<Readonly<Record<string, unk
   const answer = await ask(url, { method: "POST", body });
   if (answer.kind === "silent")
     throw couldNot(
-      `${url.href} does not answer: ${answer.why}; start the service there, or name another with --url`,
+      `${url.href} does not answer: ${answer.why}; check that the service runs there, or name another with --url`,
     );
   const object = answer.bodyIs === "whole" ? objectIn(answer.body) : undefined;
   if (answer.status >= 300 && answer.status < 400)

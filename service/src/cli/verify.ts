@@ -141,10 +141,12 @@ async function jwksText(
   const answer = await ask(address, { method: "GET" });
   if (answer.kind === "silent")
     throw couldNot(
-      `${address.href} does not answer: ${answer.why}; start the service there, or name a JWK Set with --jwks`,
+      `${address.href} does not answer: ${answer.why}; check that the service runs there, or name a JWK Set with --jwks`,
     );
   if (answer.status !== 200)
-    throw couldNot(`${address.href} answers with ${String(answer.status)}; name a JWK Set with --jwks`);
+    throw couldNot(
+      `${address.href} answers with ${String(answer.status)}; ${answer.status >= 500 ? "see the service's log" : "check the address"}, or name a JWK Set with --jwks`,
+    );
   if (answer.bodyIs === "cut")
     throw couldNot(`${address.href} holds more than 100 KiB and is no JWK Set; name one with --jwks`);
   return { text: answer.body, place: address.href };

@@ -16,7 +16,7 @@ const EITHER_OR = [
 /** A line for each pair of variables of which only one may be set. */
 export function faultsOfPairs(given: ReadonlySet<string>): string[] {
   return EITHER_OR.filter(([one, other]) => given.has(one) && given.has(other)).map(
-    ([one, other]) => `${one} and ${other} are both set; keep one of them`,
+    ([one, other]) => `${one} and ${other} are both set; unset the one that is not meant`,
   );
 }
 
@@ -46,7 +46,7 @@ function faultsOfStore({ given }: EnvironmentRead, store: StoreLocation): string
   return store.kind === "memory" || given.has("MACP_AUTH_KEK") || given.has("MACP_AUTH_KEK_FILE")
     ? []
     : [
-        "MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; make one with: macp-auth kek generate --out FILE",
+        "MACP_AUTH_STORE_URL keeps private keys, and neither MACP_AUTH_KEK_FILE nor MACP_AUTH_KEK is set; name the file of the key that the store was made with, or for a new store make one with: macp-auth kek generate --out FILE",
       ];
 }
 

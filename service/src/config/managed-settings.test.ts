@@ -93,7 +93,7 @@ test.each([
   ["MACP_AUTH_ADMIN_TOKEN", "MACP_AUTH_ADMIN_TOKEN_FILE"],
 ])("%s and %s together are refused, for one of them would be ignored", (one, other) => {
   expect(faultsOf({ [one]: TOKEN, [other]: "/file" })).toEqual([
-    `${one} and ${other} are both set; keep one of them`,
+    `${one} and ${other} are both set; unset the one that is not meant`,
   ]);
 });
 

@@ -14,9 +14,9 @@ export function shownValue(text: string, charsMax = SHOWN_CHARS_MAX): string {
 
 const SHOWN_AROUND_CHARS = 24;
 
-/** As `shownValue`, and of a long text the part around the character at `index`. */
+/** A text that is no secret by its place, in quotes, with what cannot be seen written out; words in its place when it begins like a key. Of a long one the part around the character at `index`. */
 export function shownAround(text: string, index: number): string {
-  if (isLikeASecret(text)) return NOT_SHOWN;
+  if (beginsLikeASecret(text)) return NOT_SHOWN;
   if (text.length <= SHOWN_CHARS_MAX) return `"${withUnseenShown(text)}"`;
   const [from, to] = [Math.max(0, index - SHOWN_AROUND_CHARS), index + SHOWN_AROUND_CHARS];
   const shown = withUnseenShown(text.slice(from, to));
@@ -30,6 +30,11 @@ function isLikeASecret(text: string): boolean {
 /** Whether a text begins as JSON, PEM or a compact token does. */
 export function beginsLikeASecret(text: string): boolean {
   return BEGINS_LIKE_A_SECRET.test(text);
+}
+
+/** An operator's own name for something, in quotes, with what cannot be seen written out: two that differ look different. */
+export function quotedName(text: string, charsMax = 120): string {
+  return beginsLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withUnseenShown)}"`;
 }
 
 /** An operator's own text for the log: harmless, and cut to `charsMax` characters before the escapes. */

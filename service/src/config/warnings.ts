@@ -52,18 +52,18 @@ export function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): s
   for (const name of MANAGED_ONLY) {
     if (isStatic && env[name] !== undefined) {
       warnings.push(
-        `${name} is set, but the signing key is given; the given key signs and managed keys are off`,
+        `${name} is set, but the signing key is given, so managed keys are off; unset ${name}, or move the key into the store with macp-auth keys import and unset the signing key`,
       );
     }
   }
   if (env.MACP_AUTH_UNSAFE_FAST_ROTATION !== undefined)
     warnings.push(
-      "MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will refuse honest tokens; it is for tests alone",
+      "MACP_AUTH_UNSAFE_FAST_ROTATION is set: verifiers will reject valid tokens; it is for tests only, so unset it",
     );
   const safe = leadThroughGraceSeconds(timing);
   if (env.MACP_AUTH_KEY_LEAD_SECONDS < safe) {
     warnings.push(
-      `MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may refuse tokens of a new key`,
+      `MACP_AUTH_KEY_LEAD_SECONDS is below ${String(safe)}; a verifier that cannot refresh during its grace may reject tokens of a new key; use ${String(safe)} or more`,
     );
   }
   return warnings;

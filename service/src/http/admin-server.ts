@@ -230,6 +230,7 @@ function isAllowed(token: Secret | undefined, authorization: string | undefined)
 
 function notManaged(): Answer {
   return json(409, {
-    error: "the keys are given from outside; set MACP_AUTH_STORE_URL to let the service manage them",
+    error:
+      "the keys are given from outside and cannot be operated here; replace the key file, or move the key into a store with: macp-auth keys import",
   });
 }

@@ -15,12 +15,12 @@ export function parseKeks(variable: string, text: string): readonly [Buffer, ...
   const [first, ...others] = keks;
   if (first === undefined || keks.some((kek) => kek.length !== KEK_BYTES)) {
     throw new ConfigError([
-      `${variable} must hold keys of 32 bytes as base64url or hex; make one with: macp-auth kek generate`,
+      `${variable} must hold keys of 32 bytes as base64url or hex; give the key that the store was made with, or for a new store make one with: macp-auth kek generate`,
     ]);
   }
   if (keks.some((kek) => kek.every((byte) => byte === kek[0]))) {
     throw new ConfigError([
-      `${variable} holds a key that is one byte repeated; make one with: macp-auth kek generate`,
+      `${variable} holds a key that is one byte repeated; give the key that the store was made with, or for a new store make one with: macp-auth kek generate`,
     ]);
   }
   if (new Set(keks.map((kek) => kek.toString("hex"))).size !== keks.length)

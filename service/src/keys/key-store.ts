@@ -105,4 +105,11 @@ export class StoreUnavailable extends Error {
 /** What the store holds was altered, swapped or is of another key-encryption key: nothing of it is used. */
 export class StoreCorrupt extends Error {
   override readonly name = "StoreCorrupt";
+  /** Whether a key-encryption key that is not the store's would look the same. */
+  readonly mayBeKek: boolean;
+
+  constructor(message: string, cause: "altered" | "altered_or_other_kek" = "altered") {
+    super(message);
+    this.mayBeKek = cause === "altered_or_other_kek";
+  }
 }

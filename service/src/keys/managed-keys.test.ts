@@ -300,7 +300,7 @@ describe("a signing key that cannot be opened", () => {
       })),
     }));
     await expect(keys.renew()).rejects.toThrow(StoreCorrupt);
-    await expect(keys.renew()).rejects.toThrow(/cannot be opened.*MACP_AUTH_KEK_FILE/);
+    await expect(keys.renew()).rejects.toThrow(/cannot be opened$/);
     expect(view()).toEqual(before);
     pass(F + 1);
     expect(state()).toBe("lease_expired");

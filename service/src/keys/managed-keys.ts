@@ -240,7 +240,7 @@ export class ManagedKeys implements KeyDirectory {
   #open(key: ManagedKey): Signer {
     const privateKey = openPrivateKey(this.#deps.sealer, key);
     if (privateKey === undefined)
-      throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened; check MACP_AUTH_KEK_FILE`);
+      throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`, "altered_or_other_kek");
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }

@@ -1,3 +1,4 @@
+import { corruptionLine } from "../config/corruption-line.ts";
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
@@ -5,7 +6,7 @@ import { turns } from "../kernel/in-turn.ts";
 import { printablePath } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { type KeepReport, keepManaged, keepRotated } from "../keys/keep-managed.ts";
-import { StoreUnavailable } from "../keys/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../keys/key-store.ts";
 import { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
@@ -44,7 +45,7 @@ export async function managedCustody(
     for (const { kind } of alarms) watcher?.alarm(kind);
   };
   const round = roundOf(
-    log,
+    { log, kek: source.kek },
     async () => {
       tellChanges.seen(keys.set);
       await noteVersion(keys.versionSeen);
@@ -94,7 +95,11 @@ function viewOf({ store, sealer, policy }: RotateDeps, versionSeenBefore: number
 }
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called. */
-function roundOf(log: Log, done: () => Promise<void>, failed: () => void) {
+function roundOf(
+  { log, kek }: { readonly log: Log; readonly kek: ManagedSettings["kek"] },
+  done: () => Promise<void>,
+  failed: () => void,
+) {
   return (work: () => Promise<void>) => async (): Promise<void> => {
     try {
       await work();
@@ -104,7 +109,7 @@ function roundOf(log: Log, done: () => Promise<void>, failed: () => void) {
       const isUnavailable = thrown instanceof StoreUnavailable;
       log.error({
         event: isUnavailable ? "key_store_unavailable" : "key_store_failed",
-        fault: messageOf(thrown),
+        fault: thrown instanceof StoreCorrupt ? corruptionLine(thrown, kek) : messageOf(thrown),
         fix: isUnavailable ? thrown.fix : undefined,
       });
     }

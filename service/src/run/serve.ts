@@ -179,7 +179,7 @@ function announce(
   const { keySource } = settings;
   if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
     const message =
-      "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE";
+      "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";
     log.warn({ event: "ephemeral_key", message });
   }
   if (!isLoopback(address.address)) {

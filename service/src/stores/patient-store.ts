@@ -16,9 +16,7 @@ export async function patiently(open: () => Promise<KeyStore>): Promise<KeyStore
   };
   await store().catch((thrown: unknown) => {
     if (thrown instanceof StoreCorrupt)
-      throw new ConfigError([
-        `MACP_AUTH_STORE_URL: ${thrown.message}; restore the store from a backup, or name another one`,
-      ]);
+      throw new ConfigError([`MACP_AUTH_STORE_URL: ${thrown.message}; restore the store from a backup`]);
     if (!(thrown instanceof StoreUnavailable)) throw thrown;
   });
   return {

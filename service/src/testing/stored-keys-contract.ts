@@ -134,7 +134,7 @@ function flipPromises(stored: () => Stored): void {
         expect(fault).toBeInstanceOf(StoreCorrupt);
         const kid = column === "kid" ? altered : active.kid;
         expect((fault as Error).message).toBe(
-          `table signing_keys, kid ${kid}: the row was altered, or MACP_AUTH_KEK_FILE lacks the key that wrote it`,
+          `table signing_keys, kid ${kid}: the row was altered`,
         );
         await put(row[column], kid);
         expect((await store.load()).keys).toEqual(set.keys);

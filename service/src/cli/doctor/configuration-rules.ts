@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import { loggedText } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { printablePath } from "../../kernel/printable.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
@@ -36,7 +37,12 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
   const check = "settings";
   if (settings.kind === "refused") return settings.faults.map((fault) => fail(check, fault));
   if (settings.warnings.length > 0) return settings.warnings.map((warning) => warn(check, warning));
-  return [ok(check, `issuer ${cut(settings.settings.issuer)}, audience ${cut(settings.settings.audience)}`)];
+  return [
+    ok(
+      check,
+      `issuer ${loggedText(settings.settings.issuer)}, audience ${loggedText(settings.settings.audience)}`,
+    ),
+  ];
 }
 
 /** Minting asks no caller who it is: whoever reaches the port has every identity. */

@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import { loggedText, quotedName } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { cut, type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
 
@@ -31,8 +32,8 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
     ];
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (issuer === settings.issuer) return [ok(check, cut(issuer))];
-  const found = `the runtime wants the issuer ${quoted(issuer)}, and tokens say ${quoted(settings.issuer)}`;
+  if (issuer === settings.issuer) return [ok(check, loggedText(issuer))];
+  const found = `the runtime wants the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.issuer)}`;
   return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
 }
 
@@ -41,8 +42,8 @@ export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Fi
   const check = "runtime-audience";
   const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (audience === settings.audience) return [ok(check, cut(audience))];
-  const found = `the runtime wants the audience ${quoted(audience)}, and tokens say ${quoted(settings.audience)}`;
+  if (audience === settings.audience) return [ok(check, loggedText(audience))];
+  const found = `the runtime wants the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.audience)}`;
   return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
 }
 
@@ -161,10 +162,6 @@ function algorithmsOf(list: string): string[] {
     .split(",")
     .map((name) => name.trim().toUpperCase())
     .filter((name) => name === "RS256" || name === "ES256" || name === "HS256");
-}
-
-function quoted(text: string): string {
-  return `"${cut(text)}"`;
 }
 
 export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [

@@ -80,7 +80,9 @@ export async function addKeyToFile(path: string, wish: KeyWish): Promise<GrownFi
 async function insistOnPlainFile(path: string): Promise<void> {
   const facts = await lstat(path).catch((thrown: unknown) => {
     if (codeOf(thrown) === "ENOENT")
-      throw couldNot(`${shown(path)} does not exist; make it with --out ${shown(path)}`);
+      throw couldNot(
+        `${shown(path)} does not exist; check the path, or make a new file with --out ${shown(path)}`,
+      );
     throw unwritable(path, thrown);
   });
   if (facts.isSymbolicLink())

@@ -49,6 +49,6 @@ function insist(text: string, place: string): readonly [ImportedKey, ...Imported
   const outcome = importKeys(text);
   if (outcome.kind === "refused") throw couldNot(...outcome.faults.map((fault) => `${place} ${fault}`));
   const [first, ...others] = outcome.keys;
-  if (first === undefined) throw couldNot(`${place} holds no key; make one with: macp-auth keygen --out`);
+  if (first === undefined) throw couldNot(`${place} holds no key; name the file of a key`);
   return [first, ...others];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyLine, KeysReport } from "../../keys/key-report.ts";
 import { CommandEnd } from "../command-end.ts";
-import { corruptionLine, resolveKid } from "./backend.ts";
+import { resolveKid } from "./backend.ts";
 
 function reportOf(...kids: readonly string[]): KeysReport {
   return { version: 1, now: 0, verifiers: [], untracked: [], keys: kids.map((kid) => ({ kid }) as KeyLine) };
@@ -42,29 +42,5 @@ describe("a kid on the command line", () => {
 
   test("that is empty means no key, not even the only one", () => {
     expect(refusal(() => resolveKid("", reportOf("only")))).toMatch(/^2: KID is empty/);
-  });
-});
-
-describe("a store that is not as it was written", () => {
-  test.each([
-    [
-      "table signing_keys, kid blue: the row was altered, or MACP_AUTH_KEK_FILE lacks the key that wrote it",
-      "table signing_keys, kid blue",
-    ],
-    [
-      "table keyset: a key was added, removed or put back to an older state, or MACP_AUTH_KEK_FILE lacks the key that wrote this store",
-      "table keyset: a key was added, removed or put back to an older state",
-    ],
-    ["the private part of key blue cannot be opened", "the private part of key blue cannot be opened"],
-  ])("lets the key-encryption key be looked at first, and says nothing twice: %s", (message, where) => {
-    expect(corruptionLine(message)).toBe(
-      `MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered (${where}); check the file first`,
-    );
-  });
-
-  test("lets no file be looked at where the key-encryption key cannot be the cause", () => {
-    expect(corruptionLine("SQLite: database disk image is malformed")).toBe(
-      "the key store was altered (SQLite: database disk image is malformed); restore it from a backup",
-    );
   });
 });

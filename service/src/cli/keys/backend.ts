@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { loadSettings, type ManagedSettings, type Settings } from "../../config/settings.ts";
+import { corruptionLine } from "../../config/corruption-line.ts";
+import { loadSettings, type ManagedSettings, readSettings, type Settings } from "../../config/settings.ts";
 import { codeOf } from "../../kernel/faults.ts";
 import { whyUnreadable } from "../../kernel/file-faults.ts";
 import type { Kid } from "../../kernel/ids.ts";
@@ -50,7 +51,7 @@ export function managedSettings(world: World): {
   const { keySource } = settings;
   if (keySource.kind !== "managed")
     throw couldNot(
-      "no managed keys are configured; set MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE, or make both with: macp-auth init DIR",
+      "no managed keys are configured here; give this command the settings of the service: --settings FILE, or MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE",
     );
   if (keySource.store.kind === "memory") {
     throw couldNot(
@@ -65,7 +66,9 @@ export async function openExistingStore(world: World): Promise<RotateDeps> {
   const { settings, managed } = managedSettings(world);
   const { store } = managed;
   if (store.kind === "sqlite" && !existsSync(store.path))
-    throw couldNot(`${shown(store.path)} does not exist; serve or migrate makes it`);
+    throw couldNot(
+      `${shown(store.path)} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)`,
+    );
   return openRotation(settings, managed, { warn: warner(world) });
 }
 
@@ -79,8 +82,8 @@ export function warner(world: World): (message: string) => void {
 async function storeBackend(world: World): Promise<KeysBackend> {
   const rotation = await openExistingStore(world);
   return {
-    list: (all) => told(() => listOnStore(rotation, all, world)),
-    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted, world)),
+    list: (all) => told(() => listOnStore(rotation, all, world), world),
+    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted, world), world),
     close: () => rotation.store.close(),
   };
 }
@@ -126,7 +129,7 @@ function shellPolicy(policy: RotationPolicy, { environment }: World): ShellPolic
 }
 
 /** A store's fault as a line for the operator. */
-export async function told<T>(run: () => Promise<T>): Promise<T> {
+export async function told<T>(run: () => Promise<T>, { environment }: World): Promise<T> {
   try {
     return await run();
   } catch (thrown) {
@@ -134,22 +137,14 @@ export async function told<T>(run: () => Promise<T>): Promise<T> {
       throw couldNot(
         `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
       );
-    if (thrown instanceof StoreCorrupt) throw couldNot(corruptionLine(thrown.message));
+    const { keySource } = readSettings(environment).settings;
+    const kek = keySource.kind === "managed" ? keySource.kek : undefined;
+    if (thrown instanceof StoreCorrupt)
+      throw couldNot(
+        corruptionLine({ message: shown(thrown.message, STORE_WORDS_CHARACTERS_MAX), mayBeKek: thrown.mayBeKek }, kek),
+      );
     throw thrown;
   }
-}
-
-/** Where the store's own words come to the file, and to its being altered, which the line says first. */
-const SAID_ALREADY =
-  /(?:: the row was altered)?(?:, or MACP_AUTH_KEK_FILE lacks .*|; check MACP_AUTH_KEK_FILE.*)$/s;
-const MAY_BE_THE_KEK = /MACP_AUTH_KEK_FILE|cannot be opened$/;
-
-/** The line for a store that is not as it was written. A wrong file is much likelier than an altered store, and looks the same. */
-export function corruptionLine(message: string): string {
-  const where = shown(message.replace(SAID_ALREADY, ""), STORE_WORDS_CHARACTERS_MAX);
-  return MAY_BE_THE_KEK.test(message)
-    ? `MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered (${where}); check the file first`
-    : `the key store was altered (${where}); restore it from a backup`;
 }
 
 function adminBackend(url: URL, world: World): KeysBackend {
@@ -159,7 +154,10 @@ function adminBackend(url: URL, world: World): KeysBackend {
       "--admin is plain http to another machine, where the token could be read on its way; use a tunnel to 127.0.0.1, or https through a proxy",
     );
   }
-  const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+  const headers = {
+    "content-type": "application/json",
+    ...(token && { authorization: `Bearer ${token.text}` }),
+  };
   const ask = async (path: string, init: RequestInit): Promise<unknown> => {
     const [route = "", query = ""] = path.split("?");
     const target = below(url, route);
@@ -197,10 +195,10 @@ function adminBackend(url: URL, world: World): KeysBackend {
 }
 
 /** Why the other side answered with no 2xx, and the mend. */
-function adminRefusal(url: URL, status: number, body: unknown, token: string | undefined): string {
+function adminRefusal(url: URL, status: number, body: unknown, token: AdminToken | undefined): string {
   if (status === 401)
     return token
-      ? "the admin listener wants another token; mend MACP_AUTH_ADMIN_TOKEN, which wins, or MACP_AUTH_ADMIN_TOKEN_FILE"
+      ? `the admin listener wants another token than that of ${token.from}; set it to the service's own`
       : "the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own";
   const reason = shown(ErrorBody.safeParse(body).data?.error ?? "no reason given");
   const mend = status === 404 ? "; is this the admin listener (MACP_AUTH_ADMIN_PORT)?" : "";
@@ -213,13 +211,20 @@ function sound<T>(answer: T | undefined, url: URL): T {
   return answer;
 }
 
-/** The bearer for the admin listener: the variable itself, else what its file holds. */
-function adminToken({ environment }: World): string | undefined {
+/** The bearer for the admin listener, and the variable that it is of. */
+interface AdminToken {
+  readonly text: string;
+  readonly from: string;
+}
+
+/** The variable itself, else what its file holds. */
+function adminToken({ environment }: World): AdminToken | undefined {
   const text = environment["MACP_AUTH_ADMIN_TOKEN"]?.trim();
   const path = environment["MACP_AUTH_ADMIN_TOKEN_FILE"]?.trim();
-  if (text || !path) return text;
+  if (text) return { text, from: "MACP_AUTH_ADMIN_TOKEN" };
+  if (!path) return undefined;
   try {
-    return readFileSync(path, "utf8").trim();
+    return { text: readFileSync(path, "utf8").trim(), from: "MACP_AUTH_ADMIN_TOKEN_FILE" };
   } catch (thrown) {
     throw couldNot(`MACP_AUTH_ADMIN_TOKEN_FILE: ${printablePath(path)} ${whyUnreadable(codeOf(thrown))}`);
   }

@@ -37,8 +37,9 @@ export function importCommand(world: World): Command {
       const rotation = await openRotation(settings, managed, { warn: warner(world) });
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
-        const answer = await told(() =>
-          operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
+        const answer = await told(
+          () => operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
+          world,
         );
         tell(world, options, answer);
       } finally {
@@ -74,7 +75,7 @@ function onlyOne(keys: readonly ImportedKey[]): ImportedKey {
   const [key, ...others] = keys;
   if (key === undefined || others.length > 0)
     throw couldNot(
-      `the set holds ${String(keys.length)} keys, and a new store begins with one; wait until the tokens of the others have expired, and take them out`,
+      `the set holds ${String(keys.length)} keys, and a new store begins with one; wait until the tokens of the others have expired, and import a file without them`,
     );
   return key;
 }

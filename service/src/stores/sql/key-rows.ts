@@ -100,7 +100,8 @@ export function keysOf(
   const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
   if (!isNew && !sealer.verifyTag(setText(set.version, rows), set.tag)) {
     throw new StoreCorrupt(
-      "table keyset: a key was added, removed or put back to an older state, or MACP_AUTH_KEK_FILE lacks the key that wrote this store",
+      "table keyset: a key was added, removed or put back to an older state",
+      "altered_or_other_kek",
     );
   }
   return keys;
@@ -110,9 +111,7 @@ function keyOf(sealer: Sealer, row: KeyRow): ManagedKey {
   const key = sealer.verifyTag(rowText(row), row.tag) ? Body.safeParse(JSON.parse(row.body)).data : undefined;
   if (key === undefined) {
     const kid = printable(row.kid.slice(0, 256));
-    throw new StoreCorrupt(
-      `table signing_keys, kid ${kid}: the row was altered, or MACP_AUTH_KEK_FILE lacks the key that wrote it`,
-    );
+    throw new StoreCorrupt(`table signing_keys, kid ${kid}: the row was altered`, "altered_or_other_kek");
   }
   return key;
 }

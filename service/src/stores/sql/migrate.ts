@@ -51,6 +51,6 @@ function versionIn(rows: readonly unknown[]): number {
 function refuseNewer(found: number): void {
   if (found <= NEWEST) return;
   throw new ConfigError([
-    `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program, or restore a backup from before its migration`,
+    `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program (an older backup would bring back keys that were revoked since)`,
   ]);
 }
