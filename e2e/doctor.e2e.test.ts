@@ -245,12 +245,23 @@ describe("a configuration", () => {
   });
 
   test("shows hostile text of a setting with each character escaped once", async () => {
-    const settings = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: "a\u009b31m\\" };
-    expect((await run([], { environment: settings })).out).toContain("issuer a\\u{9b}31m\\u{5c},");
+    const settings = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: "a\\b" };
+    expect((await run([], { environment: settings })).out).toContain("issuer a\\u{5c}b,");
+    const unseen = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: "a\u009b31m\\" };
+    expect((await run([], { environment: unseen })).out).toContain('and is "a\\u{9b}31m\\u{5c}"; remove it');
     const refused = { MACP_AUTH_SIGNING_ALG: "\u009b31m" };
     const { out } = await run([], { environment: refused });
     expect(out).not.toContain("\u009b");
     expect(out).not.toContain("\\u{5c}");
+  });
+
+  test("does not show an issuer that looks like a key, as serve does not", async () => {
+    const settings = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: '{"kty":"EC","d":"s3cret"}' };
+    const runtime = join(folder, "runtime-issuer.env");
+    await writeFile(runtime, 'MACP_AUTH_ISSUER=\'{"d":"s3cret"}\'\n');
+    const { out } = await run(["--runtime-env", runtime], { environment: settings });
+    expect(out).not.toContain("s3cret");
+    expect(out).toContain("issuer (not shown: it looks like a secret), audience macp-runtime");
   });
 
   test("fails once for each fault that would stop a start", async () => {

@@ -66,7 +66,7 @@ describe("an operator with nothing but init's folder", () => {
   });
 
   test("is given a start line that a shell takes as it stands, for a folder of any name", async () => {
-    const odd = join(parent, "it's $HOME # here");
+    const odd = join(parent, "it's $HOME & here");
     const { out } = macpAuth("init", odd);
     const [, line = ""] = /\n {2}macp-auth serve (.*)\n$/.exec(out) ?? [];
     const path = spawnSync("sh", ["-c", `printf %s ${line}`], { encoding: "utf8" }).stdout;
@@ -81,6 +81,18 @@ describe("an operator with nothing but init's folder", () => {
       const told = macpAuth("init", join(parent, name));
       expect(told).toMatchObject({ code: 2, out: "" });
       expect(told.err).toMatch(/^macp-auth: .* which a settings file cannot hold; choose another name\n$/);
+      expect(await readdir(parent)).not.toContain(name);
+    },
+  );
+
+  test.each(["a#b", "a?b", "a%20b", "a\u200bb", "a\u00a0b"])(
+    "finds a folder named %j rejected, for the store's setting could not name what is in it, and nothing made",
+    async (name) => {
+      const said = macpAuth("init", join(parent, name));
+      expect(said).toMatchObject({ code: 2, out: "" });
+      expect(said.err).toMatch(
+        /^macp-auth: .* cannot hold the store: MACP_AUTH_STORE_URL .*; choose another name\n$/,
+      );
       expect(await readdir(parent)).not.toContain(name);
     },
   );
@@ -226,7 +238,7 @@ describe("an operator with nothing but init's folder", () => {
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN: "x".repeat(40) })).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener wants another token; mend MACP_AUTH_ADMIN_TOKEN, which wins, or MACP_AUTH_ADMIN_TOKEN_FILE\n`,
+        err: `macp-auth: the admin listener wants another token than that of MACP_AUTH_ADMIN_TOKEN; set it to the service's own\n`,
       });
       const port = String(service.port);
       expect(listed(port, {})).toEqual({
@@ -239,7 +251,10 @@ describe("an operator with nothing but init's folder", () => {
 
   test("finds a store without a key-encryption key refused, with the command that makes one", () => {
     const told = macpAuth("migrate", "--settings", join(folder, "absent.env"));
-    expect(told).toMatchObject({ code: 1, err: expect.stringContaining("cannot be read") as string });
+    expect(told).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("does not exist (ENOENT)") as string,
+    });
     expect(macpAuth("migrate", "--settings", env)).toMatchObject({
       code: 0,
       out: "the store is at version 1 already\n",

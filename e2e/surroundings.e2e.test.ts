@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -161,5 +161,37 @@ describe("a connection on which nothing is under way", { timeout: BOOT_MS_MAX },
       expect((await connection.response())?.headers.get("keep-alive")).toBe("timeout=65");
       connection.destroy();
     });
+  });
+});
+
+describe("a SQLite store that was put back with a mode that lets others read it", {
+  timeout: BOOT_MS_MAX,
+}, () => {
+  test("is a failure of doctor's, with the command that closes it, and is closed with a warning by the next start", async () => {
+    const store = join(folder, "restored.db");
+    const env = {
+      ...ES256,
+      HOST: "127.0.0.1",
+      MACP_AUTH_STORE_URL: `sqlite:${store}`,
+      MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+    };
+    await withService(env, async (service) => {
+      await service.event("listening");
+      expect(service.events("setting_warning")).toEqual([]);
+    });
+    await chmod(store, 0o644);
+    const { stdout } = await runToExit(env, ["doctor"]);
+    expect(stdout).toContainEqual(
+      expect.stringMatching(
+        /^fail {2}key-file-mode .*restored\.db has mode 0644: .*; chmod 600 \S+restored\.db$/,
+      ),
+    );
+    await withService(env, async (service) => {
+      const { message } = await service.event("store_warning");
+      expect(message).toContain("restored.db had mode 0644");
+    });
+    expect((await runToExit(env, ["doctor"])).stdout.join("\n")).not.toContain(
+      "restored.db has mode 0644: other",
+    );
   });
 });

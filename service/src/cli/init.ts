@@ -1,6 +1,7 @@
 import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
+import { readEnvironment } from "../config/environment.ts";
 import { codeOf } from "../kernel/faults.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { couldNot, wrongCall } from "./command-end.ts";
@@ -47,6 +48,10 @@ function folderOf(given: string): string {
     throw wrongCall(
       `${shown(folder)} has a quotation mark, a backslash, a line break or the like in its name, which a settings file cannot hold; choose another name`,
     );
+  const store = readEnvironment({ MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}` });
+  const [fault] = store.faults;
+  if (fault !== undefined)
+    throw wrongCall(`${shown(folder)} cannot hold the store: ${fault}; choose another name`);
   return folder;
 }
 

@@ -133,9 +133,7 @@ function flipPromises(stored: () => Stored): void {
         const fault: unknown = await store.load().catch((thrown: unknown) => thrown);
         expect(fault).toBeInstanceOf(StoreCorrupt);
         const kid = column === "kid" ? altered : active.kid;
-        expect((fault as Error).message).toBe(
-          `table signing_keys, kid ${kid}: the row was altered`,
-        );
+        expect((fault as Error).message).toBe(`table signing_keys, kid ${kid}: the row was altered`);
         await put(row[column], kid);
         expect((await store.load()).keys).toEqual(set.keys);
       }

@@ -119,19 +119,29 @@ async function lookAtFiles(
   settings: Settings,
   environment: GradedEnvironment,
 ): Promise<readonly SecretFile[]> {
-  const { keySource, admin } = settings;
-  const others = [
-    ...(keySource.kind === "managed" && keySource.kek?.kind === "file" ? [keySource.kek.path] : []),
-    ...(admin?.token?.kind === "file" ? [admin.token.path] : []),
-    ...(environment.kind === "file" && SECRET_VARIABLES.some((name) => name in environment.values)
-      ? [environment.path]
-      : []),
-  ];
+  const { keySource } = settings;
+  const isSecret = environment.kind === "file" && SECRET_VARIABLES.some((name) => name in environment.values);
+  const others = [...otherSecretsOf(settings), ...(isSecret ? [environment.path] : [])];
   const looks = [
     ...(keySource.kind === "file" ? [lookAt(keySource.path, "signing-key")] : []),
     ...others.map((path) => lookAt(path, "other-secret")),
   ];
   return (await Promise.all(looks)).filter((file) => file !== undefined);
+}
+
+/** What stands on this machine beside a key file: key-encryption keys, the admin listener's token, and the store. */
+function otherSecretsOf({ keySource, admin }: Settings): readonly string[] {
+  const managed = keySource.kind === "managed" ? keySource : undefined;
+  return [
+    ...(managed?.kek?.kind === "file" ? [managed.kek.path] : []),
+    ...(admin?.token?.kind === "file" ? [admin.token.path] : []),
+    ...(managed === undefined ? [] : filesOf(managed.store)),
+  ];
+}
+
+/** The files of a store on this machine. */
+function filesOf(store: ManagedSettings["store"]): readonly string[] {
+  return store.kind === "sqlite" ? ["", "-wal", "-shm"].map((suffix) => store.path + suffix) : [];
 }
 
 async function lookAt(path: string, holds: SecretFile["holds"]): Promise<SecretFile | undefined> {
