@@ -11,7 +11,7 @@ import { ManagedKeys } from "../keys/managed-keys.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import { readVersionFile, writeVersionFile } from "../keys/version-file.ts";
-import { openRotation } from "../stores/open-rotation.ts";
+import { openRotation, type StoreReports } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Custody, LOOK_MS, type UpkeepWatcher } from "./custody.ts";
 import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
@@ -24,15 +24,11 @@ export async function managedCustody(
 ): Promise<Custody> {
   const versionSeenBefore = await versionSeenIn(source.versionFile);
   let watcher: UpkeepWatcher | undefined;
-  const deps = await openRotation(settings, source, {
-    warn: (message) => {
-      log.warn({ event: "store_warning", message });
-    },
-    fetchesDropped: (count, why) => {
-      watcher?.fetchesDropped(count);
-      log.warn({ event: "fetches_dropped", fetches: count, fault: messageOf(why) });
-    },
-  });
+  const deps = await openRotation(
+    settings,
+    source,
+    reportsTo(log, (count) => watcher?.fetchesDropped(count)),
+  );
   const keys = viewOf(deps, versionSeenBefore);
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
   const tellFence = fenceTeller(keys, systemClock, log, deps.policy);
@@ -78,6 +74,19 @@ export async function managedCustody(
       watcher = one;
     },
     close: () => deps.store.close(),
+  };
+}
+
+/** What the store reports goes to the log, and what it drops is counted too. */
+function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
+  return {
+    warn: (message) => {
+      log.warn({ event: "store_warning", message });
+    },
+    fetchesDropped: (count, why) => {
+      dropped(count);
+      log.warn({ event: "fetches_dropped", fetches: count, fault: messageOf(why) });
+    },
   };
 }
 
