@@ -22,10 +22,11 @@ export interface OwnPostgres {
   stop(): Promise<void>;
 }
 
-/** Starts one. Takes a few seconds. */
-export async function startOwnPostgres(): Promise<OwnPostgres> {
+/** Starts one, or a hot standby of the one at this URL. Takes a few seconds. */
+export async function startOwnPostgres(primary?: string): Promise<OwnPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "macp-auth-own-"));
-  const { stdout } = await run("bash", [SCRIPT, "start", folder]);
+  const how = primary === undefined ? ["start", folder] : ["standby", folder, primary];
+  const { stdout } = await run("bash", [SCRIPT, ...how]);
   const url = stdout.trim();
   return {
     url,

@@ -197,6 +197,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "the server ended a transaction that stood still for 3 s",
     "this machine was suspended or overloaded; the next round tries again",
   ],
+  "23505": ["a value is there already, at every try", WAIT],
   "40001": ["others were in the way at every try", WAIT],
   "40P01": ["others were in the way at every try", WAIT],
   "40003": ["nobody knows whether the change was made", "look: macp-auth keys list"],

@@ -11,6 +11,8 @@ import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.t
 import { postgresAt } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
+import { Dial } from "./dial.ts";
+import { systemRoots, tlsPlanOf } from "./tls.ts";
 
 /** Whether the connection is encrypted, as the server sees it; or the fault. */
 async function answerAt(url: string): Promise<unknown> {
@@ -27,6 +29,13 @@ async function answerAt(url: string): Promise<unknown> {
     await database.close();
   }
 }
+
+const warnings: Error[] = [];
+process.on("warning", (warning) => warnings.push(warning));
+afterAll(() => {
+  // The driver's own reading of sslmode warns on standard error; nothing here may.
+  expect(warnings).toEqual([]);
+});
 
 describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 }, () => {
   let server: OwnPostgres;
@@ -110,6 +119,21 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
       expect(await answerAt(at(host, `sslmode=verify-full&${ca}`))).toMatch(
         /^PostgreSQL: the server's certificate is for another host \(ERR_TLS_CERT_ALTNAME_INVALID\); write the host as the certificate names it/,
       );
+  });
+
+  test("with sslrootcert=system trusts the authorities of the system and no other", async () => {
+    await show(right);
+    expect(await answerAt(at("localhost", "sslrootcert=system"))).toMatch(/authority that is not trusted/);
+    const { tls } = postgresAt(at("localhost", "sslrootcert=system"));
+    const ca = await readFile(authority.path, "utf8");
+    const dial = new Dial(tlsPlanOf(tls, () => [ca])).connect(Number(new URL(server.url).port), "localhost");
+    await once(dial, "connect");
+    dial.destroy();
+    expect(
+      systemRoots()
+        .join("")
+        .match(/BEGIN CERTIFICATE/g)?.length,
+    ).toBeGreaterThan(20);
   });
 
   test("with a certificate that has expired fails where it is checked, with the fix", async () => {

@@ -14,10 +14,10 @@ const BUNDLES = [
 ];
 
 /** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `ConfigError` when one cannot be used. */
-export function tlsPlanOf(tls: PostgresTls): TlsPlan {
+export function tlsPlanOf(tls: PostgresTls, roots: () => string[] = systemRoots): TlsPlan {
   const { mode, negotiation } = tls;
   if (mode === "disable") return { want: "never", negotiation, options: {} };
-  const files = { ...trustOf(tls.rootCert), ...clientOf(tls.client) };
+  const files = { ...trustOf(tls.rootCert, roots), ...clientOf(tls.client) };
   refuseUnusable(files);
   // As libpq: `require` checks who signed when it is given an authority to check with.
   const isChecked = mode === "verify-full" || mode === "verify-ca" || tls.rootCert !== undefined;
@@ -32,9 +32,9 @@ export function tlsPlanOf(tls: PostgresTls): TlsPlan {
   };
 }
 
-function trustOf(root: PostgresTls["rootCert"]): { readonly ca?: string | string[] } {
+function trustOf(root: PostgresTls["rootCert"], roots: () => string[]): { readonly ca?: string | string[] } {
   if (root === undefined) return {};
-  if (root.kind === "system") return { ca: systemRoots() };
+  if (root.kind === "system") return { ca: roots() };
   const ca = textOf("sslrootcert", root.path);
   if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(ca))
     throw wrong(`sslrootcert: ${printablePath(root.path)} holds no certificate in PEM form`);
@@ -67,8 +67,8 @@ function refuseUnusable(files: nodeTls.SecureContextOptions): void {
   }
 }
 
-/** Node 22.15 and newer read the system's list themselves, SSL_CERT_FILE included. */
-function systemRoots(): string[] {
+/** The authorities that the system trusts. Node 22.15 and newer read them themselves, SSL_CERT_FILE included. */
+export function systemRoots(): string[] {
   const { getCACertificates } = nodeTls as { getCACertificates?: (from: "system") => string[] };
   const roots = getCACertificates?.("system") ?? bundle();
   if (roots.length === 0)

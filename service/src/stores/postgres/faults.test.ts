@@ -1,0 +1,200 @@
+import { inspect } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { StoreUnavailable } from "../../keys/key-store.ts";
+import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
+import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
+import { mayLeavePostgresOut } from "../../testing/store-places.ts";
+import { openPostgres } from "./database.ts";
+import { type Phase, PostgresFault, wordsOf } from "./faults.ts";
+
+const CODES = [
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENOENT",
+  "EACCES",
+  "TLS_NOT_OFFERED",
+  "NOT_POSTGRES",
+  "NO_PASSWORD",
+  "TAKES_NO_WRITES",
+  "NO_RIGHT_ON_SCHEMA",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "EPROTO",
+  "08000",
+  "08001",
+  "08003",
+  "08004",
+  "08006",
+  "08P01",
+  "22021",
+  "22P05",
+  "25006",
+  "25P02",
+  "25P03",
+  "28000",
+  "28P01",
+  "3D000",
+  "3F000",
+  "40001",
+  "40003",
+  "40P01",
+  "42501",
+  "42703",
+  "42P01",
+  "42P07",
+  "53000",
+  "53100",
+  "53200",
+  "53300",
+  "54000",
+  "55P03",
+  "57014",
+  "57P01",
+  "57P02",
+  "57P03",
+  "57P05",
+  "58000",
+  "58030",
+  "XX000",
+  "XX001",
+  "XX002",
+] as const;
+
+test.each(CODES)("%s is said in words, with the code and the fix", (code) => {
+  const { words, fix } = wordsOf(code, "query");
+  expect(words).toMatch(new RegExp(`^[a-z][^A-Z_]*.* \\(${code}\\)$`));
+  expect(words).not.toBe(code);
+  expect(fix.length).toBeGreaterThan(20);
+  // The commands' line holds no more.
+  expect(words.length).toBeLessThan(200);
+  expect(fix.length).toBeLessThan(400);
+});
+
+test.each([
+  ["99999", "query", "99999"],
+  ["timeout exceeded when trying to connect", "connect", "timeout exceeded when trying to connect"],
+  ["__proto__", "query", "__proto__"],
+] as const)("%s, which has no words, is shown as it is, with what to look at", (reason, phase, words) => {
+  expect(new PostgresFault(reason, phase as Phase)).toMatchObject({
+    message: `PostgreSQL: ${words}`,
+    fix: expect.stringMatching(/.{20}/) as string,
+  });
+});
+
+describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60_000 }, () => {
+  let server: OwnPostgres;
+  const at = (change: { user?: string; password?: string; database?: string; query?: string }): string => {
+    const url = new URL(server.url);
+    url.username = change.user ?? "macp";
+    url.password = change.password ?? "";
+    url.pathname = `/${change.database ?? "postgres"}`;
+    url.search = change.query ?? "";
+    return url.href;
+  };
+  const faultOf = async (url: string, sql = "SELECT 1"): Promise<StoreUnavailable> => {
+    const database = openPostgres(postgresAt(url));
+    const fault: unknown = await database.write((query) => query(sql)).catch((thrown: unknown) => thrown);
+    await database.close();
+    if (!(fault instanceof StoreUnavailable)) throw new Error("the store could be used");
+    return fault;
+  };
+
+  beforeAll(async () => {
+    server = await startOwnPostgres();
+    await onPostgresAt(
+      server.url,
+      "CREATE ROLE s3cret_scram LOGIN PASSWORD 'right'",
+      "CREATE ROLE s3cret_nologin",
+      "CREATE ROLE s3cret_full LOGIN CONNECTION LIMIT 0",
+      "CREATE ROLE s3cret_reader LOGIN",
+      "ALTER ROLE s3cret_reader SET default_transaction_read_only = on",
+      "CREATE ROLE s3cret_outside LOGIN",
+    );
+    await server.write(
+      "pg_hba.conf",
+      "host all s3cret_scram 127.0.0.1/32 scram-sha-256\nhostssl all s3cret_outside 127.0.0.1/32 trust\nhost all macp,s3cret_nologin,s3cret_full,s3cret_reader,s3cret_nobody 127.0.0.1/32 trust",
+    );
+    await onPostgresAt(server.url, "SELECT pg_reload_conf(), pg_sleep(0.3)");
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  test.each([
+    [
+      "a wrong password",
+      { user: "s3cret_scram", password: "hunter2" },
+      "wrong password, or no such user (28P01)",
+      /% is written %25/,
+    ],
+    [
+      "no password",
+      { user: "s3cret_scram" },
+      "the server asks for a password, and there is none (NO_PASSWORD)",
+      /PGPASSWORD/,
+    ],
+    [
+      "a user that does not exist",
+      { user: "s3cret_nobody" },
+      "the server does not let this user in from here (28000)",
+      /check that the user exists/,
+    ],
+    [
+      "a user that may not log in",
+      { user: "s3cret_nologin" },
+      "the server does not let this user in from here (28000)",
+      /may log in/,
+    ],
+    [
+      "no line of pg_hba.conf",
+      { user: "s3cret_outside" },
+      "the server does not let this user in from here (28000)",
+      /hostssl needs sslmode=require or more/,
+    ],
+    ["no such database", { database: "s3cret_db" }, "there is no such database (3D000)", /CREATE DATABASE/],
+    [
+      "no free connection",
+      { user: "s3cret_full" },
+      "the server has no free connection (53300)",
+      /raise max_connections/,
+    ],
+  ] as const)(
+    "for %s is one line with the fix, and names nothing of the URL",
+    async (_what, change, words, fix) => {
+      const fault = await faultOf(at(change));
+      expect(fault.message).toBe(`PostgreSQL: ${words}`);
+      expect(fault.fix).toMatch(fix);
+      expect(`${fault.message} ${fault.fix ?? ""}`).not.toMatch(/s3cret|hunter2|127\.0\.0\.1/);
+      expect(fault.cause).toBeUndefined();
+    },
+  );
+
+  test("for a change where none is taken, a missing table, and a statement that takes too long is told likewise", async () => {
+    await onPostgresAt(server.url, "GRANT ALL ON SCHEMA public TO PUBLIC");
+    expect(await faultOf(at({ user: "s3cret_reader" }), "CREATE TABLE t (a INT)")).toMatchObject({
+      message: "PostgreSQL: the server takes no writes: it is a standby, or read-only (25006)",
+      fix: expect.stringContaining("target_session_attrs=read-write") as string,
+    });
+    expect((await faultOf(at({}), "SELECT * FROM keyset")).message).toContain("(42P01)");
+    expect((await faultOf(at({}), "SELECT pg_sleep(1.8)")).message).toBe(
+      "PostgreSQL: a statement took longer than 1.5 s (57014)",
+    );
+  });
+
+  test("never shows a row, as the server's own message does", async () => {
+    const sql =
+      "CREATE TABLE rows (a TEXT PRIMARY KEY); INSERT INTO rows VALUES ('s3cret'); INSERT INTO rows VALUES ('s3cret')";
+    const fault = await faultOf(at({}), sql);
+    expect(fault.message).toBe("PostgreSQL: a value is there already, at every try (23505)");
+    expect(inspect(fault, { showHidden: true })).not.toContain("s3cret");
+  });
+});
