@@ -35,7 +35,10 @@ function configurationOf(setup: Setup, port: number, replicas: readonly Replica[
     readiness: ["retries 0"],
     redispatch: ["retries 3", "option redispatch 1"],
   }[setup];
-  const check = setup === "readiness" ? "/readyz" : "/healthz";
+  const [path, check] = {
+    readiness: ["/readyz", "check inter 500ms downinter 100ms fall 1 rise 1"],
+    redispatch: ["/healthz", "check inter 2s downinter 100ms fall 3 rise 1"],
+  }[setup];
   const server = ({ port, adminPort }: Replica, index: number) =>
     `  server replica${String(index)} 127.0.0.1:${String(port)} port ${String(setup === "readiness" ? adminPort : port)}`;
   return `
@@ -55,9 +58,9 @@ backend replicas
   balance roundrobin
   http-reuse always
   option httpchk
-  http-check send meth GET uri ${check} ver HTTP/1.1 hdr Host localhost
+  http-check send meth GET uri ${path} ver HTTP/1.1 hdr Host localhost
   http-check expect status 200
-  default-server check inter 500ms downinter 100ms fall 1 rise 1
+  default-server ${check}
 ${replicas.map(server).join("\n")}
 `;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isatty } from "node:tty";
 import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/world.ts";
 import { withoutBlanks } from "./config/given.ts";
@@ -42,6 +43,9 @@ const world: World = {
   },
 };
 
+/** Which of the standard streams are a terminal: one that is closed later is none any more. */
+const terminals = [0, 1, 2].filter(isatty);
+
 /** How long work that is still in the thread pool may take once the service has ended. */
 const POOL_MS_MAX = 1_000;
 const POOL_LOOK_MS = 20;
@@ -58,6 +62,8 @@ async function end(code: number): Promise<never> {
     process.removeAllListeners("SIGTERM");
     process.kill(process.pid, "SIGTERM");
   }
+  // Node 20 fails and writes a core file when it gives a terminal back that is closed.
+  if (terminals.some((descriptor) => !isatty(descriptor))) process.kill(process.pid, "SIGKILL");
   // The log would write what is left of it now, and wait for its reader as long as that takes.
   process.removeAllListeners("exit");
   process.exit(code);

@@ -1,14 +1,14 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** How many looks in a row must find a connection quiet before the shutdown closes it. */
-const QUIET_LOOKS = 10;
+/** How long a connection must be quiet before the shutdown closes it. */
+const QUIET_SECONDS = 1;
 
 /** The connections of one server, the answers that each of them owes, and how they end at a shutdown. */
 export class Connections {
   /** With each connection the responses that it owes or owed last: those already given are dropped at the next look. */
   readonly #owed = new Map<Socket, ServerResponse[]>();
-  readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly looks: number }>();
+  readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly since: number }>();
   #accepted = 0;
   #isEnding = false;
 
@@ -34,9 +34,9 @@ export class Connections {
     return responses;
   }
 
-  /** From now on the last answer that a connection owes carries `Connection: close` (RFC 9112 section 9.6) and ends it. */
-  endAfterAnswers(): void {
-    this.#isEnding = true;
+  /** Whether from now on the last answer that a connection owes carries `Connection: close` (RFC 9112 section 9.6) and ends it. */
+  endAfterAnswers(isEnding: boolean): void {
+    this.#isEnding = isEnding;
   }
 
   /** Marks a response that is about to be sent as the last one of its connection, where it is that. */
@@ -46,18 +46,18 @@ export class Connections {
   }
 
   /**
-   * One look at a shutdown: closes each connection that owed no answer and brought no byte during the last ten looks. A request
-   * that is on its way when the shutdown begins thus still arrives and is answered, and its client learns that the connection
-   * ends; a connection that brings the first bytes of a request is not quiet.
+   * One look at a shutdown, at `nowSeconds` of a stopwatch: closes each connection that has owed no answer and brought no byte
+   * for a second of looks. A request that is on its way when the shutdown begins thus still arrives and is answered, and its
+   * client learns that the connection ends; a connection that brings the first bytes of a request is not quiet.
    */
-  closeQuiet(): void {
+  closeQuiet(nowSeconds: number): void {
     for (const socket of this.#owed.keys()) {
       const { bytesRead } = socket;
       const before = this.#quiet.get(socket);
       const isQuiet = this.owedBy(socket).length === 0 && before?.bytesRead === bytesRead;
-      const looks = isQuiet ? before.looks + 1 : 0;
-      this.#quiet.set(socket, { bytesRead, looks });
-      if (looks >= QUIET_LOOKS) socket.destroySoon();
+      const since = isQuiet ? before.since : nowSeconds;
+      this.#quiet.set(socket, { bytesRead, since });
+      if (nowSeconds - since >= QUIET_SECONDS) socket.destroySoon();
     }
   }
 }

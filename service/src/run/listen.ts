@@ -1,11 +1,14 @@
 import { shownValue } from "../config/shown-value.ts";
 import type { Listener } from "../http/listener.ts";
+import { systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
 import { afterArrivals, delay, every } from "../kernel/timers.ts";
 
 const SHUTDOWN_MS_MAX = 10_000;
 /** How often a shutdown looks for connections on which nothing happens. */
 const LOOK_MS = 100;
+/** How long answers keep their connections before accepting ends. */
+const SETTLE_MS = 250;
 /** How many connections that were made before a shutdown it accepts, at one a turn of the event loop; the kernel keeps 511. */
 const BACKLOG_TURNS_MAX = 1_000;
 
@@ -60,8 +63,8 @@ function listen(
 }
 
 /**
- * Lets the listeners accept for `acceptMs` more, then stops that and lets requests in flight finish. From its start on answers
- * end their connections. Resolves to 0, or to 1 after giving up on what is still in flight: ten seconds after accepting ended,
+ * Lets the listeners accept for `acceptMs` more, then stops that and lets requests in flight finish; answers end their
+ * connections, in both. Resolves to 0, or to 1 after giving up on what is still in flight: ten seconds after accepting ended,
  * or when `atOnce` resolves.
  */
 export async function drain(
@@ -69,13 +72,23 @@ export async function drain(
   acceptMs: number,
   atOnce: Promise<void>,
 ): Promise<number> {
-  for (const { connections } of listeners) connections.endAfterAnswers();
-  const accepting = delay(acceptMs);
-  const finished = accepting.over.then(() => finish(listeners));
+  const finished = acceptFor(listeners, acceptMs).then(() => finish(listeners));
   const code = await Promise.race([finished, atOnce.then(() => 1)]);
-  accepting.cancel();
   closeAll(listeners);
   return code;
+}
+
+/**
+ * Accepts for `milliseconds` more, while answers end their connections. At the end they do not for a moment: a client whose
+ * connections end makes new ones all the time, and the kernel resets those that wait when accepting ends.
+ */
+async function acceptFor(listeners: readonly Listener[], milliseconds: number): Promise<void> {
+  const accepting = milliseconds - SETTLE_MS;
+  if (accepting <= 0) return;
+  for (const { connections } of listeners) connections.endAfterAnswers(true);
+  await delay(accepting).over;
+  for (const { connections } of listeners) connections.endAfterAnswers(false);
+  await delay(SETTLE_MS).over;
 }
 
 function closeAll(listeners: readonly Listener[]): void {
@@ -91,7 +104,7 @@ async function finish(listeners: readonly Listener[]): Promise<number> {
   const stopLooking = every(LOOK_MS, () => {
     // After what has arrived was looked at: a connection that brought something is not quiet.
     void afterArrivals().then(() => {
-      for (const { connections } of listeners) connections.closeQuiet();
+      for (const { connections } of listeners) connections.closeQuiet(systemStopwatch.elapsed());
     });
   });
   const patience = delay(SHUTDOWN_MS_MAX);
@@ -103,11 +116,15 @@ async function finish(listeners: readonly Listener[]): Promise<number> {
 
 /** Resolves when the listener's last connection has ended. Connections that wait to be accepted are accepted first: the kernel would reset them. */
 async function stopAccepting({ server, connections }: Listener): Promise<void> {
-  for (let before = -1, turns = 0; connections.accepted !== before && turns < BACKLOG_TURNS_MAX; turns += 1) {
-    before = connections.accepted;
+  // Two turns of the event loop in a row that brought none: the first may have begun before this.
+  for (let turns = 0, idleTurns = 0; idleTurns < 2 && turns < BACKLOG_TURNS_MAX; turns += 1) {
+    const before = connections.accepted;
     await afterArrivals();
+    idleTurns = connections.accepted === before ? idleTurns + 1 : 0;
   }
-  await new Promise((resolve) => {
+  const closed = new Promise((resolve) => {
     server.close(resolve);
   });
+  connections.endAfterAnswers(true);
+  await closed;
 }
