@@ -1,0 +1,131 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "../service/src/stores/open.ts";
+import { ask, postTokens } from "./raw-http.ts";
+import { type RunningService, withService } from "./service-process.ts";
+
+/** F, scaled from a minute to a second by the fast rotation. */
+const F_MS = 1_000;
+/** Words before a command that only root may use; `undefined` where this user may not become root. */
+const asRoot: readonly string[] | undefined =
+  process.getuid?.() === 0 ? [] : spawnSync("sudo", ["-n", "true"]).status === 0 ? ["sudo", "-n"] : undefined;
+
+function runAsRoot(...words: readonly string[]): void {
+  const [command = "true", ...rest] = [...(asRoot ?? []), ...words];
+  execFileSync(command, rest);
+}
+
+/** A service over a SQLite file in a folder. */
+const over = (folder: string) => ({
+  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+  MACP_AUTH_SIGNING_ALG: "ES256",
+  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
+  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
+  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
+  MACP_AUTH_KEY_LEAD_SECONDS: "3600",
+  MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
+  MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
+  MACP_AUTH_ADMIN_PORT: "0",
+});
+
+const mintStatus = async (service: RunningService): Promise<number> =>
+  (await postTokens(service.port, { sender: "a" })).status;
+
+async function readiness(service: RunningService): Promise<unknown> {
+  const port = Number((await service.event("admin_listening"))["port"]);
+  return JSON.parse((await ask(port, { path: "/readyz" })).text) as unknown;
+}
+
+/** Waits for an answer of this status; the bound is for a service that never gets there. */
+async function untilMinting(service: RunningService, status: number): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if ((await mintStatus(service)) === status) return;
+    await sleep(50);
+  }
+  expect.unreachable(`no mint was answered with ${String(status)}`);
+}
+
+/** Reads a SQLite file in one transaction that lasts until the signal. */
+async function readUntil(path: string, end: AbortSignal): Promise<void> {
+  const database = await openDatabase({ kind: "sqlite", path });
+  await database.read(async (query) => {
+    await query("SELECT version FROM keyset");
+    await new Promise((resolve) => {
+      end.addEventListener("abort", resolve);
+    });
+  });
+  await database.close();
+}
+
+/** It holds its lease no longer than F, says why it is not ready, and comes back by itself. */
+async function fencesAndComesBack(
+  service: RunningService,
+  fault: RegExp,
+  { breakDisk, fixDisk }: { readonly breakDisk: () => unknown; readonly fixDisk: () => unknown },
+): Promise<void> {
+  expect(await mintStatus(service)).toBe(200);
+  await breakDisk();
+  await untilMinting(service, 503);
+  expect((await ask(service.port, { path: "/.well-known/jwks.json" })).status).toBe(503);
+  expect(await readiness(service)).toEqual({ ready: false, reasons: ["lease_expired"] });
+  await sleep(2 * F_MS);
+  expect(await mintStatus(service)).toBe(503);
+  expect((await service.event("key_store_unavailable"))["fault"]).toMatch(fault);
+  await fixDisk();
+  await untilMinting(service, 200);
+  expect(await readiness(service)).toEqual({ ready: true, reasons: [] });
+}
+
+describe("a replica whose SQLite file can be read and not written is fenced, and comes back by itself,", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "macp-auth-disk-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.skipIf(process.platform !== "linux")("when its process may write no file", async () => {
+    await withService(over(folder), async (service) => {
+      const limit = (bytes: string) =>
+        execFileSync("prlimit", ["--pid", String(service.pid), `--fsize=${bytes}:`]);
+      await fencesAndComesBack(service, /SQLite/, {
+        breakDisk: () => limit("0"),
+        fixDisk: () => limit("unlimited"),
+      });
+    });
+  });
+
+  test.skipIf(asRoot === undefined)(
+    "when its disk is full (skipped: only root may mount a small disk)",
+    async () => {
+      const disk = join(folder, "disk");
+      await mkdir(disk);
+      let reading: Promise<void> | undefined;
+      runAsRoot("mount", "-t", "tmpfs", "-o", "size=1m,mode=1777", "tmpfs", disk);
+      try {
+        const filler = join(disk, "filler");
+        const kept = new AbortController();
+        await withService(over(disk), async (service) => {
+          await fencesAndComesBack(service, /full/, {
+            breakDisk: async () => {
+              // A reader, such as a backup, keeps SQLite from writing over what it logged before: it needs new room.
+              reading = readUntil(join(disk, "keys.db"), kept.signal);
+              const { bavail, bsize } = await statfs(disk);
+              await writeFile(filler, Buffer.alloc(bavail * bsize));
+            },
+            fixDisk: () => rm(filler),
+          });
+          kept.abort();
+          await reading;
+        });
+      } finally {
+        runAsRoot("umount", disk);
+      }
+    },
+  );
+});
