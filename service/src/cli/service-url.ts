@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { wrongCall } from "./command-end.ts";
-import { settingOr } from "./setting.ts";
+import { insistOnText, settingOr } from "./setting.ts";
 import type { World } from "./world.ts";
 
 const VARIABLE = "MACP_AUTH_SERVICE_URL";
@@ -13,6 +13,7 @@ export function urlOption(): Option {
 
 /** The address of the running service; its path may be the prefix of a proxy. Throws for one that no request can go to. */
 export function serviceUrl(option: string | undefined, world: World): URL {
+  insistOnText("--url", option);
   const text = settingOr(option, VARIABLE, DEFAULT, world);
   // What was given is not repeated: it may hold a password.
   return readUrl(text, option === undefined ? VARIABLE : "--url");

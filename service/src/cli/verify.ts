@@ -2,7 +2,7 @@ import { Argument, Command, Option } from "commander";
 import { answeredNo, couldNot, wrongCall } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { below, readUrl, serviceUrl, urlOption } from "./service-url.ts";
-import { settingOr } from "./setting.ts";
+import { insistOnText, settingOr } from "./setting.ts";
 import { shown } from "./shown.ts";
 import type { Finding } from "./verify/finding.ts";
 import type { Expectation } from "./verify/judge-claims.ts";
@@ -52,6 +52,8 @@ export function verifyCommand(world: World): Command {
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (argument: string | undefined, options: VerifyOptions) => {
+      insistOnText("--issuer", options.issuer);
+      insistOnText("--audience", options.audience);
       const { accepts, asDocument, asText } = await import("./verify/report.ts");
       const expected = {
         issuer: settingOr(options.issuer, "MACP_AUTH_ISSUER", "macp-auth-service", world),

@@ -141,7 +141,10 @@ export async function told<T>(run: () => Promise<T>, { environment }: World): Pr
     const kek = keySource.kind === "managed" ? keySource.kek : undefined;
     if (thrown instanceof StoreCorrupt)
       throw couldNot(
-        corruptionLine({ message: shown(thrown.message, STORE_WORDS_CHARACTERS_MAX), mayBeKek: thrown.mayBeKek }, kek),
+        corruptionLine(
+          { message: shown(thrown.message, STORE_WORDS_CHARACTERS_MAX), mayBeKek: thrown.mayBeKek },
+          kek,
+        ),
       );
     throw thrown;
   }
