@@ -1,0 +1,290 @@
+import { spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { macpAuthWith, type Told } from "./operator.ts";
+import { ask, postTokens } from "./raw-http.ts";
+import { type Environment, type RunningService, withService } from "./service-process.ts";
+
+const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
+const STORY_MS_MAX = 90_000;
+const isRoot = process.getuid?.() === 0;
+
+let folder: string;
+let store: string;
+let env: Environment;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "macp-auth-file-"));
+  await mkdir(join(folder, "data"));
+  store = join(folder, "data", "keys.db");
+  env = at(store);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** F is a second: what takes a minute in production takes one here. */
+function at(path: string): Environment {
+  return {
+    MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
+    MACP_AUTH_SIGNING_ALG: "ES256",
+    MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
+    MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
+    MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
+    MACP_AUTH_KEY_LEAD_SECONDS: "3600",
+    MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
+    MACP_AUTH_KEK: KEK,
+    MACP_AUTH_STORE_URL: `sqlite:${path}`,
+  };
+}
+const KEK = randomBytes(32).toString("base64url");
+
+const macpAuth = (...args: readonly string[]): Told => macpAuthWith(env, ...args);
+
+function kidsInStore(): readonly string[] {
+  const told = macpAuth("keys", "list", "--json");
+  expect(told).toMatchObject({ code: 0 });
+  return (JSON.parse(told.out) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+}
+
+const preparedKid = ({ out }: Told): string => /^published: +(\S+)/m.exec(out)?.[1] ?? "none";
+
+const mintStatus = async (service: RunningService): Promise<number> =>
+  (await postTokens(service.port, { sender: "a" })).status;
+
+async function kidsServed(service: RunningService): Promise<readonly string[]> {
+  const { status, text } = await ask(service.port, { path: "/.well-known/jwks.json" });
+  return status === 200 ? (JSON.parse(text) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid) : [];
+}
+
+/** Waits until it holds; the bound is for a service that never gets there. */
+async function until(holds: () => Promise<boolean>, secondsMax = 30): Promise<void> {
+  for (let tries = 0; tries < secondsMax * 20; tries += 1) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  expect.unreachable("it never came about");
+}
+
+const faultsLogged = (service: RunningService): string =>
+  service
+    .events("key_store_unavailable")
+    .map((line) => `${String(line["fault"])}; ${String(line["fix"])}`)
+    .join("\n");
+
+describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wal", "-shm"] }])(
+  "a backup tool that removes $suffixes under a running service",
+  ({ suffixes }) => {
+    test("makes no acknowledged change disappear: keys prepare is in the next list, the JWKS and after a restart, or it fails", {
+      timeout: STORY_MS_MAX,
+    }, async () => {
+      let acknowledged: string[] = [];
+      await withService(env, async (service) => {
+        for (let round = 0; round < 2; round += 1) {
+          await Promise.all(suffixes.map((suffix) => unlink(store + suffix).catch(() => undefined)));
+          const told = macpAuth("keys", "prepare");
+          if (told.code === 0) {
+            acknowledged = [...acknowledged, preparedKid(told)];
+            expect(kidsInStore()).toEqual(expect.arrayContaining(acknowledged));
+          } else expect(told.err).toMatch(/-wal or -shm is not there|was removed by another program/);
+          await until(async () => (await mintStatus(service)) === 200);
+          await until(async () => acknowledged.every((kid) => kidsInStore().includes(kid)));
+        }
+        await until(async () => {
+          const served = await kidsServed(service);
+          return acknowledged.every((kid) => served.includes(kid));
+        });
+        expect(faultsLogged(service)).toMatch(
+          /keys\.db-(wal|shm) was removed by another program while it was open/,
+        );
+        expect(await service.stop()).toBe(0);
+      });
+      expect(kidsInStore()).toEqual(expect.arrayContaining(acknowledged));
+    });
+  },
+);
+
+describe("a service whose database is no longer the file at its path", () => {
+  test("fences itself and says so when the files are removed, and signs again when they are put back", {
+    timeout: STORY_MS_MAX,
+  }, async () => {
+    await withService(env, async (service) => {
+      await rename(join(folder, "data"), join(folder, "away"));
+      await until(async () => (await mintStatus(service)) === 503);
+      expect(faultsLogged(service)).toContain(
+        `${store} was removed or moved away while it was open; put the same`,
+      );
+      expect(macpAuth("keys", "prepare").code).toBe(1);
+      await rename(join(folder, "away"), join(folder, "data"));
+      await until(async () => (await mintStatus(service)) === 200);
+      expect(await service.stop()).toBe(0);
+    });
+  });
+
+  test("fences itself when another file is moved over it, so that keys revoke on the path never acts beside it", {
+    timeout: STORY_MS_MAX,
+  }, async () => {
+    await withService(env, async (service) => {
+      await copyFile(store, join(folder, "copy.db"));
+      await rename(join(folder, "copy.db"), store);
+      await until(async () => (await mintStatus(service)) === 503);
+      expect(faultsLogged(service)).toMatch(
+        /is another file than the one that is open: it was replaced; restart/,
+      );
+      expect(await kidsServed(service)).toEqual([]);
+    });
+  });
+
+  test("fences itself when an old backup is copied over it in place", { timeout: STORY_MS_MAX }, async () => {
+    expect(macpAuth("migrate").code).toBe(0);
+    await copyFile(store, join(folder, "backup.db"));
+    await withService(env, async (service) => {
+      await until(async () => (await mintStatus(service)) === 200);
+      // In place: the inode stays the same.
+      await copyFile(join(folder, "backup.db"), store);
+      await until(async () => (await mintStatus(service)) === 503);
+      const { reason } = await service.event("fenced", (line) => line["reason"] !== "not_read_yet");
+      expect(reason).toMatch(/^(store_older|store_forked|lease_expired)$/);
+    });
+  });
+
+  test("fences itself when it is emptied, and no command begins a new store in it", {
+    timeout: STORY_MS_MAX,
+  }, async () => {
+    await withService(env, async (service) => {
+      await writeFile(store, "");
+      await until(async () => (await mintStatus(service)) === 503);
+      expect(faultsLogged(service)).toContain(`${store} was emptied by another program; stop every program`);
+      expect(macpAuth("keys", "prepare")).toMatchObject({
+        code: 1,
+        err: expect.stringContaining("was emptied by another program") as string,
+      });
+    });
+  });
+});
+
+test.each(["000", "022", "077"])(
+  "under the umask %s the files of a running service are for its user only, also when they were open before",
+  { timeout: STORY_MS_MAX },
+  async (umask) => {
+    for (const isRestored of [false, true]) {
+      if (isRestored) await chmod(store, 0o644);
+      const service = spawn(
+        "sh",
+        ["-c", `umask ${umask} && exec "$0" "$@"`, process.execPath, BIN, "serve"],
+        {
+          env: { PATH: process.env["PATH"], PORT: "0", ...env },
+        },
+      );
+      let log = "";
+      service.stdout.on("data", (piece: Buffer) => {
+        log += piece.toString();
+      });
+      const ended = new Promise((resolve) => service.on("exit", resolve));
+      await until(() => Promise.resolve(log.includes('"listening"')));
+      for (const suffix of ["", "-wal", "-shm"])
+        expect(((await stat(store + suffix)).mode & 0o777).toString(8)).toBe("600");
+      expect(log.includes("store_warning")).toBe(isRestored);
+      service.kill("SIGTERM");
+      await ended;
+    }
+  },
+);
+
+describe("a place that cannot be written", () => {
+  /** As a user whom permissions stop: root is let in everywhere. */
+  const asUser = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [BIN, ...args], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], ...env },
+      ...(isRoot && { uid: 65_534, gid: 65_534 }),
+    });
+
+  beforeEach(async () => {
+    expect(macpAuth("migrate").code).toBe(0);
+    if (!isRoot) return;
+    await chmod(folder, 0o755);
+    for (const path of [join(folder, "data"), store]) await chown(path, 65_534, 65_534);
+  });
+  afterEach(() => chmod(join(folder, "data"), 0o700));
+
+  test("is named: the folder, when the file can be written and the folder cannot", async () => {
+    await chmod(join(folder, "data"), 0o555);
+    const { status, stderr } = asUser("keys", "list");
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `macp-auth: MACP_AUTH_STORE_URL: this user may not make files in the folder ${folder}/data (EACCES), where SQLite keeps ${store}-wal and ${store}-shm; give the folder to this user: chown`,
+    );
+  });
+
+  test("is named: the file, when it cannot be written", async () => {
+    await chmod(store, 0o400);
+    const { status, stderr } = asUser("serve");
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `macp-auth: MACP_AUTH_STORE_URL: this user may not read and write ${store} (EACCES); give the file to this user`,
+    );
+  });
+});
+
+const canMount = isRoot && process.platform === "linux" && spawnSync("mount", ["--version"]).status === 0;
+if (!canMount && process.env["CI"] === "true")
+  throw new Error("file systems that are full or read-only need root on Linux, and in CI nothing is skipped");
+
+describe.skipIf(!canMount)("a file system (skipped: mounting one needs root on Linux)", () => {
+  const mount = (...args: readonly string[]): void => {
+    expect(spawnSync("mount", args)).toMatchObject({ status: 0 });
+  };
+  beforeEach(() => mount("-t", "tmpfs", "-o", "size=256k", "tmpfs", join(folder, "data")));
+  afterEach(() => {
+    spawnSync("umount", [join(folder, "data")]);
+  });
+  const fill = () => writeFile(join(folder, "data", "fill"), Buffer.alloc(1 << 20)).catch(() => undefined);
+
+  test("that is full is named, by a command and by a start", async () => {
+    await fill();
+    expect(macpAuth("migrate")).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/the file system of .*keys\.db is full\)?; free space on it/) as string,
+    });
+  });
+
+  test("that fills up under a running service ends no signing that the store still carries, and loses no change", {
+    timeout: STORY_MS_MAX,
+  }, async () => {
+    await withService(env, async (service) => {
+      await fill();
+      const told = macpAuth("keys", "prepare");
+      if (told.code !== 0) expect(told.err).toMatch(/is full\)?; free space on it/);
+      await rm(join(folder, "data", "fill"));
+      await until(async () => (await mintStatus(service)) === 200);
+      const again = macpAuth("keys", "prepare");
+      expect(again.code).toBe(0);
+      expect(kidsInStore()).toContain(preparedKid(again));
+      if (told.code === 0) expect(kidsInStore()).toContain(preparedKid(told));
+    });
+  });
+
+  test("that is mounted read-only is named", () => {
+    expect(macpAuth("migrate").code).toBe(0);
+    mount("-o", "remount,ro", join(folder, "data"));
+    const { code, err } = macpAuth("keys", "list");
+    expect(code).toBe(1);
+    expect(err).toContain(
+      `MACP_AUTH_STORE_URL: ${folder}/data is on a file system that is mounted read-only; mount it writable`,
+    );
+  });
+});
