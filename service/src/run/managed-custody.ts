@@ -103,24 +103,26 @@ function viewOf({ store, sealer, policy }: RotateDeps, versionSeenBefore: number
   });
 }
 
-/** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called. */
+/** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
 function roundOf(
   { log, kek }: { readonly log: Log; readonly kek: ManagedSettings["kek"] },
   done: () => Promise<void>,
   failed: () => void,
 ) {
+  const lineFor = (thrown: unknown): Record<string, unknown> => {
+    if (thrown instanceof StoreUnavailable)
+      return { event: "key_store_unavailable", fault: thrown.message, fix: thrown.fix };
+    if (thrown instanceof StoreCorrupt)
+      return { event: "key_store_failed", fault: corruptionLine(thrown, kek) };
+    return { event: "upkeep_failed", loop: "managed keys", fault: messageOf(thrown) };
+  };
   return (work: () => Promise<void>) => async (): Promise<void> => {
     try {
       await work();
       await done();
     } catch (thrown) {
-      failed();
-      const isUnavailable = thrown instanceof StoreUnavailable;
-      log.error({
-        event: isUnavailable ? "key_store_unavailable" : "key_store_failed",
-        fault: thrown instanceof StoreCorrupt ? corruptionLine(thrown, kek) : messageOf(thrown),
-        fix: isUnavailable ? thrown.fix : undefined,
-      });
+      if (thrown instanceof StoreUnavailable || thrown instanceof StoreCorrupt) failed();
+      log.error(lineFor(thrown));
     }
   };
 }

@@ -1,14 +1,27 @@
 import { expect, test } from "vitest";
-import { openLog } from "../telemetry/log.ts";
+import { type Log, openLog } from "../telemetry/log.ts";
 import { startUpkeep, type UpkeepLoop } from "./upkeep.ts";
+
+const LINE_LOST = new Error("the line cannot be written");
+/** A log that cannot write a line. */
+const brokenLog = openLog("info", {
+  write() {
+    throw LINE_LOST;
+  },
+});
 
 /** Loops whose rounds come when the test says so. */
 function upkeepOf(...loops: readonly UpkeepLoop[]) {
+  return upkeepWith(undefined, loops);
+}
+
+/** The same with a log of one's own. */
+function upkeepWith(log: Log | undefined, loops: readonly UpkeepLoop[]) {
   const lines: Record<string, unknown>[] = [];
   const ticks: (() => void)[] = [];
   const stopped: number[] = [];
   const stop = startUpkeep(loops, {
-    log: openLog("info", { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }),
+    log: log ?? openLog("info", { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }),
     every: (_milliseconds, run) => {
       const loop = ticks.push(run) - 1;
       return () => stopped.push(loop);
@@ -79,4 +92,20 @@ test("the end stops every loop and waits for the rounds under way", async () => 
   finish();
   await over;
   expect(isOver).toBe(true);
+});
+
+test("a log that throws at every line ends no loop, not even the line about it", async () => {
+  let rounds = 0;
+  const { tick } = upkeepWith(brokenLog, [
+    {
+      name: "lease",
+      everyMs: 1,
+      run() {
+        rounds += 1;
+        throw LINE_LOST;
+      },
+    },
+  ]);
+  for (let round = 0; round < 3; round += 1) await tick();
+  expect(rounds).toBe(3);
 });

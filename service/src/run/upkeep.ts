@@ -36,9 +36,12 @@ function startLoop(loop: UpkeepLoop, { log, every }: UpkeepDeps): () => Promise<
     }
   };
   const stop = every(loop.everyMs, () => {
-    round ??= runOnce().finally(() => {
-      round = undefined;
-    });
+    round ??= runOnce()
+      // The log itself failed: there is nowhere left to say so, and the next round comes all the same.
+      .catch(() => undefined)
+      .finally(() => {
+        round = undefined;
+      });
   });
   return async () => {
     stop();
