@@ -11,6 +11,16 @@ if (process.argv.includes("serve")) {
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => process.exit(0));
 } else process.on("SIGQUIT", () => process.exit(131));
 
+// A Node that is too old gets one line here, and not the stack trace of the first thing it lacks. So this file is written in what
+// a Node of 2019 can read.
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 18)) {
+  process.stderr.write(
+    `macp-auth: Node ${process.version} is older than 20.18, which this service needs; install Node 24\n`,
+  );
+  process.exit(1);
+}
+
 // A SIGUSR1 may come before the line above: Node opens its debugger then, up to twice. It is closed before keys are used for long.
 const isDebuggerWanted = /--inspect(?:-brk|-wait)?(?:[=\s]|$)/.test(
   [...process.execArgv, process.env.NODE_OPTIONS].join(" "),
@@ -27,7 +37,7 @@ if (process.features.inspector && !isDebuggerWanted) {
 // is CommonJS so that the size is set before that. A signing thread for each core, and one for the log and the file system.
 const { availableParallelism } = require("node:os");
 // Blank counts as unset, as everywhere: libuv would read it as one thread.
-if (!process.env.UV_THREADPOOL_SIZE?.trim())
+if ((process.env.UV_THREADPOOL_SIZE || "").trim() === "")
   process.env.UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism() + 1));
 
 const { existsSync } = require("node:fs");
