@@ -57,7 +57,7 @@ function rotateCommand(world: World): Command {
     .description("encrypt all that is stored anew with the first key-encryption key")
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
-      const rotation = await openExistingStore(world);
+      const rotation = await openExistingStore(world, "change");
       try {
         const keys = await told(() => resealAll(rotation), world);
         if (json) printJson(world, { resealed: keys });

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { ALGORITHMS, parseAlgorithm } from "../keys/algorithm.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
+import type { StoreAccess } from "../stores/open.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { insistOnKid, type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
 import { importCommand } from "./keys/import.ts";
@@ -74,12 +75,14 @@ function listCommand(world: World): Command {
   return common(new Command("list").description("what is served, what signs, and what happens next and when"))
     .addOption(new Option("--all", "show keys that are gone, too"))
     .action((options: Options) =>
-      withBackend(options, world, async (backend) => {
-        const report = await backend.list(options.all === true);
-        if (options.json) printJson(world, report);
-        else world.out(timeline(report));
-      }),
+      withBackend(options, world, (backend) => list(backend, options, world), "look"),
     );
+}
+
+async function list(backend: KeysBackend, { all, json }: Options, world: World): Promise<void> {
+  const report = await backend.list(all === true);
+  if (json) printJson(world, report);
+  else world.out(timeline(report));
 }
 
 function prepareCommand(world: World): Command {
@@ -170,8 +173,9 @@ async function withBackend(
   options: Options,
   world: World,
   run: (backend: KeysBackend) => Promise<void>,
+  access: StoreAccess = "change",
 ): Promise<void> {
-  const backend = await openBackend(options.admin, world);
+  const backend = await openBackend(options.admin, world, access);
   try {
     await run(backend);
   } finally {

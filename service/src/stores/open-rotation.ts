@@ -6,7 +6,7 @@ import { readKeyFile } from "../keys/read-key-file.ts";
 import type { RotateDeps } from "../keys/rotate.ts";
 import type { RotationPolicy } from "../keys/rotation-policy.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
-import { openKeyStore } from "./open.ts";
+import { openKeyStore, type StoreAccess } from "./open.ts";
 import { patiently } from "./patient-store.ts";
 import type { FetchesDropped } from "./sql/key-store.ts";
 
@@ -17,15 +17,20 @@ export interface StoreReports {
   readonly fetchesDropped?: FetchesDropped;
 }
 
+export interface OpenOptions extends StoreReports {
+  /** What may be done to the store; `make` when left out. */
+  readonly access?: StoreAccess;
+}
+
 /** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(
   settings: Settings,
   managed: ManagedSettings,
-  reports: StoreReports,
+  options: OpenOptions,
 ): Promise<RotateDeps> {
   const sealer = await openSealer(managed);
   const store = await patiently(() =>
-    openKeyStore(managed.store, { sealer, clock: systemClock, ...reports }),
+    openKeyStore(managed.store, { sealer, clock: systemClock, ...options }),
   );
   return { store, sealer, policy: policyOf(settings, managed) };
 }

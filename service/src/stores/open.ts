@@ -5,7 +5,7 @@ import type { Sealer } from "../keys/sealer.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
 import type { Database } from "./sql/database.ts";
 import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";
-import { type MigrationReport, migrate } from "./sql/migrate.ts";
+import { insistOnSchema, type MigrationReport, migrate } from "./sql/migrate.ts";
 
 export interface StoreDeps {
   readonly sealer: Sealer;
@@ -15,20 +15,26 @@ export interface StoreDeps {
   readonly warn?: (message: string) => void;
   /** Hears of fetches of the JWKS that the store could not write down. */
   readonly fetchesDropped?: FetchesDropped;
+  /** What may be done to the store; `make` when left out. */
+  readonly access?: StoreAccess;
 }
 
+/** `make`: make its tables where there are none. `change`: change what is there. `look`: change nothing at all, not even a file's time. */
+export type StoreAccess = "make" | "change" | "look";
+
 /**
- * Opens the store at a location, and brings its schema to this program's version. Rejects with `ConfigError` when the location
- * cannot be used or the schema is not for this program, and with `StoreUnavailable` when the store cannot be reached.
+ * Opens the store at a location, and, where it may be made, brings its schema to this program's version. Rejects with `ConfigError`
+ * when the location cannot be used or the schema is not for this program, and with `StoreUnavailable` when the store cannot be
+ * reached.
  */
 export async function openKeyStore(
   location: StoreLocation,
-  { sealer, clock, warn, fetchesDropped }: StoreDeps,
+  { sealer, clock, warn, fetchesDropped, access = "make" }: StoreDeps,
 ): Promise<KeyStore> {
   if (location.kind === "memory") return memoryKeyStore(clock);
-  const database = await openDatabase(location, warn);
+  const database = await (access === "look" ? openToLook(location) : openDatabase(location, warn));
   try {
-    await migrate(database);
+    await (access === "make" ? migrate(database) : insistOnSchema(database));
     return sqlKeyStore(database, sealer, fetchesDropped);
   } catch (thrown) {
     await database.close();
@@ -45,6 +51,14 @@ export async function migrateStore(location: StoreLocation): Promise<MigrationRe
   } finally {
     await database.close();
   }
+}
+
+/** Opens a stored location for reading. */
+async function openToLook(location: Exclude<StoreLocation, { readonly kind: "memory" }>): Promise<Database> {
+  // A server's own transactions that only read change nothing.
+  if (location.kind !== "sqlite") return openDatabase(location);
+  const { openSqliteToLook } = await import("./sqlite/look.ts");
+  return openSqliteToLook(location.path);
 }
 
 /** Opens a stored location, as it is. Loads only the driver of that database: the service with given keys loads none. */

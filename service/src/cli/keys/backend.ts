@@ -12,6 +12,7 @@ import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/plan-operation.ts";
 import { operate, type RotateDeps } from "../../keys/rotate.ts";
 import type { RotationPolicy } from "../../keys/rotation-policy.ts";
+import type { StoreAccess } from "../../stores/open.ts";
 import { openRotation } from "../../stores/open-rotation.ts";
 import { couldNot, wrongCall } from "../command-end.ts";
 import { below, readUrl } from "../service-url.ts";
@@ -31,8 +32,12 @@ const ADMIN_MS_MAX = 10_000;
 const STORE_WORDS_CHARACTERS_MAX = 400;
 
 /** The admin listener when `--admin` is given, else the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
-export async function openBackend(admin: string | undefined, world: World): Promise<KeysBackend> {
-  return admin === undefined ? storeBackend(world) : adminBackend(adminUrl(admin), world);
+export async function openBackend(
+  admin: string | undefined,
+  world: World,
+  access: StoreAccess,
+): Promise<KeysBackend> {
+  return admin === undefined ? storeBackend(world, access) : adminBackend(adminUrl(admin), world);
 }
 
 function adminUrl(text: string): URL {
@@ -62,14 +67,14 @@ export function managedSettings(world: World): {
 }
 
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
-export async function openExistingStore(world: World): Promise<RotateDeps> {
+export async function openExistingStore(world: World, access: StoreAccess): Promise<RotateDeps> {
   const { settings, managed } = managedSettings(world);
   const { store } = managed;
   if (store.kind === "sqlite" && !existsSync(store.path))
     throw couldNot(
       `${shown(store.path)} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)`,
     );
-  return openRotation(settings, managed, { warn: warner(world) });
+  return openRotation(settings, managed, { warn: warner(world), access });
 }
 
 /** Writes a warning to standard error. */
@@ -79,8 +84,8 @@ export function warner(world: World): (message: string) => void {
   };
 }
 
-async function storeBackend(world: World): Promise<KeysBackend> {
-  const rotation = await openExistingStore(world);
+async function storeBackend(world: World, access: StoreAccess): Promise<KeysBackend> {
+  const rotation = await openExistingStore(world, access);
   return {
     list: (all) => told(() => listOnStore(rotation, all, world), world),
     operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted, world), world),

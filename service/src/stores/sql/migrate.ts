@@ -18,13 +18,29 @@ const NEWEST = MIGRATIONS.length;
  * schema is newer than this program.
  */
 export async function migrate(database: Database): Promise<MigrationReport> {
-  const found = await database.read(async (query) => {
-    const tables = await query(database.words.tables);
-    return tables.length > 0 ? versionIn(await query("SELECT version FROM schema_version")) : 0;
-  });
+  const found = await versionOf(database);
   if (found === NEWEST) return { from: found, to: found };
   refuseNewer(found);
   return database.write(advance);
+}
+
+/** Reads the schema's version and changes nothing. Throws `ConfigError` with the fix when it is not this program's. */
+export async function insistOnSchema(database: Database): Promise<void> {
+  const found = await versionOf(database);
+  refuseNewer(found);
+  if (found === NEWEST) return;
+  throw new ConfigError([
+    found === 0
+      ? "MACP_AUTH_STORE_URL: the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate"
+      : `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program needs version ${String(NEWEST)}; start the service of this version, or: macp-auth migrate`,
+  ]);
+}
+
+function versionOf(database: Database): Promise<number> {
+  return database.read(async (query) => {
+    const tables = await query(database.words.tables);
+    return tables.length > 0 ? versionIn(await query("SELECT version FROM schema_version")) : 0;
+  });
 }
 
 async function advance(query: Query): Promise<MigrationReport> {
