@@ -183,15 +183,13 @@ describe("a SQLite store that was put back with a mode that lets others read it"
     const { stdout } = await runToExit(env, ["doctor"]);
     expect(stdout).toContainEqual(
       expect.stringMatching(
-        /^fail {2}key-file-mode .*restored\.db has mode 0644: .*; chmod 600 \S+restored\.db$/,
+        /^fail {2}store-file-mode .*restored\.db \(mode 0644\); chmod 600 \S+restored\.db; /,
       ),
     );
     await withService(env, async (service) => {
       const { message } = await service.event("store_warning");
       expect(message).toContain("restored.db had mode 0644");
     });
-    expect((await runToExit(env, ["doctor"])).stdout.join("\n")).not.toContain(
-      "restored.db has mode 0644: other",
-    );
+    expect((await runToExit(env, ["doctor"])).stdout.join("\n")).not.toContain("restored.db (mode 0644)");
   });
 });

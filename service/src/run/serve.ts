@@ -184,7 +184,7 @@ function announce(
   }
   if (!isLoopback(address.address)) {
     const message =
-      "OPEN MINT: whoever reaches this port can have any identity; keep it inside a trusted network or set HOST=127.0.0.1";
+      "OPEN MINT: whoever reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set HOST=127.0.0.1";
     log.warn({ event: "open_mint", message });
   }
 }

@@ -129,19 +129,12 @@ async function lookAtFiles(
   return (await Promise.all(looks)).filter((file) => file !== undefined);
 }
 
-/** What stands on this machine beside a key file: key-encryption keys, the admin listener's token, and the store. */
+/** The files of the key-encryption keys and of the admin listener's token. */
 function otherSecretsOf({ keySource, admin }: Settings): readonly string[] {
-  const managed = keySource.kind === "managed" ? keySource : undefined;
   return [
-    ...(managed?.kek?.kind === "file" ? [managed.kek.path] : []),
+    ...(keySource.kind === "managed" && keySource.kek?.kind === "file" ? [keySource.kek.path] : []),
     ...(admin?.token?.kind === "file" ? [admin.token.path] : []),
-    ...(managed === undefined ? [] : filesOf(managed.store)),
   ];
-}
-
-/** The files of a store on this machine. */
-function filesOf(store: ManagedSettings["store"]): readonly string[] {
-  return store.kind === "sqlite" ? ["", "-wal", "-shm"].map((suffix) => store.path + suffix) : [];
 }
 
 async function lookAt(path: string, holds: SecretFile["holds"]): Promise<SecretFile | undefined> {

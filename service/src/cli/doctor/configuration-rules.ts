@@ -54,7 +54,7 @@ export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Fi
     fail(
       check,
       `listens on ${place} and asks no caller for credentials: whoever reaches port ${String(port)} can have any identity`,
-      "set HOST=127.0.0.1, or let a firewall or network policy pass only the callers that may mint and the runtime",
+      "let a firewall or network policy pass only the callers that may mint and the runtime; where all of them are on this machine, set HOST=127.0.0.1",
     ),
   ];
 }
@@ -110,7 +110,7 @@ export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding
         warn(
           check,
           `no key is set: ${dies}`,
-          "make one: macp-auth keygen, and set MACP_AUTH_SIGNING_KEY_FILE",
+          "make one: macp-auth keygen --out FILE, and set MACP_AUTH_SIGNING_KEY_FILE=FILE",
         ),
       ];
     case "env": {

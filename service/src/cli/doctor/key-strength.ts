@@ -14,7 +14,13 @@ export function keysAreStrong(check: string, keys: readonly ImportedKey[]): read
   const short = keys.filter((key) => key.alg === "RS256" && rsaBitsOf(key) < RSA_BITS_FOR_128);
   if (short.length === 0) return [ok(check, listed(keys))];
   const found = `${listed(short)}: below 128 bits of strength`;
-  return [warn(check, found, "prefer ES256 (macp-auth keygen --alg ES256), or RSA of 3072 bits")];
+  return [
+    warn(
+      check,
+      found,
+      "let the next rotation bring ES256, or RSA of 3072 bits (macp-auth keygen --add-to FILE --bits 3072): a key that is taken out at once rejects its living tokens",
+    ),
+  ];
 }
 
 /** Each key of a set costs a verifier one signature check for a token whose kid it does not know. */
@@ -26,7 +32,7 @@ export function fewKeysPerAlgorithm(check: string, keys: readonly ImportedKey[])
     warn(
       check,
       `${String(count)} keys for ${alg}: a verifier tries each of them on a token with an unknown kid`,
-      `remove the oldest, and keep at most ${String(KEYS_MAX)}`,
+      `remove those whose last token has expired, and keep at most ${String(KEYS_MAX)}`,
     ),
   );
 }
