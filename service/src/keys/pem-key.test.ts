@@ -273,6 +273,11 @@ describe("what cannot be converted is named too, and nothing but an unusable key
     ],
     ["a JWK in quotation marks", '\'{"kty":"EC"}\'', /^is in quotation marks; remove those/],
     ["a JWK with backslashes", '{\\"kty\\":\\"EC\\"}', /with backslashes before its quotation marks/],
+    [
+      "a JWK that was copied from a page",
+      '{"kty":\u00a0"EC"}',
+      /^is not valid JSON, and holds a character that cannot be seen; copy/,
+    ],
     ["a list of keys", "[{}]", /^is a JSON array; give one private JWK/],
     ["JSON without kty", "{}", /^is JSON without kty/],
     [

@@ -1,3 +1,5 @@
+import { unseenInLines } from "../kernel/printable.ts";
+
 // Texts that people give for a private key, and that are none as they stand: each is named, with the command that makes a key
 // of it. Never with one that makes another key: a service that signs with another key has every living token rejected.
 
@@ -81,6 +83,11 @@ const FORMS: readonly Form[] = [
     fits: (text) => /^\{\s*\\"/.test(text),
     is: "is JSON with backslashes before its quotation marks",
     fix: "remove the backslashes",
+  },
+  {
+    fits: (text) => text.startsWith("{") && unseenInLines(text) !== undefined,
+    is: "is not valid JSON, and holds a character that cannot be seen",
+    fix: "copy the key again, as plain text",
   },
   {
     fits: (text) => text.startsWith("{"),
