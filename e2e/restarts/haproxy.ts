@@ -36,7 +36,7 @@ function configurationOf(setup: Setup, port: number, replicas: readonly Replica[
     redispatch: ["retries 3", "option redispatch 1"],
   }[setup];
   const [path, check] = {
-    readiness: ["/readyz", "check inter 500ms downinter 100ms fall 1 rise 1"],
+    readiness: ["/readyz", "check inter 500ms downinter 100ms fall 2 rise 1"],
     redispatch: ["/healthz", "check inter 2s downinter 100ms fall 3 rise 1"],
   }[setup];
   const server = ({ port, adminPort }: Replica, index: number) =>
@@ -47,6 +47,7 @@ global
 defaults
   mode http
   timeout connect 2s
+  timeout check 2s
   timeout client 75s
   timeout server 15s
   timeout http-keep-alive 60s
