@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -147,6 +148,33 @@ function started(env: Readonly<Record<string, string>>, ...args: readonly string
   return { child, ended, out: () => out, err: () => err };
 }
 
+describe("a service on a terminal", { timeout: BOOT_MS_MAX }, () => {
+  // `script` of util-linux gives a command a terminal, and closes it when it ends.
+  test.skipIf(process.platform !== "linux")(
+    "goes on when the terminal is closed, and ends by SIGTERM",
+    async () => {
+      const terminal = spawn(
+        "script",
+        ["-qfc", `echo pid=$$; exec '${process.execPath}' '${BIN}' serve`, "/dev/null"],
+        {
+          env: { PATH: process.env["PATH"] ?? "", PORT: "0", HOST: "127.0.0.1", ...ES256, SHELL: "/bin/sh" },
+          stdio: ["pipe", "pipe", "inherit"],
+        },
+      );
+      let shown = "";
+      terminal.stdout.on("data", (piece: Buffer) => (shown += piece.toString()));
+      await expect.poll(() => shown, { timeout: 15_000 }).toMatch(/"port":\d/);
+      const [pid, port] = [/pid=(\d+)/, /"port":(\d+)/].map((field) => Number(field.exec(shown)?.[1]));
+      terminal.kill("SIGKILL");
+      await once(terminal, "close");
+      await pause(500);
+      expect((await postTokens(port ?? 0, { sender: "still here" })).status).toBe(200);
+      process.kill(pid ?? 0, "SIGTERM");
+      await expect.poll(() => existsSync(`/proc/${String(pid)}`), { timeout: 10_000 }).toBe(false);
+    },
+  );
+});
+
 describe("a start", { timeout: BOOT_MS_MAX }, () => {
   test("that waits for its store goes on after SIGHUP, SIGUSR1 and SIGUSR2, and ends by SIGTERM", async () => {
     const silent = createServer();
@@ -190,18 +218,47 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
     expect(await Promise.all(ports.map(isOpen))).toEqual(ports.map(() => false));
   });
 
-  test("that SIGTERM reaches before it has read its settings ends with 0, with nothing written", async () => {
-    for (let ms = 60; ; ms += 20) {
-      const process = started({ ...ES256, HOST: "127.0.0.1" }, "serve");
-      await pause(ms);
-      process.child.kill("SIGTERM");
-      const { code, signal } = await process.ended;
-      // Earlier than its first line it can hear no signal.
-      if (signal === "SIGTERM") continue;
-      expect(code).toBe(0);
-      expect(process.err()).toBe("");
-      return;
+  test("that SIGTERM reaches at any moment ends, with 0 and nothing on standard error once it can hear", async () => {
+    const codes: (number | null)[] = [];
+    for (let ms = 40; ms <= 280; ms += 80) {
+      await Promise.all(
+        [0, 20, 40, 60].map(async (more) => {
+          const process = started({ ...ES256, HOST: "127.0.0.1" }, "serve");
+          await pause(ms + more);
+          process.child.kill("SIGTERM");
+          const { code, signal } = await process.ended;
+          // Before its first line it can hear no signal.
+          if (signal === "SIGTERM") return;
+          codes.push(code);
+          expect(process.err()).toBe("");
+        }),
+      );
     }
+    expect(codes).toEqual(codes.map(() => 0));
+    expect(codes.length).toBeGreaterThan(0);
+  });
+
+  test("loses no SIGTERM that arrives while its listeners are being replaced", async () => {
+    const preload = join(folder, "preload.cjs");
+    // Sends the signal from within the first look at the listeners, or the first removal of one.
+    await writeFile(
+      preload,
+      `let isSent = false;
+      for (const name of ["listeners", "removeListener", "removeAllListeners"]) {
+        const original = process[name];
+        process[name] = function (signal, ...others) {
+          if (signal === "SIGTERM" && !isSent) {
+            isSent = true;
+            process.kill(process.pid, "SIGTERM");
+          }
+          return original.call(this, signal, ...others);
+        };
+      }`,
+    );
+    const process = started({ ...ES256, HOST: "127.0.0.1", NODE_OPTIONS: `--require ${preload}` }, "serve");
+    const late = setTimeout(() => process.child.kill("SIGKILL"), 10_000);
+    expect(await process.ended).toEqual({ code: 0, signal: null });
+    clearTimeout(late);
   });
 });
 

@@ -34,9 +34,12 @@ const world: World = {
   nodeVersion: process.version,
   version,
   async serve(environment) {
-    // In place of those that the start file has heard signals with until now.
-    for (const signal of STOP_SIGNALS) process.removeAllListeners(signal);
+    // In place of those that the start file has heard signals with until now; added first, for a signal that arrived and was
+    // not heard yet is lost with the last listener.
+    const early = STOP_SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
     const signals = listenForSignals(process, systemStopwatch);
+    for (const [signal, listeners] of early)
+      for (const listener of listeners) process.removeListener(signal, listener);
     // Loaded here and not above: no other command has to wait for the service's modules.
     const { serve } = await import("./run/serve.ts");
     return end(await serve({ ...world, environment, signals }));
