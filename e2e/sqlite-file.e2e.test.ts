@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   chmod,
   chown,
@@ -17,12 +18,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openSqlite } from "../service/src/stores/sqlite/database.ts";
 import { macpAuthWith, type Told } from "./operator.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 
 const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
+const WRITER = fileURLToPath(new URL("sqlite-writer.mjs", import.meta.url));
 const STORY_MS_MAX = 90_000;
+const WRITING_MS = 10_000;
 const isRoot = process.getuid?.() === 0;
 
 let folder: string;
@@ -116,6 +120,57 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
     });
   },
 );
+
+test("four processes write, two of them opening the file for each row, while -wal and -shm are removed again and again: nothing acknowledged is lost", {
+  timeout: STORY_MS_MAX,
+}, async () => {
+  const fresh = await openSqlite(store);
+  await fresh.write((query) => query("CREATE TABLE t (a TEXT)"));
+  await fresh.close();
+
+  const acknowledged: string[] = [];
+  const writers = ["a", "b", "c", "d"].map(async (name, index) => {
+    const how = index < 2 ? "stay" : "reopen";
+    const writer = spawn(process.execPath, [WRITER, store, name, String(WRITING_MS), how], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    writer.stdout.on("data", (piece: Buffer) => {
+      acknowledged.push(...piece.toString().split("\n").filter(Boolean));
+    });
+    return once(writer, "close");
+  });
+  const choices = [["-shm"], ["-wal"], ["-wal", "-shm"]];
+  let removals = 0;
+  const remover = setInterval(() => {
+    for (const suffix of choices[removals % choices.length] ?? [])
+      void unlink(store + suffix).catch(() => undefined);
+    removals += 1;
+  }, 250);
+  const ends = await Promise.all(writers);
+  clearInterval(remover);
+  expect(ends.map(([code]) => code as number)).toEqual([0, 0, 0, 0]);
+
+  const database = await openSqlite(store);
+  const rows = await database.read((query) => query("SELECT a FROM t"));
+  await database.close();
+  const kept = new Set((rows as { a: string }[]).map((row) => row.a));
+  console.log(`${String(acknowledged.length)} acknowledged, ${String(removals)} removals`);
+  expect(acknowledged.length).toBeGreaterThan(20);
+  expect(acknowledged.filter((text) => !kept.has(text))).toEqual([]);
+});
+
+test("a service that was killed has left everything in the file itself: without -wal and -shm nothing is lost", {
+  timeout: STORY_MS_MAX,
+}, async () => {
+  await withService(env, async (service) => {
+    const kid = preparedKid(macpAuth("keys", "prepare"));
+    const before = kidsInStore();
+    expect(before).toContain(kid);
+    await service.stop("SIGKILL");
+    await Promise.all(["-wal", "-shm"].map((suffix) => rm(store + suffix, { force: true })));
+    expect(kidsInStore()).toEqual(before);
+  });
+});
 
 describe("a service whose database is no longer the file at its path", () => {
   test("fences itself and says so when the files are removed, and signs again when they are put back", {
@@ -276,6 +331,25 @@ describe.skipIf(!canMount)("a file system (skipped: mounting one needs root on L
       expect(kidsInStore()).toContain(preparedKid(again));
       if (told.code === 0) expect(kidsInStore()).toContain(preparedKid(told));
     });
+  });
+
+  test("that shows the file under a mount of its own: one that was removed behind it is noticed", {
+    timeout: STORY_MS_MAX,
+  }, async () => {
+    const inside = join(folder, "inside.db");
+    await writeFile(inside, "");
+    expect(macpAuth("migrate").code).toBe(0);
+    mount("--bind", store, inside);
+    try {
+      await withService(at(inside), async (service) => {
+        await until(async () => (await mintStatus(service)) === 200);
+        await unlink(store);
+        await until(async () => (await mintStatus(service)) === 503);
+        expect(faultsLogged(service)).toContain(`${inside} was removed or moved away while it was open`);
+      });
+    } finally {
+      spawnSync("umount", [inside]);
+    }
   });
 
   test("that is mounted read-only is named", () => {

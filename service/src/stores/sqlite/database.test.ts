@@ -269,6 +269,16 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
   },
 );
 
+test("a second name of a file that is open (hard link) opens no second log beside it", async () => {
+  const database = await openFilled();
+  await link(path, join(directory, "second.db"));
+  await expect(openSqlite(join(directory, "second.db"))).rejects.toThrow(
+    /another process has .*second\.db open/,
+  );
+  await put(database, "second");
+  expect(await texts(database)).toEqual(["first", "second"]);
+});
+
 test("of two that have it open, the first to see that -shm is gone waits for the other, and then both go on", async () => {
   const [one, other] = [await openFilled(), await open()];
   await texts(other);
