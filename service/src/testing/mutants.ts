@@ -5,6 +5,7 @@ import type { KeyDirectory, KeyView } from "../keys/key-directory.ts";
 import type { Beat, KeySet, KeyStore } from "../keys/key-store.ts";
 import { isStandby, type ManagedKey } from "../keys/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
+import type { RotationTiming } from "../keys/timing.ts";
 import type { KeyMaker, Mutation } from "./rotation-model-world.ts";
 
 /** A small fault of the code under test. A model that does not find it proves nothing. */
@@ -44,7 +45,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     fault: "a replica signs longer tokens before it says so",
-    viewStore: (store) => beating(store, (beat) => ({ ...beat, maxTtlSeconds: 0 })),
+    viewStore: (store) =>
+      beating(store, (beat) => ({
+        ...beat,
+        maxTtlSeconds: 0,
+        replica: withTiming(beat.replica, { maxTtlSeconds: 0 }),
+      })),
   },
   {
     fault: "a lease is renewed by a read, though the store takes no writes",
@@ -125,7 +131,11 @@ export const MUTANTS: readonly Mutant[] = [
     fault: "a change is made without a look at the version that it was planned for",
     rotationStore: (store) => ({
       ...through(store),
-      replace: async (_seen, changes) => store.replace((await store.load()).version, changes),
+      replace: async (_seen, changes) => {
+        let outcome: "replaced" | "stale" = "stale";
+        while (outcome === "stale") outcome = await store.replace((await store.load()).version, changes);
+        return outcome;
+      },
     }),
   },
   {
@@ -176,6 +186,11 @@ function beating(store: KeyStore, made: (beat: Beat) => Beat): KeyStore {
         return beat && made(beat);
       }),
   };
+}
+
+function withTiming(replica: Beat["replica"], timing: Partial<RotationTiming>): Beat["replica"] {
+  const { settings } = replica;
+  return { ...replica, settings: { ...settings, timing: { ...settings.timing, ...timing } } };
 }
 
 function eachKey(set: KeySet, changed: (key: ManagedKey) => ManagedKey): KeySet {

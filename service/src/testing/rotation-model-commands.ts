@@ -92,7 +92,13 @@ function trouble<T>(
 }
 const isUp = (_world: World, seat: Seat): boolean => seat.up;
 
+/** Shorter than B2 and longer: 36 s. */
+const shutdowns = fc
+  .integer({ min: 12, max: 45 })
+  .map((seconds) => command(`ShutDown(${String(seconds)})`, calm, (world) => world.shutDown(seconds)));
+
 const troubles = fc.oneof(
+  shutdowns,
   trouble("Partition", nothing, always, (_world, seat) => {
     seat.link.connected = false;
   }),
@@ -150,11 +156,6 @@ const troubles = fc.oneof(
     seat.restart();
   }),
 );
-
-/** Shorter than B2 and longer: 36 s. */
-const shutdowns = fc
-  .integer({ min: 12, max: 45 })
-  .map((seconds) => command(`ShutDown(${String(seconds)})`, calm, (world) => world.shutDown(seconds)));
 
 const acceptances = fc.oneof(
   { weight: 3, arbitrary: fc.constant<readonly Acceptance[]>([]) },
@@ -265,7 +266,6 @@ export const rotationCommands = fc.commands<World, World, false>(
     upkeep,
     upkeep,
     troubles,
-    shutdowns,
     operations,
     minting,
     verifying,
