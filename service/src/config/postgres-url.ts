@@ -131,7 +131,8 @@ function whyNotPlain(secret: string, isInAuthority: boolean): string {
     return "has an unencoded # or blank: write %23 or %20 in its place, or remove it and what follows";
   const names = found.map(([character]) => (character === " " ? "blank" : character)).join(" and ");
   const codes = found.map(([, code]) => code).join(" and ");
-  const other = isInAuthority ? "" : "; or it has an unencoded @ after its host: write %40";
+  const mayBeLater = !isInAuthority && !secret.includes("#");
+  const other = mayBeLater ? "; or it has an unencoded @ after its host: write %40" : "";
   return `has an unencoded ${names} in its password or user: write ${codes}, and % itself as %25${other}`;
 }
 

@@ -11,6 +11,7 @@ import { parseKeks } from "../../keys/key-encryption-keys.ts";
 import { keysFromFile, keysFromJwk } from "../../keys/load-keys.ts";
 import { readKeyFile } from "../../keys/read-key-file.ts";
 import type { World } from "../world.ts";
+import { type DatabaseFacts, lookAtDatabase } from "./database-facts.ts";
 import type { EnvironmentFile } from "./environment-file.ts";
 import { lookAtSecretFile, type SecretFileFacts } from "./secret-file-facts.ts";
 import { lookAtStoreFile, type StoreFileFacts } from "./store-file-facts.ts";
@@ -29,6 +30,8 @@ export interface ConfigurationFacts {
   readonly secretFiles: readonly SecretFile[];
   /** The place of a SQLite store; `undefined` when the settings name none. */
   readonly storeFile: StoreFileFacts | undefined;
+  /** A PostgreSQL store, as it answers; `undefined` when the settings name none. */
+  readonly database: DatabaseFacts | undefined;
   readonly userId: number | undefined;
   readonly now: EpochSeconds;
 }
@@ -70,6 +73,7 @@ export async function gatherConfiguration(
     keys: read === undefined ? { kind: "unknown" } : await readKeys(read),
     secretFiles: read === undefined ? [] : await lookAtFiles(read, environment),
     storeFile: read === undefined ? undefined : await lookAtStore(read),
+    database: read === undefined ? undefined : await askDatabase(read),
     userId: world.userId,
     now: world.clock.now(),
   };
@@ -112,6 +116,12 @@ async function readKeks(kek: ManagedSettings["kek"]): Promise<void> {
 async function lookAtStore({ keySource }: Settings): Promise<StoreFileFacts | undefined> {
   return keySource.kind === "managed" && keySource.store.kind === "sqlite"
     ? lookAtStoreFile(keySource.store.path)
+    : undefined;
+}
+
+async function askDatabase({ keySource }: Settings): Promise<DatabaseFacts | undefined> {
+  return keySource.kind === "managed" && keySource.store.kind === "postgres"
+    ? lookAtDatabase(keySource.store)
     : undefined;
 }
 

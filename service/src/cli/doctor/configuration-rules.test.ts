@@ -32,6 +32,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
     settings: { kind: "read", ...loadSettings(SOUND) },
     keys: { kind: "imported", keys: [testKey("signing")] },
     storeFile: undefined,
+    database: undefined,
     secretFiles: [
       {
         path: "/keys/key.json",
@@ -58,6 +59,7 @@ describe("a configuration", () => {
       settings: { kind: "refused", faults: ["PORT is bad", "HOST is bad"] },
       keys: { kind: "unknown" },
       storeFile: undefined,
+      database: undefined,
       secretFiles: [],
     });
     expect(judge(CONFIGURATION_RULES, refused)).toMatchObject([

@@ -3,6 +3,7 @@ import { loggedText } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { printablePath } from "../../kernel/printable.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
+import { DATABASE_RULES } from "./database-rules.ts";
 import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
@@ -188,6 +189,11 @@ function storeFileIsSafe({ storeFile, userId, now }: ConfigurationFacts): readon
   ];
 }
 
+/** The PostgreSQL store can be used, over a connection that is safe. */
+function databaseIsSafe({ database }: ConfigurationFacts): readonly Finding[] {
+  return database === undefined ? [] : judge(DATABASE_RULES, database);
+}
+
 function ofSettings(rule: Rule<Settings>): Rule<ConfigurationFacts> {
   return ({ settings }) => (settings.kind === "read" ? rule(settings.settings) : []);
 }
@@ -204,5 +210,6 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   keysAreSound,
   keyFilesAreSafe,
   storeFileIsSafe,
+  databaseIsSafe,
   nodeShowsNoMemory,
 ];
