@@ -2,7 +2,7 @@ import type { StoreCorrupt } from "../keys/key-store.ts";
 import type { ManagedSettings } from "./settings.ts";
 
 /** The setting that holds the key-encryption keys. */
-export function kekVariable(kek: ManagedSettings["kek"]): "MACP_AUTH_KEK" | "MACP_AUTH_KEK_FILE" {
+function kekVariable(kek: ManagedSettings["kek"]): "MACP_AUTH_KEK" | "MACP_AUTH_KEK_FILE" {
   return kek?.kind === "text" ? "MACP_AUTH_KEK" : "MACP_AUTH_KEK_FILE";
 }
 

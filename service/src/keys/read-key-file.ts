@@ -31,7 +31,7 @@ export async function readKeyFile(variable: string | undefined, path: string): P
 }
 
 /** A key file as a line names it. */
-export function placeOf(variable: string | undefined, path: string): string {
+function placeOf(variable: string | undefined, path: string): string {
   return variable === undefined ? printablePath(path) : `${variable}: ${printablePath(path)}`;
 }
 
