@@ -220,7 +220,8 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
 
   test("that SIGTERM reaches at any moment ends, with 0 and nothing on standard error once it can hear", async () => {
     const codes: (number | null)[] = [];
-    for (let ms = 40; ms <= 280; ms += 80) {
+    // On a busy machine its first line comes late.
+    for (let ms = 40; ms <= 280 || codes.length === 0; ms += 80) {
       await Promise.all(
         [0, 20, 40, 60].map(async (more) => {
           const process = started({ ...ES256, HOST: "127.0.0.1" }, "serve");
@@ -235,7 +236,6 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
       );
     }
     expect(codes).toEqual(codes.map(() => 0));
-    expect(codes.length).toBeGreaterThan(0);
   });
 
   test("loses no SIGTERM that arrives while its listeners are being replaced", async () => {

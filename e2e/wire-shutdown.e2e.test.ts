@@ -72,7 +72,8 @@ describe.concurrent.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)("row 36: %s"
       if (request !== "") expect((await connection.response())?.status).toBe(200);
       const start = performance.now();
       expect(await service.stop(signal)).toBe(0);
-      expect(performance.now() - start).toBeLessThan(3_000);
+      // It stays open for a second; ten would be exit code 1.
+      expect(performance.now() - start).toBeLessThan(8_000);
       connection.destroy();
     });
   });
