@@ -24,8 +24,14 @@ const MOVED = new Set(["42P01", "3F000"]);
 /** Set for the transaction only, so that it works behind a pooler that shares connections between clients. */
 const LIMITS = `SET LOCAL statement_timeout = ${String(STATEMENT_MS_MAX)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
 
-/** Of those who would make the tables at the same moment, wherever their search paths lead, one does and the others wait. Any number, but the same for all. */
+/**
+ * Of those who would make the tables at the same moment, wherever their search paths lead, one does and the others wait. The number
+ * is any, but the same for all. CockroachDB has the function only since 2026, and a call of a
+ * missing one ends the transaction.
+ */
 const MAKERS_LOCK = "SELECT pg_advisory_xact_lock(8245126743905511)";
+const HAS_LOCKS = `SELECT 1 FROM pg_catalog.pg_proc
+  WHERE proname = 'pg_advisory_xact_lock' AND pg_catalog.has_function_privilege(oid, 'EXECUTE')`;
 
 interface Mode {
   readonly begin: string;
@@ -110,7 +116,7 @@ async function transaction<T>(
 async function goHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
   let home = await homes.find(query);
   if (!home.hasTables && mode.mayMakeTables) {
-    await query(MAKERS_LOCK);
+    if ((await query(HAS_LOCKS)).length > 0) await query(MAKERS_LOCK);
     home = await homes.find(query);
   }
   if (home.schema !== undefined) await query(setHome(home).slice(2));

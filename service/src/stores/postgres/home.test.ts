@@ -205,6 +205,14 @@ describe.skipIf(mayLeavePostgresOut())(
       expect(await homes()).toHaveLength(1);
     });
 
+    test("an engine without advisory locks makes the tables all the same", async () => {
+      await sql(
+        "REVOKE EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint), pg_advisory_xact_lock(int, int) FROM PUBLIC",
+      );
+      await withOneKey(await open());
+      expect(await homes()).toEqual(["public"]);
+    });
+
     test("another program's schema_version in the same schema is a fault, and is left as it is", async () => {
       await sql(
         "CREATE TABLE schema_version (version TEXT, script TEXT)",
