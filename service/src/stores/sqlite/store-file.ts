@@ -51,8 +51,8 @@ export class StoreFile {
   commit(): void {
     this.#checkFiles();
     this.#exec("COMMIT");
-    this.#checkFiles("commit");
     if (this.#writes) this.#checkpoint();
+    this.#checkFiles("commit");
   }
 
   /** Never throws: SQLite itself may have taken the transaction back. */
@@ -69,14 +69,14 @@ export class StoreFile {
   }
 
   /**
-   * Brings what was committed from `-wal` into the database itself, so that it is also there for a copy of the file only, and
-   * after a crash without `-wal`. What cannot be brought over now, because others read, is with the next commit.
+   * Brings what was committed from `-wal` into the database itself before it is acknowledged. So it is there also for a copy of the
+   * file only, and when `-wal` is lost in a crash or to another program. Waits for those who read, as long as for any lock.
    */
   #checkpoint(): void {
     try {
-      this.#opened.connection.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.#opened.connection.exec("PRAGMA wal_checkpoint(FULL)");
     } catch {
-      // The commit is durable without it. A disk that failed is found by the next transaction.
+      // The commit is durable without it, and the next one brings it over. A disk that failed is found by the next transaction.
     }
   }
 
