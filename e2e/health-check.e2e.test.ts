@@ -19,6 +19,7 @@ describe.skipIf(!hasBusybox)("the HEALTHCHECK of deploy/Dockerfile", { timeout: 
     "  ",
     "0.0.0.0",
     " 0.0.0.0\r",
+    "\uFEFF0.0.0.0",
     "::",
     "[::]",
     "0:0:0:0:0:0:0:0",
@@ -36,12 +37,15 @@ describe.skipIf(!hasBusybox)("the HEALTHCHECK of deploy/Dockerfile", { timeout: 
     }),
   );
 
-  test("reads a PORT with blanks around it as the service does", () =>
+  test.each([
+    ["blanks", " ", "\r"],
+    ["a byte order mark", "\uFEFF", ""],
+  ])("reads a PORT with %s as the service does", (_what, before, after) =>
     withService({}, async (service) => {
-      expect(await inBusybox(healthLine(), { PORT: ` ${String(service.port)}\r` })).toMatchObject({
-        code: 0,
-      });
-    }));
+      const PORT = before + String(service.port) + after;
+      expect(await inBusybox(healthLine(), { PORT })).toMatchObject({ code: 0 });
+    }),
+  );
 
   test.each(["", "0.0.0.0", "127.0.0.2", "::1"])(
     "fails with HOST=%j once the service has ended",
