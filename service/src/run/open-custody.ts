@@ -1,0 +1,102 @@
+import { faultsOf } from "../config/faults-of.ts";
+import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
+import type { Settings } from "../config/settings.ts";
+import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { turns } from "../kernel/in-turn.ts";
+import { printable } from "../kernel/printable.ts";
+import { Secret } from "../kernel/secret.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
+import { keyFileFollower, keyFileMark } from "../keys/follow-file.ts";
+import type { ImportedKey } from "../keys/import-key.ts";
+import { LiveKeys } from "../keys/live-keys.ts";
+import { ephemeralKeys, keysFromFile, keysFromJwk, signersFor } from "../keys/load-keys.ts";
+import { ringAtBoot } from "../keys/plan-file-change.ts";
+import { overlapSeconds } from "../keys/timing.ts";
+import { readVersionFile } from "../keys/version-file.ts";
+import { openSealer } from "../stores/open-rotation.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type Custody, LOOK_MS } from "./custody.ts";
+import { managedCustody } from "./managed-custody.ts";
+import { signingKeyTeller } from "./tell-upkeep.ts";
+
+/** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
+export async function openCustody(settings: Settings, log: Log): Promise<Custody> {
+  const { keySource, alg } = settings;
+  switch (keySource.kind) {
+    case "ephemeral":
+      return staticCustody(await ephemeralKeys(alg), settings, log);
+    case "env":
+      return staticCustody(keysFromJwk(keySource.variable, keySource.jwk, alg), settings, log);
+    case "file": {
+      const mark = await keyFileMark(keySource.path);
+      return staticCustody(await keysFromFile(keySource.variable, keySource.path, alg), settings, log, mark);
+    }
+    case "managed":
+      return managedCustody(keySource, settings, log);
+  }
+}
+
+/** What is wrong with a given key, whatever else is wrong with the settings; empty when it is sound or none is given. `alg` undefined accepts any. */
+export async function faultsOfGivenKey(
+  environment: RawEnvironment,
+  alg: Algorithm | undefined,
+): Promise<readonly string[]> {
+  const given = withoutBlanks(environment);
+  const jwk = given["MACP_AUTH_SIGNING_KEY_JSON"];
+  const path = given["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
+  const look = async () => {
+    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), alg);
+    if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, alg);
+  };
+  return faultsOf(look());
+}
+
+/** What is wrong with the files and secrets that managed keys need. Looks only: no store is opened, nothing is written. */
+export async function faultsOfManagedKeys({ keySource }: Settings): Promise<readonly string[]> {
+  if (keySource.kind !== "managed") return [];
+  const { versionFile } = keySource;
+  return [
+    ...(await faultsOf(openSealer(keySource))),
+    ...(versionFile === undefined ? [] : await faultsOf(readVersionFile(versionFile))),
+  ];
+}
+
+/** Keys that were given; a key file is followed. */
+function staticCustody(imported: readonly ImportedKey[], settings: Settings, log: Log, mark = ""): Custody {
+  const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
+  const clock = steadyClock(systemClock, systemStopwatch);
+  const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
+  const policy = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
+  const look =
+    keySource.kind === "file"
+      ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, policy }, mark)
+      : undefined;
+  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
+  const lookAtFile = async (): Promise<void> => {
+    const seen = await look?.();
+    if (seen?.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
+    if (seen?.kind === "refused")
+      for (const fault of seen.faults)
+        log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
+    tellSigningKey();
+  };
+  const inTurn = turns();
+  const keep = (): Promise<void> => inTurn(lookAtFile);
+  return {
+    directory: keys,
+    keep,
+    loops: [{ name: "given keys", everyMs: LOOK_MS, run: keep }],
+    managed: undefined,
+    watch: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+function ringForLog(keys: LiveKeys): object[] {
+  return keys.ring.map(({ kid, activeFrom, retiredFrom, removedFrom }) => ({
+    kid: printable(kid),
+    active_from: activeFrom,
+    retired_from: retiredFrom,
+    removed_from: removedFrom,
+  }));
+}
