@@ -132,6 +132,22 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     },
   );
 
+  test("says what to do about a store that it could only read by making a file, and makes none", async () => {
+    const { folder, path, url } = await place("unshared");
+    await copyFile(join(made, "keys.db"), path);
+    await writeFile(`${path}-wal`, "", { mode: 0o600 });
+    const before = await traces(folder);
+    const { code, err } = keysOn(url, "keys", "list");
+    expect(code).toBe(1);
+    expect(err).toContain(
+      `keys.db-wal is there without its -shm, so that the store cannot be read without a change`,
+    );
+    expect(err).toContain("start the service, or: macp-auth migrate");
+    expect(await traces(folder)).toEqual(before);
+    expect(keysOn(url, "migrate")).toMatchObject({ code: 0, err: "" });
+    expect(keysOn(url, "keys", "list")).toMatchObject({ code: 0, err: "" });
+  });
+
   test.each([
     [9, "the store has schema version 9, and this program knows versions up to 1; run the newer program"],
     [

@@ -32,7 +32,7 @@ export async function openKeyStore(
   { sealer, clock, warn, fetchesDropped, access = "make" }: StoreDeps,
 ): Promise<KeyStore> {
   if (location.kind === "memory") return memoryKeyStore(clock);
-  const database = await (access === "look" ? openToLook(location) : openDatabase(location, warn));
+  const database = await openDatabase(location, warn, access);
   try {
     await (access === "make" ? migrate(database) : insistOnSchema(database));
     return sqlKeyStore(database, sealer, fetchesDropped);
@@ -53,23 +53,16 @@ export async function migrateStore(location: StoreLocation): Promise<MigrationRe
   }
 }
 
-/** Opens a stored location for reading. */
-async function openToLook(location: Exclude<StoreLocation, { readonly kind: "memory" }>): Promise<Database> {
-  // A server's own transactions that only read change nothing.
-  if (location.kind !== "sqlite") return openDatabase(location);
-  const { openSqliteToLook } = await import("./sqlite/look.ts");
-  return openSqliteToLook(location.path);
-}
-
 /** Opens a stored location, as it is. Loads only the driver of that database: the service with given keys loads none. */
 export async function openDatabase(
   location: Exclude<StoreLocation, { readonly kind: "memory" }>,
   warn?: (message: string) => void,
+  access?: StoreAccess,
 ): Promise<Database> {
   switch (location.kind) {
     case "sqlite": {
       const { openSqlite } = await import("./sqlite/database.ts");
-      return openSqlite(location.path, warn);
+      return openSqlite(location.path, warn, access === "look" ? "look" : "change");
     }
     case "postgres": {
       const { openPostgres } = await import("./postgres/database.ts");

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Database, Parameter, Query } from "../sql/database.ts";
-import { SQLITE_WORDS } from "./dialect.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { StoreFiles } from "./files.ts";
 import type { Begin } from "./store-file.ts";
@@ -11,6 +10,8 @@ import { errorAtOpening, errorOf } from "./words.ts";
 export interface Place {
   readonly path: string;
   readonly first: StoreFiles | undefined;
+  /** `look`: nothing is made, changed or left behind. */
+  readonly access: "change" | "look";
 }
 
 /** What the worker is asked, one request at a time. */
@@ -43,8 +44,9 @@ const WORKER = import.meta.url.endsWith(".ts")
 export async function openSqlite(
   path: string,
   warn: (message: string) => void = () => undefined,
+  access: Place["access"] = "change",
 ): Promise<Database> {
-  const place: Place = { path: resolve(path), first: undefined };
+  const place: Place = { path: resolve(path), first: undefined, access };
   const first = await openLine(place, errorAtOpening);
   for (const warning of first.warnings) warn(warning);
 
@@ -67,7 +69,10 @@ export async function openSqlite(
     return turn;
   };
   return {
-    words: SQLITE_WORDS,
+    words: {
+      now: "SELECT unixepoch() AS now",
+      tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
+    },
     read: (work) => inTurn("BEGIN", work),
     write: (work) => inTurn("BEGIN IMMEDIATE", work),
     close: () => last.then(() => line?.close()),

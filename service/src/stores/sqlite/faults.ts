@@ -11,6 +11,8 @@ export type SqliteFault =
   | { readonly kind: "orphaned"; readonly path: string }
   /** Another process has the database open, and a companion that it should use is gone. */
   | { readonly kind: "split"; readonly path: string }
+  /** Its `-shm` is gone while its `-wal` is there: to read it would make one. */
+  | { readonly kind: "unshared"; readonly path: string }
   /** Other processes hold locks on the database for too long. */
   | { readonly kind: "locked"; readonly path: string }
   /** The database cannot be given a write-ahead log where it is. */

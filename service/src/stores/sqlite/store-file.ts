@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import type { Parameter } from "../sql/database.ts";
-import { resultCodeOf } from "./engine.ts";
+import { queryOn } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { faultOfFiles, lookAtFiles, type StoreFiles, type StorePaths } from "./files.ts";
 import { guarded } from "./guarded.ts";
@@ -36,16 +36,7 @@ export class StoreFile {
   }
 
   query(sql: string, parameters: readonly Parameter[]): unknown[] {
-    return guarded(this.#paths.named, () => {
-      const statement = this.#opened.connection.prepare(sql);
-      try {
-        return statement.all(...parameters);
-      } catch (thrown) {
-        // The backport's all() gives no result code, and its get() does. The transaction is lost either way.
-        if (resultCodeOf(thrown) === undefined) statement.get(...parameters);
-        throw thrown;
-      }
-    });
+    return guarded(this.#paths.named, () => queryOn(this.#opened.connection, sql, parameters));
   }
 
   commit(): void {

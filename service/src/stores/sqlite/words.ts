@@ -78,7 +78,7 @@ function wordsOf(fault: SqliteFault): Words {
   }
 }
 
-function wordsOfState(kind: "orphaned" | "split" | "locked" | "no_wal", path: string): Words {
+function wordsOfState(kind: "orphaned" | "split" | "unshared" | "locked" | "no_wal", path: string): Words {
   switch (kind) {
     case "orphaned":
       return {
@@ -89,6 +89,11 @@ function wordsOfState(kind: "orphaned" | "split" | "locked" | "no_wal", path: st
       return {
         message: `another process has ${path} open, and its -wal or -shm is not there: a change made now could be lost`,
         fix: `try again in a minute, when a running service has opened the store anew; else restart what has it open (fuser -v ${path})`,
+      };
+    case "unshared":
+      return {
+        message: `${path}-wal is there without its -shm, so that the store cannot be read without a change`,
+        fix: "start the service, or: macp-auth migrate",
       };
     case "locked":
       return wordsOfLock(path);

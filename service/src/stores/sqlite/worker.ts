@@ -4,6 +4,7 @@ import { messageOf } from "../../kernel/faults.ts";
 import type { Answer, Place, Request } from "./database.ts";
 import { loadEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
+import { LookedAtFile } from "./looked-at-file.ts";
 import { preparePlace } from "./prepare-place.ts";
 import { StoreFile } from "./store-file.ts";
 import { lookAround } from "./surroundings.ts";
@@ -13,7 +14,7 @@ import { lookAround } from "./surroundings.ts";
  * each; the first answer says whether the database is open.
  */
 
-const { path, first } = workerData as Place;
+const { path, first, access } = workerData as Place;
 
 function answerTo(work: () => Answer): Answer {
   try {
@@ -33,9 +34,13 @@ function answerTo(work: () => Answer): Answer {
 const port = parentPort;
 if (port !== null) {
   const engine = await loadEngine();
-  let file: StoreFile | undefined;
+  let file: StoreFile | LookedAtFile | undefined;
   const opening = answerTo(() => {
     if (engine === undefined) throw new SqliteFailure({ kind: "no_engine" });
+    if (access === "look") {
+      file = new LookedAtFile(engine, path);
+      return { kind: "opened", warnings: [], files: file.files };
+    }
     // Only a first opening makes the file: one that is gone later was removed.
     const warnings = first === undefined ? preparePlace(path) : [];
     file = new StoreFile({ engine, stopwatch: systemStopwatch }, path, first);
@@ -52,7 +57,10 @@ if (port !== null) {
   port.postMessage(opening);
 }
 
-function carryOut(file: StoreFile | undefined, request: Exclude<Request, { kind: "close" }>): unknown[] {
+function carryOut(
+  file: StoreFile | LookedAtFile | undefined,
+  request: Exclude<Request, { kind: "close" }>,
+): unknown[] {
   switch (request.kind) {
     case "begin":
       file?.begin(request.statement);
