@@ -3,8 +3,8 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { onPostgresAt } from "../service/src/testing/postgres-server.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
@@ -62,11 +62,7 @@ describe.skipIf(POSTGRES === undefined)(
     let proxy: TcpProxy;
     let schema: string;
 
-    const sql = async (text: string): Promise<void> => {
-      const client = new pg.Client({ connectionString: server.href });
-      await client.connect();
-      await client.query(text).finally(() => client.end());
-    };
+    const sql = (text: string): Promise<unknown> => onPostgresAt(server.href, text);
     const through = (port: number): Environment => {
       const url = new URL(server);
       url.port = String(port);

@@ -83,7 +83,7 @@ async function untilOpen(port: number, child: ChildProcess): Promise<void> {
 }
 
 /** A port of the loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
