@@ -53,7 +53,8 @@ export async function openSqlite(
   let line: Line | undefined = first;
   let last: Promise<unknown> = Promise.resolve();
   const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
-    const open = (line ??= await openLine({ ...place, first: first.files }, errorOf));
+    line ??= await openLine({ ...place, first: first.files }, errorOf);
+    const open = line;
     try {
       return await transaction(open, begin, work);
     } finally {

@@ -24,7 +24,7 @@ export interface OpenDeps {
 }
 
 /** How long a statement waits for a lock of another process. */
-const BUSY_MS_MAX = 1_500;
+export const BUSY_MS_MAX = 1_500;
 /** How long an opening waits for other processes that open or close the file at the same moment. */
 const OPENING_SECONDS_MAX = 2;
 const OPENING_PAUSE_MS = 20;

@@ -4,7 +4,10 @@ import { queryOn } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { faultOfFiles, lookAtFiles, type StoreFiles, type StorePaths } from "./files.ts";
 import { guarded } from "./guarded.ts";
-import { type OpenDeps, type Opened, openStable } from "./open-stable.ts";
+import { BUSY_MS_MAX, type OpenDeps, type Opened, openStable } from "./open-stable.ts";
+
+/** How long a commit waits for readers of an older state before it leaves what they hold up in `-wal`. */
+const READERS_MS_MAX = 100;
 
 /** How a transaction begins: to read, or to write. */
 export type Begin = "BEGIN" | "BEGIN IMMEDIATE";
@@ -61,14 +64,16 @@ export class StoreFile {
 
   /**
    * Brings what was committed from `-wal` into the database itself before it is acknowledged. So it is there also for a copy of the
-   * file only, and when `-wal` is lost in a crash or to another program. Waits for those who read, as long as for any lock.
+   * file only, and when `-wal` is lost in a crash or to another program. Waits a little for those who read.
    */
   #checkpoint(): void {
+    const { connection } = this.#opened;
     try {
-      this.#opened.connection.exec("PRAGMA wal_checkpoint(FULL)");
+      connection.exec(`PRAGMA busy_timeout = ${String(READERS_MS_MAX)}; PRAGMA wal_checkpoint(FULL)`);
     } catch {
       // The commit is durable without it, and the next one brings it over. A disk that failed is found by the next transaction.
     }
+    connection.exec(`PRAGMA busy_timeout = ${String(BUSY_MS_MAX)}`);
   }
 
   #exec(sql: string): void {
