@@ -278,7 +278,7 @@ describe("a place that cannot be written", () => {
 
   test("is named: the folder, when the file can be written and the folder cannot", async () => {
     await chmod(join(folder, "data"), 0o555);
-    const { status, stderr } = asUser("keys", "list");
+    const { status, stderr } = asUser("keys", "prepare");
     expect(status).toBe(1);
     expect(stderr).toContain(
       `macp-auth: MACP_AUTH_STORE_URL: this user may not make files in the folder ${folder}/data (EACCES), where SQLite keeps ${store}-wal and ${store}-shm; give the folder to this user: chown`,
@@ -355,7 +355,7 @@ describe.skipIf(!canMount)("a file system (skipped: mounting one needs root on L
   test("that is mounted read-only is named", () => {
     expect(macpAuth("migrate").code).toBe(0);
     mount("-o", "remount,ro", join(folder, "data"));
-    const { code, err } = macpAuth("keys", "list");
+    const { code, err } = macpAuth("keys", "prepare");
     expect(code).toBe(1);
     expect(err).toContain(
       `MACP_AUTH_STORE_URL: ${folder}/data is on a file system that is mounted read-only; mount it writable`,
