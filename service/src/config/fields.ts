@@ -44,16 +44,14 @@ export function secret(): Read<Secret> {
 
 /** Reads a text that is used as it stands, blanks included. A character that cannot be seen is a fault: the same text elsewhere would be another one, and nobody would see why. */
 export function verbatim(): Read<string> {
-  return z.string().transform(withoutUnseen);
-}
-
-function withoutUnseen(text: string, context: z.core.$RefinementCtx<string>): string {
-  const unseen = unseenIn(text);
-  if (unseen === undefined) return text;
-  context.addIssue(
-    `holds ${nameOf(unseen)}, which cannot be seen, and is ${shownAround(text, unseen.index)}; ${removalOf(text, unseen)}`,
-  );
-  return z.NEVER;
+  return z.string().transform((text, context) => {
+    const unseen = unseenIn(text);
+    if (unseen === undefined) return text;
+    context.addIssue(
+      `holds ${nameOf(unseen)}, which cannot be seen, and is ${shownAround(text, unseen.index)}; ${removalOf(text, unseen)}`,
+    );
+    return z.NEVER;
+  });
 }
 
 /** What is said of a text that is not shown. */
@@ -100,13 +98,22 @@ export function host(): Read<string> {
   });
 }
 
-/** Reads a path, without the blanks around it. */
+/** Reads a path, without the blanks around it. No part of one with a character that cannot be seen is shown: it may be the content of the file, which is a key or a token of any form. */
 export function path(): Read<string> {
   return z.string().transform((text, context) => {
-    if (!beginsLikeASecret(text)) return withoutUnseen(text.trim(), context);
-    context.addIssue(
-      "must be the path of a file, and holds what looks like a key or a token; put that into a file",
-    );
+    const path = text.trim();
+    const fault = beginsLikeASecret(path)
+      ? "must be the path of a file, and holds what looks like a key or a token; put that into a file"
+      : faultOfUnseenIn(path);
+    if (fault === undefined) return path;
+    context.addIssue(fault);
     return z.NEVER;
   });
+}
+
+function faultOfUnseenIn(path: string): string | undefined {
+  const unseen = unseenIn(path);
+  if (unseen === undefined) return undefined;
+  const place = Array.from(path.slice(0, unseen.index)).length + 1;
+  return `holds ${nameOf(unseen)}, which cannot be seen, as character ${String(place)}; ${removalOf(path, unseen)}`;
 }

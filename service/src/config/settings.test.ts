@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
@@ -149,7 +150,7 @@ describe("a fault names its variable and the mend", () => {
   });
 
   test("and a value is shown short and harmless, for it may be a secret in the wrong place", () => {
-    const [fault] = faultsOf({ PORT: `\u001b[31m${"s3cret".repeat(50)}` });
+    const [fault] = faultsOf({ PORT: `\u001b[31m${"s3cret ".repeat(50)}` });
     expect(fault).toContain("\\u{1b}");
     expect(fault?.length).toBeLessThan(120);
   });
@@ -191,7 +192,7 @@ describe("a character that cannot be seen", () => {
 
   test("in a path is a fault, and in a secret it is one that shows nothing of it", () => {
     expect(faultsOf({ MACP_AUTH_KEK_FILE: "/etc/\u200bkek" })).toEqual([
-      'MACP_AUTH_KEK_FILE holds U+200B, which cannot be seen, and is "/etc/\\u{200b}kek"; remove it',
+      "MACP_AUTH_KEK_FILE holds U+200B, which cannot be seen, as character 6; remove it",
     ]);
     expect(faultsOf({ MACP_AUTH_STORE_URL: "postgres://a:s3cret@h\u200b/d" })).toEqual([
       "MACP_AUTH_STORE_URL holds U+200B, which cannot be seen; remove it",
@@ -233,6 +234,50 @@ test.each([
 });
 
 describe("a secret that was put in the place of another setting is not shown", () => {
+  const key = (): string => randomBytes(32).toString("base64url").replace(/^./, "0");
+  const PATHS = [
+    "MACP_AUTH_KEK_FILE",
+    "MACP_AUTH_ADMIN_TOKEN_FILE",
+    "MACP_AUTH_SIGNING_KEY_FILE",
+    "MACP_AUTH_KEY_VERSION_FILE",
+  ];
+  const NO_PATHS = ["HOST", "MACP_AUTH_ADMIN_HOST", "PORT", "MACP_AUTH_SIGNING_ALG", "MACP_AUTH_STORE_URL"];
+
+  test.each([...PATHS, ...NO_PATHS])(
+    "nor is any part of one that a character that cannot be seen is in: %s",
+    (name) => {
+      const [one, two] = [key(), key()];
+      const texts = [
+        `${one}\u200b`,
+        `\u200b${one}`,
+        `${one.slice(0, 20)}\u200b${one.slice(20)}`,
+        `${one}\n${two}`,
+        `${one}\u00a0x`,
+        `# made in May\r\n${one}`,
+        `a\u{e0041}${one}\u200b${two}`,
+      ];
+      for (const text of texts) {
+        const faults = faultsOf({ [name]: text });
+        expect(faults).toHaveLength(1);
+        for (const secret of [one, two])
+          for (let from = 0; from + 6 <= secret.length; from += 1)
+            expect(faults.join()).not.toContain(secret.slice(from, from + 6));
+      }
+    },
+  );
+
+  test.each(NO_PATHS)("nor one with other text around it: %s", (name) => {
+    const secret = key();
+    for (const text of [`"${secret}"`, `'${secret}'`, `${secret} ${secret}`, `${secret},${secret}`])
+      for (const fault of faultsOf({ [name]: text })) expect(fault).not.toContain(secret.slice(0, 6));
+  });
+
+  test("and where a path holds what cannot be seen, its place is counted in characters", () => {
+    expect(faultsOf({ MACP_AUTH_KEK_FILE: " /😀/\u200bkek" })).toEqual([
+      "MACP_AUTH_KEK_FILE holds U+200B, which cannot be seen, as character 4; remove it",
+    ]);
+  });
+
   const secrets = {
     "a JWK": '{"kty":"EC","crv":"P-256","d":"s3cret"}',
     "a JWK Set": ' [{"kty":"EC","d":"s3cret"}]',

@@ -1,4 +1,4 @@
-import { printable, withUnseenShown } from "../kernel/printable.ts";
+import { holdsLikelySecret, printable, withUnseenShown } from "../kernel/printable.ts";
 
 const SHOWN_CHARS_MAX = 64;
 /** How JSON, PEM and a compact token begin. */
@@ -24,7 +24,7 @@ export function shownAround(text: string, index: number): string {
 }
 
 function isLikeASecret(text: string): boolean {
-  return ALL_LIKE_A_SECRET.test(text) || beginsLikeASecret(text);
+  return ALL_LIKE_A_SECRET.test(text) || beginsLikeASecret(text) || holdsLikelySecret(text);
 }
 
 /** Whether a text begins as JSON, PEM or a compact token does. */

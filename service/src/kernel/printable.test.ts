@@ -81,6 +81,10 @@ describe("a path in a message", () => {
     ["a key-encryption key", randomBytes(32).toString("base64url").replace(/^./, "0")],
     ["one in hex", randomBytes(32).toString("hex")],
     ["one in base64", randomBytes(32).toString("base64").replace(/^./, "0")],
+    ["one in base64 that begins like a folder", randomBytes(32).toString("base64").replace(/^./, "/")],
+    ["two of them", `0${"k".repeat(42)} 1${"K".repeat(42)}`],
+    ["one in quotation marks", `"0${"k".repeat(42)}"`],
+    ["one with a character in it that cannot be seen", `0${"k".repeat(20)}\u200b${"K".repeat(22)}`],
     ["a JWK", '{"kty":"EC"}'],
     ["PEM", "-----BEGIN PRIVATE KEY-----"],
   ])("is not shown when it is %s in the wrong place", (_kind, text) => {

@@ -8,6 +8,7 @@ const UNPRINTABLE =
  * bytes that are no UTF-8.
  */
 const UNSEEN = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffd]/u;
+const EACH_UNSEEN = new RegExp(UNSEEN.source, "gu");
 const UNSEEN_IN_LINES = new RegExp(`(?![\\t\\r\\n])${UNSEEN.source}`, "u");
 const UNPRINTABLE_OR_UNSEEN = new RegExp(`${UNPRINTABLE.source}|${UNSEEN.source}`, "gu");
 
@@ -47,12 +48,18 @@ function escaped(character: string): string {
 }
 
 const PATH_CHARS_MAX = 256;
-/** JSON, PEM, or 32 characters of an encoding of random bytes with a digit among them. A path that begins at a folder is none of these. */
-const LIKE_A_SECRET = /^(?:[{[-].*|(?=.*[0-9])[^./][A-Za-z0-9+/=_-]{31,})$/s;
+/** 32 characters of an encoding of random bytes with a digit among them, or 32 bytes as base64. Else a path that begins at a folder is none of these. */
+const LIKE_RANDOM = /^(?:(?=.*[0-9])[^./][A-Za-z0-9+/=_-]{31,}|[A-Za-z0-9+/]{43}=)$/;
+const BETWEEN_RUNS = /[^A-Za-z0-9+/=_.-]+/;
+
+/** Whether a text holds what may be a key or a random token: as a part of its own, or broken by characters that cannot be seen. */
+export function holdsLikelySecret(text: string): boolean {
+  return [text.replace(EACH_UNSEEN, ""), ...text.split(BETWEEN_RUNS)].some((part) => LIKE_RANDOM.test(part));
+}
 
 /** A path for a message; words in its place when it looks like a secret that was put where a path belongs. */
 export function printablePath(path: string): string {
-  return path.length > PATH_CHARS_MAX || LIKE_A_SECRET.test(path)
+  return path.length > PATH_CHARS_MAX || /^[{[-]/.test(path) || holdsLikelySecret(path)
     ? "(not shown: it looks like a secret)"
     : printable(path);
 }
