@@ -18,14 +18,20 @@ const TOKEN = "0123456789abcdef0123456789abcdef";
 
 describe("the operators' listener", () => {
   let down: boolean;
+  let clock: TestClock;
+  let storeClock: TestClock;
+  let inner: KeyStore;
+  /** Puts another, younger store in the place of the one that the replica has read. */
+  let prepareOlder: () => Promise<void>;
   let replica: ManagedKeys;
   let listener: Listener;
   let logged: Record<string, unknown>[];
 
   /** Listens with the keys of a store, as a replica that saw `versionSeenBefore` of it in an earlier life. */
   async function listen(versionSeenBefore: number): Promise<void> {
-    const clock = new TestClock();
-    const inner = memoryKeyStore(clock);
+    clock = new TestClock();
+    storeClock = new TestClock();
+    inner = memoryKeyStore(storeClock);
     const reach = (): KeyStore => {
       if (down) throw new StoreUnavailable("down");
       return inner;
@@ -37,6 +43,10 @@ describe("the operators' listener", () => {
       close: () => inner.close(),
     };
     const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), policy: POLICY };
+    prepareOlder = async () => {
+      inner = memoryKeyStore(storeClock);
+      await rotate(rotation);
+    };
     await rotate(rotation);
     replica = new ManagedKeys({
       ...rotation,
@@ -123,6 +133,24 @@ describe("the operators' listener", () => {
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
     expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (store_older)")]);
     expect(logged).toEqual([]);
+  });
+
+  test("carries nothing out on a store that was put back since the replica's last beat", async () => {
+    await listen(0);
+    expect((await ask("/keys/rotate", { accept: ["short-lead"] })).status).toBe(200);
+    await replica.renew();
+    await prepareOlder();
+    const { status, text } = await ask("/keys/prepare", {});
+    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (store_older)")]);
+    expect((await inner.load()).version).toBe(1);
+  });
+
+  test("carries nothing out while its clock and the store's disagree", async () => {
+    await listen(0);
+    storeClock.move(10_800);
+    const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
+    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (clock_off)")]);
+    expect((await inner.load()).version).toBe(1);
   });
 
   test("keeps the reason of an operation harmless, and logs who asked for what and what came of it", async () => {

@@ -11,7 +11,7 @@ import { answerOf, reportOf } from "../keys/key-report.ts";
 import { StoreUnavailable } from "../keys/key-store.ts";
 import type { ManagedKeys } from "../keys/managed-keys.ts";
 import type { Acceptance, Operation } from "../keys/plan-operation.ts";
-import { operate, type RotateDeps } from "../keys/rotate.ts";
+import { operate, type PlanDoubt, type RotateDeps } from "../keys/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { type Answer, answerWith, json, problemAnswer } from "./answer.ts";
 import { readOptionalJsonBody } from "./body.ts";
@@ -103,8 +103,7 @@ async function operateKeys(
   const { managed } = deps;
   if (managed === undefined) return notManaged();
   const refusedStore = managed.keys.refusesStore;
-  if (refusedStore !== undefined)
-    return json(409, { error: `this replica refuses the store (${refusedStore}); see docs/operations.md` });
+  if (refusedStore !== undefined) return doubted(refusedStore);
   const body = await readOptionalJsonBody(incoming);
   if (body.kind === "refused") return problemAnswer(body.problem);
   // A web page can send text to this machine without asking; JSON it cannot.
@@ -126,7 +125,10 @@ async function carryOut(
   const { log, metrics } = deps;
   // What this replica saw since its last round belongs into the picture: who fetched what.
   await managed.keys.renew();
-  const report = await operate(managed, request.operation, request.accepted);
+  const report = await operate(managed, request.operation, request.accepted, (set) =>
+    managed.keys.doubtAbout(set),
+  );
+  if (report.kind === "doubted") return doubted(report.doubt);
   const answer = answerOf(report, await managed.store.load(), managed.policy);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
   const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
@@ -140,6 +142,11 @@ async function carryOut(
   });
   if (answer.done) await deps.keep();
   return json(answer.done ? 200 : 409, answer);
+}
+
+/** Nothing is changed in a store that this replica refuses, nor while its clock and the store's disagree. */
+function doubted(doubt: PlanDoubt): Answer {
+  return json(409, { error: `this replica refuses the store (${doubt}); see docs/operations.md` });
 }
 
 /** What a body asks for, or which member of it is wrong. */

@@ -33,7 +33,7 @@ export async function keepRotated(
   report: (report: KeepReport) => void = () => undefined,
 ): Promise<void> {
   if (!keys.mayChangeStore()) return;
-  const { changes, alarms, lost } = await rotate(deps);
+  const { changes, alarms, lost } = await rotate(deps, (set) => keys.doubtAbout(set));
   // At once: what was changed was changed, whatever becomes of the rest of the round.
   report({ changes, alarms });
   if (changes.length > 0 || lost) await keys.renew();

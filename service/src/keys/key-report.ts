@@ -103,6 +103,14 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationPo
       done: false,
       refused: { reason: "lost_race", outage: "others changed the keys at the same moment; try again" },
     };
+  if (report.kind === "doubted")
+    return {
+      done: false,
+      refused: {
+        reason: report.doubt,
+        outage: "the store is not the one that was read before, or a clock is off",
+      },
+    };
   if (report.kind === "refused") {
     const { reason, outage, accept } = report;
     return { done: false, refused: { reason, outage, ...(accept && { accept }) } };

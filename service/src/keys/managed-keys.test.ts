@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Sender } from "../kernel/ids.ts";
+import type { Kid, Sender } from "../kernel/ids.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { replica as otherReplica, POLICY } from "../testing/managed-key-sets.ts";
@@ -7,6 +7,7 @@ import { mintDeps } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { mint } from "../tokens/mint.ts";
 import type { Algorithm } from "./algorithm.ts";
+import { keepRotated } from "./keep-managed.ts";
 import type { KeyChange } from "./key-change.ts";
 import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "./managed-keys.ts";
@@ -31,6 +32,10 @@ class Store implements KeyStore {
   /** The next beat finds the set as it is when it begins and ends with the gate. */
   holdNext(gate: Promise<unknown>): void {
     this.#gates.push(gate);
+  }
+  /** Another store in the place of this one. */
+  replaceWith(other: KeyStore): void {
+    this.#inner = other;
   }
   /** Every beat finds the set as `shown` makes it. */
   show(shown: ((set: KeySet) => KeySet) | undefined): void {
@@ -503,4 +508,81 @@ describe("a beat", () => {
       { address: "10.0.0.1", userAgent: "runtime", version: 1, fetches: 1 },
     ]);
   });
+});
+
+describe("a set that was read beside the beats", () => {
+  test("is not planned on when the store was put back since the last beat: nothing hides that from the next one", async () => {
+    const { store, storeClock, replica, rotation, pass } = await house();
+    const { keys, state } = replica();
+    await keys.renew();
+    pass(POLICY.periodSeconds);
+    await rotate(rotation);
+    await keys.renew();
+    const { version } = await store.load();
+    const older = memoryKeyStore(storeClock);
+    await rotate({ ...rotation, store: older });
+    pass(F + 1);
+    await keys.renew();
+    store.replaceWith(older);
+    // Both begin in the same tick, as the loops of the service do.
+    await Promise.all([keepRotated(rotation, keys), keys.renew()]);
+    expect((await older.load()).version).toBeLessThan(version);
+    expect((await older.load()).version).toBe(1);
+    expect(state()).toBe("store_older");
+    expect(
+      await operate(rotation, { kind: "prepare", alg: "ES256" }, new Set(), (set) => keys.doubtAbout(set)),
+    ).toEqual({
+      kind: "doubted",
+      doubt: "store_older",
+    });
+  });
+
+  test("is not planned on when the store's clock has jumped since the last beat: no key is retired while its tokens live", async () => {
+    const { store, storeClock, replica, rotation, pass } = await house();
+    const { keys } = replica();
+    pass(POLICY.periodSeconds);
+    await rotate(rotation);
+    await keys.renew();
+    const { version } = await store.load();
+    storeClock.move(10_800);
+    await keepRotated(rotation, keys);
+    expect((await store.load()).version).toBe(version);
+    expect(keys.doubtAbout(await store.load())).toBe("clock_off");
+  });
+});
+
+test("a beat that began later, found an older version and was answered last is overtaken: the replica is not fenced", async () => {
+  const { store, replica } = await house();
+  const begun: { readonly find: () => Promise<void>; readonly answer: () => void }[] = [];
+  /** Each beat reaches the store, and is answered, when the test says so. */
+  const inHand: KeyStore = {
+    load: () => store.load(),
+    replace: (seen, changes) => store.replace(seen, changes),
+    close: () => store.close(),
+    beat: (report) =>
+      new Promise((resolve) => {
+        let found: KeySet | undefined;
+        begun.push({
+          find: async () => {
+            found = await store.beat(report);
+          },
+          answer: () => found && resolve(found),
+        });
+      }),
+  };
+  const { keys, state, view } = replica({ store: inHand });
+  const beats = [keys.renew(), keys.renew()];
+  const [first, second] = begun;
+  await second?.find();
+  const [key] = (await store.load()).keys;
+  expect(await store.replace(1, [{ kind: "pause", kid: key?.kid as Kid, seconds: 1 }])).toBe("replaced");
+  await first?.find();
+  first?.answer();
+  await beats[0];
+  const before = view();
+  second?.answer();
+  await beats[1];
+  expect(state()).toBe("open");
+  expect(view()).toBe(before);
+  expect(keys.set?.version).toBe(2);
 });

@@ -5,7 +5,7 @@ import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
 import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
 import { isActive, isStandby, type ManagedKey, servedInOrder } from "./managed-key.ts";
-import { openPrivateKey } from "./rotate.ts";
+import { openPrivateKey, type PlanDoubt } from "./rotate.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import type { Sealer } from "./sealer.ts";
 import { localSigner, type Signer } from "./signer.ts";
@@ -32,8 +32,11 @@ export type FenceReason =
   | "store_older"
   | "no_active_key";
 
-/** A beat that the store took, and where this replica's clocks stood just before it. */
+/** A beat that the store took. */
 interface Lease {
+  /** Where the stopwatch stood before the beat: the lease counts from there. */
+  readonly begun: number;
+  /** Where this replica's clocks stood when the store's was read. */
   readonly elapsed: number;
   readonly wall: EpochSeconds;
   /** Store's clock less this replica's. */
@@ -42,6 +45,13 @@ interface Lease {
 
 /** What the last beat that the store took said of this replica. */
 type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
+
+/** What a beat found in the store: a reason to refuse it, or what was reported to it, and the lease that its commit gives. */
+interface Found {
+  readonly refused: "store_older" | "store_forked" | undefined;
+  readonly beat: Beat | undefined;
+  readonly lease: Lease;
+}
 
 const FENCED: KeyView = { signing: undefined, jwks: undefined };
 
@@ -88,10 +98,10 @@ export class ManagedKeys implements KeyDirectory {
     if (this.#refused !== undefined) return this.#refused;
     if (this.#lease === undefined) return "not_read_yet";
     const { replicaLagSeconds, clockSkewSeconds } = this.#deps.timing;
-    const age = this.#deps.stopwatch.elapsed() - this.#lease.elapsed;
-    if (age > replicaLagSeconds) return "lease_expired";
+    const elapsed = this.#deps.stopwatch.elapsed();
+    if (elapsed - this.#lease.begun > replicaLagSeconds) return "lease_expired";
     // The wall clock must have gone as far as the stopwatch since the read, and must agree with the store's.
-    if (Math.abs(offsetAt(this.#lease, now, age)) > clockSkewSeconds + 1) return "clock_off";
+    if (Math.abs(offsetAt(this.#lease, now, elapsed)) > clockSkewSeconds + 1) return "clock_off";
     return this.#view.signing === undefined ? "no_active_key" : undefined;
   }
 
@@ -140,7 +150,7 @@ export class ManagedKeys implements KeyDirectory {
   /** How far this replica's clock is behind the store's at `now`, in whole seconds: what the last beat found, and how the clock was set since. `undefined` before the first beat. */
   clockOffsetAt(now: EpochSeconds): number | undefined {
     if (this.#lease === undefined) return undefined;
-    return Math.round(offsetAt(this.#lease, now, this.#deps.stopwatch.elapsed() - this.#lease.elapsed));
+    return Math.round(offsetAt(this.#lease, now, this.#deps.stopwatch.elapsed()));
   }
 
   /** How far this replica's clock is behind the store's, in seconds, at the last beat. */
@@ -155,37 +165,57 @@ export class ManagedKeys implements KeyDirectory {
    * in force then stays until its lease ends, and what could not be reported is reported with the next beat.
    */
   async renew(): Promise<void> {
-    const before = { elapsed: this.#deps.stopwatch.elapsed(), wall: this.#deps.clock.now() };
+    const { store, clock, stopwatch } = this.#deps;
+    const begun = stopwatch.elapsed();
     this.#beatsBegun += 1;
     const turn = this.#beatsBegun;
     const signings = this.#signings;
     const fetches = this.#verifiers.take();
     this.#signings = new Map();
-    let offsetSeconds = 0;
-    let beat: Beat | undefined;
+    let found: Found | undefined;
     let set: KeySet;
     try {
-      set = await this.#deps.store.beat((found) => {
-        // Measured here: a wait for the store's locks is no difference of clocks.
-        offsetSeconds = found.now - this.#deps.clock.now();
-        beat = this.#refusalOf(found) === undefined ? this.#beatOn(found, signings, fetches) : undefined;
-        return beat;
+      set = await store.beat((read) => {
+        const refused = this.#refusalOf(read);
+        const wall = clock.now();
+        found = {
+          refused,
+          beat: refused === undefined ? this.#beatOn(read, signings, fetches) : undefined,
+          // Measured here: a wait for the store's locks is no difference of clocks.
+          lease: { begun, elapsed: stopwatch.elapsed(), wall, offsetSeconds: read.now - wall },
+        };
+        return found.beat;
       });
     } catch (thrown) {
       this.#takeBack(signings, fetches);
       throw thrown;
     }
-    if (beat === undefined) this.#takeBack(signings, fetches);
-    // Overtaken by a beat that began later: what this one read is old, and says nothing of the store.
+    if (found?.beat === undefined) this.#takeBack(signings, fetches);
+    if (found !== undefined) this.#take(turn, set, found);
+  }
+
+  /** Puts in force what a beat found, unless it was overtaken: by one that began later, or by one that saw a later version. */
+  #take(turn: number, set: KeySet, { refused, beat, lease }: Found): void {
     if (turn < this.#beatTaken) return;
+    if (refused === undefined && set.version < this.#versionSeen) return;
     this.#beatTaken = turn;
-    this.#refused = this.#refusalOf(set);
-    if (this.#refused !== undefined || beat === undefined) return;
+    this.#refused = refused;
+    if (beat === undefined) return;
     if (this.#set?.version !== set.version) this.#view = this.#render(set);
     this.#set = set;
     this.#versionSeen = set.version;
     this.#reported = { serving: beat.serving, version: beat.replica.version };
-    this.#lease = { ...before, offsetSeconds };
+    this.#lease = lease;
+  }
+
+  /**
+   * Why a set that was read beside the beats must not be planned on. A plan on a store that was put back would hide from the next
+   * beat that it was; one by a clock that jumped would retire keys whose tokens live.
+   */
+  doubtAbout(set: KeySet): PlanDoubt | undefined {
+    const offsetSeconds = set.now - this.#deps.clock.now();
+    if (Math.abs(offsetSeconds) > this.#deps.timing.clockSkewSeconds + 1) return "clock_off";
+    return this.#refusalOf(set);
   }
 
   #beatOn(found: KeySet, signings: ReadonlyMap<Kid, EpochSeconds>, fetches: JwksFetches): Beat {
@@ -245,9 +275,9 @@ export class ManagedKeys implements KeyDirectory {
   }
 }
 
-/** The store's clock less this replica's at `now`, `age` seconds after the beat: the wall clock should have gone as far as the stopwatch. */
-function offsetAt({ offsetSeconds, wall }: Lease, now: EpochSeconds, age: number): number {
-  return offsetSeconds - (now - wall - age);
+/** The store's clock less this replica's, at `now` and `elapsed` of this replica's clocks: the wall clock should have gone as far as the stopwatch. */
+function offsetAt({ offsetSeconds, wall, elapsed: then }: Lease, now: EpochSeconds, elapsed: number): number {
+  return offsetSeconds - (now - wall - (elapsed - then));
 }
 
 /**

@@ -24,6 +24,11 @@ export interface RotateDeps {
   readonly makeKey?: (alg: Algorithm) => Promise<ImportedKey>;
 }
 
+/** Why a set that was read must not be planned on; `undefined` when it may be. */
+export type Doubt = (set: KeySet) => PlanDoubt | undefined;
+/** The store went back in time, is another one, or its clock and this replica's disagree. */
+export type PlanDoubt = "store_older" | "store_forked" | "clock_off";
+
 /** What a rotation did. `lost`: another replica was faster every time; nothing is wrong, the next tick looks again. */
 export interface RotationReport {
   readonly changes: readonly KeyChange[];
@@ -31,13 +36,20 @@ export interface RotationReport {
   readonly lost: boolean;
 }
 
+/** Of a command on the store, which has seen nothing of it before. */
+const NO_DOUBT: Doubt = () => undefined;
+
 /** How often a loser of the race reads the set again before it leaves the work to the next tick. */
 const TRIES = 5;
 
-/** Brings the key set to where it should be now: load, plan, make keys, replace, and load again when another was faster. */
-export async function rotate(deps: RotateDeps): Promise<RotationReport> {
+/**
+ * Brings the key set to where it should be now: load, plan, make keys, replace, and load again when another was faster. Does
+ * nothing on a set that is in doubt.
+ */
+export async function rotate(deps: RotateDeps, doubt: Doubt = NO_DOUBT): Promise<RotationReport> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const set = await deps.store.load();
+    if (doubt(set) !== undefined) return { changes: [], alarms: [], lost: false };
     const { steps, alarms } = planRotation(set, deps.policy);
     if (steps.length === 0) return { changes: [], alarms, lost: false };
     const changes = await carryOut(deps, steps);
@@ -51,6 +63,7 @@ export async function rotate(deps: RotateDeps): Promise<RotationReport> {
 export type OperationReport =
   | { readonly kind: "done"; readonly changes: readonly KeyChange[]; readonly before: KeySet }
   | { readonly kind: "lost" }
+  | { readonly kind: "doubted"; readonly doubt: PlanDoubt }
   | OperationRefusal;
 
 /** Carries out one operation, decided anew whenever another replica changed the set in between. */
@@ -58,9 +71,12 @@ export async function operate(
   deps: RotateDeps,
   operation: Operation,
   accepted: ReadonlySet<Acceptance>,
+  doubt: Doubt = NO_DOUBT,
 ): Promise<OperationReport> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const set = await deps.store.load();
+    const doubted = doubt(set);
+    if (doubted !== undefined) return { kind: "doubted", doubt: doubted };
     const plan = planOperation(set, operation, deps.policy, accepted);
     if (plan.kind === "refused") return plan;
     const changes = await carryOut(deps, plan.steps);

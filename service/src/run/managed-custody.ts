@@ -60,10 +60,7 @@ export async function managedCustody(
   return {
     directory: keys,
     managed: { ...deps, keys },
-    async keep() {
-      await rotationInTurn(wholeRound);
-      await watch();
-    },
+    keep: () => rotationInTurn(wholeRound).then(round(watch)).catch(UNREPORTABLE),
     // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
     loops: [
       { name: "lease", everyMs, run: round(() => keys.renew()) },
@@ -102,6 +99,9 @@ function viewOf({ store, sealer, policy }: RotateDeps, versionSeenBefore: number
     versionSeenBefore,
   });
 }
+
+/** The log itself failed, at a fault: there is nowhere left to say so. */
+const UNREPORTABLE = (): void => undefined;
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
 function roundOf(

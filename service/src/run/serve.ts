@@ -87,7 +87,12 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
     const stopUpkeep = startUpkeep(custody.loops, { log, every });
-    world.signals.onHangup(() => void reload(custody).then(() => tellReload(log, settings.keySource)));
+    world.signals.onHangup(() => {
+      // A log that fails must not end the service.
+      void reload(custody)
+        .then(() => tellReload(log, settings.keySource))
+        .catch(() => undefined);
+    });
     const signal = await world.signals.stop;
     isStopping = true;
     log.info({ event: "stopping", signal });
