@@ -40,6 +40,11 @@ describe("a PEM private key is taken, whatever stands around it", () => {
       "the parameters of its curve",
       `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${pem(ec, "sec1")}`,
     ],
+    [
+      "comments about it",
+      `# --- the private key of production ---\n# -- end of life: May\n${pem(ec)}-- \nkey team\n`,
+    ],
+    ["a damaged certificate before it", CERTIFICATE.replace(/-----END.*\n/, "") + pem(ec)],
     ["a comment before it", `# the key of production\n${pem(ec)}`],
     ["a revocation list before it", `-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n${pem(ec)}`],
   ];
@@ -69,6 +74,37 @@ describe("a PEM private key is taken, whatever stands around it", () => {
 
   test("but of two private keys none is taken", () => {
     expect(faultOf(BAG + pem(ec) + CERTIFICATE + BAG + pem(rsa))).toMatch(/more than one PEM private key/);
+  });
+});
+
+describe("of two private keys none is taken when one of them is damaged", () => {
+  const [one, two] = [pem(ec), pem(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey)];
+  const damages: readonly [string, (text: string) => string][] = [
+    ["its END line names another type", (text) => text.replace("END PRIVATE", "END EC PRIVATE")],
+    ["its END line is missing", (text) => text.replace(/-----END.*\n/, "")],
+    ["its END line is cut off", (text) => text.replace(/-----END.*\n/, "-----END PRIV\n")],
+    ["its BEGIN and END lines have a letter less", (text) => text.replaceAll("PRIVATE", "PRIVAT")],
+    ["its BEGIN line is missing", (text) => text.replace(/-----BEGIN.*\n/, "")],
+    ["its BEGIN line has four dashes", (text) => text.replace("-----BEGIN", "----BEGIN")],
+    ["its BEGIN line ends with four dashes", (text) => text.replace("KEY-----", "KEY----")],
+    ["its BEGIN line has six dashes", (text) => text.replace("-----BEGIN", "------BEGIN")],
+    ["its BEGIN line has a blank more", (text) => text.replace("BEGIN ", "BEGIN  ")],
+    ["its BEGIN line has a blank after the dashes", (text) => text.replace("-----BEGIN", "----- BEGIN")],
+    ["its BEGIN line has a no-break space", (text) => text.replace("BEGIN ", "BEGIN\u00a0")],
+    ["its BEGIN line has an underscore", (text) => text.replace("PRIVATE KEY", "PRIVATE_KEY")],
+    ["its BEGIN line has small letters", (text) => text.replace("BEGIN PRIVATE", "BEGIN private")],
+    [
+      "all its lines have small letters",
+      (text) => text.replaceAll(/-----.*-----/g, (line) => line.toLowerCase()),
+    ],
+    ["its dashes were made long ones", (text) => text.replaceAll("-----", "\u2014\u2014-")],
+    ["its lines are comments", (text) => text.replaceAll(/^(?=.)/gm, "# ")],
+  ];
+  test.each(damages)("%s", (_name, damaged) => {
+    for (const text of [damaged(one) + two, one + damaged(two), damaged(one) + damaged(two)])
+      expect(faultOf(text)).toMatch(
+        /^(?:holds more than one PEM private key|holds a PEM private key and the damaged|is a PEM private key with damaged content|is PEM without|is neither a)/,
+      );
   });
 });
 

@@ -7,12 +7,17 @@ export type PemReading =
 
 /** RFC 7468, and the headers of RFC 1421 that encrypted PKCS#1 and SEC1 have. */
 const BLOCK = /-----BEGIN ([A-Z0-9 ]*)-----((?:(?!-----BEGIN )[\s\S])*?)-----END \1-----/g;
+/** A BEGIN or END line of a private key, however damaged: fewer or other dashes, small letters, another blank. */
+const MARK =
+  /[\p{Pd}\u2212]{2}\s*(?:BEGIN|END)(?![^\p{Pd}\u2212\r\n]*PUBLIC)[^\p{Pd}\u2212\r\n]*(?:PRIV|KEY)/iu;
 const ENCRYPTED = /^ENCRYPTED |Proc-Type: *4, *ENCRYPTED/m;
 /** What stands between the lines of an unencrypted block: base64, however it is broken into lines. */
 const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 const LINE = /.{1,64}/g;
 
 interface Block {
+  /** All of it, its BEGIN and END lines included. */
+  readonly whole: string;
   readonly label: string;
   readonly content: string;
 }
@@ -24,11 +29,15 @@ export function isPem(text: string): boolean {
 
 /** Reads PEM with one private key: PKCS#8, PKCS#1 or SEC1, not encrypted. Certificates, curve parameters and other text beside it are passed over. */
 export function readPemKey(text: string): PemReading {
-  const blocks = [...text.matchAll(BLOCK)].map(([, label = "", content = ""]): Block => ({ label, content }));
+  const blocks = [...text.matchAll(BLOCK)].map(
+    ([whole, label = "", content = ""]): Block => ({ whole, label, content }),
+  );
   const keys = blocks.filter(({ label }) => /(?:^| )PRIVATE KEY$/.test(label));
   const [key] = keys;
   if (key === undefined) return refused(whyNoPrivateKey(text, blocks));
   if (keys.length > 1) return refused("holds more than one PEM private key; put several keys into a JWK Set");
+  // Which of two keys is meant nobody knows, also when the other is damaged.
+  if (MARK.test(text.replace(key.whole, "\n"))) return refused(BESIDE);
   if (key.label === "OPENSSH PRIVATE KEY") return refused(openSshFault(key.content));
   if (ENCRYPTED.test(`${key.label}\n${key.content}`))
     return refused("is an encrypted PEM key; decrypt it first: openssl pkey -in FILE -out PLAIN");
@@ -52,6 +61,8 @@ function keyOf({ label, content }: Block): PemReading {
 }
 
 const LITERAL = `is PEM with its line ends written as a backslash and an n; convert it: (umask 077; printf %b "$(tr -d '"' <FILE)" >key.pem)`;
+const BESIDE =
+  "holds a PEM private key and the damaged BEGIN or END line of another; keep one whole key, or put several into a JWK Set";
 const DAMAGED = "is a PEM private key with damaged content; copy the whole file again";
 
 function attempt<T>(make: () => T): T | undefined {
