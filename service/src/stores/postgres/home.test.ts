@@ -11,7 +11,18 @@ import { homeOf, type Look } from "./home.ts";
 const sealer = sealerUnder(1);
 
 function look(override: Partial<Look>): Look {
-  return { schema: null, usable: null, first: "public", path: '"$user", public', role: "macp", ...override };
+  return {
+    schema: null,
+    complete: override.schema !== undefined,
+    usable: false,
+    own: true,
+    of_schema_owner: false,
+    of_database_owner: false,
+    first: "public",
+    path: '"$user", public',
+    role: "macp",
+    ...override,
+  };
 }
 
 describe("the schema of the tables", () => {
@@ -83,6 +94,52 @@ describe("the schema of the tables", () => {
       ]),
     );
     expect(homeOf(looks, "public")).toEqual({ schema: "public", hasTables: true });
+  });
+
+  const foreign = { usable: true, own: false } as const;
+  const ours = "if they are yours, name it with schema=";
+
+  test.each([
+    ["outside of the path", look({ ...foreign, schema: "tenant" })],
+    [
+      "outside of the path, of the database's owner",
+      look({ ...foreign, schema: "tenant", of_database_owner: true, of_schema_owner: true }),
+    ],
+    ["in public, in the default path", look({ ...foreign, schema: "public" })],
+    ["in public, in a path that names it", look({ ...foreign, schema: "public", path: "app, public" })],
+    ["in a schema that was named like the role", look({ ...foreign, schema: "macp", of_schema_owner: true })],
+  ])("is not one whose tables belong to somebody else, %s; and none is made beside it", (_where, theirs) => {
+    expect(() => homeOf([theirs], undefined)).toThrow(`${ours}${theirs.schema ?? ""}`);
+    expect(homeOf([theirs], theirs.schema ?? undefined)).toEqual({ schema: theirs.schema, hasTables: true });
+    expect(homeOf([theirs], "mine")).toEqual({ schema: "mine", hasTables: false });
+    const path = `${theirs.path}, mine`;
+    const own = look({ schema: "mine", usable: true, path });
+    expect(homeOf([own, { ...theirs, path }], undefined)).toEqual({ schema: "mine", hasTables: true });
+    expect(homeOf([{ ...own, path: theirs.path }, theirs], undefined)).toEqual({
+      schema: "mine",
+      hasTables: true,
+    });
+  });
+
+  test.each([
+    ["a schema that the path names", { schema: "app", path: "app", of_schema_owner: true }],
+    [
+      "public, by the owner of the database",
+      { schema: "public", of_database_owner: true, of_schema_owner: true },
+    ],
+  ])("may belong to another role where the operator put it: %s", (_where, there) => {
+    const looks = [look({ ...foreign, ...there })];
+    expect(homeOf(looks, undefined)).toEqual({ schema: there.schema, hasTables: true });
+  });
+
+  test("gets no tables beside one of another owner that has the name of one of them", () => {
+    const part = look({ ...foreign, schema: "public", complete: false });
+    for (const wanted of [undefined, "public"])
+      expect(() => homeOf([part], wanted)).toThrow(
+        "the schema public has a table by the name of one of this service's that belongs to another owner",
+      );
+    expect(homeOf([part], "mine")).toEqual({ schema: "mine", hasTables: false });
+    expect(homeOf([{ ...part, first: "mine" }], undefined)).toEqual({ schema: "mine", hasTables: false });
   });
 
   test("is no other one when the path names one with tables and the right to it is gone", () => {
@@ -222,6 +279,99 @@ describe.skipIf(mayLeavePostgresOut())(
       await expect(open()).rejects.toThrow("a table has not the columns of this service (42703)");
       expect(await sql("SELECT * FROM schema_version")).toEqual([{ version: "1", script: "x" }]);
       expect(await homes()).toEqual([]);
+    });
+
+    describe("with a tenant that the service does not know", () => {
+      let tenant: string;
+      beforeEach(async () => {
+        tenant = freshName("tenant");
+        await onPostgres(`CREATE ROLE ${tenant} LOGIN`);
+      });
+      afterEach(async () => {
+        for (const store of opened.splice(0)) await store.close();
+        await sql(`ALTER DATABASE ${database} OWNER TO CURRENT_USER`, `DROP OWNED BY ${tenant} CASCADE`);
+        await onPostgres(`DROP ROLE ${tenant}`);
+      });
+      const asTenant = (...statements: readonly string[]) =>
+        onPostgresAt(urlOf({ database, role: tenant }), ...statements);
+      /** A complete set that everyone may use, and which runs a function of the tenant's when a key is put in. */
+      const layBait = async (schema: string): Promise<void> => {
+        const store = await open({ schema }, tenant);
+        await store.close();
+        await asTenant(
+          `SET search_path = ${schema}`,
+          "CREATE TABLE loot (who TEXT)",
+          `CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO ${schema}.loot VALUES (current_user); RETURN NEW; END $$`,
+          "CREATE TRIGGER bait AFTER INSERT ON signing_keys FOR EACH ROW EXECUTE FUNCTION steal()",
+          `GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO PUBLIC`,
+        );
+        if (schema !== "public") await asTenant(`GRANT ALL ON SCHEMA ${schema} TO PUBLIC`);
+      };
+
+      test.each(["tenant", "public", "named like the role"])(
+        "no tables of the tenant's are used, wherever they wait: %s",
+        async (where) => {
+          const schema = where === "named like the role" ? role : where;
+          if (schema === "public") await sql(`GRANT CREATE ON SCHEMA public TO ${tenant}`);
+          else await sql(`CREATE SCHEMA ${schema} AUTHORIZATION ${tenant}`);
+          await sql(`CREATE SCHEMA mine AUTHORIZATION ${role}`);
+          await layBait(schema);
+          for (const parameters of [{}, { options: "-c search_path=mine" }])
+            await expect(open(parameters)).rejects.toThrow(
+              `the tables in the schema ${schema} belong to another owner; if they are yours, name it with schema=${schema}`,
+            );
+          const before = await withOneKey(await open({ schema: "mine" }));
+          // The service's own set is now the only one that counts, in the path or not.
+          expect(kids(await (await open()).load())).toEqual(before);
+          expect(await sql(`SELECT * FROM ${schema}.loot`)).toEqual([]);
+        },
+      );
+
+      test("nor is a single one that waits where the tables are to be made", async () => {
+        await sql(`GRANT CREATE ON SCHEMA public TO ${tenant}`);
+        await asTenant(
+          "CREATE TABLE public.schema_version (id INTEGER PRIMARY KEY, version INTEGER NOT NULL)",
+          "GRANT ALL ON public.schema_version TO PUBLIC",
+        );
+        await expect(open()).rejects.toThrow("the schema public has a table by the name of one");
+        expect(await sql("SELECT * FROM public.schema_version")).toEqual([]);
+      });
+
+      test("a superuser, who has every right, does not use them either", async () => {
+        await sql(`CREATE SCHEMA tenant AUTHORIZATION ${tenant}`);
+        await layBait("tenant");
+        await onPostgres(`ALTER ROLE ${role} SUPERUSER`);
+        await expect(open()).rejects.toThrow("the tables in the schema tenant belong to another owner");
+      });
+
+      test.each([{ schema: "app" }, { options: "-c search_path=app" }])(
+        "tables that an owner's role made, and on which the service has only grants, are used: %o",
+        async (parameters) => {
+          await sql(`CREATE SCHEMA app AUTHORIZATION ${tenant}`);
+          await (await open({ schema: "app" }, tenant)).close();
+          await sql(
+            `GRANT USAGE ON SCHEMA app TO ${role}`,
+            `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA app TO ${role}`,
+          );
+          await withOneKey(await open(parameters));
+        },
+      );
+
+      test("so are those of a role that the service is a member of, and of the database's owner in public", async () => {
+        await sql(`CREATE SCHEMA app AUTHORIZATION ${tenant}`);
+        await (await open({ schema: "app" }, tenant)).close();
+        await sql(`GRANT ${tenant} TO ${role}`);
+        const before = await withOneKey(await open());
+        await sql(`REVOKE ${tenant} FROM ${role}`, `ALTER DATABASE ${database} OWNER TO ${tenant}`);
+        for (const { tablename } of (await sql(
+          "SELECT tablename FROM pg_tables WHERE schemaname = 'app'",
+        )) as readonly { readonly tablename: string }[])
+          await sql(
+            `ALTER TABLE app.${tablename} SET SCHEMA public`,
+            `GRANT ALL ON public.${tablename} TO ${role}`,
+          );
+        expect(kids(await (await open()).load())).toEqual(before);
+      });
     });
 
     test("a role without the right to make tables, or to read them, is told what to grant", async () => {

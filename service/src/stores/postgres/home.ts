@@ -11,11 +11,20 @@ import { NO_RIGHT_ON_SCHEMA, PostgresFault } from "./faults.ts";
 const Flag = z
   .union([z.boolean(), z.enum(["t", "f", "true", "false"])])
   .transform((flag) => flag === true || flag === "t" || flag === "true");
+const Answer = Flag.nullable().transform((flag) => flag === true);
 const LookRow = z.object({
-  /** A schema with the tables; `null` when there is none. */
+  /** A schema with the tables, or with some that have their names; `null` when there is none. */
   schema: z.string().nullable(),
+  /** Whether it has the tables of a store, and not only one by the name of one of them. */
+  complete: Answer,
   /** Whether the role may look into it. */
-  usable: Flag.nullable(),
+  usable: Answer,
+  /** Whether each table belongs to the role, or to one whose rights it has. */
+  own: Answer,
+  /** Whether each does, or belongs to the owner of the database. */
+  of_database_owner: Answer,
+  /** Whether each does, or belongs to the owner of the database or of the schema. */
+  of_schema_owner: Answer,
   /** Where new tables would be made; `null` when the path leads nowhere. */
   first: z.string().nullable(),
   path: z.string(),
@@ -23,17 +32,35 @@ const LookRow = z.object({
 });
 export type Look = z.infer<typeof LookRow>;
 
-/** A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. */
+const NAMES = "'schema_version', 'keyset', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches'";
+
+/**
+ * A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. A
+ * superuser has the rights of everyone, which says nothing of whom the operator trusts.
+ */
 export const LOOK = `
-  SELECT homes.nspname AS schema, homes.usable, current_schema() AS first,
-         current_setting('search_path') AS path, current_user AS role
+  SELECT homes.nspname AS schema, homes.complete, homes.usable, homes.own, homes.of_database_owner, homes.of_schema_owner,
+         current_schema() AS first, current_setting('search_path') AS path, current_user AS role
   FROM (SELECT 1) AS always LEFT JOIN (
-    SELECT n.nspname, pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable
-    FROM pg_catalog.pg_class AS k JOIN pg_catalog.pg_namespace AS n ON n.oid = k.relnamespace
-    WHERE k.relname = 'keyset' AND k.relkind IN ('r', 'p') AND k.relpersistence <> 't'
-      AND EXISTS (
-        SELECT 1 FROM pg_catalog.pg_class AS s WHERE s.relnamespace = n.oid AND s.relname = 'signing_keys'
-      )
+    SELECT found.nspname,
+           bool_or(found.relname = 'keyset' AND found.relkind IN ('r', 'p')) AND bool_or(found.relname = 'signing_keys') AS complete,
+           bool_and(found.usable) AS usable,
+           bool_and(found.own) AS own,
+           bool_and(found.own OR found.of_database_owner) AS of_database_owner,
+           bool_and(found.own OR found.of_database_owner OR found.of_schema_owner) AS of_schema_owner
+    FROM (
+      SELECT n.nspname, t.relname, t.relkind,
+             pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
+             pg_catalog.pg_has_role(t.relowner, CASE WHEN me.rolsuper THEN d.datdba ELSE t.relowner END, 'USAGE')
+               AND pg_catalog.pg_has_role(t.relowner, 'USAGE') AS own,
+             pg_catalog.pg_has_role(t.relowner, d.datdba, 'USAGE') AS of_database_owner,
+             pg_catalog.pg_has_role(t.relowner, n.nspowner, 'USAGE') AS of_schema_owner
+      FROM pg_catalog.pg_class AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+        JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
+        JOIN pg_catalog.pg_roles AS me ON me.rolname = current_user
+      WHERE t.relname IN (${NAMES}) AND t.relpersistence <> 't'
+    ) AS found
+    GROUP BY found.nspname
   ) AS homes ON true
   ORDER BY homes.nspname`;
 
@@ -49,26 +76,68 @@ export function parseLook(rows: readonly unknown[]): readonly Look[] {
   return parseRows(LookRow, "pg_class", rows);
 }
 
+/** A schema with the tables, as the search path and its owners make it. */
+interface Candidate extends Look {
+  readonly schema: string;
+  readonly isInPath: boolean;
+  /** Whether the operator stands behind whoever owns its tables: an owner may run functions as this role by triggers. */
+  readonly isTrusted: boolean;
+}
+
 /**
  * The schema to use: the one that was asked for; else the only one with tables in the search path; else the only one with tables
- * anywhere. Throws `ConfigError` when that leaves several, and `PostgresFault` when the role may not look into the one to use.
+ * anywhere that are the role's own. Throws `ConfigError` when that leaves several, or only some of another owner, and `PostgresFault`
+ * when the role may not look into the one to use.
  */
 export function homeOf(looks: readonly Look[], wanted: string | undefined): Home {
-  const path = looks[0] === undefined ? [] : namesIn(looks[0].path, looks[0].role);
-  const all = looks.flatMap(({ schema, usable }) =>
-    schema === null ? [] : [{ schema, isUsable: usable === true }],
-  );
-  const inPath = all.filter(({ schema }) => path.includes(schema));
-  const elsewhere = all.filter(({ isUsable }) => isUsable);
-  const homes =
-    wanted === undefined
-      ? [inPath, elsewhere].find((some) => some.length > 0)
-      : all.filter(({ schema }) => schema === wanted);
-  const [home, ...others] = homes ?? [];
-  if (home === undefined) return { schema: wanted ?? looks[0]?.first ?? undefined, hasTables: false };
+  const all = candidatesOf(looks, wanted);
+  const complete = all.filter((one) => one.complete);
+  const [home, ...others] =
+    wanted === undefined ? foundIn(complete) : complete.filter(({ schema }) => schema === wanted);
+  if (home === undefined) return newHome(all, wanted ?? looks[0]?.first ?? undefined, wanted !== undefined);
   if (others.length > 0) throw severalHomes([home, ...others].map(({ schema }) => schema));
-  if (!home.isUsable) throw new PostgresFault(NO_RIGHT_ON_SCHEMA, "query");
+  if (!home.usable) throw new PostgresFault(NO_RIGHT_ON_SCHEMA, "query");
   return { schema: home.schema, hasTables: true };
+}
+
+function foundIn(complete: readonly Candidate[]): readonly Candidate[] {
+  const inPath = complete.filter(({ isInPath, isTrusted, usable }) => isInPath && (isTrusted || !usable));
+  return inPath.length > 0 ? inPath : complete.filter(({ own, usable }) => own && usable);
+}
+
+/** Where tables are to be made: beside none of another owner that the role would find, and with none of them among its own. */
+function newHome(all: readonly Candidate[], schema: string | undefined, isWanted: boolean): Home {
+  const foreign = all.find(
+    (one) =>
+      (one.schema === schema && !one.isTrusted) || (!isWanted && one.complete && one.usable && !one.own),
+  );
+  if (foreign !== undefined) throw foreignTables(foreign);
+  return { schema, hasTables: false };
+}
+
+/** The path that every role has until someone sets another. */
+const PATH_DEFAULT = '"$user", public';
+
+function candidatesOf(looks: readonly Look[], wanted: string | undefined): readonly Candidate[] {
+  return looks.flatMap((one) => {
+    const { schema, path, role } = one;
+    if (schema === null) return [];
+    const names = namesIn(path);
+    // Nobody chose the default path, and anyone who may make schemas may make the one that is named like the role.
+    const isChosen = schema === wanted || (path !== PATH_DEFAULT && names.includes(schema));
+    const isTrusted = one.own || one.of_database_owner || (isChosen && one.of_schema_owner);
+    const isInPath = names.some((name) => (name === "$user" ? role : name) === schema);
+    return [{ ...one, schema, isInPath, isTrusted }];
+  });
+}
+
+function foreignTables({ schema, complete }: Candidate): ConfigError {
+  const name = printable(schema);
+  return new ConfigError([
+    complete
+      ? `MACP_AUTH_STORE_URL: the tables in the schema ${name} belong to another owner; if they are yours, name it with schema=${name}, else name a schema of your own with schema=NAME`
+      : `MACP_AUTH_STORE_URL: the schema ${name} has a table by the name of one of this service's that belongs to another owner; name a schema of your own with schema=NAME`,
+  ]);
 }
 
 function severalHomes(schemas: readonly string[]): ConfigError {
@@ -79,11 +148,10 @@ function severalHomes(schemas: readonly string[]): ConfigError {
 }
 
 /** The schemas that a search path names, usable or not, as PostgreSQL reads it. */
-function namesIn(path: string, role: string): readonly string[] {
-  return [...path.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g)].map(([whole, quoted]) => {
-    const name = quoted?.replaceAll('""', '"') ?? whole.toLowerCase();
-    return name === "$user" ? role : name;
-  });
+function namesIn(path: string): readonly string[] {
+  return [...path.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g)].map(
+    ([whole, quoted]) => quoted?.replaceAll('""', '"') ?? whole.toLowerCase(),
+  );
 }
 
 /**
