@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
 import { StoreUnavailable } from "../../keys/key-store.ts";
-import { postgresAt } from "../../testing/postgres-server.ts";
+import { freshName, onPostgres, postgresAt, serverUrl, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
 
@@ -70,5 +70,38 @@ test.skipIf(mayLeavePostgresOut())(
     await expect(lost).rejects.toThrow(StoreUnavailable);
     expect(await place.sql("SELECT 1 AS one")).toEqual([{ one: 1 }]);
     await place.remove();
+  },
+);
+
+test.skipIf(mayLeavePostgresOut())(
+  "a change waits for the disk whatever the session has set, and for standbys no less than it has set",
+  async () => {
+    const setting = async (options: string, how: "read" | "write"): Promise<unknown> => {
+      const database = openPostgres({ ...postgresAt(serverUrl()), options });
+      const rows = await database[how]((query) => query("SHOW synchronous_commit"));
+      await database.close();
+      return (rows as readonly { readonly synchronous_commit: string }[])[0]?.synchronous_commit;
+    };
+    expect(await setting("-c synchronous_commit=off", "write")).toBe("on");
+    expect(await setting("-c synchronous_commit=off", "read")).toBe("off");
+    for (const waits of ["local", "remote_write", "on", "remote_apply"])
+      expect(await setting(`-c synchronous_commit=${waits}`, "write")).toBe(waits);
+  },
+);
+
+test.skipIf(mayLeavePostgresOut())(
+  "a change waits for the disk also when the role has set otherwise, and the session stays as it was",
+  async () => {
+    const role = freshName("fast");
+    await onPostgres(`CREATE ROLE ${role} LOGIN`, `ALTER ROLE ${role} SET synchronous_commit = off`);
+    const database = openPostgres(postgresAt(urlOf({ role })));
+    const show = () => database.write((query) => query("SHOW synchronous_commit"));
+    // The second transaction of the connection begins with the role's setting again.
+    for (const _time of [1, 2]) expect(await show()).toEqual([{ synchronous_commit: "on" }]);
+    expect(await database.read((query) => query("SHOW synchronous_commit"))).toEqual([
+      { synchronous_commit: "off" },
+    ]);
+    await database.close();
+    await onPostgres(`DROP ROLE ${role}`);
   },
 );

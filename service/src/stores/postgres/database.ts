@@ -38,7 +38,13 @@ interface Mode {
   readonly mayMakeTables: boolean;
 }
 const READ: Mode = { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", mayMakeTables: false };
-const WRITE: Mode = { begin: "BEGIN ISOLATION LEVEL READ COMMITTED", mayMakeTables: true };
+/**
+ * A change that is acknowledged is on the disk, whatever the role or the database has set for speed. Only `off` is raised: every other
+ * value waits for the disk, and some wait for standbys too. Settings that the engine does not have stay as they are.
+ */
+const ON_DISK = `SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+  WHERE pg_catalog.current_setting('synchronous_commit', true) = 'off'`;
+const WRITE: Mode = { begin: `BEGIN ISOLATION LEVEL READ COMMITTED; ${ON_DISK}`, mayMakeTables: true };
 
 /**
  * PostgreSQL, or what speaks its language. Opens no connection yet. Throws `ConfigError` when a file that the location names
