@@ -13,7 +13,7 @@ import { faultsOfAdmin, faultsOfLead, faultsOfManaged, faultsOfPairs } from "./f
 import type { RawEnvironment } from "./given.ts";
 import { warningsAboutLinks } from "./service-links.ts";
 import type { StoreLocation } from "./store-url.ts";
-import { warningsAbout, warningsAboutNames } from "./warnings.ts";
+import { warningsAbout, warningsAboutNames, warningsAboutStore } from "./warnings.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */
 export interface Settings {
@@ -121,6 +121,7 @@ export function readSettings(environment: RawEnvironment): SettingsRead {
     settings,
     warnings: [
       ...warningsAbout(env, timing),
+      ...(keySource.kind === "managed" ? warningsAboutStore(keySource.store) : []),
       ...warningsAboutLinks(links, (name) => name in Environment.shape),
       ...warningsAboutNames([...given]),
     ],

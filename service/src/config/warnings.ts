@@ -1,6 +1,8 @@
+import { isLoopback } from "../kernel/loopback.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { Environment, type ParsedEnvironment } from "./environment.ts";
 import { loggedText, shownValue } from "./shown-value.ts";
+import type { StoreLocation } from "./store-url.ts";
 
 /** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
 const NEIGHBOURS = new Set([
@@ -67,6 +69,19 @@ export function warningsAbout(env: ParsedEnvironment, timing: RotationTiming): s
     );
   }
   return warnings;
+}
+
+/** Without a check of the server's certificate, anyone between can take its place: they get the password, and can hold changes back. */
+export function warningsAboutStore(store: StoreLocation): string[] {
+  if (store.kind !== "postgres") return [];
+  const { mode, rootCert } = store.tls;
+  const isUnchecked = mode === "prefer" || (mode === "require" && rootCert === undefined);
+  const isRemote = store.hosts.some(({ host }) => !host.startsWith("/") && !isLoopback(host));
+  return isUnchecked && isRemote
+    ? [
+        `MACP_AUTH_STORE_URL has sslmode=${mode}, which does not check that the server is the right one: anyone on the network between can take its place; use sslmode=verify-full&sslrootcert=FILE`,
+      ]
+    : [];
 }
 
 /** What a person takes for a part of the notation, and every verifier for a part of the name. */
