@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { TOKEN_BYTES_MAX } from "../tokens/mint.ts";
 import { parseMintRequest } from "../tokens/mint-request.ts";
+import { TOKEN_BYTES_MAX } from "../tokens/token-size.ts";
 import { PROBLEMS, problemOf } from "./problem.ts";
 
 const page = readFileSync(new URL("../../../docs/api/problems.md", import.meta.url), "utf8");

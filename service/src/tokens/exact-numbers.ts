@@ -8,13 +8,13 @@ export interface InexactNumber {
 
 /** How a number begins that may be inexact; a text may look so too. One of 15 digits or fewer without an exponent is exact (IEEE 754 double, DBL_DIG). */
 const MAYBE_INEXACT = /[:,[\s]-?(?:[0-9.]{16}|[0-9.]+[eE])/;
-const TEXT_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/g;
+/** A text, or a number that may be inexact, whole. */
+const TEXT_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?[eE][-+]?[0-9]+|-?[0-9.]{16,}/g;
 
 /**
  * The first number below `member` of a JSON object that would change its value when it is written again: too many digits, or out
  * of range. `value` is what `JSON.parse` made of `text`; nesting is bounded by the caller. Node 20 has no parser that gives a
- * number's source, so the text is parsed once more with each number as a text, and both are compared. That is done only when a
- * number is there and the text has one that may be inexact.
+ * number's source, so the text is parsed once more with each number that may be inexact as a text, and both are compared.
  */
 export function inexactNumberIn(text: string, value: unknown, member: string): InexactNumber | undefined {
   const inside = memberOf(value, member);
@@ -36,7 +36,7 @@ function holdsNumber(value: unknown): boolean {
   return Object.values(value).some(holdsNumber);
 }
 
-/** Both come of one text: where the first holds a number, the second holds how it was written. */
+/** Both come of one text: where the first holds a number that may be inexact, the second holds how it was written. */
 function firstInexact(value: unknown, written: unknown, path: string): InexactNumber | undefined {
   if (typeof value === "number" && typeof written === "string")
     return isExact(value, written) ? undefined : { path, written };

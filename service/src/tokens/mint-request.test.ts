@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parseMintRequest } from "./mint-request.ts";
 import { warningsAbout } from "./scopes.ts";
 
@@ -93,5 +93,42 @@ describe("warnings tell what the runtime makes of", () => {
     expected.forEach((pattern, index) => {
       expect(warnings[index]).toMatch(pattern);
     });
+  });
+});
+
+describe("the look for numbers that are not exact costs no more than a token is worth", () => {
+  /** What is parsed while the request of this text is read. */
+  function parsedFor(text: string): { readonly kind: string; readonly parsed: readonly string[] } {
+    const body: unknown = JSON.parse(text);
+    const parse = vi.spyOn(JSON, "parse");
+    try {
+      const { kind } = parseMintRequest(body, text);
+      return { kind, parsed: parse.mock.calls.map(([given]) => given) };
+    } finally {
+      parse.mockRestore();
+    }
+  }
+  const ones = (count: number, of = "1"): string => `[${Array.from({ length: count }, () => of).join(",")}]`;
+
+  test.each(["1", "1e1", "1e400", "12345678901234567890"])(
+    "so a body whose scopes fit into no token is not parsed a second time, with numbers such as %s",
+    (number) => {
+      const large = `{"sender":"a","y":1e1,"scopes":{"x":${ones(20_000, number)}}}`;
+      const { kind, parsed } = parsedFor(large);
+      expect([kind, parsed.length]).toEqual(["request", 0]);
+    },
+  );
+
+  test("and of any other each number that is exact by its form stays as it is", () => {
+    const text = `{"sender":"a","y":1e1,"scopes":{"x":[1,-0,1.5,123456789012345,0.1234567890123]}}`;
+    expect(parsedFor(text)).toEqual({ kind: "request", parsed: [text.replace("1e1", '"1e1"')] });
+  });
+
+  test("and what stands beside the scopes makes no inexact number of theirs pass", () => {
+    const beside = `"y":${ones(20_000)}`;
+    expect(parsedFor(`{"sender":"a",${beside},"scopes":{"x":1e400}}`).kind).toBe("invalid");
+    const hidden = `"scopes":{"x":${ones(20_000)}}`;
+    expect(parsedFor(`{"sender":"a",${hidden},"scopes":{"x":1e400}}`).kind).toBe("invalid");
+    expect(parsedFor(`{"sender":"a","scopes":{"x":1e400}${" ".repeat(20_000)}}`).kind).toBe("invalid");
   });
 });

@@ -12,8 +12,9 @@ import { mintDeps } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
 import { type Claims, checkClaims } from "./claims.ts";
-import { type MintOutcome, mint, TOKEN_BYTES_MAX } from "./mint.ts";
+import { type MintOutcome, mint } from "./mint.ts";
 import { parseMintRequest } from "./mint-request.ts";
+import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
 async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
   const parsed = parseMintRequest(JSON.parse(JSON.stringify(body)), JSON.stringify(body));
@@ -70,6 +71,20 @@ test("a token that could not reach the runtime is refused with its size, and one
   const outcome = await sizeFor(length);
   expect(outcome).toMatchObject({ refusal: { reason: "token_too_large", bytesMax: TOKEN_BYTES_MAX } });
 });
+
+test.each(["1", "1e1", "1e400", "12345678901234567890", '"\\u00e9"'])(
+  "scopes that fit into no token are refused for their size, whatever they hold: 10,000 times %s",
+  async (value) => {
+    const text = `{"sender":"a","y":1e1,"scopes":{"x":[${Array.from({ length: 10_000 }, () => value).join(",")}]}}`;
+    const parsed = parseMintRequest(JSON.parse(text), text);
+    if (parsed.kind === "invalid") throw new Error(parsed.invalid.text);
+    const least = JSON.stringify(parsed.request.scopes).length;
+    const outcome = await mint(mintDeps(), parsed.request);
+    expect(outcome).toMatchObject({ refusal: { reason: "token_too_large", bytesMax: TOKEN_BYTES_MAX } });
+    const { bytes } = (outcome as { refusal: { bytes: number } }).refusal;
+    expect(bytes).toBeGreaterThan(least);
+  },
+);
 
 test("without a key that may sign there is no token", async () => {
   expect(

@@ -5,9 +5,7 @@ import type { KeyDirectory, SigningKey } from "../keys/key-directory.ts";
 import { type Claims, checkClaims, claimsOf, grantedTtlSeconds, type TokenPolicy } from "./claims.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { warningsAbout } from "./scopes.ts";
-
-/** The runtime's whole gRPC header list may hold 16 KiB: a longer token would never arrive. */
-export const TOKEN_BYTES_MAX = 12_288;
+import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
 export interface MintDeps {
   readonly clock: Clock;
