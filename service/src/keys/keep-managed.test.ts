@@ -6,14 +6,16 @@ import { POLICY } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { type KeepReport, keepManaged, keepRotated } from "./keep-managed.ts";
 import { type KeyStore, StoreUnavailable } from "./key-store.ts";
+import { isActive } from "./managed-key.ts";
 import { ManagedKeys } from "./managed-keys.ts";
-import { rotate } from "./rotate.ts";
+import { operate, rotate } from "./rotate.ts";
 import { sealerOf } from "./sealer.ts";
 
 /** A store and one replica, whose clock is off by so much, that saw so much of the store in an earlier life. */
 function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
   const storeClock = new TestClock();
   const clock = new TestClock(storeClock.now() + clockOff);
+  const stopwatch = new TestClock();
   const inner = memoryKeyStore(storeClock);
   const state = { down: false };
   const store: KeyStore = {
@@ -27,12 +29,12 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
   const keys = new ManagedKeys({
     ...deps,
     clock,
-    stopwatch: { elapsed: () => clock.now() },
+    stopwatch: { elapsed: () => stopwatch.now() },
     ...POLICY,
     replicaId: "one",
     versionSeenBefore,
   });
-  return { deps, store: inner, state, keys, clock, storeClock };
+  return { deps, store: inner, state, keys, clock, storeClock, stopwatch };
 }
 
 describe("a round of upkeep", () => {
@@ -83,6 +85,49 @@ describe("a round of upkeep", () => {
       1_000,
     ]);
   });
+
+  test("lets no standby key sign after a trial of an imported key, which the former service goes on serving without it", async () => {
+    const { deps, store, keys, clock, storeClock } = house();
+    await operate(deps, { kind: "import", alg: "ES256" }, new Set());
+    const move = (seconds: number): void => {
+      for (const one of [clock, storeClock]) one.move(seconds);
+    };
+    await keepManaged(deps, keys);
+    move(60);
+    await keepManaged(deps, keys);
+    // Once with a key that is due, once with one that has come to its end.
+    for (const days of [8, 8]) {
+      move(days * 86_400);
+      const outcome = await operate(deps, { kind: "activate", kid: undefined }, new Set());
+      expect(outcome).toMatchObject({ kind: "refused", accept: "short-lead" });
+      await keepManaged(deps, keys);
+      expect((await store.load()).keys.map((key) => key.activatedAt === undefined)).toEqual([false, true]);
+    }
+  });
+
+  test.each([8, 16])(
+    "lets no standby key sign that was served for two minutes when the clock is set %i days on",
+    async (days) => {
+      const { deps, store, keys, clock, storeClock, stopwatch } = house();
+      const pass = async (seconds: number): Promise<void> => {
+        for (let age = 0; age < seconds; age += 10) {
+          stopwatch.move(10);
+          for (const one of [clock, storeClock]) one.move(10);
+          await keepManaged(deps, keys);
+        }
+      };
+      await pass(7_300);
+      await operate(deps, { kind: "activate", kid: undefined }, new Set());
+      await pass(120);
+      const signing = (await store.load()).keys.filter(isActive);
+      for (const one of [clock, storeClock]) one.move(days * 86_400);
+      expect(keys.fenceAt(clock.now())).toBe("clock_off");
+      await pass(10);
+      expect((await store.load()).keys.filter(isActive).map(({ kid }) => kid)).toEqual(
+        signing.map(({ kid }) => kid),
+      );
+    },
+  );
 
   test("changes nothing in a store that is older than what was seen of it", async () => {
     const { deps, store, keys } = house({ versionSeenBefore: 1 });

@@ -177,12 +177,14 @@ describe("activate", () => {
     expect(plan(set(600, 1_000), activate(), [], policy).kind).toBe("planned");
   });
 
-  test("needs no lead after a shutdown of B2, for a key that was published before it", () => {
-    const gap = (seconds: number) =>
-      keySet([activeKey("old"), servedFor(seconds)], { servedAt: after(NOW, -seconds) });
+  test("needs no lead after a shutdown of B2, for a key that was published before it, where no key may sign", () => {
+    const ended = activeKey("old", { notAfter: NOW });
+    const gap = (seconds: number, old = ended) =>
+      keySet([old, servedFor(seconds)], { servedAt: after(NOW, -seconds) });
     expect(plan(gap(4_029), activate()).kind).toBe("refused");
     expect(plan(gap(4_030), activate()).kind).toBe("planned");
-    const late = keySet([activeKey("old"), servedFor(4_029)], { servedAt: after(NOW, -4_030) });
+    expect(plan(gap(4_030, activeKey("old")), activate())).toMatchObject({ accept: "short-lead" });
+    const late = keySet([ended, servedFor(4_029)], { servedAt: after(NOW, -4_030) });
     expect(plan(late, activate()).kind).toBe("refused");
   });
 

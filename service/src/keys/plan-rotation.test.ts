@@ -191,21 +191,45 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
     standbyKey("new", { publishedAt: after(NOW, -gap) });
   const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: after(NOW, -5) });
 
+  test("the standby key signs at once, however short it was served, where the signing key has come to its end", () => {
+    expect(planOf(shutDown([ended, justPublished()]))).toEqual([
+      `pause new ${String(B2)}`,
+      "deactivate old",
+      "activate new",
+      "make ES256",
+    ]);
+    expect(planOf(shutDown([ended, justPublished(B2 - 1)], B2 - 1))).toEqual([`pause new ${String(B2 - 1)}`]);
+  });
+
   test.each([
-    ["expired meanwhile", ended],
-    ["is due", due],
-  ])(
-    "the standby key signs at once, however short it was served, where the signing key %s",
-    (_which, old) => {
-      expect(planOf(shutDown([old, justPublished()]))).toEqual([
-        `pause new ${String(B2)}`,
-        "deactivate old",
-        "activate new",
-        "make ES256",
-      ]);
-      expect(planOf(shutDown([old, justPublished(B2 - 1)], B2 - 1))).toEqual([`pause new ${String(B2 - 1)}`]);
-    },
-  );
+    ["of its algorithm is due and may still sign", due],
+    ["of another algorithm may sign", activeKey("other", {}, "RS256")],
+  ])("the standby key waits for its lead where a key %s: nothing is lost by it", (_which, signing) => {
+    const replicas = [replica("gone", "RS256", 9_000)];
+    const set = { ...shutDown([signing, justPublished()]), replicas };
+    expect(planOf(set)).not.toContain("activate new");
+    expect(planOf(set)[0]).toBe(`pause new ${String(B2)}`);
+  });
+
+  test("the standby key waits for its lead while an imported key is served, which another service may have served meanwhile", () => {
+    const imported = activeKey("imported", { ...ended, publishedAt: LONG_AGO, activatedAt: LONG_AGO });
+    const standby = standbyKey("new", { publishedAt: after(NOW, -B2), publishedVersion: 2 });
+    expect(planOf(shutDown([imported, standby]))).toEqual([`pause new ${String(B2)}`]);
+    const left = { ...imported, deactivatedAt: LONG_AGO, retiredAt: LONG_AGO };
+    expect(planOf(shutDown([left, standby]))).toContain("activate new");
+    // What the first start makes is never alone in its change.
+    const twin = retiringKey("twin", 9_999, { retiredAt: LONG_AGO });
+    expect(planOf(shutDown([imported, twin, standby]))).toContain("activate new");
+  });
+
+  test("the standby key waits for its lead where a replica was up all the time: then a clock was set, and nothing was shut down", () => {
+    const set = shutDown([ended, justPublished()]);
+    const beating = { ...replica("one", "ES256"), version: 2 };
+    expect(planOf({ ...set, replicas: [beating] })).toEqual([`pause new ${String(B2)}`]);
+    const started = { ...replica("one", "ES256"), version: 0 };
+    const former = { ...replica("two", "ES256", B2), version: 2 };
+    expect(planOf({ ...set, replicas: [started, former] })).toContain("activate new");
+  });
 
   test("it signs at once too where no signing key is left", () => {
     expect(planOf(shutDown([retiringKey("old", 9_000), justPublished()])).slice(0, 2)).toEqual([

@@ -1,6 +1,7 @@
 import { after, type EpochSeconds } from "../kernel/clock.ts";
+import { isLive } from "./fleet-policy.ts";
 import type { KeySet } from "./key-store.ts";
-import { type ManagedKey, readyAt } from "./managed-key.ts";
+import { canSign, isServed, type ManagedKey, readyAt } from "./managed-key.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
 
@@ -28,5 +29,26 @@ export function knownAt(key: ManagedKey, set: KeySet, { leadSeconds, timing }: R
   const byLead = after(readyAt(key, leadSeconds), unservedSeconds(key, set, timing));
   const forgotten = set.servedAt && after(set.servedAt, leadThroughGraceSeconds(timing));
   const isByGap = forgotten !== undefined && forgotten <= set.now && key.publishedAt <= (set.servedAt ?? 0);
-  return isByGap && forgotten < byLead ? forgotten : byLead;
+  return isByGap && forgotten < byLead && gapCounts(set) ? forgotten : byLead;
+}
+
+/**
+ * Whether the open gap may stand in for a lead. Only where the alternative is that nothing is signed, and where nothing says that
+ * there was no gap: an imported key may have been served by another service meanwhile, and where a replica was up, a clock was set.
+ */
+function gapCounts({ keys, replicas, now }: KeySet): boolean {
+  return (
+    !keys.some((key) => canSign(key, now)) &&
+    !keys.some((key) => isServed(key) && isImported(key, keys)) &&
+    !replicas.some((replica) => isLive(replica, now) && replica.version > 0)
+  );
+}
+
+/** Only an import makes the first change of a store with one key that signs: the first start makes its successor too. */
+function isImported(
+  { kid, publishedVersion, publishedAt, activatedAt }: ManagedKey,
+  keys: readonly ManagedKey[],
+): boolean {
+  const isFirst = publishedVersion === 1 && activatedAt === publishedAt;
+  return isFirst && !keys.some((other) => other.kid !== kid && other.publishedVersion === publishedVersion);
 }
