@@ -154,6 +154,36 @@ describe("a PostgreSQL URL", () => {
     );
   });
 
+  test.each([
+    "u:pa?Zq7x%3DWv9k",
+    "u:pa?ZqXx",
+    "u:pa?ZqXx=WvXk",
+    "u:123?ZqXx=WvXk",
+    "u:pa?ssl=1&ZqXx=WvXk",
+    "u:pa/ss?ZqXx=WvXk",
+    "?ZqXx=WvXk",
+    "u@h/db?password%3DWv9k",
+    "u:pw@h/db?ZqXx&x=1",
+    "u:pw@h/db?Zq7xWv9k=1",
+    "u:pw@h/db?Zq-Wv=1",
+    `u:pw@h/db?Zq${"x".repeat(39)}=1`,
+    "u:pw@h/db?\\u{1b}Zq=1",
+  ])("%j, where a password may stand in the place of a parameter, shows nothing of it", (rest) => {
+    const fault = faultOf(`postgres://${rest}`);
+    expect(fault).toMatch(/^has (?:a|the) parameter/);
+    expect(fault).not.toMatch(/Zq|Wv/);
+  });
+
+  test.each([
+    "db?Max_Size=1",
+    "db/keys?Max_Size=1",
+    "db:5432/keys?Max_Size=1",
+    "u:pw@h?Max_Size=1",
+    "/?host=/run&Max_Size=1",
+  ])("%j names the unknown parameter", (rest) => {
+    expect(faultOf(`postgres://${rest}`)).toMatch(/^has the parameter Max_Size, which is not known here; /);
+  });
+
   test("gives back every user, password and database that was encoded, whatever they are", () => {
     const text = fc.string({ minLength: 1, unit: "grapheme" }).filter((one) => !one.includes("\0"));
     fc.assert(

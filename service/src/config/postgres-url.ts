@@ -1,4 +1,4 @@
-import { printable, unseenIn } from "../kernel/printable.ts";
+import { unseenIn } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 
 /** A PostgreSQL database, as a connection URI names it. */
@@ -84,7 +84,7 @@ function locationOf(rest: string): PostgresLocation {
   refuseUnencoded(rest);
   const [, userinfo = "", authority = "", path = "", query = ""] =
     /^(?:([^/?@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest) ?? [];
-  const parameters = parametersOf(query);
+  const parameters = parametersOf(query, HAS_HOST.test(rest));
   const hosts = hostsOf(authority, parameters);
   return {
     kind: "postgres",
@@ -150,13 +150,15 @@ function decoded(text: string, what: string): string {
   throw new UrlFault(`has percent-escapes in its ${what} that are no text: encode it as UTF-8`);
 }
 
-function parametersOf(query: string): Parameters {
+/** A user or a host before the parameters: without one, what stands there may be the second half of a password with an unencoded ?. */
+const HAS_HOST = /^(?:[^?]*@|\/|[^:/?]+[/?]|[^:/?,]+(?::[0-9]{1,5})?(?:,[^:/?,]+(?::[0-9]{1,5})?)*\/)/;
+
+function parametersOf(query: string, hasHost: boolean): Parameters {
   const parameters: Parameters = {};
-  for (const pair of query.split("&")) {
-    if (pair === "") continue;
+  for (const pair of query.split("&").filter((one) => one !== "")) {
     const [, written = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(pair) ?? [];
     const name = PARAMETERS.find((one) => one === decoded(written, "parameters"));
-    if (name === undefined) throw new UrlFault(whyNoParameter(written));
+    if (name === undefined) throw new UrlFault(whyNoParameter(written, hasHost && pair.includes("=")));
     if (parameters[name] !== undefined) throw new UrlFault(`has ${name} twice; keep one of them`);
     // Between the words of options, + is what other programs make of a blank.
     const plain = decoded(name === "options" ? value.replaceAll("+", " ") : value, name);
@@ -166,14 +168,15 @@ function parametersOf(query: string): Parameters {
   return parameters;
 }
 
-const NAME_CHARS_MAX = 40;
+const LIKE_A_NAME = /^[A-Za-z_]{1,40}$/;
 
-function whyNoParameter(written: string): string {
+function whyNoParameter(written: string, mayBeShown: boolean): string {
   const instead = Object.hasOwn(NOT_HERE, written) ? NOT_HERE[written] : undefined;
-  const name = printable(written.slice(0, NAME_CHARS_MAX));
-  return instead === undefined
-    ? `has the parameter ${name}, which is not known here; remove it. Known: ${PARAMETERS.join(", ")}`
-    : `has the parameter ${name}, which is not known here; ${instead}`;
+  if (instead !== undefined) return `has the parameter ${written}, which is not known here; ${instead}`;
+  const known = `Known: ${PARAMETERS.join(", ")}`;
+  return mayBeShown && LIKE_A_NAME.test(written)
+    ? `has the parameter ${written}, which is not known here; remove it. ${known}`
+    : `has a parameter that is not known here; remove it, or write %3F for a ? and %26 for a & in its password. ${known}`;
 }
 
 function hostsOf(authority: string, parameters: Parameters): readonly PostgresHost[] {
