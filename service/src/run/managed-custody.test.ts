@@ -33,3 +33,23 @@ test("a report that throws ends no loop: the lease is renewed, and the keys are 
   expect(lines.at(-1)).toMatchObject({ event: "signing_key_changed" });
   await custody.close();
 });
+
+test("a rotation that does not end holds up no lease: whatever a key takes to make, the lease is renewed", async () => {
+  const { custody } = await custodyWhoseLogFailsAt("none");
+  await custody.keep();
+  const { managed } = custody;
+  if (managed === undefined) throw new Error("the keys of this test are managed");
+  const [set, waiting] = [managed.keys.set, new Promise<never>(() => undefined)];
+  const store = managed.store as { load: () => Promise<unknown> };
+  // The rotation plans on a set that it loads; the lease does not.
+  store.load = () => waiting;
+  const loops = new Map(custody.loops.map((loop) => [loop.name, loop]));
+  const rotation = loops
+    .get("rotation")
+    ?.run()
+    .then(() => "ended");
+  await loops.get("lease")?.run();
+  expect(managed.keys.set).not.toBe(set);
+  expect(await Promise.race([rotation, Promise.resolve("still waits")])).toBe("still waits");
+  await custody.close();
+});

@@ -2,7 +2,7 @@ import { after, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 import type { Kid, Sender } from "../kernel/ids.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import type { ImportedKey } from "../keys/import-key.ts";
-import { keepManaged } from "../keys/keep-managed.ts";
+import { keepManaged, keepRotated } from "../keys/keep-managed.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { type KeyStore, StoreUnavailable } from "../keys/key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "../keys/managed-keys.ts";
@@ -55,6 +55,8 @@ export interface Mutation {
   keysDeps?(deps: ManagedKeysDeps): ManagedKeysDeps;
   directory?(keys: ManagedKeys): KeyDirectory;
   makeKey?(make: KeyMaker): KeyMaker;
+  /** A replica plans on whatever set it loads. */
+  readonly plansBlindly?: boolean;
   /** A replica that finds an older store forgets what it saw. */
   readonly forgets?: boolean;
   /** Operators' commands are carried out whatever they accepted. */
@@ -139,6 +141,7 @@ export class Seat {
       versionSeenBefore: versionSeen,
     };
     const keys = new ManagedKeys(mutation.keysDeps?.(keysDeps) ?? keysDeps);
+    if (mutation.plansBlindly === true) keys.doubtAbout = () => undefined;
     const rotation: RotateDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
       sealer,
@@ -313,11 +316,14 @@ export class World {
     this.#handedOut.clear();
   }
 
-  /** One round of upkeep, as the service runs it. */
+  /** One round of upkeep, as the service runs it: whole at its start, then the lease and the rotation at once, neither waiting for the other. */
   async keep(seat: Seat): Promise<void> {
     seat.kept = false;
     if (!seat.up || seat.beating !== undefined) return;
-    seat.kept = await this.#attempt(keepManaged(seat.rotation, seat.keys));
+    const { keys, rotation } = seat;
+    const loops =
+      keys.set === undefined ? [keepManaged(rotation, keys)] : [keys.renew(), keepRotated(rotation, keys)];
+    seat.kept = (await Promise.all(loops.map((loop) => this.#attempt(loop)))).every(Boolean);
     this.#forgetIfMutant(seat);
   }
 
