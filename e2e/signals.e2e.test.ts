@@ -138,6 +138,7 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
 /** A process of the start file, and what became of it. */
 function started(env: Readonly<Record<string, string>>, ...args: readonly string[]) {
   const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: folder,
     env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -195,6 +196,30 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
     expect(process.err()).not.toContain("ebugger");
     silent.close();
   });
+
+  test.each(["serve --settings serve", "--settings serve serve", "--settings=serve serve"])(
+    "hears a signal from its first line on, wherever its settings stand: %s",
+    async (line) => {
+      await writeFile(join(folder, "serve"), "HOST=127.0.0.1\n");
+      const preload = join(folder, "first-line.cjs");
+      // Sends the signals when the start file reads the version of Node, which is the next that it does.
+      await writeFile(
+        preload,
+        `const { versions } = process;
+        Object.defineProperty(process, "versions", {
+          get() {
+            Object.defineProperty(process, "versions", { value: versions });
+            for (const signal of ["SIGHUP", "SIGUSR2", "SIGTERM"]) process.kill(process.pid, signal);
+            return versions;
+          },
+        });`,
+      );
+      const process = started({ ...ES256, NODE_OPTIONS: `--require ${preload}` }, ...line.split(" "));
+      const late = setTimeout(() => process.child.kill("SIGKILL"), 10_000);
+      expect(await process.ended).toEqual({ code: 0, signal: null });
+      clearTimeout(late);
+    },
+  );
 
   test("that SIGUSR1 reaches at any moment leaves no debugger open", async () => {
     const ports: number[] = [];
@@ -272,5 +297,23 @@ describe("a command that waits for its input", { timeout: BOOT_MS_MAX }, () => {
     command.child.kill("SIGQUIT");
     expect(await command.ended).toEqual({ code: 131, signal: null });
     expect(command.err()).not.toContain("ebugger");
+  });
+
+  test.each([
+    "verify --jwks serve",
+    "--settings serve verify --jwks none",
+    "--settings=serve verify --jwks none",
+  ])("ends by each signal that ends a command, also when a word of it is serve: %s", async (line) => {
+    await writeFile(join(folder, "serve"), "PORT=0\n");
+    await Promise.all(
+      (["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const).map(async (signal) => {
+        const command = started({}, ...line.split(" "));
+        const late = setTimeout(() => command.child.kill("SIGKILL"), 10_000);
+        await pause(1_500);
+        command.child.kill(signal);
+        expect(await command.ended).toEqual({ code: null, signal });
+        clearTimeout(late);
+      }),
+    );
   });
 });

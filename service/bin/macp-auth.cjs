@@ -4,7 +4,9 @@
 // Node's debugger, SIGQUIT writes the memory to a file, the others end the process. docs/operations.md has the table.
 const ignore = () => undefined;
 process.on("SIGUSR1", ignore);
-if (process.argv.includes("serve")) {
+// The command is the first word that is no option and no value of the one option before a command that has one.
+const isCommand = (word, index, words) => !word.startsWith("-") && words[index - 1] !== "--settings";
+if (process.argv.slice(2).find(isCommand) === "serve") {
   process.on("SIGHUP", ignore);
   process.on("SIGUSR2", ignore);
   // Nothing is open until main.ts replaces these. Process 1 of a container would not even get a signal that it does not handle.
