@@ -1,9 +1,11 @@
 import {
   chmod,
+  chown,
   copyFile,
   link,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rename,
   rm,
@@ -19,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { Database } from "../sql/database.ts";
+import { migrate } from "../sql/migrate.ts";
 import { openSqlite } from "./database.ts";
 
 let directory: string;
@@ -50,6 +53,13 @@ async function openFilled(at = path): Promise<Database> {
   return database;
 }
 
+/** A store as the first start makes it, closed again. */
+async function makeStore(at = path): Promise<void> {
+  const database = await open(at);
+  await migrate(database);
+  await database.close();
+}
+
 const put = (database: Database, text: string): Promise<unknown> =>
   database.write((query) => query("INSERT INTO t VALUES ($1)", [text]));
 
@@ -67,7 +77,7 @@ describe("the file and those beside it", () => {
   });
 
   test("that came with a mode that lets everyone in get mode 0600, and the operator is warned", async () => {
-    await (await openFilled()).close();
+    await makeStore();
     await chmod(path, 0o644);
     const warnings: string[] = [];
     await open(path, warnings);
@@ -75,6 +85,71 @@ describe("the file and those beside it", () => {
     expect(warnings).toEqual([
       `${path} had mode 0644, open to every user of this machine; it has mode 0600 now`,
     ]);
+  });
+
+  test("that came open to everyone while another process has them open are closed too", async () => {
+    await makeStore();
+    await open();
+    for (const suffix of ["", "-wal", "-shm"]) await chmod(path + suffix, 0o666);
+    await open();
+    for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
+  });
+
+  test.each(["by its name", "behind a symbolic link"])(
+    "keep their mode when they are not a store: %s",
+    async (how) => {
+      const name = how === "by its name" ? path : join(directory, "link.db");
+      if (name !== path) await symlink(path, name);
+      for (const [text, fault] of [
+        ["root:x:0:0\n".repeat(100), StoreCorrupt],
+        ["", ConfigError],
+      ] as const) {
+        await writeFile(path, text, { mode: 0o644 });
+        await expect(openSqlite(name)).rejects.toThrow(fault);
+        expect(await octal(path)).toBe("644");
+        expect(await readFile(path, "utf8")).toBe(text);
+        expect(await readdir(directory)).not.toContain("keys.db-wal");
+      }
+    },
+  );
+
+  test("of another program's database keep their mode, and no store is begun in one that everyone may open", async () => {
+    await (await openFilled()).close();
+    await chmod(path, 0o644);
+    await expect(openSqlite(path)).rejects.toThrow(
+      `MACP_AUTH_STORE_URL: ${path} holds no store of this service, and is open to every user of this machine; name another file; or, when this one is for the store: chmod 600 ${path}`,
+    );
+    expect(await octal(path)).toBe("644");
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "of another user keep their mode, and the line says what to run",
+    async () => {
+      await makeStore();
+      await chmod(path, 0o644);
+      await chown(path, 65_534, 65_534);
+      const warnings: string[] = [];
+      await open(path, warnings);
+      expect(await octal(path)).toBe("644");
+      expect(warnings).toEqual([
+        `${path} had mode 0644, open to every user of this machine, and belongs to another user; run: chmod 600 ${path}`,
+      ]);
+    },
+  );
+
+  test("are not made where a link leads to a folder that everyone may write", async () => {
+    const [name, folder] = [join(directory, "link.db"), join(directory, "shared")];
+    await mkdir(folder);
+    await chmod(folder, 0o1777);
+    await symlink(join(folder, "keys.db"), join(directory, "second.db"));
+    await symlink("second.db", name);
+    await expect(openSqlite(name)).rejects.toThrow(
+      `MACP_AUTH_STORE_URL: a symbolic link leads to ${folder}/keys.db, which does not exist, and every user of this machine may make files in ${folder}; name a file in a folder that only this user may write`,
+    );
+    expect(await readdir(folder)).toEqual([]);
+    await chmod(folder, 0o700);
+    await open(name);
+    expect(await octal(join(folder, "keys.db"))).toBe("600");
   });
 
   test("that are shared with a group stay so, without a word", async () => {

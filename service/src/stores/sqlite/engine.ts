@@ -3,6 +3,11 @@ export interface Engine {
   readonly DatabaseSync: new (location: string) => Connection;
 }
 
+/** Both engines take the option; only a file to look at is opened with it. */
+export type LookingEngine = Engine & {
+  readonly DatabaseSync: new (location: string, options: { readonly readOnly: true }) => Connection;
+};
+
 export interface Connection {
   exec(sql: string): void;
   prepare(sql: string): Statement;

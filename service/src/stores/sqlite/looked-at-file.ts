@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { Parameter } from "../sql/database.ts";
-import { type Connection, type Engine, queryOn } from "./engine.ts";
+import { type Connection, type LookingEngine, queryOn } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { lookAtFiles, type StoreFiles } from "./files.ts";
 import { guarded } from "./guarded.ts";
@@ -52,11 +52,6 @@ export class LookedAtFile {
     this.#connection.close();
   }
 }
-
-/** Both engines take the option; only a file to look at is opened with it. */
-type LookingEngine = Engine & {
-  readonly DatabaseSync: new (location: string, options: { readonly readOnly: true }) => Connection;
-};
 
 /**
  * How to open a file without a trace. With `-shm` beside it the file is in use, or was left by a crash, and is read through both

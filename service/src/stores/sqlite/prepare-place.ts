@@ -1,16 +1,39 @@
-import { chmodSync, closeSync, fchmodSync, openSync, realpathSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 import { codeOf } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
+import type { LookingEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
-import { lookAtFiles } from "./files.ts";
+import { type FileLook, isSameFile, lookAtFiles } from "./files.ts";
 import { guarded } from "./guarded.ts";
+import { holdsStore } from "./holds-store.ts";
 import { faultOfPlace, lookAround, type PlaceFault } from "./surroundings.ts";
 
+/** Bits of a mode: what users do who are neither the owner nor in the group. */
+const OTHERS = 0o007;
+const OTHERS_WRITE = 0o002;
+
+export interface PrepareDeps {
+  readonly engine: LookingEngine;
+  /** The user whose files may be changed; `undefined` on a system without users. */
+  readonly userId: number | undefined;
+}
+
 /**
- * Makes the file where there is none, with mode 0600 whatever the umask, and closes one that is open to every user of the machine.
- * SQLite gives `-wal` and `-shm` the mode of the file. Gives what the operator should know, a line each. Throws `SqliteFailure`.
+ * Makes the file where there is none, with mode 0600 whatever the umask. A store that is open to every user of the machine is closed
+ * before SQLite makes `-wal` and `-shm`, to which it gives the mode of the file; any other file stays as it is. Gives what the
+ * operator should know, a line each. Throws `SqliteFailure`.
  */
-export function preparePlace(path: string): readonly string[] {
+export function preparePlace({ engine, userId }: PrepareDeps, path: string): readonly string[] {
   const around = lookAround(path);
   const place = faultOfPlace(around);
   if (place !== undefined && place.kind !== "full") throw placeFailure(path, place);
@@ -20,7 +43,7 @@ export function preparePlace(path: string): readonly string[] {
     makePrivateFile(path);
     return [];
   }
-  return [...closedToOthers(realpathSync(path)), ...warningsOfNames(path, database.names)];
+  return [...closedToOthers({ engine, userId }, path, database), ...warningsOfNames(path, database.names)];
 }
 
 function placeFailure(path: string, place: PlaceFault): SqliteFailure {
@@ -43,29 +66,60 @@ function makePrivateFile(path: string): void {
 /** Another process was faster, or the name is a symbolic link that leads to no file yet. */
 function makeBehindLink(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  try {
-    closeSync(openSync(path, "a", 0o600));
-    chmodSync(path, 0o600);
-  } catch (thrown) {
-    throw placeFailure(path, { kind: "file_denied", code: codeOf(thrown) ?? "unknown fault" });
+  const target = guarded(path, () => targetOf(path));
+  const folder = statSync(dirname(target), { throwIfNoEntry: false });
+  if (folder === undefined) throw placeFailure(target, { kind: "folder_missing" });
+  if ((folder.mode & OTHERS_WRITE) !== 0) throw placeFailure(target, { kind: "folder_open" });
+  makePrivateFile(target);
+}
+
+/** As many links as Linux follows. */
+const LINKS_MAX = 40;
+
+/** Where a link leads that leads to no file. */
+function targetOf(path: string): string {
+  let target = path;
+  for (let links = 0; links < LINKS_MAX; links += 1) {
+    if (lstatSync(target, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return target;
+    target = resolve(realpathSync(dirname(target)), readlinkSync(target));
   }
+  throw placeFailure(path, { kind: "unseen", code: "ELOOP" });
 }
 
 /** A mode that lets everyone in was hardly chosen: it came with a copy, and becomes 0600. One that shares with a group stays. */
-function closedToOthers(real: string): string[] {
-  return ["", "-wal", "-shm"].flatMap((suffix) => {
-    const file = `${real}${suffix}`;
-    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
-    if ((mode & 0o007) === 0) return [];
-    const found = `${printable(file)} had mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, open to every user of this machine`;
-    try {
-      chmodSync(file, 0o600);
-      return [`${found}; it has mode 0600 now`];
-    } catch (thrown) {
-      const code = codeOf(thrown) ?? "unknown fault";
-      return [`${found}, and this user cannot change that (${code}); run: chmod 600 ${printable(file)}`];
-    }
-  });
+function closedToOthers({ engine, userId }: PrepareDeps, path: string, database: FileLook): string[] {
+  const real = realpathSync(path);
+  const open = ["", "-wal", "-shm"].map((suffix) => `${real}${suffix}`).filter(isOpenToOthers);
+  if (open.length === 0) return [];
+  // A name that leads to some other file by mistake must not change it.
+  if (!holdsStore(engine, path, real)) {
+    if (open.includes(real)) throw placeFailure(path, { kind: "file_open" });
+    return [];
+  }
+  const now = guarded(path, () => lookAtFiles({ named: path, real }));
+  if (!isSameFile(database, now.database))
+    throw new SqliteFailure({ kind: "files", path, files: { kind: "replaced" } });
+  return open.flatMap((file) => closed(file, userId));
+}
+
+function isOpenToOthers(file: string): boolean {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  return found?.isFile() === true && (found.mode & OTHERS) !== 0;
+}
+
+function closed(file: string, userId: number | undefined): string[] {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  // SQLite removed it meanwhile.
+  if (found === undefined) return [];
+  const had = `${printable(file)} had mode ${(found.mode & 0o7777).toString(8).padStart(4, "0")}, open to every user of this machine`;
+  const fix = `run: chmod 600 ${printable(file)}`;
+  if (found.uid !== userId) return [`${had}, and belongs to another user; ${fix}`];
+  try {
+    chmodSync(file, 0o600);
+    return [`${had}; it has mode 0600 now`];
+  } catch (thrown) {
+    return [`${had}, and this user cannot change that (${codeOf(thrown) ?? "unknown fault"}); ${fix}`];
+  }
 }
 
 function warningsOfNames(path: string, names: bigint): string[] {

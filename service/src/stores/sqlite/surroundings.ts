@@ -17,6 +17,8 @@ export interface Surroundings {
 /** Why a store cannot be opened or written where it is. */
 export type PlaceFault =
   | { readonly kind: "folder_missing" | "folder_is_file" | "is_folder" | "read_only" | "full" }
+  /** `file_open`: every user may open the file, which is no store yet; `folder_open`: every user may make files where a link leads. */
+  | { readonly kind: "file_open" | "folder_open" }
   | { readonly kind: "folder_denied" | "file_denied" | "unseen"; readonly code: string };
 
 const { R_OK, W_OK, X_OK } = constants;

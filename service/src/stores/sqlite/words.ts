@@ -138,6 +138,22 @@ function wordsOfLostCommit(path: string, files: FilesFault): Words {
   };
 }
 
+/** The words for a place where other users of the machine could get at the store. */
+function wordsOfOpenPlace(kind: "file_open" | "folder_open", path: string, folder: string): Words {
+  switch (kind) {
+    case "file_open":
+      return {
+        message: `${path} holds no store of this service, and is open to every user of this machine`,
+        fix: `name another file; or, when this one is for the store: chmod 600 ${path}`,
+      };
+    case "folder_open":
+      return {
+        message: `a symbolic link leads to ${path}, which does not exist, and every user of this machine may make files in ${folder}`,
+        fix: "name a file in a folder that only this user may write",
+      };
+  }
+}
+
 /** The words for a place that cannot hold a store. */
 export function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFault): Words {
   const [path, folder] = [printable(rawPath), printable(rawFolder)];
@@ -173,6 +189,8 @@ export function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFau
         message: `this user may not read and write ${path} (${place.code})`,
         fix: `give the file to this user: chown USER ${path} && chmod 600 ${path}`,
       };
+    default:
+      return wordsOfOpenPlace(place.kind, path, folder);
   }
 }
 

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { systemStopwatch } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
+import { systemUserId } from "../../kernel/user.ts";
 import type { Answer, Place, Request } from "./database.ts";
 import { loadEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
@@ -42,7 +43,7 @@ if (port !== null) {
       return { kind: "opened", warnings: [], files: file.files };
     }
     // Only a first opening makes the file: one that is gone later was removed.
-    const warnings = first === undefined ? preparePlace(path) : [];
+    const warnings = first === undefined ? preparePlace({ engine, userId: systemUserId() }, path) : [];
     file = new StoreFile({ engine, stopwatch: systemStopwatch }, path, first);
     return { kind: "opened", warnings, files: file.files };
   });
