@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,5 +88,42 @@ describe("an operator who moves from a given key to managed keys", () => {
       expect(told.err.trim().split("\n")).toHaveLength(1);
     }
     expect(macpAuth("keys", "list", "--settings", fresh).err).toContain("keys.db does not exist");
+  });
+});
+
+describe("an imported key whose store no service has run on yet", () => {
+  let folder: string;
+  let bare: Record<string, string>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "macp-auth-imported-"));
+    const [kek, key] = [join(folder, "kek"), join(folder, "key.jwk")];
+    await writeFile(kek, randomBytes(32).toString("base64url"), { mode: 0o600 });
+    await writeFile(key, JSON.stringify(privateJwk("ES256")), { mode: 0o600 });
+    bare = { MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`, MACP_AUTH_KEK_FILE: kek };
+    expect(macpAuthWith(bare, "keys", "import", key)).toMatchObject({ code: 0, err: "" });
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const algsAndStates = (): readonly string[] => {
+    const { out } = macpAuthWith(bare, "keys", "list", "--json");
+    const { keys } = JSON.parse(out) as { keys: { alg: string; state: string }[] };
+    return keys.map(({ alg, state }) => `${alg} ${state}`);
+  };
+
+  test("is not replaced by a key of another algorithm that the shell sets: the line names both", () => {
+    const { code, out, err } = macpAuthWith({ ...bare, MACP_AUTH_SIGNING_ALG: "RS256" }, "keys", "prepare");
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(
+      /^macp-auth: MACP_AUTH_SIGNING_ALG is RS256 here, and the key that signs .* ES256; .*\n$/,
+    );
+    expect(algsAndStates()).toEqual(["ES256 active"]);
+  });
+
+  test("is followed by one of its own algorithm where the shell sets none, and not by one of the default's", () => {
+    expect(macpAuthWith(bare, "keys", "prepare")).toMatchObject({ code: 0, err: "" });
+    expect(algsAndStates()).toEqual(["ES256 active", "ES256 published"]);
+    expect(macpAuthWith(bare, "keys", "rotate", "--accept-short-lead")).toMatchObject({ code: 0, err: "" });
+    expect(algsAndStates()).toEqual(["ES256 active", "ES256 retiring"]);
   });
 });

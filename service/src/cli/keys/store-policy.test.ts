@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { keySet, POLICY, replica } from "../../testing/managed-key-sets.ts";
+import {
+  activeKey,
+  keySet,
+  NOW,
+  POLICY,
+  replica,
+  retiringKey,
+  standbyKey,
+} from "../../testing/managed-key-sets.ts";
 import { policyOnStore, type ShellPolicy } from "./store-policy.ts";
 
 const { timing } = POLICY;
@@ -17,6 +25,43 @@ describe("a command on a store that no replica ever ran on", () => {
       algs: ["ES256"],
       contradictions: [],
     });
+  });
+
+  test.each([
+    ["the active key", [activeKey("a"), standbyKey("s", {}, "RS256")]],
+    ["the only served keys", [standbyKey("s"), retiringKey("r", 60)]],
+  ])("takes the algorithm of %s, where the shell sets none or the same", (_which, keys) => {
+    for (const own of [NOTHING_SET, shell({ alg: "ES256" }, "MACP_AUTH_SIGNING_ALG")])
+      expect(policyOnStore(own, keySet(keys))).toEqual({
+        policy: { ...own.policy, alg: "ES256" },
+        algs: ["ES256"],
+        contradictions: [],
+      });
+  });
+
+  test.each([
+    ["the key that signs on this store is", [activeKey("a")]],
+    ["the keys of this store are", [standbyKey("s")]],
+  ])("is contradicted by another algorithm of the shell, where %s of one", (whose, keys) => {
+    const own = shell({ alg: "RS256" }, "MACP_AUTH_SIGNING_ALG");
+    expect(policyOnStore(own, keySet(keys)).contradictions).toEqual([
+      `MACP_AUTH_SIGNING_ALG is RS256 here, and ${whose} for ES256; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=RS256 first`,
+    ]);
+  });
+
+  test("asks which algorithm is meant where the keys are of two and none or both sign", () => {
+    for (const keys of [
+      [standbyKey("s"), standbyKey("t", {}, "RS256")],
+      [activeKey("a"), activeKey("b", {}, "RS256")],
+    ]) {
+      const { policy, algs, contradictions } = policyOnStore(NOTHING_SET, keySet(keys));
+      expect([policy.alg, algs.toSorted(), contradictions]).toEqual(["RS256", ["ES256", "RS256"], []]);
+    }
+  });
+
+  test("goes by the shell where every key has left the set", () => {
+    const gone = activeKey("a", { revokedAt: NOW });
+    expect(policyOnStore(NOTHING_SET, keySet([gone])).policy.alg).toBe("RS256");
   });
 });
 

@@ -2,6 +2,7 @@ import type { EpochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
 import { isLive, widest } from "../../keys/fleet-policy.ts";
 import type { KeySet, Replica } from "../../keys/key-store.ts";
+import { isActive, servedInOrder } from "../../keys/managed-key.ts";
 import type { RotationPolicy } from "../../keys/rotation-policy.ts";
 import { spanOf } from "./span.ts";
 
@@ -16,18 +17,18 @@ export interface StorePolicy {
   readonly policy: RotationPolicy;
   /** The algorithms that the service on this store is run with; several in the middle of a change. */
   readonly algs: readonly Algorithm[];
-  /** A line for each variable of the shell that the service on this store is run without. */
+  /** A line for each variable of the shell that the service, or the key that signs on this store, contradicts. */
   readonly contradictions: readonly string[];
 }
 
 /**
  * What the store was run with: by its live replicas, or, when none is live, by those that were last. Where nobody ever ran on
- * it, what the shell says. A variable that the shell sets to something else contradicts it. Pure.
+ * it, the algorithm of its keys, as of an imported one, and else what the shell says. A variable that the shell sets to something else contradicts it. Pure.
  */
 export function policyOnStore({ policy: own, isSet }: ShellPolicy, set: KeySet): StorePolicy {
   const running = lastLive(set);
   const [newest] = running;
-  if (newest === undefined) return { policy: own, algs: [own.alg], contradictions: [] };
+  if (newest === undefined) return policyOfKeys({ policy: own, isSet }, set);
   const algs = ALGORITHMS.filter((alg) => running.some((replica) => replica.alg === alg));
   const alg = isSet("MACP_AUTH_SIGNING_ALG") && algs.includes(own.alg) ? own.alg : newest.alg;
   return {
@@ -45,6 +46,20 @@ export function policyOnStore({ policy: own, isSet }: ShellPolicy, set: KeySet):
       ),
     ),
   };
+}
+
+/** On a store that no replica ever ran on, the key that signs says the algorithm, else the served keys where all are of one. */
+function policyOfKeys({ policy: own, isSet }: ShellPolicy, { keys }: KeySet): StorePolicy {
+  const served = servedInOrder(keys);
+  const active = served.filter(isActive);
+  const deciding = active.length > 0 ? active : served;
+  const [alg, ...others] = new Set(deciding.map((key) => key.alg));
+  if (alg === undefined || others.length > 0)
+    return { policy: own, algs: alg === undefined ? [own.alg] : [alg, ...others], contradictions: [] };
+  if (own.alg === alg || !isSet("MACP_AUTH_SIGNING_ALG"))
+    return { policy: { ...own, alg }, algs: [alg], contradictions: [] };
+  const line = `MACP_AUTH_SIGNING_ALG is ${own.alg} here, and ${active.length > 0 ? "the key that signs on this store is" : "the keys of this store are"} for ${alg}; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=${own.alg} first`;
+  return { policy: { ...own, alg }, algs: [alg], contradictions: [line] };
 }
 
 const VARIABLES: readonly (readonly [string, (policy: RotationPolicy) => string | number])[] = [
