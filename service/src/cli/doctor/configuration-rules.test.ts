@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { loadSettings, type Settings } from "../../config/settings.ts";
 import { epochSeconds } from "../../kernel/clock.ts";
@@ -116,6 +117,17 @@ describe("the admin listener", () => {
     expect(adminIsNotExposed(settingsOf({ ...admin, MACP_AUTH_ADMIN_HOST: "0.0.0.0" }))).toMatchObject([
       { grade: "warn" },
     ]);
+  });
+});
+
+describe("a key that was put in the place of an address", () => {
+  test.each(["HOST", "MACP_AUTH_ADMIN_HOST"])("is not shown: %s", (name) => {
+    const key = randomBytes(32).toString("base64url").replace(/^./, "7");
+    const admin = { MACP_AUTH_ADMIN_PORT: "3201", MACP_AUTH_ADMIN_TOKEN_FILE: "/keys/admin" };
+    const settings = { kind: "read" as const, ...loadSettings({ ...SOUND, ...admin, [name]: key }) };
+    const texts = judge(CONFIGURATION_RULES, facts({ settings })).map(({ found }) => found);
+    expect(texts.join("\n")).not.toContain(key);
+    expect(texts.join("\n")).toContain("(not shown: it looks like a secret)");
   });
 });
 

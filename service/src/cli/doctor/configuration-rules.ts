@@ -1,10 +1,10 @@
 import type { Settings } from "../../config/settings.ts";
-import { loggedText } from "../../config/shown-value.ts";
+import { loggedText, shownValue } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { printablePath } from "../../kernel/printable.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
-import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
+import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
 import { foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
@@ -50,7 +50,7 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
 export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Finding[] {
   const check = "mint-exposure";
   if (host !== undefined && isLoopback(host)) return [ok(check, `listens on ${host} alone`)];
-  const place = host === undefined ? "every address of this machine (HOST is not set)" : cut(host);
+  const place = host === undefined ? "every address of this machine (HOST is not set)" : shownValue(host);
   return [
     fail(
       check,
@@ -96,7 +96,7 @@ export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
   const check = "admin-exposure";
   if (admin === undefined) return [];
   if (isLoopback(admin.host)) return [ok(check, `the admin listener is on ${admin.host} alone`)];
-  const found = `the admin listener is on ${cut(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
+  const found = `the admin listener is on ${shownValue(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
   return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network pass operators alone")];
 }
 

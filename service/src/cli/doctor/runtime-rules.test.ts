@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { loadSettings, type Settings } from "../../config/settings.ts";
 import { judge } from "./finding.ts";
@@ -126,4 +127,11 @@ describe("a runtime's environment", () => {
       expect(runtimeHasOneDoor(facts({}))).toMatchObject([{ grade: "ok" }]);
     },
   );
+
+  test("shows no key that was put in the place of its address", () => {
+    const key = randomBytes(32).toString("base64url").replace(/^./, "7");
+    const [finding] = runtimeHasOneDoor(facts({ MACP_HTTP_BIND_ADDR: key }));
+    expect(finding?.found).toContain("HTTP/JSON at (not shown: it looks like a secret)");
+    expect(finding?.found).not.toContain(key);
+  });
 });

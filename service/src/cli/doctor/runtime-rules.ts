@@ -1,5 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
-import { loggedText, quotedName } from "../../config/shown-value.ts";
+import { loggedText, quotedName, shownValue } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { cut, type Finding, fail, ok, type Rule, skip, warn } from "./finding.ts";
 
@@ -27,7 +27,7 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
       fail(
         check,
         found,
-        `set MACP_AUTH_ISSUER=${settings?.issuer ?? "(this service's issuer)"} for the runtime`,
+        `set MACP_AUTH_ISSUER=${loggedText(settings?.issuer ?? "(this service's issuer)")} for the runtime`,
       ),
     ];
   }
@@ -150,7 +150,7 @@ export function runtimeHasOneDoor({ runtime }: RuntimeFacts): readonly Finding[]
   const address = runtime["MACP_HTTP_BIND_ADDR"] ?? "";
   // Set to nothing, it is off.
   if (address === "") return [ok(check, "the HTTP/JSON listener is off")];
-  const shown = cut(address);
+  const shown = shownValue(address);
   if (isLoopback(address.replace(/:\d+$/, "")))
     return [ok(check, `HTTP/JSON at ${shown}, only for this machine`)];
   const found = `HTTP/JSON at ${shown} accepts the same tokens as the gRPC port`;
