@@ -86,6 +86,24 @@ describe("a round of upkeep", () => {
     ]);
   });
 
+  test("counts the lead of a key from the first service, however long the key was in the store before", async () => {
+    const { deps, store, keys, clock, storeClock } = house();
+    await operate(deps, { kind: "import", alg: "ES256" }, new Set());
+    await operate(deps, { kind: "prepare", alg: "ES256" }, new Set());
+    for (const one of [clock, storeClock]) one.move(7_300);
+    // As a lease loop does that is faster than the rotation: no beat may hide that nobody has served yet.
+    await keys.renew();
+    await keys.renew();
+    await keepManaged(deps, keys);
+    const { servedAt, keys: stored } = await store.load();
+    expect(servedAt).toBe(clock.now());
+    expect(stored.map(({ pausedSeconds }) => pausedSeconds)).toEqual([0, 7_300]);
+    expect(await operate(deps, { kind: "activate", kid: undefined }, new Set())).toMatchObject({
+      kind: "refused",
+      accept: "short-lead",
+    });
+  });
+
   test("lets no standby key sign after a trial of an imported key, which the former service goes on serving without it", async () => {
     const { deps, store, keys, clock, storeClock } = house();
     await operate(deps, { kind: "import", alg: "ES256" }, new Set());

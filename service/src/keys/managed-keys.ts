@@ -4,12 +4,12 @@ import type { Kid } from "../kernel/ids.ts";
 import { renderJwks } from "./jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "./key-directory.ts";
 import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
-import { isActive, isStandby, type ManagedKey, servedInOrder } from "./managed-key.ts";
+import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import { openPrivateKey, type PlanDoubt } from "./rotate.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import type { Sealer } from "./sealer.ts";
 import { localSigner, type Signer } from "./signer.ts";
-import type { RotationTiming } from "./timing.ts";
+import { hasOpenGap } from "./unserved-gap.ts";
 import { VerifierLog } from "./verifier-sightings.ts";
 
 /** With what this replica is configured to rotate by, which it reports to the store. */
@@ -278,14 +278,6 @@ export class ManagedKeys implements KeyDirectory {
 /** The store's clock less this replica's, at `now` and `elapsed` of this replica's clocks: the wall clock should have gone as far as the stopwatch. */
 function offsetAt({ offsetSeconds, wall, elapsed: then }: Lease, now: EpochSeconds, elapsed: number): number {
   return offsetSeconds - (now - wall - (elapsed - then));
-}
-
-/**
- * Whether standby keys were not served for longer than F, and no change has counted this yet. A beat that said "serving" would
- * hide the gap from the planner, whichever replica's it is.
- */
-function hasOpenGap({ now, servedAt, keys }: KeySet, { replicaLagSeconds }: RotationTiming): boolean {
-  return servedAt !== undefined && now - servedAt > replicaLagSeconds && keys.some(isStandby);
 }
 
 /** Whether all that is stamped on the keys of `before` is stamped on them in `after` too: rows stay, and stamps never change. */

@@ -46,6 +46,8 @@ describe("a new store", () => {
   });
 
   test("in which an operator has prepared a key puts that key to work", () => {
+    const old = standbyKey("prepared", { publishedAt: after(NOW, -9_000) });
+    expect(planOf(keySet([old], { servedAt: undefined }))).toContain("activate prepared");
     expect(planOf(keySet([standbyKey("prepared", { publishedAt: NOW })]))).toEqual(["activate prepared"]);
   });
 });
@@ -177,6 +179,14 @@ describe("time in which no replica served the JWKS", () => {
     expect(planOf(keySet([due, spent], { servedAt: after(NOW, -5_000) }))).toEqual([]);
   });
 
+  test("is a key's whole age before the first service: a lead is time in the JWKS, not in the store", () => {
+    const planAfter = (age: number) =>
+      planOf(keySet([due, standbyKey("new", { publishedAt: after(NOW, -age) })], { servedAt: undefined }));
+    expect(planAfter(60)).toEqual([]);
+    expect(planAfter(61)).toEqual(["pause new 61"]);
+    expect(planAfter(7_300)).toEqual(["pause new 7300"]);
+  });
+
   test("costs nothing for keys that sign or have signed", () => {
     expect(
       planOf(keySet([activeKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) })),
@@ -248,7 +258,9 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
   });
 
   test("a set that was never served says nothing of what verifiers hold, as after an import", () => {
-    expect(planOf(keySet([ended, justPublished()], { servedAt: undefined }))).toEqual([]);
+    expect(planOf(keySet([ended, justPublished()], { servedAt: undefined }))).toEqual([
+      `pause new ${String(B2)}`,
+    ]);
   });
 });
 

@@ -1,18 +1,29 @@
 import { after, type EpochSeconds } from "../kernel/clock.ts";
 import { isLive } from "./fleet-policy.ts";
 import type { KeySet } from "./key-store.ts";
-import { canSign, isServed, type ManagedKey, readyAt } from "./managed-key.ts";
+import { canSign, isServed, isStandby, type ManagedKey, readyAt } from "./managed-key.ts";
 import type { RotationPolicy } from "./rotation-policy.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "./timing.ts";
 
 // The open gap: the time since some replica last served the JWKS, which no change of the set has counted yet.
 
-/** How much of the open gap does not count towards the lead of a standby key; 0 while a gap is no longer than replicas may lag. */
+/**
+ * How much of the open gap does not count towards the lead of a standby key; 0 while a gap is no longer than replicas may lag.
+ * Before the first service the gap is the key's whole age.
+ */
 export function unservedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
-  const gap = set.now - (set.servedAt ?? set.now);
+  const gap = set.now - (set.servedAt ?? key.publishedAt);
   if (gap <= timing.replicaLagSeconds) return 0;
   // A gap is counted anew by every runner until somebody serves again: at worst the whole lead starts over, never more.
   return Math.max(0, Math.min(gap, set.now - key.publishedAt - key.pausedSeconds));
+}
+
+/**
+ * Whether standby keys were not served for longer than F, and no change has counted this yet. A beat that said "serving" would
+ * hide the gap from the planner, whichever replica's it is.
+ */
+export function hasOpenGap(set: KeySet, timing: RotationTiming): boolean {
+  return set.keys.some((key) => isStandby(key) && unservedSeconds(key, set, timing) > 0);
 }
 
 /** How long replicas have served a standby key. */
