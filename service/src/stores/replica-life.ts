@@ -1,2 +1,16 @@
-/** A replica that was not heard of for this long is forgotten. */
-export const REPLICA_FORGOTTEN_SECONDS = 86_400;
+import type { EpochSeconds } from "../kernel/clock.ts";
+import type { Replica } from "../keys/key-store.ts";
+import { leadThroughGraceSeconds } from "../keys/timing.ts";
+
+const DAY_SECONDS = 86_400;
+
+/**
+ * Whether a replica that has ended is of no use any more: for a day it is shown, and for B2 of its own settings, which may be
+ * longer, verifiers may hold what it served, so that rotation must plan by it.
+ */
+export function isForgotten(
+  { seenAt, settings }: Pick<Replica, "seenAt" | "settings">,
+  now: EpochSeconds,
+): boolean {
+  return now - seenAt > Math.max(DAY_SECONDS, leadThroughGraceSeconds(settings.timing));
+}

@@ -10,6 +10,7 @@ import { isActive, type ManagedKey } from "../keys/managed-key.ts";
 import { openPrivateKey, placeOf } from "../keys/rotate.ts";
 import type { RotationSettings } from "../keys/rotation-policy.ts";
 import { type Sealer, sealerOf } from "../keys/sealer.ts";
+import { leadThroughGraceSeconds } from "../keys/timing.ts";
 import { POLICY } from "./managed-key-sets.ts";
 import type { StorePlace } from "./store-places.ts";
 
@@ -277,6 +278,20 @@ function beatPromises(place: () => StorePlace): void {
     await store.beat(beatOf({ replica: replicaOf("one", 1) }));
     const { replicas, now } = await store.load();
     expect(replicas).toEqual([{ ...replicaOf("one", 1), seenAt: expect.closeTo(now, -1) as EpochSeconds }]);
+  });
+
+  test("a replica that has ended is known for B2 of its own settings, where that is longer than a day", async () => {
+    const { store } = await withActive(place());
+    const timing = { ...POLICY.timing, verifierGraceSeconds: 2 * 86_400 };
+    await store.beat(beatOf({ replica: replicaOf("gone", 1, "ES256", { timing }) }));
+    const ids = async (): Promise<readonly string[]> =>
+      (await store.load()).replicas.map(({ id }) => id).toSorted();
+    await place().age(2 * 86_400);
+    await store.beat(beatOf());
+    expect(await ids()).toEqual(["gone", "one"]);
+    await place().age(leadThroughGraceSeconds(timing) - 2 * 86_400 + 10);
+    await store.beat(beatOf());
+    expect(await ids()).toEqual(["one"]);
   });
 }
 

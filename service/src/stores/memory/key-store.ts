@@ -1,9 +1,9 @@
-import { after, type Clock, type EpochSeconds } from "../../kernel/clock.ts";
+import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
 import { applyChanges, applySignings } from "../../keys/key-change.ts";
 import type { JwksFetches, KeySet, KeyStore, Replica } from "../../keys/key-store.ts";
 import type { ManagedKey } from "../../keys/managed-key.ts";
 import { mergeFetches } from "../../keys/verifier-sightings.ts";
-import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
+import { isForgotten } from "../replica-life.ts";
 
 /** A key store that lives and dies with the process; `clock` is its own clock. */
 export function memoryKeyStore(clock: Clock): KeyStore {
@@ -32,9 +32,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         const { now } = set;
         const { replica, serving, maxTtlSeconds, signings } = beat;
         keys = applySignings(keys, signings, maxTtlSeconds);
-        const others = replicas.filter(
-          (one) => one.id !== replica.id && one.seenAt >= after(now, -REPLICA_FORGOTTEN_SECONDS),
-        );
+        const others = replicas.filter((one) => one.id !== replica.id && !isForgotten(one, now));
         replicas = [...others, { ...replica, seenAt: now }];
         if (serving) servedAt = now;
         fetches = mergeFetches(fetches, beat);

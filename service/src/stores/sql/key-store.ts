@@ -52,7 +52,7 @@ export function sqlKeyStore(
         beat = report(set);
         if (beat === undefined) return set;
         await noteSignings(query, sealer, { ...set, before: rows }, beat);
-        await noteReplica(query, beat, set.now);
+        await noteReplica(query, beat, set);
         return set;
       });
       if (beat !== undefined) await noteApart(database, beat, dropped);
@@ -159,9 +159,9 @@ async function noteSignings(
   if (keys.some((key, index) => key !== set.keys[index])) await writeKeys(query, sealer, { ...set, keys });
 }
 
-async function noteReplica(query: Query, { replica, serving }: Beat, now: EpochSeconds): Promise<void> {
-  if (serving) await noteServed(query, now);
-  await writeReplica(query, replica, now);
+async function noteReplica(query: Query, { replica, serving }: Beat, set: KeySet): Promise<void> {
+  if (serving) await noteServed(query, set.now);
+  await writeReplica(query, replica, set);
 }
 
 /** From here on the gap in which no replica served is counted anew. */

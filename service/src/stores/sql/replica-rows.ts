@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Replica } from "../../keys/key-store.ts";
 import { GATES, type RotationSettings } from "../../keys/rotation-policy.ts";
-import { REPLICA_FORGOTTEN_SECONDS } from "../replica-life.ts";
+import { isForgotten } from "../replica-life.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
 import { parseRows, type Query, Whole } from "./database.ts";
 
@@ -49,13 +49,14 @@ export async function replicas(query: Query): Promise<readonly Replica[]> {
   return parseRows(ReplicaRow, "replicas", rows);
 }
 
-/** Writes a replica's row, and forgets replicas that have ended long ago. */
+/** Writes a replica's row, and forgets those of `known` that have ended long ago. */
 export async function writeReplica(
   query: Query,
   { id, alg, version, settings }: Omit<Replica, "seenAt">,
-  now: EpochSeconds,
+  { replicas: known, now }: { readonly replicas: readonly Replica[]; readonly now: EpochSeconds },
 ): Promise<void> {
-  await query("DELETE FROM replicas WHERE seen_at < $1", [after(now, -REPLICA_FORGOTTEN_SECONDS)]);
+  for (const ended of known.filter((one) => isForgotten(one, now)))
+    await query("DELETE FROM replicas WHERE id = $1", [toAscii(ended.id)]);
   // The count makes every beat differ from the one before: SQLite does not write a row that stays as it is.
   await query(
     `INSERT INTO replicas (id, alg, version, settings, seen_at, beats) VALUES ($1, $2, $3, $4, $5, 1)
