@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { ALGORITHMS } from "../keys/algorithm.ts";
+import { SECONDS_MAX } from "../keys/timing.ts";
 import { LOG_LEVELS } from "../telemetry/log.ts";
 import { host, oneOf, path, secret, storeLocation, verbatim, whole } from "./fields.ts";
 import { type RawEnvironment, withoutBlanks } from "./given.ts";
 import { serviceLinksIn } from "./service-links.ts";
 
-const SECONDS_MAX = 10 * 365 * 86_400;
 /** How long a managed key signs. Not a default of its variable, which turns managed keys on. */
 export const ROTATION_SECONDS_DEFAULT = 604_800;
 

@@ -20,6 +20,9 @@ export interface RotationTiming {
   readonly verifierClockSeconds: number;
 }
 
+/** No setting is longer than ten years, so that a sum of a few is still a moment. */
+export const SECONDS_MAX = 10 * 365 * 86_400;
+
 /** What this service and the MACP runtime do: F, L (3 s to connect, 5 s in all), ε, λ, δ. */
 export const FIXED_TIMING = {
   replicaLagSeconds: 60,

@@ -213,6 +213,17 @@ function replicaPromises(stored: () => Stored): void {
     ["no object", "7"],
     ["without a timing", '{"periodSeconds":1,"leadSeconds":1,"gate":"off"}'],
     ["with an unknown gate", JSON.stringify({ ...replicaOf("one", 1).settings, gate: "ajar" })],
+    [
+      "with a period beyond every setting",
+      JSON.stringify({ ...replicaOf("one", 1).settings, periodSeconds: 9_007_199_254_740_000 }),
+    ],
+    [
+      "with a timing beyond every setting",
+      JSON.stringify({
+        ...replicaOf("one", 1).settings,
+        timing: { ...replicaOf("one", 1).settings.timing, maxTtlSeconds: 315_360_001 },
+      }),
+    ],
     ["with a text for a number", JSON.stringify({ ...replicaOf("one", 1).settings, leadSeconds: "7200" })],
   ])(
     "what a replica runs with is read strictly: a row that is %s stops the load",

@@ -3,11 +3,13 @@ import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Replica } from "../../keys/key-store.ts";
 import { GATES, type RotationSettings } from "../../keys/rotation-policy.ts";
+import { SECONDS_MAX } from "../../keys/timing.ts";
 import { isForgotten } from "../replica-life.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
 import { parseRows, type Query, Whole } from "./database.ts";
 
-const Seconds = z.int().nonnegative();
+/** As far as the settings themselves go: the row has no tag, and a key that is activated by it must be one that can be read. */
+const Seconds = z.int().nonnegative().max(SECONDS_MAX);
 /** What a replica runs with, as JSON. Members that a later version may add are left out; those of this one must all be there. */
 const Settings: z.ZodType<RotationSettings> = z.object({
   periodSeconds: Seconds,

@@ -1,0 +1,63 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { after } from "../../kernel/clock.ts";
+import { systemRandom } from "../../kernel/random.ts";
+import { applyChanges, type KeyChange } from "../../keys/key-change.ts";
+import { StoreCorrupt } from "../../keys/key-store.ts";
+import { planRotation } from "../../keys/plan-rotation.ts";
+import { sealerOf } from "../../keys/sealer.ts";
+import { SECONDS_MAX } from "../../keys/timing.ts";
+import {
+  activeKey,
+  keySet,
+  LONG_AGO,
+  NOW,
+  POLICY,
+  replica,
+  standbyKey,
+} from "../../testing/managed-key-sets.ts";
+import { toAscii } from "./ascii.ts";
+import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
+import { replicas } from "./replica-rows.ts";
+
+const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+const due = activeKey("old", { activatedAt: after(NOW, -2 * SECONDS_MAX), notAfter: LONG_AGO });
+/** Known to every verifier, whatever the lead. */
+const ready = standbyKey("new", { publishedAt: after(NOW, -5 * SECONDS_MAX) });
+
+/** One row as the database gives it, of a live replica that says that it runs with these settings. */
+const rowOfReplica = (settings: object): unknown => {
+  const { id, alg, version, seenAt } = replica("one", "ES256");
+  return { id: toAscii(id), alg, version, settings: JSON.stringify(settings), seenAt };
+};
+
+test("whatever seconds a replica's row holds: the read fails, or every key that is activated by it can be read back", async () => {
+  const seconds = fc.oneof(fc.integer({ min: 0, max: SECONDS_MAX }), fc.maxSafeNat());
+  const settings = fc.record({
+    periodSeconds: seconds,
+    leadSeconds: seconds,
+    timing: fc.record({ maxTtlSeconds: seconds, verifierGraceSeconds: seconds, replicaLagSeconds: seconds }),
+  });
+  const seen = { failed: 0, activated: 0 };
+  await fc.assert(
+    fc.asyncProperty(settings, async (given) => {
+      const timing = { ...POLICY.timing, ...given.timing };
+      const row = rowOfReplica({ ...given, timing, gate: "off" });
+      const read = await replicas(() => Promise.resolve([row])).catch((thrown: unknown) => thrown);
+      const all = [given.periodSeconds, given.leadSeconds, ...Object.values(given.timing)];
+      expect(read instanceof StoreCorrupt).toBe(all.some((one) => one > SECONDS_MAX));
+      if (!Array.isArray(read)) {
+        seen.failed += 1;
+        return;
+      }
+      const { steps } = planRotation(keySet([due, ready], { replicas: read }), POLICY);
+      const changes = steps.filter((step): step is KeyChange => step.kind !== "make");
+      seen.activated += changes.filter(({ kind }) => kind === "activate").length;
+      const keys = applyChanges([due, ready], changes, NOW, 3);
+      const rows = keys.map((key) => rowOf(sealer, key));
+      expect(keysOf(sealer, { version: 3, tag: setTagOf(sealer, 3, rows) }, rows)).toEqual(keys);
+    }),
+  );
+  expect(seen.failed).toBeGreaterThan(0);
+  expect(seen.activated).toBeGreaterThan(0);
+});
