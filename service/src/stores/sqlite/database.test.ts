@@ -371,3 +371,36 @@ test("of ten that open a new file at the same moment every one gets in", async (
   await Promise.all(all.map((database, index) => put(database, String(index))));
   for (const database of all) expect(await texts(database)).toHaveLength(10);
 });
+
+describe("a file that is only looked at while nobody has it open", () => {
+  const look = async (): Promise<Database> => {
+    const database = await openSqlite(path, () => undefined, "look");
+    opened.push(database);
+    return database;
+  };
+
+  test("is read again when another process begins to use it meanwhile, and what it read is of one moment", async () => {
+    await (await openFilled()).close();
+    const looking = await look();
+    let looks = 0;
+    const seen = await looking.read(async (query) => {
+      const rows = await query("SELECT a FROM t");
+      looks += 1;
+      if (looks === 1) await put(await open(), "second");
+      return [rows, await query("SELECT a FROM t")];
+    });
+    const both = [{ a: "first" }, { a: "second" }];
+    expect(seen).toEqual([both, both]);
+    expect(looks).toBe(2);
+  });
+
+  test("is read as it is now, also when the other process has ended again", async () => {
+    await (await openFilled()).close();
+    const looking = await look();
+    expect(await texts(looking)).toEqual(["first"]);
+    const other = await open();
+    await put(other, "second");
+    await other.close();
+    expect(await texts(looking)).toEqual(["first", "second"]);
+  });
+});

@@ -32,6 +32,8 @@ const WORKER = import.meta.url.endsWith(".ts")
   ? new URL("../../../dist/stores/sqlite/worker.js", import.meta.url)
   : new URL("./worker.js", import.meta.url);
 
+const LOOKS_MAX = 3;
+
 /**
  * A SQLite file, made with mode 0600 where there is none; its -wal and -shm files get the mode of the file. Any number of processes
  * of one machine may have it open. Transactions of one process follow each other. `warn` gets what the operator should know of the
@@ -64,8 +66,18 @@ export async function openSqlite(
       }
     }
   };
+  /** What is only looked at is read again when another process begins to use it meanwhile. */
+  const settled = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await run(begin, work);
+      } catch (thrown) {
+        if (access !== "look" || line !== undefined || tries === LOOKS_MAX) throw thrown;
+      }
+    }
+  };
   const inTurn = <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
-    const turn = last.then(() => run(begin, work));
+    const turn = last.then(() => settled(begin, work));
     last = turn.catch(() => undefined);
     return turn;
   };
@@ -143,7 +155,10 @@ async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): 
 }
 
 function losesWorker(fault: SqliteFault): boolean {
-  return fault.kind === "worker_ended" || (fault.kind === "files" && fault.files.kind === "companion");
+  return (
+    ["worker_ended", "moved_on"].includes(fault.kind) ||
+    (fault.kind === "files" && fault.files.kind === "companion")
+  );
 }
 
 /** The worker's answers, in the order of the requests; when it ends, the rest are failures. */

@@ -13,6 +13,8 @@ export type SqliteFault =
   | { readonly kind: "split"; readonly path: string }
   /** Its `-shm` is gone while its `-wal` is there: to read it would make one. */
   | { readonly kind: "unshared"; readonly path: string }
+  /** Another process began to use the database while it was read as one that does not change. */
+  | { readonly kind: "moved_on"; readonly path: string }
   /** Other processes hold locks on the database for too long. */
   | { readonly kind: "locked"; readonly path: string }
   /** The database cannot be given a write-ahead log where it is. */

@@ -1,4 +1,4 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { Parameter } from "../sql/database.ts";
 import { type Connection, type LookingEngine, queryOn } from "./engine.ts";
@@ -13,10 +13,15 @@ import { guarded } from "./guarded.ts";
 export class LookedAtFile {
   readonly #path: string;
   readonly #connection: Connection;
+  /** What the file was when it was opened as one that does not change; `undefined` when SQLite itself sees to changes. */
+  readonly #still: Still | undefined;
 
   constructor(engine: LookingEngine, path: string) {
     this.#path = path;
-    const location = readable(guarded(path, () => realpathSync(path)));
+    const real = guarded(path, () => realpathSync(path));
+    const stamp = guarded(path, () => stampOf(real));
+    const location = readable(real);
+    this.#still = location === real ? undefined : { real, stamp };
     this.#connection = guarded(path, () => new engine.DatabaseSync(location, { readOnly: true }));
   }
 
@@ -25,18 +30,26 @@ export class LookedAtFile {
   }
 
   begin(): void {
+    this.#insistOnStill();
     guarded(this.#path, () => {
       this.#connection.exec("BEGIN");
     });
   }
 
   query(sql: string, parameters: readonly Parameter[]): unknown[] {
-    return guarded(this.#path, () => queryOn(this.#connection, sql, parameters));
+    try {
+      return guarded(this.#path, () => queryOn(this.#connection, sql, parameters));
+    } catch (thrown) {
+      // Pages of two moments make no sense together.
+      this.#insistOnStill();
+      throw thrown;
+    }
   }
 
-  /** Nothing was changed. */
+  /** Nothing was changed, by anyone. */
   commit(): void {
     this.rollback();
+    this.#insistOnStill();
   }
 
   /** Never throws: SQLite itself may have ended the transaction. */
@@ -50,6 +63,30 @@ export class LookedAtFile {
 
   close(): void {
     this.#connection.close();
+  }
+
+  #insistOnStill(): void {
+    if (this.#still === undefined || isStill(this.#still)) return;
+    throw new SqliteFailure({ kind: "moved_on", path: this.#path });
+  }
+}
+
+/** A file where symbolic links lead, and what tells it from the same file after a change. */
+interface Still {
+  readonly real: string;
+  readonly stamp: string;
+}
+
+function stampOf(real: string): string {
+  const { dev, ino, size, mtimeNs } = statSync(real, { bigint: true });
+  return [dev, ino, size, mtimeNs].join(" ");
+}
+
+function isStill({ real, stamp }: Still): boolean {
+  try {
+    return !existsSync(`${real}-wal`) && !existsSync(`${real}-shm`) && stampOf(real) === stamp;
+  } catch {
+    return false;
   }
 }
 

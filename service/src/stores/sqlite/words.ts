@@ -78,8 +78,16 @@ function wordsOf(fault: SqliteFault): Words {
   }
 }
 
-function wordsOfState(kind: "orphaned" | "split" | "unshared" | "locked" | "no_wal", path: string): Words {
+function wordsOfState(
+  kind: "orphaned" | "split" | "unshared" | "moved_on" | "locked" | "no_wal",
+  path: string,
+): Words {
   switch (kind) {
+    case "moved_on":
+      return {
+        message: `another process changed ${path} while it was read`,
+        fix: "run the command again",
+      };
     case "orphaned":
       return {
         message: `${path} does not exist, but its -wal or -shm does: the file was removed or moved`,
