@@ -1,6 +1,6 @@
 import { ConfigError } from "../kernel/faults.ts";
 import type { Kid } from "../kernel/ids.ts";
-import { printablePath } from "../kernel/printable.ts";
+import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "./algorithm.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys, PUBLIC_ONLY } from "./import-key.ts";
@@ -29,7 +29,7 @@ export async function keysFromFile(
   alg: Algorithm | undefined,
 ): Promise<readonly ImportedKey[]> {
   const text = await readKeyFile(variable, path);
-  return keysFromText(variable ?? printablePath(path), text, alg);
+  return keysFromText(variable ?? printable(path), text, alg);
 }
 
 /** The keys of a text in any form that a key file may have; `place` names it in a fault. Throws as above. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +31,16 @@ test("a file is read to its last byte, also behind a symbolic link", async () =>
   await symlink(path, join(folder, "link"));
   expect(await readKeyFile("KEY_FILE", path)).toBe(text);
   expect(await readKeyFile("KEY_FILE", join(folder, "link"))).toBe(text);
+});
+
+test("a path that looks like a key is shown where it leads to something, and else not", async () => {
+  const odd = join(folder, `of production ${"2026k".repeat(8)}`);
+  expect(await faultsOf(odd)).toEqual([expect.stringMatching(/^KEY_FILE: \(not shown: .*\) does not exist/)]);
+  await writeFile(odd, "x".repeat(MEBIBYTE + 1));
+  expect(await faultsOf(odd)).toEqual([expect.stringContaining(`KEY_FILE: ${odd} is larger`)]);
+  await rm(odd);
+  await mkdir(odd);
+  expect(await faultsOf(odd)).toEqual([expect.stringContaining(`KEY_FILE: ${odd} is no regular file`)]);
 });
 
 test("a file with one byte more than a mebibyte is refused", async () => {

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
 import { whyUnreadable } from "../kernel/file-faults.ts";
-import { printablePath } from "../kernel/printable.ts";
+import { printable, printablePath } from "../kernel/printable.ts";
 
 /** A key file is small; anything larger is not one. */
 const KEY_FILE_BYTES_MAX = 1_048_576;
@@ -17,7 +17,7 @@ export async function readKeyFile(variable: string | undefined, path: string): P
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     try {
       if (!(await file.stat()).isFile()) throw noRegularFile(variable, path);
-      return await textOf(file, placeOf(variable, path));
+      return await textOf(file, placeOf(variable, printable(path)));
     } finally {
       await file.close();
     }
@@ -26,18 +26,18 @@ export async function readKeyFile(variable: string | undefined, path: string): P
     const code = codeOf(thrown);
     // What opening a socket gives.
     if (code === "ENXIO") throw noRegularFile(variable, path);
-    throw new ConfigError([`${placeOf(variable, path)} ${whyUnreadable(code)}`]);
+    throw new ConfigError([`${placeOf(variable, printablePath(path))} ${whyUnreadable(code)}`]);
   }
 }
 
-/** A key file as a line names it. */
-function placeOf(variable: string | undefined, path: string): string {
-  return variable === undefined ? printablePath(path) : `${variable}: ${printablePath(path)}`;
+/** A key file as a line names it. A path that leads to something is shown, whatever it looks like; any other may be a secret. */
+function placeOf(variable: string | undefined, shownPath: string): string {
+  return variable === undefined ? shownPath : `${variable}: ${shownPath}`;
 }
 
 function noRegularFile(variable: string | undefined, path: string): ConfigError {
   return new ConfigError([
-    `${placeOf(variable, path)} is no regular file; name a file, and not a folder, a pipe or a device`,
+    `${placeOf(variable, printable(path))} is no regular file; name a file, and not a folder, a pipe or a device`,
   ]);
 }
 

@@ -1,6 +1,6 @@
 import { open, rename, rm, stat } from "node:fs/promises";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
-import { printablePath } from "../kernel/printable.ts";
+import { printable } from "../kernel/printable.ts";
 import { readKeyFile } from "./read-key-file.ts";
 
 const VARIABLE = "MACP_AUTH_KEY_VERSION_FILE";
@@ -11,7 +11,7 @@ export async function readVersionFile(path: string): Promise<number> {
   const text = (await readKeyFile(VARIABLE, path)).trim();
   if (/^[0-9]{1,15}$/.test(text)) return Number(text);
   throw new ConfigError([
-    `${VARIABLE}: ${printablePath(path)} holds no version; restore it, or remove it to trust the store as it is`,
+    `${VARIABLE}: ${printable(path)} holds no version; restore it, or remove it to trust the store as it is`,
   ]);
 }
 

@@ -131,6 +131,25 @@ describe("a key that was put in the place of an address", () => {
   });
 });
 
+describe("a path that looks like a key", () => {
+  const path = "secrets/2026/macp-auth-production/kek";
+  const store = { MACP_AUTH_STORE_URL: "sqlite:keys.db" };
+  const file = { path, mode: 0o600, ownerId: 1000, modifiedAt: NOW, folders: [] };
+  test.each([
+    ["MACP_AUTH_KEK_FILE", store, "other-secret"],
+    ["MACP_AUTH_SIGNING_KEY_FILE", {}, "signing-key"],
+  ] as const)("is shown where the file of %s is there, and else not", (name, others, holds) => {
+    const settings = { kind: "read" as const, ...loadSettings({ ...others, [name]: path }) };
+    const foundWith = (secretFiles: readonly SecretFile[]): string =>
+      judge(CONFIGURATION_RULES, facts({ settings, secretFiles }))
+        .filter(({ check }) => check === "key-encryption" || check === "key-source")
+        .map(({ found }) => found)
+        .join("\n");
+    expect(foundWith([{ ...file, holds }])).toContain(path);
+    expect(foundWith([])).not.toContain(path);
+  });
+});
+
 describe("the life of a token", () => {
   const gradesOf = (max: number, byDefault: number) =>
     tokensAreShortLived(

@@ -1,7 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { loggedText, shownValue } from "../../config/shown-value.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
-import { printablePath } from "../../kernel/printable.ts";
+import { printable, printablePath } from "../../kernel/printable.ts";
 import type { ConfigurationFacts } from "./configuration-facts.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "./finding.ts";
@@ -100,8 +100,19 @@ export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
   return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network pass operators alone")];
 }
 
+type FilesFound = Pick<ConfigurationFacts, "secretFiles">;
+const NONE_FOUND: FilesFound = { secretFiles: [] };
+
+/** What names a file that is there is a path, whatever it looks like. */
+function pathOf(path: string, found: FilesFound["secretFiles"]): string {
+  return found.some((file) => file.path === path) ? printable(path) : printablePath(path);
+}
+
 /** The signing key outlives the process, and can be exchanged without a restart. */
-export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding[] {
+export function keyOutlivesTheProcess(
+  { keySource }: Settings,
+  { secretFiles }: FilesFound = NONE_FOUND,
+): readonly Finding[] {
   const check = "key-source";
   const dies =
     "each start makes another key, which refuses all earlier tokens and which no second instance shares";
@@ -119,7 +130,7 @@ export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding
       return [warn(check, found, "put it into a file and set MACP_AUTH_SIGNING_KEY_FILE")];
     }
     case "file":
-      return [ok(check, `the file ${printablePath(keySource.path)}, which is followed`)];
+      return [ok(check, `the file ${pathOf(keySource.path, secretFiles)}, which is followed`)];
     case "managed":
       return keySource.store.kind === "memory"
         ? [
@@ -139,11 +150,14 @@ export function keyOutlivesTheProcess({ keySource }: Settings): readonly Finding
 }
 
 /** The keys that encrypt the managed keys stand where tools do not show them. */
-export function kekIsNotInTheEnvironment({ keySource }: Settings): readonly Finding[] {
+export function kekIsNotInTheEnvironment(
+  { keySource }: Settings,
+  { secretFiles }: FilesFound = NONE_FOUND,
+): readonly Finding[] {
   const check = "key-encryption";
   if (keySource.kind !== "managed" || keySource.kek === undefined) return [];
   if (keySource.kek.kind === "file")
-    return [ok(check, `the key-encryption keys are in ${printablePath(keySource.kek.path)}`)];
+    return [ok(check, `the key-encryption keys are in ${pathOf(keySource.kek.path, secretFiles)}`)];
   return [
     warn(
       check,
@@ -194,8 +208,10 @@ function databaseIsSafe({ database }: ConfigurationFacts): readonly Finding[] {
   return database === undefined ? [] : judge(DATABASE_RULES, database);
 }
 
-function ofSettings(rule: Rule<Settings>): Rule<ConfigurationFacts> {
-  return ({ settings }) => (settings.kind === "read" ? rule(settings.settings) : []);
+function ofSettings(
+  rule: (settings: Settings, found: FilesFound) => readonly Finding[],
+): Rule<ConfigurationFacts> {
+  return (facts) => (facts.settings.kind === "read" ? rule(facts.settings.settings, facts) : []);
 }
 
 export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [

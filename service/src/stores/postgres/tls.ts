@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as nodeTls from "node:tls";
 import type { PostgresTls } from "../../config/postgres-url.ts";
 import { ConfigError, codeOf } from "../../kernel/faults.ts";
-import { printablePath } from "../../kernel/printable.ts";
+import { printable, printablePath } from "../../kernel/printable.ts";
 import type { TlsPlan } from "./dial.ts";
 
 /** Where systems keep the list of public authorities: Debian and Alpine, Red Hat, SUSE, BSD and macOS. */
@@ -37,7 +37,7 @@ function trustOf(root: PostgresTls["rootCert"], roots: () => string[]): { readon
   if (root.kind === "system") return { ca: roots() };
   const ca = textOf("sslrootcert", root.path);
   if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(ca))
-    throw wrong(`sslrootcert: ${printablePath(root.path)} holds no certificate in PEM form`);
+    throw wrong(`sslrootcert: ${printable(root.path)} holds no certificate in PEM form`);
   return { ca };
 }
 
