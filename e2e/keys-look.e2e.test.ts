@@ -132,21 +132,53 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     },
   );
 
-  test("says what to do about a store that it could only read by making a file, and makes none", async () => {
-    const { folder, path, url } = await place("unshared");
-    await copyFile(join(made, "keys.db"), path);
-    await writeFile(`${path}-wal`, "", { mode: 0o600 });
-    const before = await traces(folder);
-    const { code, err } = keysOn(url, "keys", "list");
-    expect(code).toBe(1);
-    expect(err).toContain(
-      `keys.db-wal is there without its -shm, so that the store cannot be read without a change`,
-    );
-    expect(err).toContain("start the service, or: macp-auth migrate");
-    expect(await traces(folder)).toEqual(before);
-    expect(keysOn(url, "migrate")).toMatchObject({ code: 0, err: "" });
-    expect(keysOn(url, "keys", "list")).toMatchObject({ code: 0, err: "" });
-  });
+  test.each([
+    ["-wal", "-shm"],
+    ["-shm", "-wal"],
+  ])(
+    "says what to do about a store with %s and no %s, which it could only read by making a file, and makes none",
+    async (there, missing) => {
+      const { folder, path, url } = await place(`only ${there}`);
+      await copyFile(join(made, "keys.db"), path);
+      await writeFile(path + there, "", { mode: 0o600 });
+      const before = await traces(folder);
+      const { code, err } = keysOn(url, "keys", "list");
+      expect(code).toBe(1);
+      expect(err).toContain(
+        `keys.db${there} is there without its ${missing}, so that the store cannot be read without a change`,
+      );
+      expect(err).toContain("start the service, or: macp-auth migrate");
+      expect(await traces(folder)).toEqual(before);
+      expect(keysOn(url, "migrate")).toMatchObject({ code: 0, err: "" });
+      expect(keysOn(url, "keys", "list")).toMatchObject({ code: 0, err: "" });
+    },
+  );
+
+  test.each([["-wal"], ["-shm"]])(
+    "makes no %s again that was removed under a running service, and lists the keys once the service has opened its store anew",
+    async (missing) => {
+      const { folder, path, url } = await place(`removed ${missing}`);
+      const service = await startService({ MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: KEK });
+      const listing = async () =>
+        Promise.all(
+          (await readdir(folder))
+            .toSorted()
+            .map(async (name) => [name, (await stat(join(folder, name))).ino]),
+        );
+      // The service looks at its files every 10 s: a stopped one does not open them anew meanwhile.
+      service.signal("SIGSTOP");
+      await rm(path + missing);
+      const before = await listing();
+      const { code, err } = keysOn(url, "keys", "list");
+      const after = await listing();
+      service.signal("SIGCONT");
+      expect([code, err]).toEqual([1, expect.stringContaining(`without its ${missing}, so that`)]);
+      expect(err).toContain("try again in a minute");
+      expect(after).toEqual(before);
+      await expect.poll(() => keysOn(url, "keys", "list").code, { timeout: 30_000, interval: 500 }).toBe(0);
+      expect(await service.stop()).toBe(0);
+    },
+  );
 
   test.each([
     [9, "the store has schema version 9, and this program knows versions up to 1; run the newer program"],

@@ -1,4 +1,4 @@
-import type { FilesFault } from "./files.ts";
+import type { FilesFault, Suffix } from "./files.ts";
 import type { PlaceFault, Surroundings } from "./surroundings.ts";
 
 /** What can go wrong with a SQLite store, as plain data: it crosses from the worker. `path` is the database's. */
@@ -11,8 +11,8 @@ export type SqliteFault =
   | { readonly kind: "orphaned"; readonly path: string }
   /** Another process has the database open, and a companion that it should use is gone. */
   | { readonly kind: "split"; readonly path: string }
-  /** Its `-shm` is gone while its `-wal` is there: to read it would make one. */
-  | { readonly kind: "unshared"; readonly path: string }
+  /** One companion is there without the other: to read the database would make the missing one. */
+  | { readonly kind: "unshared"; readonly path: string; readonly missing: Suffix }
   /** Another process began to use the database while it was read as one that does not change. */
   | { readonly kind: "moved_on"; readonly path: string }
   /** Other processes hold locks on the database for too long. */

@@ -91,11 +91,14 @@ function isStill({ real, stamp }: Still): boolean {
 }
 
 /**
- * How to open a file without a trace. With `-shm` beside it the file is in use, or was left by a crash, and is read through both
- * companions. Without, SQLite would make them, so the file is read as one that does not change: nobody has it open.
+ * How to open a file without a trace. With both companions beside it the file is in use, or was left by a crash, and is read through
+ * them. Without any, SQLite would make them, so the file is read as one that does not change: nobody has it open. With one of the two
+ * SQLite would make the other, beside which a process that has the old one open could no longer tell that it was removed.
  */
 function readable(path: string): string {
-  if (existsSync(`${path}-shm`)) return path;
-  if (existsSync(`${path}-wal`)) throw new SqliteFailure({ kind: "unshared", path });
-  return `${pathToFileURL(path).href}?immutable=1`;
+  const hasWal = existsSync(`${path}-wal`);
+  const hasShm = existsSync(`${path}-shm`);
+  if (hasWal !== hasShm)
+    throw new SqliteFailure({ kind: "unshared", path, missing: hasWal ? "-shm" : "-wal" });
+  return hasWal ? path : `${pathToFileURL(path).href}?immutable=1`;
 }

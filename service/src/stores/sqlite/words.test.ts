@@ -90,6 +90,15 @@ describe("a failure of the engine is put in the operator's words", () => {
     expect(errorAtOpening(engine(code, { folderFault: "EROFS" }))).toBeInstanceOf(StoreCorrupt);
   });
 
+  test.each([["-wal", "-shm"] as const, ["-shm", "-wal"] as const])(
+    "a store with %s and no %s: both are named",
+    (there, missing) => {
+      const fault = { kind: "unshared", path: PATH, missing } as const;
+      expect(errorOf(fault)).toBeInstanceOf(StoreUnavailable);
+      expect(lineOf(fault)).toContain(`${PATH}${there} is there without its ${missing}, so that`);
+    },
+  );
+
   test("control characters of a path reach no terminal", () => {
     expect(lineOf({ kind: "split", path: "/data/\u001b[2J.db" })).toContain("/data/\\u{1b}[2J.db");
   });

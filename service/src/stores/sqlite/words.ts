@@ -2,7 +2,7 @@ import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
 import type { SqliteFault } from "./faults.ts";
-import type { FilesFault } from "./files.ts";
+import type { FilesFault, Suffix } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
 
 /** What is wrong, and what the operator can do: clauses of one line. */
@@ -73,15 +73,14 @@ function wordsOf(fault: SqliteFault): Words {
       };
     case "worker_ended":
       return { message: "SQLite: the worker ended", fix: "it is started anew at the next try" };
+    case "unshared":
+      return wordsOfUnshared(printable(fault.path), fault.missing);
     default:
       return wordsOfState(fault.kind, printable(fault.path));
   }
 }
 
-function wordsOfState(
-  kind: "orphaned" | "split" | "unshared" | "moved_on" | "locked" | "no_wal",
-  path: string,
-): Words {
+function wordsOfState(kind: "orphaned" | "split" | "moved_on" | "locked" | "no_wal", path: string): Words {
   switch (kind) {
     case "moved_on":
       return {
@@ -98,11 +97,6 @@ function wordsOfState(
         message: `another process has ${path} open, and its -wal or -shm is not there: a change made now could be lost`,
         fix: `try again in a minute, when a running service has opened the store anew; else restart what has it open (fuser -v ${path})`,
       };
-    case "unshared":
-      return {
-        message: `${path}-wal is there without its -shm, so that the store cannot be read without a change`,
-        fix: "start the service, or: macp-auth migrate",
-      };
     case "locked":
       return wordsOfLock(path);
     case "no_wal":
@@ -111,6 +105,14 @@ function wordsOfState(
         fix: "keep the file on a local file system",
       };
   }
+}
+
+function wordsOfUnshared(path: string, missing: Suffix): Words {
+  const there: Suffix = missing === "-shm" ? "-wal" : "-shm";
+  return {
+    message: `${path}${there} is there without its ${missing}, so that the store cannot be read without a change`,
+    fix: "try again in a minute, when a running service has opened the store anew; where none runs, start the service, or: macp-auth migrate",
+  };
 }
 
 function wordsOfFiles(rawPath: string, files: FilesFault): Words {
