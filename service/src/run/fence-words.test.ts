@@ -38,3 +38,9 @@ test.each(["store_older", "store_forked"] as const)(
     expect(said(reason, ended)).not.toContain("reads the store");
   },
 );
+
+test("a replica whose store takes no writes says what ends that, also where the store can be reached", () => {
+  expect(said("lease_expired", ended)).toBe(
+    "this replica neither signs nor serves the JWKS until the store accepts a write of it, which it tries every 10 s; key_store_unavailable in the log says why the store does not",
+  );
+});

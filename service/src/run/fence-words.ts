@@ -23,7 +23,7 @@ export function fenceWords(
       return `${off} until its clock and the store's agree: ${clockWords(clockOffsetSeconds, policy)}`;
     case "not_read_yet":
     case "lease_expired":
-      return `${off} until it reaches the store again`;
+      return `${off} until the store accepts a write of it, which it tries every ${String(leaseRoundSeconds(policy.timing))} s; key_store_unavailable in the log says why the store does not`;
   }
 }
 
