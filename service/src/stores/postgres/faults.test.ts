@@ -81,6 +81,10 @@ test.each(CODES)("%s is said in words, with the code and the fix", (code) => {
   expect(fix.length).toBeLessThan(400);
 });
 
+test("a table that is gone is not blamed on a migration that may itself have said so", () => {
+  expect(wordsOf("42P01", "query").fix).not.toContain("migrate");
+});
+
 test.each([
   ["99999", "query", "99999"],
   ["timeout exceeded when trying to connect", "connect", "timeout exceeded when trying to connect"],

@@ -173,7 +173,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   "58030": ["the server cannot read or write its disk", "look at the disk and the log of the server"],
   "42P01": [
     "a table of this service is gone, or not where the search path leads",
-    "macp-auth migrate makes missing tables of a new store; else restore the database, or name the schema with schema=",
+    "restore the database, or name the schema that has all tables with schema=; for a new store name an empty schema",
   ],
   "42P07": [
     "a table with a name of this service is there already, without the others",
