@@ -132,7 +132,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   // Who is let in.
   NO_PASSWORD: [
     "the server asks for a password, and there is none",
-    `write it into ${STORE_URL}, or set PGPASSWORD`,
+    `write it into ${STORE_URL}, or set PGPASSWORD in the environment of the process; a file for --settings does not set it`,
   ],
   "28P01": [
     "wrong password, or no such user",
