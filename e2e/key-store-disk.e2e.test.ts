@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,20 +6,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabase } from "../service/src/stores/open.ts";
+import { asRoot, runAsRoot } from "./as-root.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type RunningService, withService } from "./service-process.ts";
 
 /** F, scaled from a minute to a second by the fast rotation. */
 const F_MS = 1_000;
-/** Words before a command that only root may use; `undefined` where this user may not become root. */
-const asRoot: readonly string[] | undefined =
-  process.getuid?.() === 0 ? [] : spawnSync("sudo", ["-n", "true"]).status === 0 ? ["sudo", "-n"] : undefined;
-
-function runAsRoot(...words: readonly string[]): void {
-  const [command = "true", ...rest] = [...(asRoot ?? []), ...words];
-  execFileSync(command, rest);
-}
-
 /** A service over a SQLite file in a folder. */
 const over = (folder: string) => ({
   MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
