@@ -133,6 +133,39 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
   );
 
   test.each([
+    ["0644", 0o644],
+    ["0602", 0o602],
+  ])(
+    "warns of a file of mode %s, which every user of the machine may use, and does not change the mode",
+    async (shownMode, mode) => {
+      const { folder, path, url } = await place(`mode ${shownMode}`);
+      await copyFile(join(made, "keys.db"), path);
+      await chmod(path, mode);
+      const before = await traces(folder);
+      const { code, out, err } = keysOn(url, "keys", "list", "--json");
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ version: 1 });
+      expect(err).toBe(
+        `macp-auth: warning: ${path} has mode ${shownMode}, open to every user of this machine; run: chmod 600 ${path}\n`,
+      );
+      expect(await traces(folder)).toEqual(before);
+    },
+  );
+
+  test("warns of companions of a service that every user may use, and of none that only a group may", async () => {
+    const { path, url } = await place("modes of companions");
+    const service = await startService({ MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: KEK });
+    await chmod(path, 0o660);
+    await chmod(`${path}-wal`, 0o666);
+    const { code, err } = keysOn(url, "keys", "list");
+    await service.stop();
+    expect(code).toBe(0);
+    expect(err).toBe(
+      `macp-auth: warning: ${path}-wal has mode 0666, open to every user of this machine; run: chmod 600 ${path}-wal\n`,
+    );
+  });
+
+  test.each([
     ["-wal", "-shm"],
     ["-shm", "-wal"],
   ])(

@@ -89,7 +89,7 @@ function targetOf(path: string): string {
 /** A mode that lets everyone in was hardly chosen: it came with a copy, and becomes 0600. One that shares with a group stays. */
 function closedToOthers({ engine, userId }: PrepareDeps, path: string, database: FileLook): string[] {
   const real = realpathSync(path);
-  const open = ["", "-wal", "-shm"].map((suffix) => `${real}${suffix}`).filter(isOpenToOthers);
+  const open = filesOpenToOthers(real);
   if (open.length === 0) return [];
   // A name that leads to some other file by mistake must not change it.
   if (!holdsStore(engine, path, real)) {
@@ -102,6 +102,25 @@ function closedToOthers({ engine, userId }: PrepareDeps, path: string, database:
   return open.flatMap((file) => closed(file, userId));
 }
 
+/** What to say of the files of a store that every user of the machine may use, where no mode may be changed. */
+export function warningsOfOpenModes(path: string): readonly string[] {
+  return filesOpenToOthers(guarded(path, () => realpathSync(path))).flatMap((file) => {
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return [];
+    return [
+      `${printable(file)} has mode ${shownMode(found.mode)}, open to every user of this machine; run: chmod 600 ${printable(file)}`,
+    ];
+  });
+}
+
+function filesOpenToOthers(real: string): string[] {
+  return ["", "-wal", "-shm"].map((suffix) => `${real}${suffix}`).filter(isOpenToOthers);
+}
+
+function shownMode(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, "0");
+}
+
 function isOpenToOthers(file: string): boolean {
   const found = lstatSync(file, { throwIfNoEntry: false });
   return found?.isFile() === true && (found.mode & OTHERS) !== 0;
@@ -111,7 +130,7 @@ function closed(file: string, userId: number | undefined): string[] {
   const found = lstatSync(file, { throwIfNoEntry: false });
   // SQLite removed it meanwhile.
   if (found === undefined) return [];
-  const had = `${printable(file)} had mode ${(found.mode & 0o7777).toString(8).padStart(4, "0")}, open to every user of this machine`;
+  const had = `${printable(file)} had mode ${shownMode(found.mode)}, open to every user of this machine`;
   const fix = `run: chmod 600 ${printable(file)}`;
   if (found.uid !== userId) return [`${had}, and belongs to another user; ${fix}`];
   try {

@@ -6,7 +6,7 @@ import type { Answer, Place, Request } from "./database.ts";
 import { loadEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { LookedAtFile } from "./looked-at-file.ts";
-import { preparePlace } from "./prepare-place.ts";
+import { preparePlace, warningsOfOpenModes } from "./prepare-place.ts";
 import { StoreFile } from "./store-file.ts";
 import { lookAround } from "./surroundings.ts";
 
@@ -40,7 +40,7 @@ if (port !== null) {
     if (engine === undefined) throw new SqliteFailure({ kind: "no_engine" });
     if (access === "look") {
       file = new LookedAtFile(engine, path);
-      return { kind: "opened", warnings: [], files: file.files };
+      return { kind: "opened", warnings: warningsOfOpenModes(path), files: file.files };
     }
     // Only a first opening makes the file: one that is gone later was removed.
     const warnings = first === undefined ? preparePlace({ engine, userId: systemUserId() }, path) : [];
