@@ -14,8 +14,7 @@ import { ecJwk, rsaJwk, signingWith } from "./signing-keys.ts";
 import { publishedKeys } from "./token-check.ts";
 
 const KEY_FILE = "MACP_AUTH_SIGNING_KEY_FILE";
-/** For a start that hangs, on machines of any speed. */
-const PROMPT_MS = 15_000;
+const PROMPT_MS = 3_000;
 
 let folder: string;
 beforeAll(async () => {
