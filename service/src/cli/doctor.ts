@@ -107,7 +107,7 @@ function unreadLines(lines: readonly number[]): readonly Finding[] {
         warn(
           "runtime-env",
           `the runtime's file has lines that are not NAME=VALUE: ${lines.slice(0, 10).join(", ")}`,
-          "mend the lines",
+          "correct the lines",
         ),
       ];
 }

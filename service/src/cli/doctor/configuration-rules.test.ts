@@ -51,7 +51,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
 }
 
 describe("a configuration", () => {
-  test("that listens inside the machine and signs with a private P-256 key file has nothing to mend", () => {
+  test("that listens inside the machine and signs with a private P-256 key file has nothing to fix", () => {
     expect(judge(CONFIGURATION_RULES, facts()).filter(({ grade }) => grade !== "ok")).toEqual([]);
   });
 
@@ -103,7 +103,7 @@ describe("the mint", () => {
     "is a failure with %j: whoever reaches it has any identity",
     (environment) => {
       expect(mintIsNotOpenToTheNetwork(settingsOf(environment as Record<string, string>))).toMatchObject([
-        { grade: "fail", mend: expect.stringContaining("HOST=127.0.0.1") as string },
+        { grade: "fail", fix: expect.stringContaining("HOST=127.0.0.1") as string },
       ]);
     },
   );

@@ -28,7 +28,7 @@ export function environmentFileIsRead({ environment }: ConfigurationFacts): read
     fail(
       check,
       `${path} has lines that are not NAME=VALUE: ${lines}`,
-      "mend the lines: serve --settings refuses the file",
+      "fix the lines: serve --settings refuses the file",
     ),
   ];
 }
@@ -171,7 +171,7 @@ export function kekIsNotInTheEnvironment(
 export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
   switch (keys.kind) {
     case "unknown":
-      return [skip("key", "the settings must be mended first")];
+      return [skip("key", "the settings must be fixed first")];
     case "ephemeral":
       return [];
     case "managed":

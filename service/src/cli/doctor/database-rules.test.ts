@@ -29,7 +29,7 @@ describe("a PostgreSQL store", () => {
       {
         check: "store",
         grade: "fail",
-        mend: expect.stringContaining("target_session_attrs=read-write") as string,
+        fix: expect.stringContaining("target_session_attrs=read-write") as string,
       },
     ]);
   });
@@ -41,7 +41,7 @@ describe("a PostgreSQL store", () => {
       {
         grade: "fail",
         found: "PostgreSQL: nothing listens there (ECONNREFUSED)",
-        mend: expect.stringContaining("host and port") as string,
+        fix: expect.stringContaining("host and port") as string,
       },
     ]);
     expect(

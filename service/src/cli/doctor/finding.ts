@@ -1,4 +1,4 @@
-/** How a check came out: `fail` must be mended before the deployment is relied on, `warn` is a risk to accept knowingly, `skip` was not looked at. */
+/** How a check came out: `fail` must be fixed before the deployment is relied on, `warn` is a risk to accept knowingly, `skip` was not looked at. */
 export type Grade = "ok" | "warn" | "fail" | "skip";
 
 /** What one check found. Its texts hold no key material, no token and no secret value. */
@@ -8,22 +8,22 @@ export interface Finding {
   readonly check: string;
   readonly found: string;
   /** What to do about it, where `found` does not say so itself. */
-  readonly mend?: string;
+  readonly fix?: string;
 }
 
-/** The check found nothing to mend. */
+/** The check found nothing to fix. */
 export function ok(check: string, found: string): Finding {
   return { grade: "ok", check, found };
 }
 
 /** The check found a risk. */
-export function warn(check: string, found: string, mend?: string): Finding {
-  return { grade: "warn", check, found, ...(mend !== undefined && { mend }) };
+export function warn(check: string, found: string, fix?: string): Finding {
+  return { grade: "warn", check, found, ...(fix !== undefined && { fix }) };
 }
 
-/** The check found something that must be mended. */
-export function fail(check: string, found: string, mend?: string): Finding {
-  return { grade: "fail", check, found, ...(mend !== undefined && { mend }) };
+/** The check found something that must be fixed. */
+export function fail(check: string, found: string, fix?: string): Finding {
+  return { grade: "fail", check, found, ...(fix !== undefined && { fix }) };
 }
 
 /** The check was not made; `found` says why, and how to have it made. */

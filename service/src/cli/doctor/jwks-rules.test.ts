@@ -36,7 +36,7 @@ function gradesOf(findings: readonly Finding[], check: string): string[] {
 }
 
 describe("a served key set", () => {
-  test("of one labelled P-256 key, tagged and cached briefly, has nothing to mend", () => {
+  test("of one labelled P-256 key, tagged and cached briefly, has nothing to fix", () => {
     expect(serving(ec).filter(({ grade }) => grade !== "ok")).toEqual([]);
   });
 

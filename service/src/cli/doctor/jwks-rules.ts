@@ -53,34 +53,34 @@ function refusalOf(answer: Answered): Finding | undefined {
 /** While a fetch lasts, the runtime's requests wait for it. */
 export function jwksComesInTime({ connectMs, totalMs }: Answered): readonly Finding[] {
   const check = "jwks-time";
-  const told = `the JWKS took ${String(Math.ceil(totalMs))} ms`;
+  const duration = `the JWKS took ${String(Math.ceil(totalMs))} ms`;
   const connected = `the connection took ${String(Math.ceil(connectMs))} ms`;
   if (connectMs > CONNECT_MS_MAX)
-    return [fail(check, `${connected}, and the runtime gives it 3000`, "mend the network between them")];
+    return [fail(check, `${connected}, and the runtime gives it 3000`, "fix the network between them")];
   if (totalMs > TOTAL_MS_MAX)
     return [
       fail(
         check,
-        `${told}, and the runtime gives it 5000`,
-        "mend the network, or give the service more room",
+        `${duration}, and the runtime gives it 5000`,
+        "fix the network, or give the service more room",
       ),
     ];
   if (totalMs > TOTAL_MS_WARN)
     return [
       warn(
         check,
-        `${told}, and the runtime's requests wait for it`,
-        "mend the network, or give the service more room",
+        `${duration}, and the runtime's requests wait for it`,
+        "fix the network, or give the service more room",
       ),
     ];
-  return [ok(check, told)];
+  return [ok(check, duration)];
 }
 
 /** A verifier or a cache may keep the set, and not for long. */
 export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[] {
   const check = "jwks-caching";
-  const told = headers["cache-control"];
-  if (told === undefined)
+  const cacheControl = headers["cache-control"];
+  if (cacheControl === undefined)
     return [
       warn(
         check,
@@ -88,7 +88,7 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
         SEND_MAX_AGE,
       ),
     ];
-  const directives = told
+  const directives = cacheControl
     .toLowerCase()
     .split(",")
     .map((directive) => directive.trim());
@@ -97,7 +97,8 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
   const ages = directives
     .flatMap((directive) => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1] ?? [])
     .map(Number);
-  if (ages.length === 0) return [warn(check, `Cache-Control has no max-age: ${cut(told)}`, SEND_MAX_AGE)];
+  if (ages.length === 0)
+    return [warn(check, `Cache-Control has no max-age: ${cut(cacheControl)}`, SEND_MAX_AGE)];
   const longest = Math.max(...ages);
   if (longest <= MAX_AGE_SECONDS_MAX) return [ok(check, `max-age=${String(longest)}`)];
   const found = `a cache may keep the JWKS for ${String(longest)} seconds, and a revoked key lives on for as long`;

@@ -11,9 +11,9 @@ export type Paint = "plain" | "coloured";
 /** One line for each finding, in columns, and a line that counts them. */
 export function asTable(findings: readonly Finding[], paint: Paint): string {
   const checkWidth = Math.max(0, ...findings.map(({ check }) => check.length));
-  const lines = findings.map(({ grade, check, found, mend }) => {
-    const told = mend === undefined ? found : `${found}; ${mend}`;
-    return `${painted(grade, paint)}  ${check.padEnd(checkWidth)}  ${printableOnce(told)}\n`;
+  const lines = findings.map(({ grade, check, found, fix }) => {
+    const line = fix === undefined ? found : `${found}; ${fix}`;
+    return `${painted(grade, paint)}  ${check.padEnd(checkWidth)}  ${printableOnce(line)}\n`;
   });
   const counts = GRADES.map((grade) => `${String(count(findings, grade))} ${grade}`).join(", ");
   return `${lines.join("")}\n${counts}\n`;

@@ -49,7 +49,7 @@ describe("a runtime's environment", () => {
     ]);
     expect(issuersAgree(facts({ MACP_AUTH_ISSUER: "" }))).toMatchObject([{ grade: "fail" }]);
     expect(issuersAgree(facts({}))).toMatchObject([
-      { grade: "fail", mend: "set MACP_AUTH_ISSUER=macp-auth-service for the runtime" },
+      { grade: "fail", fix: "set MACP_AUTH_ISSUER=macp-auth-service for the runtime" },
     ]);
     expect(audiencesAgree(facts({ MACP_AUTH_AUDIENCE: "other" }))).toMatchObject([{ grade: "fail" }]);
     expect(audiencesAgree(facts({}, settingsOf({ MACP_AUTH_AUDIENCE: "other" })))).toMatchObject([
@@ -89,7 +89,7 @@ describe("a runtime's environment", () => {
       { grade: "ok" },
     ]);
     expect(keyLifetimesAgree(facts({ MACP_AUTH_JWKS_TTL_SECS: "601" }, declared))).toMatchObject([
-      { grade: "fail", mend: "set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=601 for this service" },
+      { grade: "fail", fix: "set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=601 for this service" },
     ]);
     expect(keyLifetimesAgree(facts({}, declared))).toMatchObject([{ grade: "warn" }]);
     expect(keyLifetimesAgree(facts({ MACP_AUTH_JWKS_TTL_SECS: "5m" }))).toMatchObject([{ grade: "warn" }]);

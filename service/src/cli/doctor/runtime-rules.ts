@@ -56,26 +56,26 @@ export function runtimeFetchesTheKeys({ runtime }: RuntimeFacts): readonly Findi
     const found = `the keys stand in MACP_AUTH_JWKS_JSON and are never fetched again: a rotation breaks every token${beside}`;
     return [warn(check, found, "set MACP_AUTH_JWKS_URL instead, and remove MACP_AUTH_JWKS_JSON")];
   }
-  const mend = `set it to http://HOST:PORT${JWKS_PATH} of this service`;
+  const fix = `set it to http://HOST:PORT${JWKS_PATH} of this service`;
   if (address === undefined)
-    return [fail(check, "MACP_AUTH_JWKS_URL is not set, so the runtime has no keys", mend)];
-  if (!URL.canParse(address)) return [fail(check, "MACP_AUTH_JWKS_URL is no URL", mend)];
+    return [fail(check, "MACP_AUTH_JWKS_URL is not set, so the runtime has no keys", fix)];
+  if (!URL.canParse(address)) return [fail(check, "MACP_AUTH_JWKS_URL is no URL", fix)];
   return [judgedAddress(check, new URL(address))];
 }
 
 function judgedAddress(check: string, url: URL): Finding {
-  const told = cut(`${url.protocol}//${url.host}${url.pathname}`);
+  const shown = cut(`${url.protocol}//${url.host}${url.pathname}`);
   if (url.protocol !== "http:")
     return fail(
       check,
-      `${told} is not plain http, and the runtime's client has no TLS`,
+      `${shown} is not plain http, and the runtime's client has no TLS`,
       "let it begin with http://",
     );
-  if (url.pathname.endsWith(JWKS_PATH)) return ok(check, told);
+  if (url.pathname.endsWith(JWKS_PATH)) return ok(check, shown);
   return warn(
     check,
-    `${told} does not end in ${JWKS_PATH}, where this service has its keys`,
-    "mend the path, unless a proxy rewrites it",
+    `${shown} does not end in ${JWKS_PATH}, where this service has its keys`,
+    "fix the path, unless a proxy rewrites it",
   );
 }
 
@@ -97,12 +97,12 @@ export function keyLifetimesAgree({ runtime, settings }: RuntimeFacts): readonly
   const declared = settings.timing.verifierTtlSeconds;
   const kept = Number(written);
   if (kept === declared) return [ok(check, `${String(kept)} seconds, as declared`)];
-  const found = `the runtime keeps the JWKS for ${String(kept)} seconds, and this service was told ${String(declared)}`;
-  const mend = `set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=${String(kept)} for this service`;
+  const found = `the runtime keeps the JWKS for ${String(kept)} seconds, and this service is set to ${String(declared)}`;
+  const fix = `set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=${String(kept)} for this service`;
   return [
     kept > declared
-      ? fail(check, `${found}: a rotation can refuse honest tokens`, mend)
-      : warn(check, found, mend),
+      ? fail(check, `${found}: a rotation can refuse honest tokens`, fix)
+      : warn(check, found, fix),
   ];
 }
 
@@ -111,24 +111,24 @@ export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly F
   const check = "runtime-algorithms";
   const known = algorithmsOf(runtime["MACP_AUTH_JWT_ALGS"] ?? DEFAULT_ALGORITHMS);
   const allowed = known.length > 0 ? known : algorithmsOf(DEFAULT_ALGORITHMS);
-  const told = allowed.join(", ");
+  const accepted = allowed.join(", ");
   const findings: Finding[] = [];
   if (settings !== undefined && !allowed.includes(settings.alg)) {
-    const mend = `add ${settings.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
+    const fix = `add ${settings.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
     findings.push(
-      fail(check, `the runtime accepts ${told}, and tokens are signed with ${settings.alg}`, mend),
+      fail(check, `the runtime accepts ${accepted}, and tokens are signed with ${settings.alg}`, fix),
     );
   }
   if (allowed.includes("HS256")) {
     findings.push(
       warn(
         check,
-        `the runtime accepts ${told}: a symmetric key in its JWKS could sign tokens`,
+        `the runtime accepts ${accepted}: a symmetric key in its JWKS could sign tokens`,
         "take HS256 out of MACP_AUTH_JWT_ALGS",
       ),
     );
   }
-  return findings.length > 0 ? findings : [ok(check, told)];
+  return findings.length > 0 ? findings : [ok(check, accepted)];
 }
 
 /** Agents send their tokens to the runtime, too. */

@@ -38,7 +38,7 @@ describe("the mode of a key file", () => {
     "%i fails: others can read or write the key",
     (mode) => {
       expect(secretFileIsPrivate(seen({ mode }))).toMatchObject([
-        { grade: "fail", mend: "chmod 600 /keys/key.json" },
+        { grade: "fail", fix: "chmod 600 /keys/key.json" },
       ]);
     },
   );
@@ -96,7 +96,7 @@ describe("the folders above a key file", () => {
 
   test("give one finding, the worst one", () => {
     const folders = [folder({ path: "/a/b", mode: 0o775 }), folder({ path: "/a", mode: 0o777 })];
-    expect(foldersAreOurs(seen({ folders }))).toMatchObject([{ grade: "fail", mend: "chmod go-w /a" }]);
+    expect(foldersAreOurs(seen({ folders }))).toMatchObject([{ grade: "fail", fix: "chmod go-w /a" }]);
   });
 });
 
@@ -104,7 +104,7 @@ describe("the age of a key", () => {
   test("is sound through its thirtieth day, and then asks for rotation", () => {
     expect(keyIsYoung(seen({ modifiedAt: after(NOW, -30 * DAY) }))).toMatchObject([{ grade: "ok" }]);
     expect(keyIsYoung(seen({ modifiedAt: after(NOW, -31 * DAY) }))).toMatchObject([
-      { grade: "warn", mend: "rotate: macp-auth keygen --add-to /keys/key.json" },
+      { grade: "warn", fix: "rotate: macp-auth keygen --add-to /keys/key.json" },
     ]);
   });
 

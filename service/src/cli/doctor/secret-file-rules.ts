@@ -23,17 +23,17 @@ const STICKY = 0o1000;
 export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly Finding[] {
   const check = "key-file-mode";
   if (userId === undefined) return [];
-  const told = `${file.path} has mode ${octal(file.mode)}`;
-  const mend = `chmod 600 ${file.path}`;
+  const facts = `${file.path} has mode ${octal(file.mode)}`;
+  const fix = `chmod 600 ${file.path}`;
   if ((file.mode & (OTHERS_READ_OR_WRITE | GROUP_WRITES)) !== 0)
-    return [fail(check, `${told}: other users can read or change it`, mend)];
-  if ((file.mode & GROUP_READS) === 0) return [ok(check, told)];
+    return [fail(check, `${facts}: other users can read or change it`, fix)];
+  if ((file.mode & GROUP_READS) === 0) return [ok(check, facts)];
   // A mounted secret belongs to root and reaches the service through its group: there is no other way.
   if (file.ownerId === 0 && userId !== 0)
     return [
-      warn(check, `${told} and is root's: its whole group can read it`, "keep that group to this service"),
+      warn(check, `${facts} and is root's: its whole group can read it`, "keep that group to this service"),
     ];
-  return [fail(check, `${told}: every member of its group can read it`, mend)];
+  return [fail(check, `${facts}: every member of its group can read it`, fix)];
 }
 
 /** The owner of a file can always read and replace it. */
@@ -59,16 +59,16 @@ export function foldersAreOurs({ file, userId }: SecretFileCase): readonly Findi
 export function keyIsYoung({ file, now }: SecretFileCase): readonly Finding[] {
   const check = "key-age";
   const days = Math.max(0, Math.floor((now - file.modifiedAt) / DAY_SECONDS));
-  const told = `${file.path} last changed ${String(days)} ${days === 1 ? "day" : "days"} ago`;
-  if (days <= KEY_AGE_DAYS_MAX) return [ok(check, told)];
-  return [warn(check, told, `rotate: macp-auth keygen --add-to ${file.path}`)];
+  const facts = `${file.path} last changed ${String(days)} ${days === 1 ? "day" : "days"} ago`;
+  if (days <= KEY_AGE_DAYS_MAX) return [ok(check, facts)];
+  return [warn(check, facts, `rotate: macp-auth keygen --add-to ${file.path}`)];
 }
 
 function judgedFolder(folder: FolderFacts, path: string, userId: number): readonly Finding[] {
   const check = "key-folder";
-  const told = `${folder.path} (mode ${octal(folder.mode)}, ${userName(folder.ownerId)})`;
+  const facts = `${folder.path} (mode ${octal(folder.mode)}, ${userName(folder.ownerId)})`;
   if (!isTrusted(folder.ownerId, userId)) {
-    const found = `${told} belongs to another user, who can replace ${path}`;
+    const found = `${facts} belongs to another user, who can replace ${path}`;
     if (userId === 0) return [warn(check, found, "run the service as that user, and doctor too")];
     return [fail(check, found, "keep it below a folder of this user or of root")];
   }
@@ -78,13 +78,17 @@ function judgedFolder(folder: FolderFacts, path: string, userId: number): readon
     return [
       fail(
         check,
-        `${told} can be written by every user, who can replace ${path}`,
+        `${facts} can be written by every user, who can replace ${path}`,
         `chmod go-w ${folder.path}`,
       ),
     ];
   if ((folder.mode & GROUP_WRITES) !== 0)
     return [
-      warn(check, `${told} can be written by its group, who can replace ${path}`, `chmod g-w ${folder.path}`),
+      warn(
+        check,
+        `${facts} can be written by its group, who can replace ${path}`,
+        `chmod g-w ${folder.path}`,
+      ),
     ];
   return [];
 }

@@ -60,9 +60,9 @@ export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): reado
     return [warn(check, found, "ask the service itself and not a proxy before it")];
   }
   const found = "POST /tokens asks no caller for credentials: whoever reaches it can have any identity";
-  const mend =
+  const fix =
     "set HOST=127.0.0.1, put a proxy that authenticates before it, or let the network pass only the callers that may mint";
-  return [isLoopback(base.hostname) ? warn(check, found, mend) : fail(check, found, mend)];
+  return [isLoopback(base.hostname) ? warn(check, found, fix) : fail(check, found, fix)];
 }
 
 /** The status of an answer, with where it sends on to: neither user nor query, which may be secret. */

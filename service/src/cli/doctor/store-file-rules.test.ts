@@ -43,7 +43,7 @@ describe("a SQLite store", () => {
     const [finding] = storeIsOnLocalDisk(caseOf({ mount: { point: "/data", type } }));
     expect(finding).toMatchObject({ grade: "fail", check: "store-file-system" });
     expect(finding?.found).toContain(`${PATH} is on ${type} (mounted at /data)`);
-    expect(finding?.mend).toBe("name a file on a local disk, or use postgres://");
+    expect(finding?.fix).toBe("name a file on a local disk, or use postgres://");
   });
 
   test.each(["ext4", "xfs", "btrfs", "zfs", "f2fs", "fuse.mergerfs", "bcachefs"])("on %s is fine", (type) => {
@@ -62,7 +62,7 @@ describe("a SQLite store", () => {
 
   test("that is mounted as a single file fails: -wal and -shm stay outside", () => {
     expect(storeIsOnLocalDisk(caseOf({ mount: { point: PATH, type: "ext4" } }))).toMatchObject([
-      { grade: "fail", mend: "mount its folder" },
+      { grade: "fail", fix: "mount its folder" },
     ]);
   });
 
@@ -74,7 +74,7 @@ describe("a SQLite store", () => {
     expect(storeFileIsPrivate(caseOf({ file: fileOf(0o600) }))).toMatchObject([{ grade: "ok" }]);
     expect(storeFileIsPrivate(caseOf({ file: fileOf(0o660) }))).toMatchObject([{ grade: "ok" }]);
     expect(storeFileIsPrivate(caseOf({ file: fileOf(0o644) }))).toMatchObject([
-      { grade: "fail", mend: `chmod 600 ${PATH}; the next start does so too` },
+      { grade: "fail", fix: `chmod 600 ${PATH}; the next start does so too` },
     ]);
     const companions = [{ path: `${PATH}-wal`, mode: 0o644 }];
     expect(storeFileIsPrivate(caseOf({ file: fileOf(0o600), companions }))).toMatchObject([
