@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { macpAuth, macpAuthWith, settingsOf, type Told } from "./operator.ts";
+import { type CommandResult, macpAuth, macpAuthWith, settingsOf } from "./operator.ts";
 import { ask } from "./raw-http.ts";
 import { withService } from "./service-process.ts";
 
@@ -20,7 +20,7 @@ describe("an operator with nothing but init's folder", () => {
   });
   afterAll(() => rm(parent, { recursive: true }));
 
-  const keys = (...args: readonly string[]): Told => macpAuth("keys", ...args, "--settings", env);
+  const keys = (...args: readonly string[]): CommandResult => macpAuth("keys", ...args, "--settings", env);
   const list = (): { kid: string; state: string }[] =>
     (JSON.parse(keys("list", "--all", "--json").out) as { keys: { kid: string; state: string }[] }).keys;
   const kidOf = (state: string): string => list().find((key) => key.state === state)?.kid ?? "none";
@@ -55,9 +55,9 @@ describe("an operator with nothing but init's folder", () => {
     await mkdir(open);
     await chmod(open, 0o755);
     await writeFile(join(open, "notes"), "");
-    const told = macpAuth("init", open);
-    expect(told.code).toBe(0);
-    expect(told.err).toBe(
+    const result = macpAuth("init", open);
+    expect(result.code).toBe(0);
+    expect(result.err).toBe(
       `macp-auth: warning: ${open} was there already with mode 0755, which is kept; close it with: chmod 700 ${open}\n` +
         `macp-auth: warning: ${open} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
     );
@@ -78,9 +78,9 @@ describe("an operator with nothing but init's folder", () => {
   test.each(['quo"te', "back\\slash", "line\nbreak"])(
     "finds a folder named %j refused, for its settings file could not name what is in it, and nothing made",
     async (name) => {
-      const told = macpAuth("init", join(parent, name));
-      expect(told).toMatchObject({ code: 2, out: "" });
-      expect(told.err).toMatch(/^macp-auth: .* which a settings file cannot hold; choose another name\n$/);
+      const result = macpAuth("init", join(parent, name));
+      expect(result).toMatchObject({ code: 2, out: "" });
+      expect(result.err).toMatch(/^macp-auth: .* which a settings file cannot hold; choose another name\n$/);
       expect(await readdir(parent)).not.toContain(name);
     },
   );
@@ -99,7 +99,7 @@ describe("an operator with nothing but init's folder", () => {
 
   test("finds a store that does not exist refused by all but migrate and import, and no file made in its place", async () => {
     const store = join(folder, "one.db");
-    const at = (...args: readonly string[]): Told =>
+    const at = (...args: readonly string[]): CommandResult =>
       macpAuthWith({ MACP_AUTH_STORE_URL: `sqlite:${store}` }, ...args, "--settings", env);
     for (const args of [
       ["keys", "list"],
@@ -212,10 +212,10 @@ describe("an operator with nothing but init's folder", () => {
     [["keys", "list", "--admin", "nope"], 2, /--admin is not an http address; give one such as .*:3201$/m],
     [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],
   ] as const)("is told what is wrong with %j in one line", (args, code, line) => {
-    const told = macpAuth(...args, "--settings", env);
-    expect(told).toMatchObject({ code, out: "" });
-    expect(told.err).toMatch(line);
-    expect(told.err.trim().split("\n")).toHaveLength(1);
+    const result = macpAuth(...args, "--settings", env);
+    expect(result).toMatchObject({ code, out: "" });
+    expect(result.err).toMatch(line);
+    expect(result.err.trim().split("\n")).toHaveLength(1);
   });
 
   test("works through the admin listener with its token, and is told in one line what is wrong with the token or the port", async () => {
@@ -227,7 +227,7 @@ describe("an operator with nothing but init's folder", () => {
     };
     await withService(own, async (service) => {
       const admin = String((await service.event("admin_listening"))["port"]);
-      const listed = (port: string, given: Record<string, string>): Told =>
+      const listed = (port: string, given: Record<string, string>): CommandResult =>
         macpAuthWith(given, "keys", "list", "--admin", `http://127.0.0.1:${port}`);
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN_FILE: path })).toMatchObject({ code: 0, err: "" });
       expect(listed(admin, {})).toEqual({
@@ -250,8 +250,8 @@ describe("an operator with nothing but init's folder", () => {
   });
 
   test("finds a store without a key-encryption key refused, with the command that makes one", () => {
-    const told = macpAuth("migrate", "--settings", join(folder, "absent.env"));
-    expect(told).toMatchObject({
+    const result = macpAuth("migrate", "--settings", join(folder, "absent.env"));
+    expect(result).toMatchObject({
       code: 1,
       err: expect.stringContaining("does not exist (ENOENT)") as string,
     });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { macpAuthWith, type Told } from "./operator.ts";
+import { type CommandResult, macpAuthWith } from "./operator.ts";
 import { ask } from "./raw-http.ts";
 import { startService } from "./service-process.ts";
 
@@ -37,16 +37,16 @@ test("the enforced gate waits for a twelfth verifier behind one address, which i
   // Through the replica, which then reports what it has seen; the rest on the store.
   macpAuthWith(settings, "keys", "prepare", "--admin", admin);
   await service.stop();
-  const keys = (...args: readonly string[]): Told => macpAuthWith(settings, "keys", ...args);
+  const keys = (...args: readonly string[]): CommandResult => macpAuthWith(settings, "keys", ...args);
   const [, kid = "none"] = /published: +(\S+)/.exec(keys("prepare").out) ?? [];
 
   const held = keys("activate", "--accept-short-lead", "--", kid);
   expect(held.code).toBe(1);
   expect(held.err).toMatch(
-    /^macp-auth: .*8 known verifiers have not fetched .*; 4 fetches, the last from (?:::ffff:)?127\.0\.0\.1, were by more verifiers than are told apart, so it is not known whether those have the key; they count as behind for \d+ s more; .*--accept-verifiers-behind\n$/,
+    /^macp-auth: .*8 known verifiers have not fetched .*; 4 fetches, the last from (?:::ffff:)?127\.0\.0\.1, came from untracked verifiers, which may lack the key; they count as behind for \d+ s more; .*--accept-verifiers-behind\n$/,
   );
   expect(keys("list").out).toMatch(
-    /More verifiers fetched than are told apart .*\n.*\n +4 fetches +of version 1 +the last from \S*127\.0\.0\.1 /,
+    /More verifiers fetched than are tracked .*\n.*\n +4 fetches +of version 1 +the last from \S*127\.0\.0\.1 /,
   );
   const accepted = keys("activate", "--accept-short-lead", "--accept-verifiers-behind", "--", kid);
   expect(accepted).toMatchObject({ code: 0, err: "" });

@@ -31,9 +31,13 @@ describe("an operator who moves from a given key to managed keys", () => {
       token: (await mintChecked(port, TOKEN_REQUEST)).response.token,
     }));
 
-    const told = macpAuthWith(given, "keys", "import", "--settings", env);
-    expect(told).toMatchObject({ code: 0, err: "", out: expect.stringContaining("upstream-2026") as string });
-    for (const secret of privateValues(jwk)) expect(told.out).not.toContain(secret);
+    const result = macpAuthWith(given, "keys", "import", "--settings", env);
+    expect(result).toMatchObject({
+      code: 0,
+      err: "",
+      out: expect.stringContaining("upstream-2026") as string,
+    });
+    for (const secret of privateValues(jwk)) expect(result.out).not.toContain(secret);
 
     await withService({ ...(await settingsOf(env)), MACP_AUTH_ADMIN_PORT: "0" }, async ({ port }) => {
       const after = await publishedKeys(port);
@@ -82,10 +86,10 @@ describe("an operator who moves from a given key to managed keys", () => {
       [[await write("set.jwk", { keys: [jwk, privateJwk("RS256")] })], 1, /the set holds 2 keys/],
     ];
     for (const [file, code, line] of cases) {
-      const told = macpAuth("keys", "import", ...file, "--settings", fresh);
-      expect(told).toMatchObject({ code, out: "" });
-      expect(told.err).toMatch(line);
-      expect(told.err.trim().split("\n")).toHaveLength(1);
+      const result = macpAuth("keys", "import", ...file, "--settings", fresh);
+      expect(result).toMatchObject({ code, out: "" });
+      expect(result.err).toMatch(line);
+      expect(result.err.trim().split("\n")).toHaveLength(1);
     }
     expect(macpAuth("keys", "list", "--settings", fresh).err).toContain("keys.db does not exist");
   });

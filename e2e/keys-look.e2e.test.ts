@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../service/src/stores/open.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../service/src/testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../service/src/testing/store-places.ts";
-import { macpAuthWith, type Told } from "./operator.ts";
+import { type CommandResult, macpAuthWith } from "./operator.ts";
 import { startService } from "./service-process.ts";
 
 const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
@@ -27,7 +27,7 @@ const KEK = randomBytes(32).toString("base64url");
 /** The user that is nobody's: root may write everywhere, so that a folder that cannot be written needs another one. */
 const NOBODY = 65_534;
 
-const keysOn = (storeUrl: string, ...args: readonly string[]): Told =>
+const keysOn = (storeUrl: string, ...args: readonly string[]): CommandResult =>
   macpAuthWith({ MACP_AUTH_STORE_URL: storeUrl, MACP_AUTH_KEK: KEK }, ...args);
 
 describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
@@ -82,14 +82,14 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     await chmod(path, 0o400);
     await chmod(folder, 0o500);
     const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-    const told = spawnSync(process.execPath, [BIN, "keys", "list"], {
+    const result = spawnSync(process.execPath, [BIN, "keys", "list"], {
       encoding: "utf8",
       env: { MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: KEK },
       ...asNobody,
     });
     await chmod(folder, 0o700);
-    expect([told.status, told.stderr]).toEqual([0, ""]);
-    expect(told.stdout).toContain("2 keys in the JWKS");
+    expect([result.status, result.stderr]).toEqual([0, ""]);
+    expect(result.stdout).toContain("2 keys in the JWKS");
     expect(await readdir(folder)).toEqual(["keys.db"]);
   });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../service/src/stores/open.ts";
 import type { Database, Parameter, Query } from "../service/src/stores/sql/database.ts";
-import { macpAuthWith, type Told } from "./operator.ts";
+import { type CommandResult, macpAuthWith } from "./operator.ts";
 import { ask } from "./raw-http.ts";
 import { type RunningService, startService } from "./service-process.ts";
 
@@ -70,7 +70,7 @@ describe("a store that was put back to an older state", { timeout: 120_000 }, ()
     await rm(folder, { recursive: true });
   });
 
-  const keys = (...args: readonly string[]): Told => macpAuthWith(settings, "keys", ...args);
+  const keys = (...args: readonly string[]): CommandResult => macpAuthWith(settings, "keys", ...args);
   const kids = async (): Promise<readonly string[]> => {
     const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
     return (JSON.parse(text) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { macpAuthWith, type Told } from "./operator.ts";
+import { type CommandResult, macpAuthWith } from "./operator.ts";
 import { startService } from "./service-process.ts";
 
 interface Listed {
@@ -35,7 +35,7 @@ describe("a command in a shell that knows the store and nothing else of the serv
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const keys = (own: Record<string, string>, ...args: readonly string[]): Told =>
+  const keys = (own: Record<string, string>, ...args: readonly string[]): CommandResult =>
     macpAuthWith({ ...bare, ...own }, "keys", ...args);
   const listed = (): readonly Listed[] =>
     (JSON.parse(keys({}, "list", "--json").out) as { keys: Listed[] }).keys;
@@ -80,9 +80,11 @@ describe("a command in a shell that knows the store and nothing else of the serv
   });
 
   test("is only warned of another setting when it looks, and shows the service's", () => {
-    const told = keys({ MACP_AUTH_SIGNING_ALG: "RS256" }, "list", "--json");
-    expect(told.code).toBe(0);
-    expect(told.err).toMatch(/^macp-auth: warning: MACP_AUTH_SIGNING_ALG is RS256 here, .* runs with ES256/);
-    expect((JSON.parse(told.out) as { keys: Listed[] }).keys).toEqual(listed());
+    const result = keys({ MACP_AUTH_SIGNING_ALG: "RS256" }, "list", "--json");
+    expect(result.code).toBe(0);
+    expect(result.err).toMatch(
+      /^macp-auth: warning: MACP_AUTH_SIGNING_ALG is RS256 here, .* runs with ES256/,
+    );
+    expect((JSON.parse(result.out) as { keys: Listed[] }).keys).toEqual(listed());
   });
 });

@@ -13,14 +13,14 @@ test("the log of the start warns about this Node in one line exactly when doctor
   const warnings = findings.filter(({ check, grade }) => check === "node" && grade === "warn");
   await withService({ HOST: "127.0.0.1" }, async (service) => {
     await service.event("ephemeral_key");
-    const told = service.events("node_end_of_life");
-    expect(told).toHaveLength(warnings.length);
+    const lines = service.events("node_end_of_life");
+    expect(lines).toHaveLength(warnings.length);
     if (process.version.startsWith("v20."))
-      expect(told[0]?.["message"]).toContain(
+      expect(lines[0]?.["message"]).toContain(
         `Node ${process.version} has had no security fixes since 2026-04-30`,
       );
     for (const { found } of warnings)
-      expect(String(told[0]?.["message"]).startsWith(`${found}; `)).toBe(true);
+      expect(String(lines[0]?.["message"]).startsWith(`${found}; `)).toBe(true);
   });
 });
 

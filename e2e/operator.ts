@@ -6,14 +6,14 @@ import type { Environment } from "./service-process.ts";
 const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
 
 /** What a command ended with and printed. */
-export interface Told {
+export interface CommandResult {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
 }
 
 /** Runs one command with nothing in its environment but PATH and what is given here. */
-export function macpAuthWith(given: Environment, ...args: readonly string[]): Told {
+export function macpAuthWith(given: Environment, ...args: readonly string[]): CommandResult {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
     encoding: "utf8",
     env: { PATH: process.env["PATH"] ?? "", ...given },
@@ -22,7 +22,7 @@ export function macpAuthWith(given: Environment, ...args: readonly string[]): To
 }
 
 /** Runs one command with nothing in its environment but PATH. */
-export function macpAuth(...args: readonly string[]): Told {
+export function macpAuth(...args: readonly string[]): CommandResult {
   return macpAuthWith({}, ...args);
 }
 

@@ -57,7 +57,7 @@ function at(path: string): Environment {
 }
 const KEK = randomBytes(32).toString("base64url");
 
-const macpAuth = (...args: readonly string[]): Told => macpAuthWith(env, ...args);
+const macpAuth = (...args: readonly string[]): CommandResult => macpAuthWith(env, ...args);
 
 function kidsInStore(): readonly string[] {
   const told = macpAuth("keys", "list", "--json");
@@ -69,7 +69,7 @@ function kidsOf(told: Told): readonly string[] {
   return (JSON.parse(told.out) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
 }
 
-const preparedKid = ({ out }: Told): string => /^published: +(\S+)/m.exec(out)?.[1] ?? "none";
+const preparedKid = ({ out }: CommandResult): string => /^published: +(\S+)/m.exec(out)?.[1] ?? "none";
 
 const mintStatus = async (service: RunningService): Promise<number> =>
   (await postTokens(service.port, { sender: "a" })).status;
@@ -104,11 +104,11 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
       await withService(env, async (service) => {
         for (let round = 0; round < 2; round += 1) {
           await Promise.all(suffixes.map((suffix) => unlink(store + suffix).catch(() => undefined)));
-          const told = macpAuth("keys", "prepare");
-          if (told.code === 0) {
-            acknowledged = [...acknowledged, preparedKid(told)];
+          const result = macpAuth("keys", "prepare");
+          if (result.code === 0) {
+            acknowledged = [...acknowledged, preparedKid(result)];
             expect(kidsInStore()).toEqual(expect.arrayContaining(acknowledged));
-          } else expect(told.err).toMatch(/-wal or -shm is not there|was removed by another program/);
+          } else expect(result.err).toMatch(/-wal or -shm is not there|was removed by another program/);
           await until(async () => (await mintStatus(service)) === 200);
           // Until the service has opened the file anew, a command that looks may make no companion, and fails.
           await until(async () => {
@@ -335,14 +335,14 @@ describe.skipIf(!canMount)("a file system (skipped: mounting one needs root or s
   }, async () => {
     await withService(env, async (service) => {
       await fill();
-      const told = macpAuth("keys", "prepare");
-      if (told.code !== 0) expect(told.err).toMatch(/is full\)?; free space on it/);
+      const result = macpAuth("keys", "prepare");
+      if (result.code !== 0) expect(result.err).toMatch(/is full\)?; free space on it/);
       await rm(join(folder, "data", "fill"));
       await until(async () => (await mintStatus(service)) === 200);
       const again = macpAuth("keys", "prepare");
       expect(again.code).toBe(0);
       expect(kidsInStore()).toContain(preparedKid(again));
-      if (told.code === 0) expect(kidsInStore()).toContain(preparedKid(told));
+      if (result.code === 0) expect(kidsInStore()).toContain(preparedKid(result));
     });
   });
 

@@ -1,4 +1,4 @@
-// Writes numbered rows into a SQLite file until told to stop, and prints each one that was acknowledged. With "reopen" it opens
+// Writes numbered rows into a SQLite file until it is asked to stop, and prints each one that was acknowledged. With "reopen" it opens
 // the file anew for each row, as commands do.
 import { setTimeout as pause } from "node:timers/promises";
 import { openSqlite } from "../service/dist/stores/sqlite/database.js";

@@ -23,7 +23,7 @@ test("a version file that cannot be written ends the start: it would guard again
   });
   expect(code).toBe(1);
   expect(stderr).toEqual([
-    `macp-auth: MACP_AUTH_KEY_VERSION_FILE: ${join(folder, "absent", "version")} cannot be written (ENOENT); mend the path or its permissions`,
+    `macp-auth: MACP_AUTH_KEY_VERSION_FILE: ${join(folder, "absent", "version")} cannot be written (ENOENT); correct the path or its permissions`,
   ]);
 });
 

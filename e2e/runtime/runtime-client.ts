@@ -68,7 +68,7 @@ export interface RuntimeClient extends RuntimeCalls {
 }
 
 export interface SessionWatch extends RuntimeStream {
-  /** The sessions that it told of. */
+  /** The sessions that it reported. */
   readonly ids: () => readonly string[];
 }
 

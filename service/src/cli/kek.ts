@@ -7,7 +7,7 @@ import { couldNot } from "./command-end.ts";
 import { jsonOption, printJson } from "./json.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
-import { openExistingStore, told } from "./keys/backend.ts";
+import { explainStoreFaults, openExistingStore } from "./keys/backend.ts";
 import { shown } from "./shown.ts";
 import type { World } from "./world.ts";
 
@@ -59,7 +59,7 @@ function rotateCommand(world: World): Command {
     .action(async ({ json }: { json?: true }) => {
       const rotation = await openExistingStore(world, "change");
       try {
-        const keys = await told(() => resealAll(rotation), world);
+        const keys = await explainStoreFaults(() => resealAll(rotation), world);
         if (json) printJson(world, { resealed: keys });
         else
           world.out(

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { migrateStore } from "../stores/open.ts";
 import { jsonOption, printJson } from "./json.ts";
-import { managedSettings, told } from "./keys/backend.ts";
+import { explainStoreFaults, managedSettings } from "./keys/backend.ts";
 import type { World } from "./world.ts";
 
 /** `macp-auth migrate`: brings the store's tables to this version. The service does the same at its start. */
@@ -11,7 +11,7 @@ export function migrateCommand(world: World): Command {
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
       const { managed } = managedSettings(world);
-      const { from, to } = await told(() => migrateStore(managed.store), world);
+      const { from, to } = await explainStoreFaults(() => migrateStore(managed.store), world);
       if (json) printJson(world, { from, to });
       else
         world.out(

@@ -145,7 +145,7 @@ function decoded(text: string, what: string): string {
     const plain = decodeURIComponent(text);
     if (!plain.includes("\0")) return plain;
   } catch {
-    // No UTF-8, which is told below.
+    // Not UTF-8: reported below.
   }
   throw new UrlFault(`has percent-escapes in its ${what} that are no text: encode it as UTF-8`);
 }

@@ -16,7 +16,7 @@ describe("what a fleet is run with", () => {
     expect(fleetPolicy(POLICY, keySet([]))).toEqual(POLICY);
   });
 
-  test("is the widest of each setting, whoever of the live replicas has it, and the strictest gate", () => {
+  test("is the widest of each setting among the live replicas, and the strictest gate", () => {
     const replicas = [
       replica("one", "RS256", 0, {
         periodSeconds: 1_000_000,

@@ -44,7 +44,7 @@ export interface KeysReport {
   readonly untracked: readonly UntrackedLine[];
 }
 
-/** Fetches of one version of the set by more verifiers than are told apart; `address` is that of the latest. */
+/** Fetches of one version of the set by untracked verifiers; `address` is that of the latest. */
 export interface UntrackedLine {
   readonly version: number;
   readonly address: string;

@@ -29,7 +29,7 @@ export interface VerifierSighting {
   readonly fetches: number;
 }
 
-/** Fetches of the JWKS by verifiers that were too many to be told apart. */
+/** Fetches of the JWKS by verifiers beyond those that are tracked one by one. */
 export interface UntrackedFetches {
   /** The version of the set that they were served. */
   readonly version: number;

@@ -203,7 +203,7 @@ describe("activate", () => {
     expect(plan(set, activate(), [], { ...POLICY, gate: "warn" }).kind).toBe("planned");
   });
 
-  test("is held by verifiers that are not told apart: says since when, where from and for how long, and can be accepted", () => {
+  test("is held by untracked verifiers: says how many fetches, where from and for how long, and can be accepted", () => {
     const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
       verifiers: [sighting("10.0.0.1", 5)],
       untracked: [untrackedFetches("10.0.0.1", 4, 30), untrackedFetches("10.0.0.1", 5)],
@@ -214,7 +214,7 @@ describe("activate", () => {
       reason: "verifiers_behind",
       accept: "verifiers-behind",
       outage:
-        "3 fetches, the last from 10.0.0.1, were by more verifiers than are told apart, so it is not known whether those have the key; they count as behind for 4000 s more",
+        "3 fetches, the last from 10.0.0.1, came from untracked verifiers, which may lack the key; they count as behind for 4000 s more",
     });
     expect(plan(set, activate(), ["verifiers-behind"], enforced).kind).toBe("planned");
     expect(stepsOf(plan(set, by("revoke", "old"), [], enforced))).toEqual(["revoke old", "activate new"]);

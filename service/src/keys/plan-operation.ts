@@ -168,12 +168,12 @@ function refuseBehind(
   const outages = [
     ...(verifiers.length > 0
       ? [
-          `${String(verifiers.length)} known verifiers have not fetched the set with this key and would refuse its tokens: ${namesOf(verifiers)}`,
+          `${String(verifiers.length)} known verifiers have not fetched the set with this key and would reject its tokens: ${namesOf(verifiers)}`,
         ]
       : []),
     ...untracked.map(
       ({ address, fetches, seenAt }) =>
-        `${String(fetches)} fetches, the last from ${address}, were by more verifiers than are told apart, so it is not known whether those have the key; they count as behind for ${String(leadThroughGraceSeconds(policy.timing) - (set.now - seenAt))} s more`,
+        `${String(fetches)} fetches, the last from ${address}, came from untracked verifiers, which may lack the key; they count as behind for ${String(leadThroughGraceSeconds(policy.timing) - (set.now - seenAt))} s more`,
     ),
   ];
   return outages.length === 0

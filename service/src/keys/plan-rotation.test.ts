@@ -308,7 +308,7 @@ describe("verifiers that were not yet served the new key", () => {
   });
 });
 
-describe("verifiers behind one address that are more than are told apart", () => {
+describe("more verifiers behind one address than are tracked", () => {
   const set = (untracked: KeySet["untracked"]): KeySet =>
     keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers: [sighting("nat", 5)], untracked });
   const blind = untrackedFetches("nat", 4);

@@ -26,7 +26,7 @@ export type RotationAlarm =
       readonly kind: "verifiers_behind";
       readonly kid: Kid;
       readonly verifiers: readonly VerifierSighting[];
-      /** Fetches by verifiers that are not told apart: they may lack the key as well. */
+      /** Fetches by untracked verifiers: they may lack the key as well. */
       readonly untracked: readonly UntrackedFetches[];
       readonly held: boolean;
     }
@@ -158,8 +158,8 @@ export function lifeSeconds(policy: RotationPolicy): number {
 }
 
 /**
- * Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. A fetch whose verifier is
- * not told apart counts as one of those until it is that old: whether that verifier has fetched again cannot be known.
+ * Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. A fetch by an untracked
+ * verifier counts as one of those until it is that old: it is not known whether that verifier has fetched again.
  */
 export function fetchesBehind(
   { now, verifiers, untracked }: KeySet,

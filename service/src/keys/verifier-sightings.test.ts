@@ -151,7 +151,7 @@ describe("sightings of several replicas", () => {
   });
 });
 
-describe("verifiers that are too many to be told apart", () => {
+describe("more verifiers than are tracked", () => {
   test("leave what they were served, when and where: the ninth User-Agent of an address, and every one after it", () => {
     const { clock, log: verifiers } = log();
     for (let count = 0; count < 9; count += 1) verifiers.note("10.0.0.1", `name-${String(count)}`, 4);

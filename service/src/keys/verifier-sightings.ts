@@ -6,9 +6,9 @@ import type { JwksFetches, UntrackedFetches, VerifierSighting } from "./key-stor
 /** How many verifiers are remembered; beyond that the one that was seen longest ago is forgotten. */
 export const VERIFIERS_MAX = 1_000;
 const USER_AGENT_CHARS_MAX = 120;
-/** How many User-Agents of one address are told apart. */
+/** How many User-Agents of one address are tracked. */
 export const AGENTS_PER_ADDRESS_MAX = 8;
-/** How many versions of the set untracked fetches are told apart by. */
+/** For how many versions of the set untracked fetches are counted. */
 const UNTRACKED_MAX = 8;
 
 /** A sighting while it is still being added to. */

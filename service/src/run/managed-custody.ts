@@ -150,7 +150,7 @@ async function versionSeenIn(versionFile: string | undefined): Promise<number> {
     await writeVersionFile(versionFile, version);
   } catch (thrown) {
     throw new ConfigError([
-      `MACP_AUTH_KEY_VERSION_FILE: ${printablePath(versionFile)} cannot be written (${codeOf(thrown) ?? "unknown fault"}); mend the path or its permissions`,
+      `MACP_AUTH_KEY_VERSION_FILE: ${printablePath(versionFile)} cannot be written (${codeOf(thrown) ?? "unknown fault"}); correct the path or its permissions`,
     ]);
   }
   return version;

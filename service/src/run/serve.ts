@@ -185,12 +185,12 @@ function announce(
   const { keySource } = settings;
   if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
     const message =
-      "EPHEMERAL KEY: every restart refuses all earlier tokens, and a second instance cannot share it; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";
+      "EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";
     log.warn({ event: "ephemeral_key", message });
   }
   if (!isLoopback(address.address)) {
     const message =
-      "OPEN MINT: whoever reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set HOST=127.0.0.1";
+      "OPEN MINT: anyone who reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set HOST=127.0.0.1";
     log.warn({ event: "open_mint", message });
   }
 }

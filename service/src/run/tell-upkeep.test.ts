@@ -57,7 +57,7 @@ test("an alarm that comes back is told again, and one about another key is told 
   ]);
 });
 
-test("an alarm about verifiers that are not told apart names their address, and the command that does not wait for them", () => {
+test("an alarm about untracked verifiers names their address, and the command that does not wait for them", () => {
   const { round } = teller();
   const blind = {
     kind: "verifiers_behind",
@@ -66,7 +66,7 @@ test("an alarm about verifiers that are not told apart names their address, and 
     untracked: [untrackedFetches("10.0.0.9", 4)],
   } as const;
   expect(round(0, { ...blind, held: true })).toEqual([
-    "whether 3 fetches, the last from 10.0.0.9, were by verifiers that have the key a now is not known: more fetch than are told apart; its activation waits for them, or for: macp-auth keys activate --accept-verifiers-behind a",
+    "3 fetches, the last from 10.0.0.9, came from untracked verifiers, which may lack the key a; its activation waits for them, or for: macp-auth keys activate --accept-verifiers-behind a",
   ]);
 });
 

@@ -139,7 +139,7 @@ function behindWords({
       : []),
     ...untracked.map(
       ({ address, fetches }) =>
-        `whether ${String(fetches)} fetches, the last from ${printable(address)}, were by verifiers that have the key ${kid} now is not known: more fetch than are told apart`,
+        `${String(fetches)} fetches, the last from ${printable(address)}, came from untracked verifiers, which may lack the key ${kid}`,
     ),
   ];
   const waits = `; its activation waits for them, or for: ${activateCommand(kid, "verifiers-behind")}`;

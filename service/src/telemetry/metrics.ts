@@ -135,7 +135,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "untracked_fetches",
-    "JWKS fetches by more verifiers than are told apart, by the version of the set that they were served.",
+    "JWKS fetches by untracked verifiers, by the version of the set that they were served.",
     ["version"],
     (self, { untracked }) => {
       for (const { version, fetches } of untracked) self.set({ version: String(version) }, fetches);

@@ -109,7 +109,7 @@ export function sighting(address: string, version: number, secondsAgo = 0): Veri
   };
 }
 
-/** Fetches by verifiers that are not told apart. */
+/** Fetches by untracked verifiers. */
 export function untrackedFetches(address: string, version: number, secondsAgo = 0): UntrackedFetches {
   return { address, version, seenAt: after(NOW, -secondsAgo), fetches: 3 };
 }

@@ -87,8 +87,9 @@ export function warner(world: World): (message: string) => void {
 async function storeBackend(world: World, access: StoreAccess): Promise<KeysBackend> {
   const rotation = await openExistingStore(world, access);
   return {
-    list: (all) => told(() => listOnStore(rotation, all, world), world),
-    operate: (operation, accepted) => told(() => operateOnStore(rotation, operation, accepted, world), world),
+    list: (all) => explainStoreFaults(() => listOnStore(rotation, all, world), world),
+    operate: (operation, accepted) =>
+      explainStoreFaults(() => operateOnStore(rotation, operation, accepted, world), world),
     close: () => rotation.store.close(),
   };
 }
@@ -134,7 +135,7 @@ function shellPolicy(policy: RotationPolicy, { environment }: World): ShellPolic
 }
 
 /** A store's fault as a line for the operator. */
-export async function told<T>(run: () => Promise<T>, { environment }: World): Promise<T> {
+export async function explainStoreFaults<T>(run: () => Promise<T>, { environment }: World): Promise<T> {
   try {
     return await run();
   } catch (thrown) {

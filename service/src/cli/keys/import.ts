@@ -5,7 +5,7 @@ import { openRotation } from "../../stores/open-rotation.ts";
 import { couldNot, wrongCall } from "../command-end.ts";
 import { jsonOption } from "../json.ts";
 import type { World } from "../world.ts";
-import { managedSettings, operateOnStore, told, warner } from "./backend.ts";
+import { explainStoreFaults, managedSettings, operateOnStore, warner } from "./backend.ts";
 import { tell } from "./tell.ts";
 
 const KEY_BYTES_MAX = 1_048_576;
@@ -37,7 +37,7 @@ export function importCommand(world: World): Command {
       const rotation = await openRotation(settings, managed, { warn: warner(world) });
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
-        const answer = await told(
+        const answer = await explainStoreFaults(
           () => operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
           world,
         );

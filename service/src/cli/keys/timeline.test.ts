@@ -52,11 +52,11 @@ test("one key and one verifier are spoken of as one, and none or two as several"
   expect(dead([verifier, verifier])).toContain("\n2 verifiers have not fetched since; restart those");
 });
 
-test("fetches by more verifiers than are told apart are shown, with where they came from and what the gate makes of them", () => {
+test("fetches by untracked verifiers are shown, with where they came from and how the gate counts them", () => {
   const untracked = [{ version: 2, address: "10.0.0.9", seen_at: 1_800_000_000, fetches: 12 }];
   expect(timeline({ version: 3, now: 1_800_000_060, keys: [], verifiers: [], untracked })).toContain(
-    "\nMore verifiers fetched than are told apart (8 User-Agents of one address, 1000 in all). The gate counts such fetches as\n" +
-      "verifiers without the keys that came later, until B2 after the fetch:\n" +
+    "\nMore verifiers fetched than are tracked (8 User-Agents per address, 1000 in all). Until B2 after such a fetch, the gate counts\n" +
+      "it as a verifier that lacks every key published later:\n" +
       "  12 fetches  of version 2  the last from 10.0.0.9  2027-01-15T08:00:00Z (1 min ago)\n",
   );
   const revoked = deathNotice({
@@ -66,6 +66,6 @@ test("fetches by more verifiers than are told apart are shown, with where they c
     untracked_since: untracked,
   });
   expect(revoked).toContain(
-    "Verifiers that are not told apart may hold the old set:\n  12 fetches  of version 2  the last from 10.0.0.9  2027-01-15T08:00:00Z\n",
+    "Untracked verifiers may hold the old set:\n  12 fetches  of version 2  the last from 10.0.0.9  2027-01-15T08:00:00Z\n",
   );
 });

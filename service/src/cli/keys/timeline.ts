@@ -46,12 +46,12 @@ function slowNotice({ verifiers, now }: KeysReport): string {
   ].join("\n");
 }
 
-/** Verifiers that are not told apart: whether each of them has the newest key is not known. */
+/** Verifiers that are not tracked: whether each of them has the newest key is not known. */
 function untrackedNotice({ untracked, now }: KeysReport): string {
   if (untracked.length === 0) return "";
   return [
-    `\nMore verifiers fetched than are told apart (${String(AGENTS_PER_ADDRESS_MAX)} User-Agents of one address, ${String(VERIFIERS_MAX)} in all). The gate counts such fetches as`,
-    "verifiers without the keys that came later, until B2 after the fetch:",
+    `\nMore verifiers fetched than are tracked (${String(AGENTS_PER_ADDRESS_MAX)} User-Agents per address, ${String(VERIFIERS_MAX)} in all). Until B2 after such a fetch, the gate counts`,
+    "it as a verifier that lacks every key published later:",
     untrackedLines(untracked, now),
   ].join("\n");
 }
@@ -80,10 +80,7 @@ export function deathNotice({
     `and within ${spanOf(dies.in_grace_seconds)} at one that cannot. Streams that are open already live on until they end.`,
   ];
   if (untracked.length > 0)
-    lines.push(
-      "Verifiers that are not told apart may hold the old set:",
-      untrackedLines(untracked, undefined).trimEnd(),
-    );
+    lines.push("Untracked verifiers may hold the old set:", untrackedLines(untracked, undefined).trimEnd());
   if (behind === undefined || behind.length === 0) lines.push("No known verifier still holds the old set.");
   else
     lines.push(

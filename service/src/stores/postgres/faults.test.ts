@@ -182,7 +182,7 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     },
   );
 
-  test("for a change where none is taken, a missing table, and a statement that takes too long is told likewise", async () => {
+  test("for a change that is not accepted, a missing table, and a statement that takes too long is reported likewise", async () => {
     await onPostgresAt(server.url, "GRANT ALL ON SCHEMA public TO PUBLIC");
     expect(await faultOf(at({ user: "s3cret_reader" }), "CREATE TABLE t (a INT)")).toMatchObject({
       message: "PostgreSQL: the server takes no writes: it is a standby, or read-only (25006)",

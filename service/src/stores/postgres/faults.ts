@@ -211,7 +211,7 @@ const CLASSES: Readonly<Record<string, readonly [words: string, fix: string]>> =
   "28": CODES["28000"] ?? ["", ""],
   "53": ["the server has run out of something", "look at the log of the server"],
   "54": ["a limit of the server was reached", "look at the log of the server"],
-  "57": ["the server was told to stop this", WAIT],
+  "57": ["the server was asked to stop this", WAIT],
   "58": ["the server met a fault of its system", "look at the log of the server"],
   XX: ["the server met a fault of its own", "look at the log of the server"],
 };

@@ -2,7 +2,7 @@ import { accessSync, constants, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf } from "../../kernel/faults.ts";
 
-/** What the file system says about a path and its folder: facts from which the cause of a failure can be told. */
+/** What the file system says about a path and its folder: facts that show the cause of a failure. */
 export interface Surroundings {
   readonly path: string;
   readonly folder: string;
