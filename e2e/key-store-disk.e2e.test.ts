@@ -14,34 +14,11 @@ import { type RunningService, withService } from "./service-process.ts";
 const F_MS = 1_000;
 /** A service over a SQLite file in a folder. */
 const over = (folder: string) => ({
-  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
-  MACP_AUTH_SIGNING_ALG: "ES256",
-  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
-  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
-  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
-  MACP_AUTH_KEY_LEAD_SECONDS: "3600",
-  MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
-  MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  ...FAST_LEASE,
   MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
-  MACP_AUTH_ADMIN_PORT: "0",
 });
 
-const mintStatus = async (service: RunningService): Promise<number> =>
-  (await postTokens(service.port, { sender: "a" })).status;
-
-async function readiness(service: RunningService): Promise<unknown> {
-  const port = Number((await service.event("admin_listening"))["port"]);
-  return JSON.parse((await ask(port, { path: "/readyz" })).text) as unknown;
-}
-
-/** Waits for an answer of this status; the bound is for a service that never gets there. */
-async function untilMinting(service: RunningService, status: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if ((await mintStatus(service)) === status) return;
-    await sleep(50);
-  }
-  expect.unreachable(`no mint was answered with ${String(status)}`);
-}
+const readiness = async (service: RunningService) => (await admin(service, "/readyz")).body;
 
 /** Reads a SQLite file in one transaction that lasts until the signal. */
 async function readUntil(path: string, end: AbortSignal): Promise<void> {
@@ -63,14 +40,14 @@ async function fencesAndComesBack(
 ): Promise<void> {
   expect(await mintStatus(service)).toBe(200);
   await breakDisk();
-  await untilMinting(service, 503);
+  await until(async () => (await mintStatus(service)) === 503);
   expect((await ask(service.port, { path: "/.well-known/jwks.json" })).status).toBe(503);
   expect(await readiness(service)).toEqual({ ready: false, reasons: ["lease_expired"] });
   await sleep(2 * F_MS);
   expect(await mintStatus(service)).toBe(503);
   expect((await service.event("key_store_unavailable"))["fault"]).toMatch(fault);
   await fixDisk();
-  await untilMinting(service, 200);
+  await until(async () => (await mintStatus(service)) === 200);
   expect(await readiness(service)).toEqual({ ready: true, reasons: [] });
 }
 

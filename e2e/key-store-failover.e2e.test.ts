@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,27 +9,13 @@ import { StoreUnavailable } from "../service/src/keys/key-store.ts";
 import { openDatabase } from "../service/src/stores/open.ts";
 import { onPostgresAt } from "../service/src/testing/postgres-server.ts";
 import { storeAt } from "../service/src/testing/store-places.ts";
+import { admin, F_MS, FAST_LEASE, until } from "./managed-service.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 
 const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"];
 const TOOL = new URL("../tools/postgres.sh", import.meta.url).pathname;
-const ADMIN_TOKEN = randomBytes(32).toString("base64url");
-/** F, scaled from a minute to a second by the fast rotation. */
-const F_MS = 1_000;
-const FAST: Environment = {
-  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
-  MACP_AUTH_SIGNING_ALG: "ES256",
-  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
-  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
-  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
-  MACP_AUTH_KEY_LEAD_SECONDS: "3600",
-  MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
-  MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
-  MACP_AUTH_ADMIN_PORT: "0",
-  MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
-};
 
 /** Two servers in replication, and the ways of two replicas to them. */
 interface Fleet {
@@ -194,23 +179,13 @@ async function primaryOf({ primary, standby }: Fleet): Promise<string> {
 }
 
 function through(way: TcpProxy, role: string): Environment {
-  return { ...FAST, MACP_AUTH_STORE_URL: `postgres://${role}@127.0.0.1:${String(way.port)}/postgres` };
+  return { ...FAST_LEASE, MACP_AUTH_STORE_URL: `postgres://${role}@127.0.0.1:${String(way.port)}/postgres` };
 }
 
 /** The kid of the key that signs. */
 async function kidOf(service: RunningService): Promise<string> {
   const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
   return (JSON.parse(text) as { readonly keys: readonly { readonly kid: string }[] }).keys[0]?.kid ?? "none";
-}
-
-async function admin(service: RunningService, path: string, body?: object) {
-  const port = Number((await service.event("admin_listening"))["port"]);
-  const answer = await ask(port, {
-    path,
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
-    ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
-  });
-  return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> };
 }
 
 /** Revokes a key through a replica, as soon as its store takes the change. */
@@ -244,13 +219,4 @@ function mintAgainAndAgain(service: RunningService) {
       return mints;
     },
   };
-}
-
-/** Waits until it holds; the bound is for a service that never gets there. */
-async function until(holds: () => Promise<boolean>, secondsMax = 20): Promise<void> {
-  for (let tries = 0; tries < secondsMax * 20; tries += 1) {
-    if (await holds()) return;
-    await sleep(50);
-  }
-  expect.unreachable("it never came about");
 }

@@ -5,52 +5,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { onPostgresAt } from "../service/src/testing/postgres-server.ts";
+import { admin, FAST_LEASE, mintStatus, until } from "./managed-service.ts";
 import { ask, postTokens } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 import { type TcpProxy, tcpProxy } from "./tcp-proxy.ts";
 
 const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"] || undefined;
-const KEK = randomBytes(32).toString("base64url");
-const ADMIN_TOKEN = randomBytes(32).toString("base64url");
-/** F is a second: what takes a minute in production takes one here. */
-const FAST: Environment = {
-  MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
-  MACP_AUTH_SIGNING_ALG: "ES256",
-  MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
-  MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
-  MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
-  MACP_AUTH_KEY_LEAD_SECONDS: "3600",
-  MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
-  MACP_AUTH_KEK: KEK,
-  MACP_AUTH_ADMIN_PORT: "0",
-  MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
-};
-
-const mintStatus = async (service: RunningService): Promise<number> =>
-  (await postTokens(service.port, { sender: "a" })).status;
 const jwks = (service: RunningService) => ask(service.port, { path: "/.well-known/jwks.json" });
-
-async function adminPort(service: RunningService): Promise<number> {
-  return Number((await service.event("admin_listening"))["port"]);
-}
-
-async function admin(service: RunningService, path: string, body?: object) {
-  const answer = await ask(await adminPort(service), {
-    path,
-    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
-    ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
-  });
-  return { status: answer.status, body: JSON.parse(answer.text) as Record<string, unknown> };
-}
-
-/** Waits until it holds; the bound is for a service that never gets there. */
-async function until(holds: () => Promise<boolean>, secondsMax = 20): Promise<void> {
-  for (let tries = 0; tries < secondsMax * 20; tries += 1) {
-    if (await holds()) return;
-    await sleep(50);
-  }
-  expect.unreachable("it never came about");
-}
 
 if (POSTGRES === undefined && process.env["CI"] === "true")
   throw new Error("MACP_TEST_POSTGRES_URL is not set, and in CI nothing is skipped");
@@ -67,7 +28,7 @@ describe.skipIf(POSTGRES === undefined)(
       const url = new URL(server);
       url.port = String(port);
       url.searchParams.set("schema", schema);
-      return { ...FAST, MACP_AUTH_STORE_URL: url.href };
+      return { ...FAST_LEASE, MACP_AUTH_STORE_URL: url.href };
     };
 
     beforeEach(async () => {
@@ -149,7 +110,7 @@ describe("a store that was restored from an old backup", () => {
     const folder = await mkdtemp(join(tmpdir(), "macp-auth-backup-"));
     const [store, backup] = [join(folder, "keys.db"), join(folder, "backup.db")];
     const env = {
-      ...FAST,
+      ...FAST_LEASE,
       MACP_AUTH_STORE_URL: `sqlite:${store}`,
       MACP_AUTH_KEY_VERSION_FILE: join(folder, "version"),
     };

@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   chmod,
@@ -15,7 +14,6 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqlite } from "../service/src/stores/sqlite/database.ts";
@@ -41,21 +39,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** F is a second: what takes a minute in production takes one here. */
-function at(path: string): Environment {
-  return {
-    MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
-    MACP_AUTH_SIGNING_ALG: "ES256",
-    MACP_AUTH_JWKS_MAX_AGE_SECONDS: "0",
-    MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "1",
-    MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS: "0",
-    MACP_AUTH_KEY_LEAD_SECONDS: "3600",
-    MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
-    MACP_AUTH_KEK: KEK,
-    MACP_AUTH_STORE_URL: `sqlite:${path}`,
-  };
-}
-const KEK = randomBytes(32).toString("base64url");
+const at = (path: string): Environment => ({ ...FAST_LEASE, MACP_AUTH_STORE_URL: `sqlite:${path}` });
 
 const macpAuth = (...args: readonly string[]): CommandResult => macpAuthWith(env, ...args);
 
@@ -71,21 +55,9 @@ function kidsOf(told: Told): readonly string[] {
 
 const preparedKid = ({ out }: CommandResult): string => /^published: +(\S+)/m.exec(out)?.[1] ?? "none";
 
-const mintStatus = async (service: RunningService): Promise<number> =>
-  (await postTokens(service.port, { sender: "a" })).status;
-
 async function kidsServed(service: RunningService): Promise<readonly string[]> {
   const { status, text } = await ask(service.port, { path: "/.well-known/jwks.json" });
   return status === 200 ? (JSON.parse(text) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid) : [];
-}
-
-/** Waits until it holds; the bound is for a service that never gets there. */
-async function until(holds: () => Promise<boolean>, secondsMax = 30): Promise<void> {
-  for (let tries = 0; tries < secondsMax * 20; tries += 1) {
-    if (await holds()) return;
-    await sleep(50);
-  }
-  expect.unreachable("it never came about");
 }
 
 const faultsLogged = (service: RunningService): string =>
