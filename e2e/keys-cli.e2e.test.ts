@@ -238,7 +238,7 @@ describe("an operator with nothing but init's folder", () => {
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN: "x".repeat(40) })).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener wants another token than that of MACP_AUTH_ADMIN_TOKEN; set it to the service's own\n`,
+        err: `macp-auth: the admin listener expects another token than that of MACP_AUTH_ADMIN_TOKEN; set it to the service's own\n`,
       });
       const port = String(service.port);
       expect(listed(port, {})).toEqual({

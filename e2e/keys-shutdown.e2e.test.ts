@@ -78,7 +78,7 @@ describe.concurrent("a service that comes back after its signing key has come to
     expect(await served(service.port)).toContain(standby);
     const { message } = await service.event("fenced");
     expect(message).toMatch(
-      /^no key may sign: this replica mints nothing; the standby key \S+ signs by itself in 2\d s, when every verifier knows it\. To sign now: macp-auth keys activate --accept-\S+ .*; then verifiers .* reject its tokens.*, up to \d+ s/,
+      /^no key may sign: this replica mints nothing; the standby key \S+ starts to sign in 2\d s, when every verifier knows it\. To sign now: macp-auth keys activate --accept-\S+ .*; then verifiers .* reject its tokens.*, up to \d+ s/,
     );
     const [, command = ""] = /To sign now: macp-auth ([^;]+);/.exec(String(message)) ?? [];
     const { MACP_AUTH_STORE_URL = "", MACP_AUTH_KEK_FILE = "" } = settings;

@@ -66,9 +66,9 @@ describe("a command in a shell that knows the store and nothing else of the serv
         ...args,
       );
       expect([code, out]).toEqual([1, ""]);
-      expect(err.replaceAll(/heard of [^)]+ ago/g, "heard of … ago")).toBe(
-        "macp-auth: MACP_AUTH_SIGNING_ALG is RS256 here, and the service on this store runs with ES256 (last heard of … ago); unset it here, or restart the service with MACP_AUTH_SIGNING_ALG=RS256 first\n" +
-          "macp-auth: MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS is 0 here, and the service on this store runs with 4000 (last heard of … ago); unset it here, or restart the service with MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS=0 first\n",
+      expect(err.replaceAll(/last report [^)]+ ago/g, "last report … ago")).toBe(
+        "macp-auth: MACP_AUTH_SIGNING_ALG is RS256 here, and the service on this store runs with ES256 (last report … ago); unset it here, or restart the service with MACP_AUTH_SIGNING_ALG=RS256 first\n" +
+          "macp-auth: MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS is 0 here, and the service on this store runs with 4000 (last report … ago); unset it here, or restart the service with MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS=0 first\n",
       );
     }
     expect(listed()).toEqual(before);

@@ -41,7 +41,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
     expect(performance.now() - start).toBeLessThan(PROMPT_MS);
     expect(finished.code).toBe(1);
     expect(finished.stderr).toEqual([
-      expect.stringMatching(new RegExp(`^macp-auth: ${variable}: ${path} is no regular file; `)),
+      expect.stringMatching(new RegExp(`^macp-auth: ${variable}: ${path} is not a regular file; `)),
     ]);
   });
 
@@ -56,7 +56,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
       await rename(pipe, path);
       await expect
         .poll(() => service.events("key_file_refused"), { timeout: 10_000 })
-        .toMatchObject([{ message: expect.stringContaining("is no regular file") as string }]);
+        .toMatchObject([{ message: expect.stringContaining("is not a regular file") as string }]);
 
       await writeFile(join(folder, "next.jwk"), next ?? "");
       await rename(join(folder, "next.jwk"), path);
@@ -230,7 +230,7 @@ test("a version file that is a pipe is refused at once", { timeout: BOOT_MS_MAX 
   });
   expect(code).toBe(1);
   expect(stderr).toEqual([
-    expect.stringMatching(/^macp-auth: MACP_AUTH_KEY_VERSION_FILE: .* is no regular file; /),
+    expect.stringMatching(/^macp-auth: MACP_AUTH_KEY_VERSION_FILE: .* is not a regular file; /),
   ]);
 });
 

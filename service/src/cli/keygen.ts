@@ -111,7 +111,7 @@ async function addToFile(world: World, path: string, wish: KeyWish, { json }: Ke
   const next =
     algBefore === key.alg
       ? "a service that watches the file serves the key at once and signs with it after MACP_AUTH_KEY_LEAD_SECONDS (7200); restarted before that, it signs with it at once"
-      : `a running service refuses a change from ${algBefore} to ${key.alg}; restart it with MACP_AUTH_SIGNING_ALG=${key.alg}, and it signs with the key at once, whose tokens a runtime rejects until it fetches the JWKS again`;
+      : `a running service rejects a change from ${algBefore} to ${key.alg}; restart it with MACP_AUTH_SIGNING_ALG=${key.alg}, and it signs with the key at once, whose tokens a runtime rejects until it fetches the JWKS again`;
   if (json) printJson(world, { kid: key.kid, alg: key.alg, file: path, kids, next });
   else world.out(told(key.kid, `${shown(path)}, the first of ${String(kids.length)} keys`, next));
   if (closedToOthers)

@@ -7,6 +7,6 @@ export function faultOfAdminToken(place: string, text: string): string | undefin
     return `${place} holds fewer than ${String(CHARS_MIN)} characters; ${MAKE_ONE}`;
   // Programs write other characters into a header in different ways, or not at all (RFC 9110 section 5.5).
   if (!/^[\x20-\x7E]+$/.test(text))
-    return `${place} holds characters that a header cannot carry, so that nobody could send it; ${MAKE_ONE}`;
+    return `${place} holds characters that a header cannot carry, so it could not be sent; ${MAKE_ONE}`;
   return undefined;
 }

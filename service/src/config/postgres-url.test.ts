@@ -96,8 +96,12 @@ describe("a PostgreSQL URL", () => {
     ["@ and #", "auth:hun@te#r2@db/keys", /unencoded @ and # in its password or user: write %40 and %23/],
     ["% and no digits", "auth:hun%ter2@db/keys", /unencoded % in its password: write %25/],
     ["% at its end", "auth:hunter2%@db/keys", /unencoded % in its password: write %25/],
-    ["bytes that are no text", "auth:hunter2%FF@db/keys", /percent-escapes in its password that are no text/],
-    ["NUL", "auth:hunter2%00@db/keys", /percent-escapes in its password that are no text/],
+    [
+      "bytes that are no text",
+      "auth:hunter2%FF@db/keys",
+      /percent-escapes in its password that are not UTF-8/,
+    ],
+    ["NUL", "auth:hunter2%00@db/keys", /percent-escapes in its password that are not UTF-8/],
   ])("with %s in its password says so, and nothing of the password", (_what, rest, words) => {
     const fault = faultOf(`postgres://${rest}`);
     expect(fault).toMatch(words);
@@ -112,8 +116,8 @@ describe("a PostgreSQL URL", () => {
     ["a,,b/keys", /names no host/],
     ["::1/keys", /\[ADDRESS\] for IPv6/],
     ["[::1/keys", /\[ADDRESS\] for IPv6/],
-    ["db:99999/keys", /a port that is no whole number from 1 to 65535$/],
-    ["db:port/keys", /a port that is no whole number/],
+    ["db:99999/keys", /a port that is not a whole number from 1 to 65535$/],
+    ["db:port/keys", /a port that is not a whole number/],
     ["a,b/keys?port=1,2,3", /names no host|a host twice|2 hosts and 3 ports/],
     ["a/keys?host=b", /a host twice/],
     ["db/keys?sslmode=allow", /write prefer, require or verify-full$/],

@@ -147,7 +147,7 @@ function decoded(text: string, what: string): string {
   } catch {
     // Not UTF-8: reported below.
   }
-  throw new UrlFault(`has percent-escapes in its ${what} that are no text: encode it as UTF-8`);
+  throw new UrlFault(`has percent-escapes in its ${what} that are not UTF-8: encode it as UTF-8`);
 }
 
 /** A user or a host before the parameters: without one, what stands there may be the second half of a password with an unencoded ?. */
@@ -201,7 +201,7 @@ function hostsOf(authority: string, parameters: Parameters): readonly PostgresHo
 function hostAndPort(place: string): { readonly host: string; readonly port: string | undefined } {
   const parts = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(place);
   if (parts === null)
-    throw new UrlFault("has a host that is none: write a name, an address, or [ADDRESS] for IPv6");
+    throw new UrlFault("has a host that is not valid: write a name, an address, or [ADDRESS] for IPv6");
   const [, bracketed, name = "", port] = parts;
   return { host: decoded(bracketed ?? name, "host"), port: port === "" ? undefined : port };
 }
@@ -211,7 +211,7 @@ function portOf(text: string | undefined): number {
   const port = Number(text);
   if (/^[0-9]{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port;
   // Not shown: what stands after a colon may be a password whose host is missing.
-  throw new UrlFault("has a port that is no whole number from 1 to 65535");
+  throw new UrlFault("has a port that is not a whole number from 1 to 65535");
 }
 
 const SCHEMA_BYTES_MAX = 63;
@@ -243,7 +243,7 @@ function targetOf({ target_session_attrs: wanted }: Parameters, hosts: number): 
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 /** Modes of libpq and of the driver that are not taken, and what to write. */
 const NO_MODES: Readonly<Record<string, string>> = {
-  allow: "sslmode=allow encrypts only when the server insists; write prefer, require or verify-full",
+  allow: "sslmode=allow encrypts only when the server requires it; write prefer, require or verify-full",
   "no-verify":
     "sslmode=no-verify is another program's; write require, which encrypts without a check of the server",
 };
@@ -288,7 +288,7 @@ const NO_TLS: readonly (readonly [(mode: PostgresTls["mode"], given: Parameters)
   ],
   [
     (mode, { sslrootcert }) => sslrootcert === "system" && mode !== "verify-full",
-    "has sslrootcert=system, which needs sslmode=verify-full: anyone can have a certificate of a public authority",
+    "has sslrootcert=system, which needs sslmode=verify-full: anyone can get a certificate from a public authority",
   ],
   [
     (mode, { sslrootcert }) => sslrootcert === undefined && mode === "verify-ca",

@@ -53,7 +53,7 @@ test("the links of several Services are one line, which names the setting that i
     KUBERNETES_PORT: "tcp://10.96.0.1:443",
   });
   expect(warnings).toEqual([
-    "addresses that Kubernetes or Docker sets for Services are no settings and are ignored: MACP_AUTH_ADMIN_PORT, which counts as unset, and 15 more; set enableServiceLinks: false in the pod's spec",
+    "addresses that Kubernetes or Docker sets for Services are not settings and are ignored: MACP_AUTH_ADMIN_PORT, which counts as unset, and 15 more; set enableServiceLinks: false in the pod's spec",
   ]);
 });
 

@@ -38,6 +38,6 @@ export function warningsAboutLinks(
   const others = links.size - Math.max(ours.length, 1);
   const more = others > 0 ? `, and ${String(others)} more` : "";
   return [
-    `addresses that Kubernetes or Docker sets for Services are no settings and are ignored: ${named}${more}; set enableServiceLinks: false in the pod's spec`,
+    `addresses that Kubernetes or Docker sets for Services are not settings and are ignored: ${named}${more}; set enableServiceLinks: false in the pod's spec`,
   ];
 }

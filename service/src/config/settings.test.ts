@@ -217,9 +217,7 @@ test.each(["'ours'", '"ours"', " ours", "ours "])(
   (issuer) => {
     const { settings, warnings } = loadSettings({ MACP_AUTH_ISSUER: issuer, MACP_AUTH_AUDIENCE: "it's" });
     expect(settings.issuer).toBe(issuer);
-    expect(warnings).toEqual([
-      expect.stringMatching(/^MACP_AUTH_ISSUER is .*, and stands in every token with /),
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(/^MACP_AUTH_ISSUER is .*, and every token carries /)]);
   },
 );
 

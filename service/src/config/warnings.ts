@@ -93,7 +93,7 @@ function warningsAboutText(env: ParsedEnvironment): string[] {
     return extra === undefined
       ? []
       : [
-          `${name} is ${shownValue(text)}, and stands in every token with ${extra}; set it without, or to the same at every verifier`,
+          `${name} is ${shownValue(text)}, and every token carries ${extra} too; set it without, or to the same at every verifier`,
         ];
   });
 }

@@ -3,7 +3,7 @@ import { whyUnreadable } from "./file-faults.ts";
 
 test.each([
   ["ENOENT", /^does not exist \(ENOENT\); check the path/],
-  ["ENOTDIR", /^leads through something that is no folder \(ENOTDIR\); /],
+  ["ENOTDIR", /^leads through something that is not a folder \(ENOTDIR\); /],
   ["EISDIR", /^is a folder \(EISDIR\); name a file$/],
   ["ELOOP", /^leads in a circle of symbolic links \(ELOOP\); /],
   ["EACCES", /^may not be read by this user \(EACCES\); /],

@@ -1,6 +1,6 @@
 const READING: Readonly<Record<string, string>> = {
   ENOENT: "does not exist (ENOENT); check the path, and that its folder is mounted",
-  ENOTDIR: "leads through something that is no folder (ENOTDIR); check the path",
+  ENOTDIR: "leads through something that is not a folder (ENOTDIR); check the path",
   EISDIR: "is a folder (EISDIR); name a file",
   ELOOP: "leads in a circle of symbolic links (ELOOP); check the links",
   EACCES: "may not be read by this user (EACCES); let it read the file, and pass through each folder above",

@@ -133,7 +133,7 @@ function importOne(value: unknown): ImportOutcome {
     return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
   if (kty === undefined) return refused(whyNoKty(jwk));
   if (kty !== "RSA" && kty !== "EC")
-    return refused('has a kty that is neither "RSA" nor "EC", which alone sign here; give another key');
+    return refused('has a kty that is neither "RSA" nor "EC"; give an RSA or EC key');
   const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
   return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
 }
@@ -142,8 +142,8 @@ function importOne(value: unknown): ImportOutcome {
 function whyNoKty(json: Record<string, unknown>): string {
   const pem = Object.entries(json).find(([, value]) => typeof value === "string" && isPem(value))?.[0];
   return pem === "private_key" || pem === "privateKey"
-    ? `is JSON with a PEM key inside, and no JWK; take the key out: (umask 077; jq -r .${pem} FILE >key.pem)`
-    : "is JSON without kty, and so no JWK; give a private JWK";
+    ? `is JSON with a PEM key inside, not a JWK; take the key out: (umask 077; jq -r .${pem} FILE >key.pem)`
+    : "is JSON without kty, so it is not a JWK; give a private JWK";
 }
 
 function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): string[] {

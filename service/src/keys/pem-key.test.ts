@@ -255,7 +255,7 @@ describe("what is no key file as it stands is named, and the command in the line
   test("JSON of a cloud provider with a PEM key inside", () => {
     const fault = faultOf(JSON.stringify({ type: "service_account", private_key: pem(rsa) }));
     expect(fault).toBe(
-      "is JSON with a PEM key inside, and no JWK; take the key out: (umask 077; jq -r .private_key FILE >key.pem)",
+      "is JSON with a PEM key inside, not a JWK; take the key out: (umask 077; jq -r .private_key FILE >key.pem)",
     );
   });
 });
@@ -293,14 +293,14 @@ describe("what cannot be converted is named too, and nothing but an unusable key
       pem(ec).replace("MIG", "MI"),
       /damaged content; copy the whole file again$/,
     ],
-    ["an Ed25519 key", pem(ed25519), /neither "RSA" nor "EC", which alone sign here; give another key$/],
-    ["an RSA-PSS key", pem(pss), /of the type rsa-pss, and only RSA and P-256 keys sign here/],
+    ["an Ed25519 key", pem(ed25519), /neither "RSA" nor "EC"; give an RSA or EC key$/],
+    ["an RSA-PSS key", pem(pss), /of the type rsa-pss, and only RSA and P-256 keys can sign/],
     [
       "an OpenSSH key of Ed25519",
       `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.from("openssh-key-v1\0 ssh-ed25519").toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`,
-      /OpenSSH key of another type than RSA and P-256/,
+      /OpenSSH key that is neither RSA nor P-256/,
     ],
-    ["a token", `eyJhbGciOiJSUzI1NiJ9.${"e".repeat(40)}.${"s".repeat(40)}`, /^is a token and no key/],
+    ["a token", `eyJhbGciOiJSUzI1NiJ9.${"e".repeat(40)}.${"s".repeat(40)}`, /^is a token, not a key/],
     ["a Java keystore", "\ufffd\ufffd\ufffd\ufffd\0\0\0\u0002", /^is a Java keystore or another binary file/],
     [
       "a manifest",

@@ -56,7 +56,7 @@ function keyOf({ label, content }: Block): PemReading {
   const jwk = attempt(() => key.export({ format: "jwk" }));
   const type = key.asymmetricKeyType ?? "unknown";
   return jwk === undefined
-    ? refused(`is a PEM key of the type ${type}, and only RSA and P-256 keys sign here; give another key`)
+    ? refused(`is a PEM key of the type ${type}, and only RSA and P-256 keys can sign; give another key`)
     : { kind: "key", jwk };
 }
 
@@ -92,7 +92,7 @@ function openSshFault(content: string): string {
   const binary = Buffer.from(content, "base64").toString("latin1");
   return OPENSSH_TYPES.some((type) => binary.includes(type))
     ? "is an OpenSSH key; convert a copy of it: cp FILE key.pem && ssh-keygen -p -N '' -m PKCS8 -f key.pem"
-    : "is an OpenSSH key of another type than RSA and P-256, which alone sign here; give another key";
+    : "is an OpenSSH key that is neither RSA nor P-256; give an RSA or P-256 key";
 }
 
 function refused(fault: string): PemReading {

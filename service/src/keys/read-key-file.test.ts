@@ -46,7 +46,7 @@ test("a path that looks like a key is shown where it leads to something, and els
 test("a file with one byte more than a mebibyte is refused", async () => {
   await writeFile(path, "x".repeat(MEBIBYTE + 1));
   expect(await faultsOf(path)).toEqual([
-    `KEY_FILE: ${path} is larger than 1 MiB and is no key file; name the file of a key`,
+    `KEY_FILE: ${path} is larger than 1 MiB, so it is not a key file; name the file of a key`,
   ]);
 });
 
@@ -57,7 +57,7 @@ test("a file that is not there is refused with the reason of the system", async 
 });
 
 test.skipIf(process.platform === "win32")(
-  "what is no regular file is refused at once: a pipe without a writer, a device without an end, a folder, a socket",
+  "what is not a regular file is refused at once: a pipe without a writer, a device without an end, a folder, a socket",
   async () => {
     execFileSync("mkfifo", [path]);
     await symlink(path, join(folder, "link"));
@@ -66,7 +66,7 @@ test.skipIf(process.platform === "win32")(
     try {
       for (const odd of [path, join(folder, "link"), "/dev/zero", folder, join(folder, "socket")]) {
         expect(await faultsOf(odd)).toEqual([
-          `KEY_FILE: ${odd} is no regular file; name a file, and not a folder, a pipe or a device`,
+          `KEY_FILE: ${odd} is not a regular file; name a file, not a folder, a pipe or a device`,
         ]);
       }
     } finally {

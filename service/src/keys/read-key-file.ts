@@ -49,7 +49,9 @@ async function textOf(file: FileHandle, place: string): Promise<string> {
     const { bytesRead } = await file.read(buffer, size, buffer.length - size);
     size += bytesRead;
     if (size > KEY_FILE_BYTES_MAX)
-      throw new ConfigError([`${place} is larger than 1 MiB and is no key file; name the file of a key`]);
+      throw new ConfigError([
+        `${place} is larger than 1 MiB, so it is not a key file; name the file of a key`,
+      ]);
     if (bytesRead === 0) return buffer.toString("utf8", 0, size);
   }
 }

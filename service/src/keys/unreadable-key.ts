@@ -46,7 +46,7 @@ const FORMS: readonly Form[] = [
   },
   {
     fits: (text) => /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(text),
-    is: "is a token and no key",
+    is: "is a token, not a key",
     fix: "give a private JWK, a JWK Set or a PEM private key",
   },
   {

@@ -47,6 +47,6 @@ describe("the file that remembers the newest key set", () => {
 
   test("is a fault for the operator when it cannot be read", async () => {
     await mkdir(path);
-    await expect(readVersionFile(path)).rejects.toThrow(/is no regular file; name a file, and not a folder/);
+    await expect(readVersionFile(path)).rejects.toThrow(/is not a regular file; name a file, not a folder/);
   });
 });

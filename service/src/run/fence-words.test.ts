@@ -11,9 +11,9 @@ const said = (reason: FenceReason, ...keys: Parameters<typeof keySet>[0]): strin
 describe("a replica in which no key may sign says", () => {
   const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: after(NOW, -seconds) });
 
-  test("when the standby key signs by itself, which command ends the wait, and what that costs", () => {
+  test("when the standby key starts to sign, which command ends the wait, and what that costs", () => {
     expect(said("no_active_key", ended, served(400))).toBe(
-      "no key may sign: this replica mints nothing; the standby key new signs by itself in 6800 s, when every verifier knows it. " +
+      "no key may sign: this replica mints nothing; the standby key new starts to sign in 6800 s, when every verifier knows it. " +
         "To sign now: macp-auth keys activate --accept-short-lead new; then verifiers that hold an older key set reject its tokens until they refresh, up to 30 s, and where they cannot refresh up to 3630 s",
     );
     expect(said("no_active_key", ended, served(430, "-new"))).toContain(
@@ -23,7 +23,7 @@ describe("a replica in which no key may sign says", () => {
 
   test("no more than that where there is nothing to accept", () => {
     expect(said("no_active_key", ended, served(7_199))).toBe(
-      "no key may sign: this replica mints nothing; the standby key new signs by itself in 1 s",
+      "no key may sign: this replica mints nothing; the standby key new starts to sign in 1 s",
     );
     expect(said("no_active_key", ended)).toBe("no key may sign: this replica mints nothing");
   });
@@ -33,7 +33,7 @@ test.each(["store_older", "store_forked"] as const)(
   "a replica that rejects the store as %s says how to go on with the right store, and with this one",
   (reason) => {
     expect(said(reason, ended)).toMatch(
-      /^this replica neither signs nor serves the JWKS: .*Put .* back, and it goes on by itself; to go on with this store instead: stop all replicas, revoke again .* \(macp-auth keys revoke KID\), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start$/,
+      /^this replica neither signs nor serves the JWKS: .*Put .* back, and it continues without a restart; to go on with this store instead: stop all replicas, revoke again .* \(macp-auth keys revoke KID\), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start$/,
     );
     expect(said(reason, ended)).not.toContain("reads the store");
   },

@@ -16,9 +16,9 @@ export function fenceWords(
     case "no_active_key":
       return `no key may sign: this replica mints nothing${waitWords(set && signingWait(set, policy))}`;
     case "store_older":
-      return `${off}: the store holds an older key set than version ${String(versionSeen)}, which this replica has seen. Put the newer store back, and it goes on by itself; ${INSTEAD}`;
+      return `${off}: the store holds an older key set than version ${String(versionSeen)}, which this replica has seen. Put the newer store back, and it continues without a restart; ${INSTEAD}`;
     case "store_forked":
-      return `${off}: the store is another one than this replica has read, or an older one that was changed since. Put that one back, and it goes on by itself; ${INSTEAD}`;
+      return `${off}: the store is another one than this replica has read, or an older one that was changed since. Put that one back, and it continues without a restart; ${INSTEAD}`;
     case "clock_off":
       return `${off} until its clock and the store's agree: ${clockWords(clockOffsetSeconds, policy)}`;
     case "not_read_yet":
@@ -41,12 +41,12 @@ function waitWords(wait: SigningWait | undefined): string {
   if (wait === undefined) return "";
   const { kid, seconds, accept, refreshingSeconds, inGraceSeconds } = wait;
   if (accept === undefined)
-    return seconds === 0 ? "" : `; the standby key ${printable(kid)} signs by itself in ${String(seconds)} s`;
+    return seconds === 0 ? "" : `; the standby key ${printable(kid)} starts to sign in ${String(seconds)} s`;
   const cost =
     accept === "short-lead"
       ? `verifiers that hold an older key set reject its tokens until they refresh, up to ${String(refreshingSeconds)} s, and where they cannot refresh up to ${String(inGraceSeconds)} s`
       : `verifiers that could not refresh reject its tokens, up to ${String(inGraceSeconds)} s`;
-  return `; the standby key ${printable(kid)} signs by itself in ${String(seconds)} s, when every verifier knows it. To sign now: ${activateCommand(kid, accept)}; then ${cost}`;
+  return `; the standby key ${printable(kid)} starts to sign in ${String(seconds)} s, when every verifier knows it. To sign now: ${activateCommand(kid, accept)}; then ${cost}`;
 }
 
 /** The command that lets a key sign now; one whose kid begins with a hyphen goes after the options. */

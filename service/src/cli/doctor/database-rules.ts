@@ -7,11 +7,11 @@ export function databaseCanBeUsed({ answer }: DatabaseFacts): readonly Finding[]
   const check = "store";
   if (answer.kind === "fault") return [fail(check, answer.fault, answer.fix)];
   return answer.takesWrites
-    ? [ok(check, "PostgreSQL answers and takes writes; the keys in it were not looked at")]
+    ? [ok(check, "PostgreSQL answers and accepts writes; the keys in it were not checked")]
     : [
         fail(
           check,
-          "PostgreSQL answers and takes no writes: it is a standby, or read-only",
+          "PostgreSQL answers but accepts no writes: it is a standby, or read-only",
           "name the primary in MACP_AUTH_STORE_URL, or all hosts with target_session_attrs=read-write",
         ),
       ];
@@ -25,7 +25,9 @@ export function databaseIsReachedSafely({ location: { hosts, tls } }: DatabaseFa
   const fix = "set sslmode=verify-full, and sslrootcert=FILE where the authority is your own";
   switch (tls.mode) {
     case "verify-full":
-      return [ok(check, "the connection to PostgreSQL is encrypted, and the server is checked")];
+      return [
+        ok(check, "the connection to PostgreSQL is encrypted, and the server's certificate is checked"),
+      ];
     case "verify-ca":
     case "require":
       return [warn(check, `sslmode=${tls.mode}: another server could answer in place of PostgreSQL`, fix)];

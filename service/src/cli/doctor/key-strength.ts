@@ -18,7 +18,7 @@ export function keysAreStrong(check: string, keys: readonly ImportedKey[]): read
     warn(
       check,
       found,
-      "let the next rotation bring ES256, or RSA of 3072 bits (macp-auth keygen --add-to FILE --bits 3072): a key that is taken out at once rejects its living tokens",
+      "rotate to ES256, or to RSA of 3072 bits (macp-auth keygen --add-to FILE --bits 3072); a key that is removed at once makes verifiers reject its valid tokens",
     ),
   ];
 }

@@ -33,7 +33,7 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
   if (issuer === settings.issuer) return [ok(check, loggedText(issuer))];
-  const found = `the runtime wants the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.issuer)}`;
+  const found = `the runtime expects the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.issuer)}`;
   return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
 }
 
@@ -43,7 +43,7 @@ export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Fi
   const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
   if (audience === settings.audience) return [ok(check, loggedText(audience))];
-  const found = `the runtime wants the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.audience)}`;
+  const found = `the runtime expects the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.audience)}`;
   return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
 }
 

@@ -27,7 +27,7 @@ export function storeIsOnLocalDisk({ store: { path, mount } }: StoreFileCase): r
     return [
       fail(
         check,
-        `${path} is mounted as a single file: its -wal and -shm, without which it is not whole, stay outside of the mount`,
+        `${path} is mounted as a single file: its -wal and -shm, which hold a part of it, stay outside the mount`,
         "mount its folder",
       ),
     ];

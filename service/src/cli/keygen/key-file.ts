@@ -87,7 +87,7 @@ async function insistOnPlainFile(path: string): Promise<void> {
   });
   if (facts.isSymbolicLink())
     throw couldNot(`${shown(path)} is a symbolic link, which is not followed; name the file behind it`);
-  if (!facts.isFile()) throw couldNot(`${shown(path)} is no regular file; name a key file`);
+  if (!facts.isFile()) throw couldNot(`${shown(path)} is not a regular file; name a key file`);
 }
 
 interface FileFacts {

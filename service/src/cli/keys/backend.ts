@@ -207,7 +207,7 @@ function adminBackend(url: URL, world: World): KeysBackend {
 function adminRefusal(url: URL, status: number, body: unknown, token: AdminToken | undefined): string {
   if (status === 401)
     return token
-      ? `the admin listener wants another token than that of ${token.from}; set it to the service's own`
+      ? `the admin listener expects another token than that of ${token.from}; set it to the service's own`
       : "the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own";
   const reason = shown(ErrorBody.safeParse(body).data?.error ?? "no reason given");
   const mend = status === 404 ? "; is this the admin listener (MACP_AUTH_ADMIN_PORT)?" : "";

@@ -60,7 +60,7 @@ async function readKey(file: string | undefined, world: World): Promise<readonly
   if (file === "-") {
     const text = await world.readStdin(KEY_BYTES_MAX);
     if (text === undefined)
-      throw couldNot("standard input is larger than 1 MiB and is no key; pipe the key only");
+      throw couldNot("standard input is larger than 1 MiB, so it is not a key; pipe only the key");
     return keysFromText("standard input", text, undefined);
   }
   if (file !== undefined) return keysFromFile(undefined, file, undefined);
@@ -75,7 +75,7 @@ function onlyOne(keys: readonly ImportedKey[]): ImportedKey {
   const [key, ...others] = keys;
   if (key === undefined || others.length > 0)
     throw couldNot(
-      `the set holds ${String(keys.length)} keys, and a new store begins with one; wait until the tokens of the others have expired, and import a file without them`,
+      `the set holds ${String(keys.length)} keys, but a new store begins with one; wait until the tokens of the others have expired, and import a file without them`,
     );
   return key;
 }

@@ -113,7 +113,7 @@ describe("a command on a store of running replicas", () => {
     (variable, own, here, there) => {
       const set = keySet([], { replicas: [replica("one", "ES256", 12)] });
       expect(policyOnStore(shell(own, variable), set).contradictions).toEqual([
-        `${variable} is ${here} here, and the service on this store runs with ${there} (last heard of 12 s ago); unset it here, or restart the service with ${variable}=${here} first`,
+        `${variable} is ${here} here, and the service on this store runs with ${there} (last report 12 s ago); unset it here, or restart the service with ${variable}=${here} first`,
       ]);
       expect(policyOnStore(shell(own), set).contradictions).toEqual([]);
     },

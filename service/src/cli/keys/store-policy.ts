@@ -95,6 +95,6 @@ function contradiction(
   if (theirs.includes(own)) return [];
   const values = [...new Set(theirs)].join(" and ");
   return [
-    `${variable} is ${own} here, and the service on this store runs with ${values} (last heard of ${spanOf(now - heardAt)} ago); unset it here, or restart the service with ${variable}=${own} first`,
+    `${variable} is ${own} here, and the service on this store runs with ${values} (last report ${spanOf(now - heardAt)} ago); unset it here, or restart the service with ${variable}=${own} first`,
   ];
 }

@@ -19,7 +19,7 @@ const NO = 0x4e;
 
 /**
  * The driver's connection to one host: TCP or a Unix socket, and TLS as libpq does it. The driver knows no "TLS when offered", and
- * gives no code when the server takes no TLS.
+ * gives no code when the server does not offer TLS.
  */
 export class Dial extends Duplex {
   readonly #plan: TlsPlan;

@@ -143,25 +143,25 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     [
       "no password",
       { user: "s3cret_scram" },
-      "the server asks for a password, and there is none (NO_PASSWORD)",
+      "the server asks for a password, and none is set (NO_PASSWORD)",
       /PGPASSWORD/,
     ],
     [
       "a user that does not exist",
       { user: "s3cret_nobody" },
-      "the server does not let this user in from here (28000)",
+      "the server rejects this user from this address (28000)",
       /check that the user exists/,
     ],
     [
       "a user that may not log in",
       { user: "s3cret_nologin" },
-      "the server does not let this user in from here (28000)",
+      "the server rejects this user from this address (28000)",
       /may log in/,
     ],
     [
       "no line of pg_hba.conf",
       { user: "s3cret_outside" },
-      "the server does not let this user in from here (28000)",
+      "the server rejects this user from this address (28000)",
       /hostssl needs sslmode=require or more/,
     ],
     ["no such database", { database: "s3cret_db" }, "there is no such database (3D000)", /CREATE DATABASE/],
@@ -185,7 +185,7 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
   test("for a change that is not accepted, a missing table, and a statement that takes too long is reported likewise", async () => {
     await onPostgresAt(server.url, "GRANT ALL ON SCHEMA public TO PUBLIC");
     expect(await faultOf(at({ user: "s3cret_reader" }), "CREATE TABLE t (a INT)")).toMatchObject({
-      message: "PostgreSQL: the server takes no writes: it is a standby, or read-only (25006)",
+      message: "PostgreSQL: the server accepts no writes: it is a standby, or read-only (25006)",
       fix: expect.stringContaining("target_session_attrs=read-write") as string,
     });
     expect((await faultOf(at({}), "SELECT * FROM keyset")).message).toContain("(42P01)");
@@ -198,7 +198,7 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     const sql =
       "CREATE TABLE rows (a TEXT PRIMARY KEY); INSERT INTO rows VALUES ('s3cret'); INSERT INTO rows VALUES ('s3cret')";
     const fault = await faultOf(at({}), sql);
-    expect(fault.message).toBe("PostgreSQL: a value is there already, at every try (23505)");
+    expect(fault.message).toBe("PostgreSQL: another transaction wrote the same row at every try (23505)");
     expect(inspect(fault, { showHidden: true })).not.toContain("s3cret");
   });
 });

@@ -43,12 +43,12 @@ export const NOT_CONFIRMED = "NOT_CONFIRMED";
 
 const STORE_URL = "MACP_AUTH_STORE_URL";
 const PEERS =
-  "check that the host and port in MACP_AUTH_STORE_URL are right, that PostgreSQL listens there, and that no firewall is between";
+  "check that the host and port in MACP_AUTH_STORE_URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
 const CERTIFICATE = "name the file of the authority that signed it: sslmode=verify-full&sslrootcert=FILE";
 const GRANTS =
-  "as its owner: GRANT USAGE, CREATE ON SCHEMA … and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the user; after a first start CREATE may be taken back";
+  "as its owner: GRANT USAGE, CREATE ON SCHEMA … and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the user; after the first start CREATE may be revoked";
 const POOLER_MODE = "set pool_mode to transaction or session in the pooler: this service needs transactions";
-const WAIT = "nothing to do if this ends by itself: the next round tries again";
+const WAIT = "nothing to do unless this lasts: the next round tries again";
 const SPACE = "free space on the disk of the server";
 
 /** What each code means to an operator. Codes of a class that is not listed one by one are in `CLASSES`. */
@@ -58,8 +58,8 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   ECONNRESET: ["the connection was cut", PEERS],
   EPIPE: ["the connection was cut", PEERS],
   ETIMEDOUT: ["no answer in time", PEERS],
-  EHOSTUNREACH: ["there is no way to the host", PEERS],
-  ENETUNREACH: ["there is no way to the network of the host", PEERS],
+  EHOSTUNREACH: ["the host cannot be reached", PEERS],
+  ENETUNREACH: ["the network of the host cannot be reached", PEERS],
   EADDRNOTAVAIL: ["the address of the host cannot be used from here", PEERS],
   ENOTFOUND: ["the host has no address", `correct the host in ${STORE_URL}, or the name server`],
   EAI_AGAIN: ["the name server does not answer", "check the name server (/etc/resolv.conf) and the network"],
@@ -75,10 +75,10 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "no synchronous standby confirmed the commit",
     "bring a standby back, or change synchronous_standby_names at the server; if this server was replaced by another one, stop it",
   ],
-  NOT_POSTGRES: ["what answers there is no PostgreSQL", PEERS],
+  NOT_POSTGRES: ["the program that answers there is not PostgreSQL", PEERS],
   // TLS.
   TLS_NOT_OFFERED: [
-    "the server takes no TLS",
+    "the server does not offer TLS",
     `set ssl = on at the server, or, where the network is trusted, sslmode=disable in ${STORE_URL}`,
   ],
   DEPTH_ZERO_SELF_SIGNED_CERT: ["the server's certificate is self-signed and not trusted", CERTIFICATE],
@@ -125,7 +125,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "name one with sslcert=FILE that an authority of the server signed",
   ],
   ERR_SSL_WRONG_VERSION_NUMBER: [
-    "what answers there is no TLS",
+    "the program that answers there does not speak TLS",
     "remove sslnegotiation=direct, which needs PostgreSQL 17",
   ],
   EPROTO: ["the TLS handshake failed", "check the TLS versions and the certificate of the server"],
@@ -139,7 +139,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     `correct user and password in ${STORE_URL}; in a password % is written %25, @ %40, / %2F, # %23`,
   ],
   "28000": [
-    "the server does not let this user in from here",
+    "the server rejects this user from this address",
     "check that the user exists and may log in, and that a line of pg_hba.conf is for it, its database, this address and the kind of connection: hostssl needs sslmode=require or more, clientcert a sslcert",
   ],
   "3D000": [
@@ -147,7 +147,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     `create it (CREATE DATABASE …), or correct its name in ${STORE_URL}`,
   ],
   "3F000": [
-    "there is no such schema, or none that tables could be made in",
+    "there is no such schema, or no schema in which tables can be made",
     `create it (CREATE SCHEMA … AUTHORIZATION the user), or name another with schema= in ${STORE_URL}`,
   ],
   "42501": ["the user lacks a right on the schema or its tables", GRANTS],
@@ -157,19 +157,19 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   ],
   "53300": [
     "the server has no free connection",
-    "raise max_connections, put a pooler in transaction mode between, or end what holds the connections; a replica needs 4 at most",
+    "raise max_connections, put a pooler in transaction mode in front, or end what holds the connections; a replica needs 4 at most",
   ],
   // Writes.
   "25006": [
-    "the server takes no writes: it is a standby, or read-only",
+    "the server accepts no writes: it is a standby, or read-only",
     `name the primary in ${STORE_URL}, or all hosts with target_session_attrs=read-write; or end default_transaction_read_only`,
   ],
   TAKES_NO_WRITES: [
-    "the server takes no writes: it is a standby, or read-only",
+    "the server accepts no writes: it is a standby, or read-only",
     `name the primary among the hosts of ${STORE_URL}`,
   ],
   "53100": ["the disk of the server is full", SPACE],
-  "53200": ["the server has no memory left", "give the server more memory, or end what takes it"],
+  "53200": ["the server has no memory left", "give the server more memory, or end what uses it"],
   "58030": ["the server cannot read or write its disk", "look at the disk and the log of the server"],
   "42P01": [
     "a table of this service is gone, or not where the search path leads",
@@ -179,28 +179,25 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "a table with a name of this service is there already, without the others",
     "restore the database, or name an empty schema with schema=",
   ],
-  "25P02": ["the transaction was taken back at its end", WAIT],
-  "42703": [
-    "a table has not the columns of this service",
-    "name a schema of this service's own with schema=",
-  ],
+  "25P02": ["the transaction was rolled back at its end", WAIT],
+  "42703": ["a table lacks columns of this service", "name a schema of this service's own with schema="],
   "22021": ["the database cannot hold a character", "report this: the service writes only ASCII"],
   "22P05": ["the encoding of the database lacks a character", "report this: the service writes only ASCII"],
   // What passes.
   "57P01": ["the server ended the connection: it is shutting down, or an administrator did so", WAIT],
   "57P02": ["the server crashed and restarts", WAIT],
-  "57P03": ["the server is starting or stopping, or a standby that takes no connections", WAIT],
+  "57P03": ["the server is starting or stopping, or is a standby that accepts no connections", WAIT],
   "57P05": ["the server ended a connection that was idle", WAIT],
   "57014": ["a statement took longer than 1.5 s", "look for load and locks at the server (pg_stat_activity)"],
-  "55P03": ["a lock was not to be had", "look for locks at the server (pg_locks)"],
+  "55P03": ["a lock could not be obtained", "look for locks at the server (pg_locks)"],
   "25P03": [
-    "the server ended a transaction that stood still for 3 s",
+    "the server ended a transaction that was idle for 3 s",
     "this machine was suspended or overloaded; the next round tries again",
   ],
-  "23505": ["a value is there already, at every try", WAIT],
-  "40001": ["others were in the way at every try", WAIT],
-  "40P01": ["others were in the way at every try", WAIT],
-  "40003": ["nobody knows whether the change was made", "look: macp-auth keys list"],
+  "23505": ["another transaction wrote the same row at every try", WAIT],
+  "40001": ["another transaction was in conflict at every try", WAIT],
+  "40P01": ["another transaction was in conflict at every try", WAIT],
+  "40003": ["it is not known whether the change was made", "look: macp-auth keys list"],
 };
 
 const NO_HOST = { reason: "ENOTFOUND", phase: "connect" } as const;
@@ -209,11 +206,11 @@ const NO_HOST = { reason: "ENOTFOUND", phase: "connect" } as const;
 const CLASSES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   "08": ["the connection failed", PEERS],
   "28": CODES["28000"] ?? ["", ""],
-  "53": ["the server has run out of something", "look at the log of the server"],
+  "53": ["the server has run out of a resource", "look at the log of the server"],
   "54": ["a limit of the server was reached", "look at the log of the server"],
   "57": ["the server was asked to stop this", WAIT],
-  "58": ["the server met a fault of its system", "look at the log of the server"],
-  XX: ["the server met a fault of its own", "look at the log of the server"],
+  "58": ["the server's operating system reported a fault", "look at the log of the server"],
+  XX: ["the server has an internal fault", "look at the log of the server"],
 };
 
 /** The same code in one phase only. */
@@ -224,7 +221,7 @@ const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: 
       "check that the pooler knows the database and the user; options= does not pass most poolers: write schema= in its place",
     ],
   },
-  begin: { "08P01": ["a pooler in statement mode is between", POOLER_MODE] },
+  begin: { "08P01": ["the pooler in front is in statement mode", POOLER_MODE] },
   query: {},
 };
 

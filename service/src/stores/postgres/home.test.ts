@@ -239,7 +239,7 @@ describe.skipIf(mayLeavePostgresOut())(
       const fault: unknown = await open({ schema: "typo" }).catch((thrown: unknown) => thrown);
       expect(fault).toBeInstanceOf(StoreUnavailable);
       expect(fault).toMatchObject({
-        message: "PostgreSQL: there is no such schema, or none that tables could be made in (3F000)",
+        message: "PostgreSQL: there is no such schema, or no schema in which tables can be made (3F000)",
         fix: expect.stringContaining("CREATE SCHEMA") as string,
       });
       expect(await homes()).toEqual([]);
@@ -276,7 +276,7 @@ describe.skipIf(mayLeavePostgresOut())(
         "INSERT INTO schema_version VALUES ('1', 'x')",
       );
       await sql(`GRANT ALL ON schema_version TO ${role}`);
-      await expect(open()).rejects.toThrow("a table has not the columns of this service (42703)");
+      await expect(open()).rejects.toThrow("a table lacks columns of this service (42703)");
       expect(await sql("SELECT * FROM schema_version")).toEqual([{ version: "1", script: "x" }]);
       expect(await homes()).toEqual([]);
     });

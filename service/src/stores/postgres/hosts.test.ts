@@ -52,7 +52,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
     }
     for (const url of [`${hostsOf(standby)}?target_session_attrs=read-write`, hostsOf(standby, standby)])
       expect(await faultOf(url)).toMatchObject({
-        message: "PostgreSQL: the server takes no writes: it is a standby, or read-only (TAKES_NO_WRITES)",
+        message: "PostgreSQL: the server accepts no writes: it is a standby, or read-only (TAKES_NO_WRITES)",
         fix: "name the primary among the hosts of MACP_AUTH_STORE_URL",
       });
   });
@@ -68,7 +68,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
     await standbyHas(standby.url, fresh.kid);
 
     await primary.change({ default_transaction_read_only: "on" }, () => isReadOnly(primary.url));
-    await expect(store.beat(beatOf())).rejects.toThrow("takes no writes");
+    await expect(store.beat(beatOf())).rejects.toThrow("accepts no writes");
     await onPostgresAt(standby.url, "SELECT pg_promote()");
     const before = performance.now();
     const set = await store.beat(beatOf());

@@ -70,7 +70,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
     test("statement mode is named, with the setting that ends it", async () => {
       const fault: unknown = await open(await start("statement")).catch((thrown: unknown) => thrown);
       expect(fault).toMatchObject({
-        message: "PostgreSQL: a pooler in statement mode is between (08P01)",
+        message: "PostgreSQL: the pooler in front is in statement mode (08P01)",
         fix: "set pool_mode to transaction or session in the pooler: this service needs transactions",
       });
     });

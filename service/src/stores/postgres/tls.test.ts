@@ -74,7 +74,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
       `sslmode=verify-ca&sslrootcert=${authority.path}`,
     ])
       expect(await answerAt(at("localhost", query))).toBe(
-        "PostgreSQL: the server takes no TLS (TLS_NOT_OFFERED); set ssl = on at the server, or, where the network is trusted, sslmode=disable in MACP_AUTH_STORE_URL",
+        "PostgreSQL: the server does not offer TLS (TLS_NOT_OFFERED); set ssl = on at the server, or, where the network is trusted, sslmode=disable in MACP_AUTH_STORE_URL",
       );
   });
 
@@ -154,7 +154,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     const plain = at("127.0.0.1", "sslmode=require");
     await server.change({ ssl_ca_file: "clients.crt" }, async () => (await answerAt(plain)) !== "encrypted");
     expect(await answerAt(plain)).toMatch(
-      /^PostgreSQL: the server does not let this user in from here \(28000\); .* clientcert a sslcert$/,
+      /^PostgreSQL: the server rejects this user from this address \(28000\); .* clientcert a sslcert$/,
     );
     const { certificatePath, keyPath } = await authority.issue("client", "DNS:client");
     expect(await answerAt(`${plain}&sslcert=${certificatePath}&sslkey=${keyPath}`)).toBe("encrypted");

@@ -211,9 +211,7 @@ describe("a place that cannot hold a store is for the operator to fix, and the l
 
   test("a file in place of the folder", async () => {
     await writeFile(path, "");
-    expect(await fault(join(path, "keys.db"))).toMatch(
-      `${path} is a file or stands below one, and no folder`,
-    );
+    expect(await fault(join(path, "keys.db"))).toMatch(`${path} is a file or below a file, not a folder`);
   });
 
   test("a file that is gone while -wal is still there: no new store is begun beside it", async () => {

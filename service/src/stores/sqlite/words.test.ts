@@ -75,11 +75,7 @@ describe("a failure of the engine is put in the operator's words", () => {
       engine(undefined),
       `SQLite cannot use ${PATH}: what SQLite says; check the disk and the file system of the store; network file systems are not supported`,
     ],
-    [
-      "a lost worker",
-      { kind: "worker_ended" },
-      "SQLite: the worker ended; it is started anew at the next try",
-    ],
+    ["a lost worker", { kind: "worker_ended" }, "SQLite: the worker ended; it is restarted at the next try"],
   ])("%s", (_, fault, line) => {
     expect(errorOf(fault)).toBeInstanceOf(StoreUnavailable);
     expect(lineOf(fault)).toBe(line);

@@ -95,7 +95,7 @@ function wordsOfState(kind: "orphaned" | "split" | "moved_on" | "locked" | "no_w
     case "split":
       return {
         message: `another process has ${path} open, and its -wal or -shm is not there: a change made now could be lost`,
-        fix: `try again in a minute, when a running service has opened the store anew; else restart what has it open (fuser -v ${path})`,
+        fix: `try again in a minute, when a running service has reopened the store; otherwise restart the program that has it open (fuser -v ${path})`,
       };
     case "locked":
       return wordsOfLock(path);
@@ -135,7 +135,7 @@ function wordsOfFiles(rawPath: string, files: FilesFault): Words {
       };
     case "companion":
       return {
-        message: `${path}${files.suffix} was ${files.how} by another program while it was open; what it held is kept, and the store is opened anew at the next try`,
+        message: `${path}${files.suffix} was ${files.how} by another program while it was open; what it held is kept, and the store is reopened at the next try`,
         fix: `keep programs that clean up or back up away from ${path}-wal and ${path}-shm`,
       };
   }
@@ -172,7 +172,7 @@ export function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFau
       return { message: `the folder ${folder} does not exist`, fix: `make it: mkdir -p ${folder}` };
     case "folder_is_file":
       return {
-        message: `${folder} is a file or stands below one, and no folder`,
+        message: `${folder} is a file or below a file, not a folder`,
         fix: "name a file in a folder",
       };
     case "is_folder":
@@ -191,7 +191,7 @@ export function wordsOfPlace(rawPath: string, rawFolder: string, place: PlaceFau
       };
     case "unseen":
       return {
-        message: `${path} cannot be looked at (${place.code})`,
+        message: `${path} cannot be examined (${place.code})`,
         fix: "check the permissions of the folders above it",
       };
     case "file_denied":
