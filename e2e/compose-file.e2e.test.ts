@@ -24,7 +24,7 @@ const filledIn = Object.fromEntries(
   ]),
 );
 
-test("deploy/compose.yaml is YAML without a fault, and publishes its ports on this machine alone", () => {
+test("deploy/compose.yaml is YAML without a fault, and publishes its ports only on this machine", () => {
   expect([...document.errors, ...document.warnings]).toEqual([]);
   for (const { ports } of [service, runtime])
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);

@@ -32,7 +32,7 @@ async function readUntil(path: string, end: AbortSignal): Promise<void> {
   await database.close();
 }
 
-/** It holds its lease no longer than F, says why it is not ready, and comes back by itself. */
+/** It holds its lease no longer than F, says why it is not ready, and recovers without a restart. */
 async function fencesAndComesBack(
   service: RunningService,
   fault: RegExp,
@@ -51,7 +51,7 @@ async function fencesAndComesBack(
   expect(await readiness(service)).toEqual({ ready: true, reasons: [] });
 }
 
-describe("a replica whose SQLite file can be read and not written is fenced, and comes back by itself,", () => {
+describe("a replica whose SQLite file can be read but not written is fenced, and recovers without a restart,", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "macp-auth-disk-"));

@@ -29,7 +29,7 @@ interface Fleet {
   readonly demotePrimary: () => Promise<unknown>;
 }
 
-/** How the store of one replica comes to answer reads and take no writes, while keys change elsewhere. */
+/** How the store of one replica comes to answer reads and accept no writes, while keys change elsewhere. */
 const CUTS: readonly { readonly name: string; readonly cut: (fleet: Fleet) => Promise<void> }[] = [
   {
     name: "whose proxy leads to a hot standby, its replay paused,",
@@ -188,7 +188,7 @@ async function kidOf(service: RunningService): Promise<string> {
   return (JSON.parse(text) as { readonly keys: readonly { readonly kid: string }[] }).keys[0]?.kid ?? "none";
 }
 
-/** Revokes a key through a replica, as soon as its store takes the change. */
+/** Revokes a key through a replica, as soon as its store accepts the change. */
 async function revoke(service: RunningService, kid: string): Promise<void> {
   await until(async () => {
     const { body } = await admin(service, "/keys/revoke", {

@@ -95,7 +95,7 @@ describe("a store that was put back to an older state", { timeout: 120_000 }, ()
     return wanted();
   };
 
-  test("is rejected by a running replica, which says what to do; once the newer one is back it goes on by itself", async () => {
+  test("is rejected by a running replica, which says what to do; once the newer one is back it continues without a restart", async () => {
     let newer = older;
     const fenced = await lineAfter(
       "fenced",

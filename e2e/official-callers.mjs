@@ -1,6 +1,6 @@
 // What the official MACP stack does with a running service: node official-callers.mjs URL. One line a guarantee.
 // Its runtime fetches the JWKS over plain HTTP. Its playground asks for a token before each agent it starts, and gives up after
-// five seconds; of the answer it reads `token` and `expires_in_seconds` alone. Exit code 1 with the reason: one of them is let down.
+// five seconds; of the answer it reads only `token` and `expires_in_seconds`. Exit code 1 with the reason when one of them is not served.
 import assert from "node:assert/strict";
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 

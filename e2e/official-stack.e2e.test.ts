@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { hasBusybox, inBusybox } from "./busybox.ts";
 import { BOOT_MS_MAX, type Environment, startService, withService } from "./service-process.ts";
 
-// The official self-host compose takes this service in by its image's name alone (MACP_AUTH_SERVICE_IMAGE). What it does with the
+// The official self-host compose selects this service only by its image's name (MACP_AUTH_SERVICE_IMAGE). What it does with the
 // image is done here with the built service; deploy/test/image.sh does the same with the image, on the port 3200 that it has there.
 
 /** The variables that the compose file gives to the auth service. */

@@ -241,7 +241,7 @@ test.each(["000", "022", "077"])(
 );
 
 describe("a place that cannot be written", () => {
-  /** As a user whom permissions stop: root is let in everywhere. */
+  /** As a user whom permissions stop: root has access everywhere. */
   const asUser = (...args: readonly string[]) =>
     spawnSync(process.execPath, [BIN, ...args], {
       encoding: "utf8",

@@ -1,5 +1,5 @@
 // Writes numbered rows into a SQLite file until it is asked to stop, and prints each one that was acknowledged. With "reopen" it opens
-// the file anew for each row, as commands do.
+// the file again for each row, as commands do.
 import { setTimeout as pause } from "node:timers/promises";
 import { openSqlite } from "../service/dist/stores/sqlite/database.js";
 

@@ -71,7 +71,7 @@ describe("the addresses of Services that Kubernetes sets in every pod", { timeou
     MACP_AUTH_ADMIN_PORT_3201_TCP_ADDR: "10.96.3.4",
   };
 
-  test("are no settings: the service starts with its defaults and one line that says how to be rid of them", async () => {
+  test("are not settings: the service starts with its defaults and one line that says how to turn them off", async () => {
     await withService({ ...ES256, ...links }, async (service) => {
       await mintChecked(service.port, { sender: "a" });
       await service.event("token_minted");

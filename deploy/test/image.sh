@@ -62,7 +62,7 @@ git -c safe.directory="$repository" ls-files -z | while IFS= read -r -d '' file;
 start=$SECONDS
 buildah bud --format docker --build-arg NODE_IMAGE="$base" --secret id=npmrc,src="$work/npmrc" --secret id=ca,src="$work/ca" \
   --file "$work/context/deploy/Dockerfile" --tag "$image" "$work/context" >"$work/build.log" 2>&1 || fail "the Dockerfile builds" "$work/build.log"
-ok "deploy/Dockerfile builds from the tracked files alone, $((SECONDS - start)) s"
+ok "deploy/Dockerfile builds from only the tracked files, $((SECONDS - start)) s"
 
 base_layers=$(buildah inspect --type image --format '{{len .OCIv1.RootFS.DiffIDs}}' "$base")
 buildah push --quiet "$image" "oci:$work/oci"
@@ -82,10 +82,10 @@ left=$(find "$root" -xdev -path "$root/app" -prune -o \( -name npm -o -name npx 
 ok "no package manager and no compiler is left"
 
 writable=$(buildah run "$container" -- node -e "$(cat "$here/writable.cjs")")
-[ "$writable" = "/data /tmp /var/tmp" ] || fail "user 10001 may write in /data and the temporary folders alone; it may in: $writable"
-ok "user 10001 may write in /data and the temporary folders alone"
+[ "$writable" = "/data /tmp /var/tmp" ] || fail "user 10001 may write only in /data and the temporary folders; it may in: $writable"
+ok "user 10001 may write only in /data and the temporary folders"
 
-# From here on in a network of its own, with loopback alone, and on a root that nobody can write.
+# From here on in a network of its own, with only loopback, and on a root that nobody can write.
 export container root
 buildah inspect --type image "$image" >"$work/facts.json"
 unshare --mount --net --pid --fork --mount-proc bash "$here/image-runs.sh" "$work"

@@ -27,7 +27,7 @@ const FENCES: Readonly<Record<string, string>> = {
 };
 const [FIRST, LAST] = ["docs/interop.md shows from here", "to here"];
 
-/** What the page shows of each program, and the list of forgeries: made from the code alone. */
+/** What the page shows of each program, and the list of forgeries: made only from the code. */
 export function blocksOfCode(): Blocks {
   const programs = [...IMPLEMENTATIONS.map(({ program }) => program), "python/key_set.py"];
   return new Map([

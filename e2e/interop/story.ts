@@ -35,7 +35,7 @@ const ISSUER = "macp-auth-service";
 const AUDIENCE = "macp-runtime";
 const SENDER = "agent://planner";
 
-/** Nothing rotates by itself, and tokens outlive the story. */
+/** Nothing rotates on its own, and tokens outlive the story. */
 const TTL = { MACP_AUTH_MAX_TTL_SECONDS: "3600", MACP_AUTH_DEFAULT_TTL_SECONDS: "3600" };
 const MANAGED = {
   ...FAST_ENVIRONMENT,

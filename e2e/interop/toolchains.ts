@@ -72,7 +72,7 @@ const TOOLCHAINS: Readonly<Record<ToolchainName, Toolchain>> = {
     needs: ["cargo"],
     versionCommand: ["cargo", "--version"],
     async build(source, folder) {
-      // Shared, so that an edit of the program does not compile its dependencies anew.
+      // Shared, so that an edit of the program does not compile its dependencies again.
       const target = join(CACHE, "rust-target");
       await run(["cargo", "build", "-q", "--locked", "--target-dir", target], { cwd: source });
       await copyFile(join(target, "debug/verify-jsonwebtoken"), join(folder, "verify-jsonwebtoken"));

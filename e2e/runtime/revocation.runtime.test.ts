@@ -5,7 +5,7 @@ import { FAST, FAST_ENVIRONMENT } from "./fast-rotation.ts";
 import { checksOn, withPair } from "./pair.ts";
 import { sessionStart } from "./session-start.ts";
 
-/** Nothing rotates by itself, and tokens would live for an hour. */
+/** Nothing rotates on its own, and tokens would live for an hour. */
 const STEADY = {
   ...FAST_ENVIRONMENT,
   MACP_AUTH_KEY_ROTATION_SECONDS: "3600",
@@ -16,7 +16,7 @@ const STEADY = {
 test("the tokens of a revoked key are rejected at every door within B4, new ones are accepted at once, and open streams stay open", () =>
   withPair(STEADY, async ({ issuer, runtime }) => {
     const clients = doorsHere().map((door) => clientAt(runtime, door));
-    // Each alternates between the doors by itself, so that both doors see both kinds of token.
+    // Each alternates between the doors on its own, so that both doors see both kinds of token.
     const checks = checksOn(runtime);
     const checksOfOld = checksOn(runtime);
     await pause((FAST.leadSeconds + 2) * 1_000);

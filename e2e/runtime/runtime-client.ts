@@ -61,7 +61,7 @@ export interface RuntimeCalls {
 export interface RuntimeClient extends RuntimeCalls {
   /** What `ListSessions` answers to this token: `OK` or `UNAUTHENTICATED`. */
   verdict(token: string | undefined): Promise<string>;
-  /** What `Send` acknowledges: `ok`, or the code of the refusal. Over gRPC a token is refused inside of an OK reply, over HTTP/JSON with 401. */
+  /** What `Send` acknowledges: `ok`, or the code of the refusal. Over gRPC a token is rejected inside an OK reply, over HTTP/JSON with 401. */
   send(token: string | undefined, envelope: Envelope): Promise<string>;
   /** Opens `WatchSessions`; ends with the client. */
   watchSessions(token: string): SessionWatch;

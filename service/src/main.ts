@@ -46,7 +46,7 @@ const world: World = {
   },
 };
 
-/** Which of the standard streams are a terminal: one that is closed later is none any more. */
+/** Which of the standard streams are a terminal: one that is closed later no longer is. */
 const terminals = [0, 1, 2].filter(isatty);
 
 /** How long work that is still in the thread pool may take once the service has ended. */

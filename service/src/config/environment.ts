@@ -95,7 +95,7 @@ export interface EnvironmentRead {
   readonly isSound: (...names: readonly Name[]) => boolean;
 }
 
-/** Reads each variable by itself; one that is set to nothing counts as unset, and so does a service link under one of our names. */
+/** Reads each variable separately; one that is empty counts as unset, and so does a service link under one of our names. */
 export function readEnvironment(environment: RawEnvironment): EnvironmentRead {
   const set = withoutBlanks(environment);
   const links = serviceLinksIn(set);

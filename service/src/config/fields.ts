@@ -63,7 +63,7 @@ function nameOf({ codePoint }: Unseen): string {
   return `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** What puts the character there, where that is known, is said with how to be rid of it. */
+/** What puts the character there, where that is known, is named with how to remove it. */
 function removalOf(text: string, { codePoint, index }: Unseen): string {
   if (codePoint === 0xff_fd) return "write it as UTF-8";
   const isLineEnd = /^\r?\n?$/.test(text.slice(index));

@@ -51,7 +51,7 @@ describe("a PostgreSQL URL", () => {
     );
   });
 
-  test("of several hosts asks for one that takes writes, unless it says otherwise", () => {
+  test("of several hosts asks for one that accepts writes, unless it says otherwise", () => {
     expect(read("postgres://a,b/k").target).toBe("read-write");
     expect(read("postgres://a,b/k?target_session_attrs=any").target).toBe("any");
     for (const value of ["read-write", "primary"])

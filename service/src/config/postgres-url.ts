@@ -11,7 +11,7 @@ export interface PostgresLocation {
   readonly database: string | undefined;
   /** The schema of the tables; `undefined`: the one that has them, else the first of the search path. */
   readonly schema: string | undefined;
-  /** Whether a host that takes no writes is passed over. */
+  /** Whether a host that accepts no writes is passed over. */
   readonly target: "any" | "read-write";
   readonly tls: PostgresTls;
   /** Settings for the server at the start of a session, such as `-c search_path=x`. */

@@ -38,7 +38,7 @@ test("a variable that is set to nothing counts as unset", () => {
   expect(loadSettings(blank)).toEqual(loadSettings({}));
 });
 
-test("blanks around a value are dropped, a carriage return too, save where they are part of every token or of the key", () => {
+test("blanks around a value are dropped, a carriage return too, except where they are part of every token or of the key", () => {
   const environment = {
     PORT: "80",
     HOST: "10.0.0.1",
@@ -213,7 +213,7 @@ describe("a character that cannot be seen", () => {
 });
 
 test.each(["'ours'", '"ours"', " ours", "ours "])(
-  "an issuer that is %j is used, with a warning that shows what stands in every token",
+  "an issuer that is %j is used, with a warning that shows what every token carries",
   (issuer) => {
     const { settings, warnings } = loadSettings({ MACP_AUTH_ISSUER: issuer, MACP_AUTH_AUDIENCE: "it's" });
     expect(settings.issuer).toBe(issuer);

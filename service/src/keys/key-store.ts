@@ -73,7 +73,7 @@ export interface Beat extends JwksFetches {
  * `StoreUnavailable` when the store cannot be reached in time and with `StoreCorrupt` when what it holds was altered.
  */
 export interface KeyStore {
-  /** One consistent read. It writes nothing, so it does not show that this store takes writes: a lease never rests on it. */
+  /** One consistent read. It writes nothing, so it does not show that this store accepts writes: a lease never rests on it. */
   load(): Promise<KeySet>;
   /**
    * Applies all changes in one transaction if the set is still at version `seen`; else changes nothing and says `stale`.

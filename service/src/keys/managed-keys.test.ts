@@ -114,8 +114,8 @@ async function rotateOn(rotation: RotateDeps, pass: (seconds: number) => void): 
   await rotate(rotation);
 }
 
-describe("the lease on the last beat that the store took", () => {
-  test("is not renewed by a store that answers reads and takes no writes", async () => {
+describe("the lease on the last beat that the store accepted", () => {
+  test("is not renewed by a store that answers reads and accepts no writes", async () => {
     const { store, replica, pass } = await house();
     const { keys, state } = replica();
     await keys.renew();

@@ -32,7 +32,7 @@ export type FenceReason =
   | "store_older"
   | "no_active_key";
 
-/** A beat that the store took. */
+/** A beat that the store accepted. */
 interface Lease {
   /** Where the stopwatch stood before the beat: the lease counts from there. */
   readonly begun: number;
@@ -43,7 +43,7 @@ interface Lease {
   readonly offsetSeconds: number;
 }
 
-/** What the last beat that the store took said of this replica. */
+/** What the last beat that the store accepted said of this replica. */
 type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
 
 /** What a beat found in the store: a reason to refuse it, or what was reported to it, and the lease that its commit gives. */

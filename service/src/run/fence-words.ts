@@ -33,7 +33,7 @@ function clockWords(offsetSeconds: number | undefined, { timing }: RotationPolic
   return `the store's is ${String(Math.abs(offset))} s ${where} this machine's, and ${String(timing.clockSkewSeconds)} s are allowed; set the one that is wrong (NTP). They are compared again every ${String(leaseRoundSeconds(timing))} s`;
 }
 
-/** A restart alone would change nothing, or bring back keys that were revoked since. */
+/** A restart without these steps would change nothing, or bring back keys that were revoked since. */
 const INSTEAD =
   "to go on with this store instead: stop all replicas, revoke again what was revoked since (macp-auth keys revoke KID), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start";
 

@@ -140,7 +140,7 @@ function versionNoter(versionFile: string | undefined, versionSeenBefore: number
 }
 
 /**
- * The newest version that an earlier life of this replica saw; 0 without a version file. The file is written anew at once: one
+ * The newest version that an earlier life of this replica saw; 0 without a version file. The file is rewritten at once: one
  * that cannot be written would guard against no old backup, and nobody would notice.
  */
 async function versionSeenIn(versionFile: string | undefined): Promise<number> {

@@ -137,7 +137,7 @@ async function reload(custody: Custody): Promise<void> {
   await custody.keep();
 }
 
-/** Logs that a SIGHUP was obeyed, and what it can reload. */
+/** Logs that a SIGHUP was handled, and what it can reload. */
 function tellReload(log: Log, { kind }: KeySource): void {
   const followed = FOLLOWED[kind];
   const message =

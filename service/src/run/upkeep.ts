@@ -37,7 +37,7 @@ function startLoop(loop: UpkeepLoop, { log, every }: UpkeepDeps): () => Promise<
   };
   const stop = every(loop.everyMs, () => {
     round ??= runOnce()
-      // The log itself failed: there is nowhere left to say so, and the next round comes all the same.
+      // The log itself failed: there is nowhere left to say so, and the next round runs anyway.
       .catch(() => undefined)
       .finally(() => {
         round = undefined;

@@ -202,7 +202,7 @@ function racePromises(place: () => StorePlace): void {
   test("changes and beats at once lose nothing, and every look at them is of one moment", async () => {
     const { store, first } = await withActive(place());
     const others = await Promise.all(Array.from({ length: 4 }, () => place().open(sealer)));
-    // One replica has one beat under way at a time, as in earnest: a store may give up who waits too long for its turn.
+    // One replica has one beat under way at a time, as in production: a store may give up a beat that waits too long for its turn.
     const beats = others.map(async (other, index) => {
       for (let round = 1; round <= 5; round += 1) {
         const signings = [{ kid: first.kid, maxExp: epochSeconds(10 * index + round) }];

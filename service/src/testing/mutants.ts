@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
       })),
   },
   {
-    fault: "a lease is renewed by a read, though the store takes no writes",
+    fault: "a lease is renewed by a read, though the store accepts no writes",
     felt: true,
     viewStore: (store) => ({
       ...through(store),

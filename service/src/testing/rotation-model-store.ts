@@ -76,12 +76,12 @@ export interface LinkDeps {
 
 /**
  * One replica's way to the store in one of its lives: it can be cut, slow, break in the middle of a round, or lead to a standby,
- * which answers reads with a set that stays as it is, and takes no writes.
+ * which answers reads with a set that stays as it is, and accepts no writes.
  */
 export class StoreLink implements KeyStore {
   connected = true;
   standby: KeyStore | undefined;
-  /** When the last beat that the store took had begun, and which version it found. */
+  /** When the last beat that the store accepted had begun, and which version it found. */
   lastBeat: { readonly begunAt: number; readonly version: number } | undefined;
   versionSeen: number;
   readonly #deps: LinkDeps;
@@ -139,7 +139,7 @@ export class StoreLink implements KeyStore {
   }
 
   #demandPrimary(): void {
-    if (this.standby !== undefined) throw new StoreUnavailable("a standby takes no writes");
+    if (this.standby !== undefined) throw new StoreUnavailable("a standby accepts no writes");
   }
 
   async #call<T>(run: (store: KeyStore) => Promise<T>): Promise<T> {

@@ -24,7 +24,7 @@ describe("a PostgreSQL store", () => {
     expect(databaseIsReachedSafely(at(url))).toMatchObject([{ check: "store-encryption", grade }]);
   });
 
-  test("that takes no writes fails, with the fix", () => {
+  test("that accepts no writes fails, with the fix", () => {
     expect(databaseCanBeUsed(at("postgres://db/k", { kind: "used", takesWrites: false }))).toMatchObject([
       {
         check: "store",

@@ -2,7 +2,7 @@ import { isLoopback } from "../../kernel/loopback.ts";
 import type { DatabaseFacts } from "./database-facts.ts";
 import { type Finding, fail, ok, type Rule, warn } from "./finding.ts";
 
-/** PostgreSQL answers, lets the service in, and takes writes. */
+/** PostgreSQL answers, accepts the service's login, and accepts writes. */
 export function databaseCanBeUsed({ answer }: DatabaseFacts): readonly Finding[] {
   const check = "store";
   if (answer.kind === "fault") return [fail(check, answer.fault, answer.fix)];

@@ -14,7 +14,7 @@ const TRIES = 3;
 
 /** Another transaction was in the way, or made the same table at the same moment: serialization, deadlock, unique, table exists. */
 const TRY_AGAIN = new Set(["40001", "40P01", "23505", "42P07"]);
-/** The server takes no writes: nothing was done. */
+/** The server accepts no writes: nothing was done. */
 const READ_ONLY = "25006";
 /** The class of SQLSTATEs that warn. */
 const WARNING_CLASS = "01";
@@ -111,8 +111,8 @@ async function transaction<T>(
     return result;
   } catch (thrown) {
     if (thrown instanceof PostgresFault && MOVED.has(thrown.reason)) homes.forget();
-    // After a fault of the database nobody knows the state of the connection; leaving it takes the transaction back too.
-    const isUsable = !(thrown instanceof PostgresFault) && (await tookBack(client));
+    // After a fault of the database nobody knows the state of the connection; closing it rolls the transaction back too.
+    const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
     client.release(!isUsable);
     throw thrown;
   }
@@ -131,7 +131,7 @@ async function goHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
 /**
  * A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. Nor is one done that the
  * server committed only for itself: with synchronous replication it then warns that no standby confirmed it, and a server that was
- * cut off from its successor goes on so.
+ * cut off from its successor does just that.
  */
 async function commit(client: pg.PoolClient): Promise<void> {
   const warnings: unknown[] = [];
@@ -148,7 +148,7 @@ async function commit(client: pg.PoolClient): Promise<void> {
   }
 }
 
-async function tookBack(client: pg.PoolClient): Promise<boolean> {
+async function rolledBack(client: pg.PoolClient): Promise<boolean> {
   try {
     await client.query("ROLLBACK");
     return true;

@@ -5,7 +5,7 @@ import { NOT_POSTGRES, TLS_NOT_OFFERED } from "./faults.ts";
 
 /** How a connection is encrypted. */
 export interface TlsPlan {
-  /** `offered`: encrypted when the server takes TLS, and plain when it does not. */
+  /** `offered`: encrypted when the server offers TLS, and plain otherwise. */
   readonly want: "never" | "offered" | "always";
   /** Whether the server is asked in PostgreSQL's own way first (`postgres`), or TLS begins at once (`direct`). */
   readonly negotiation: "postgres" | "direct";
@@ -92,7 +92,7 @@ export class Dial extends Duplex {
     this.#tcp.write(SSL_REQUEST);
     this.#tcp.once("data", (answer) => {
       this.#tcp.pause();
-      // One byte and no more: what follows it in the clear was put there by somebody between (CVE-2021-23222).
+      // One byte and no more: what follows it in the clear was injected by somebody in between (CVE-2021-23222).
       const [said] = answer;
       if (answer.length === 1 && said === YES) this.#encrypt(host);
       else if (answer.length === 1 && said === NO && this.#plan.want === "offered") this.#use(this.#tcp);

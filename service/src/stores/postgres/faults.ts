@@ -33,7 +33,7 @@ interface Words {
   readonly fix: string;
 }
 
-/** Codes of our own for what has none: the server took no TLS, or answered what no PostgreSQL does; a password was asked for. */
+/** Codes of our own for what has none: the server offered no TLS, or its answer was not PostgreSQL's; a password was asked for. */
 export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
 export const NOT_POSTGRES = "NOT_POSTGRES";
 export const NO_PASSWORD = "NO_PASSWORD";
@@ -129,7 +129,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "remove sslnegotiation=direct, which needs PostgreSQL 17",
   ],
   EPROTO: ["the TLS handshake failed", "check the TLS versions and the certificate of the server"],
-  // Who is let in.
+  // Logins.
   NO_PASSWORD: [
     "the server asks for a password, and there is none",
     `write it into ${STORE_URL}, or set PGPASSWORD in the environment of the process; a file for --settings does not set it`,
@@ -183,7 +183,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   "42703": ["a table lacks columns of this service", "name a schema of this service's own with schema="],
   "22021": ["the database cannot hold a character", "report this: the service writes only ASCII"],
   "22P05": ["the encoding of the database lacks a character", "report this: the service writes only ASCII"],
-  // What passes.
+  // Temporary.
   "57P01": ["the server ended the connection: it is shutting down, or an administrator did so", WAIT],
   "57P02": ["the server crashed and restarts", WAIT],
   "57P03": ["the server is starting or stopping, or is a standby that accepts no connections", WAIT],

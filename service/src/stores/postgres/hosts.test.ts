@@ -39,7 +39,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
     await primary.stop();
   });
 
-  test("the one that takes writes is used, wherever it stands in the list; only a standby is a fault with the fix", async () => {
+  test("the one that accepts writes is used, wherever it stands in the list; only a standby is a fault with the fix", async () => {
     const gone = { url: "postgres://127.0.0.1:1" };
     for (const url of [
       hostsOf(standby, primary),

@@ -19,9 +19,9 @@ export type ValueTypes = pg.CustomTypesConfig;
 
 /** The hosts of one location, of which one is in use until it fails. */
 export interface Hosts {
-  /** A connection to a host that takes writes, if the location asks for that. Rejects with `PostgresFault` when no host gives one. */
+  /** A connection to a host that accepts writes, if the location asks for that. Rejects with `PostgresFault` when no host gives one. */
   connect(): Promise<pg.PoolClient>;
-  /** The host in use takes no writes any more: the next connection is to another one. Says whether there is another. */
+  /** The host in use no longer accepts writes: the next connection is to another one. Says whether there is another. */
   leave(): boolean;
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
     return made;
   }
 
-  /** Only the first of several users that found a host wanting leaves it. */
+  /** Only the first of several users that found a host unusable leaves it. */
   function leave(left: pg.Pool): boolean {
     if (left === pool && hosts.length > 1) {
       current = (current + 1) % hosts.length;

@@ -64,7 +64,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     await stranger.remove();
   });
 
-  test("with a server that takes none: prefer goes on in the clear, and every mode above says how to have it", async () => {
+  test("with a server that offers none: prefer continues unencrypted, and every stricter mode says how to get it", async () => {
     await server.change({ ssl: "off" }, async () => (await shownBy(server.url)) === undefined);
     for (const query of ["", "sslmode=prefer", "sslmode=disable"])
       expect(await answerAt(at("localhost", query))).toBe("in the clear");
@@ -176,7 +176,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
   });
 });
 
-test("a server that answers the question for TLS with more than one byte is left: the rest was put there by somebody between", async () => {
+test("a server that answers the question for TLS with more than one byte is left: the rest was injected by somebody in between", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     socket.once("data", () => socket.write("SR"));
@@ -189,7 +189,7 @@ test("a server that answers the question for TLS with more than one byte is left
   server.close();
 });
 
-/** The certificate that the server shows, in base64 of its DER form; `undefined` when it takes no TLS. */
+/** The certificate that the server shows, in base64 of its DER form; `undefined` when it offers no TLS. */
 async function shownBy(url: string): Promise<string | undefined> {
   const { hostname, port } = new URL(url);
   const socket = new Socket().connect(Number(port), hostname);

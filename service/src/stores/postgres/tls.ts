@@ -56,7 +56,7 @@ function textOf(parameter: string, path: string): string {
   }
 }
 
-/** A key that is none, or of another certificate, is found now and not at each connection. */
+/** A key that is not valid, or of another certificate, is found now and not at each connection. */
 function refuseUnusable(files: nodeTls.SecureContextOptions): void {
   try {
     nodeTls.createSecureContext(files);

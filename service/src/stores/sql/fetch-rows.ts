@@ -22,7 +22,7 @@ export async function fetches(query: Query): Promise<JwksFetches> {
   return { verifiers: await verifiers(query), untracked: await untracked(query) };
 }
 
-/** Folds fresh fetches into the known ones. Writes the tables anew: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
+/** Folds fresh fetches into the known ones. Rewrites the tables: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
 export async function noteFetches(query: Query, known: JwksFetches, fresh: JwksFetches): Promise<void> {
   if (fresh.verifiers.length === 0 && fresh.untracked.length === 0) return;
   const merged = mergeFetches(known, fresh);

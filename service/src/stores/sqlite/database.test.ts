@@ -296,7 +296,7 @@ test("a file that was overwritten in place is read as it is now, not as it was",
   const database = await open();
   await put(database, "second");
   expect(await texts(database)).toEqual(["first", "second"]);
-  // Writing begins the log anew, so that the pages of the table are in the file only.
+  // Writing restarts the log, so that the pages of the table are in the file only.
   await database.write((query) => query("CREATE TABLE other (a TEXT)"));
   await writeFile(path, backup, { flag: "r+" });
   await expect(texts(database).then((found) => found.join())).resolves.toBe("first");
@@ -318,7 +318,7 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
       expect(await texts(await open())).toEqual(["first", "second"]);
     });
 
-    test("nobody else gets in to write past those who have it open, until they have opened it anew", async () => {
+    test("nobody else gets in to write past those who have it open, until they have reopened it", async () => {
       const database = await openFilled();
       await remove();
       await expect(openSqlite(path)).rejects.toThrow(

@@ -40,7 +40,7 @@ const LOOKS_MAX = 3;
  * file, a line each.
  *
  * When -wal or -shm is removed, this process is one of those that still know what they held. The transaction fails and the worker ends,
- * by which the last such process writes all of it into the database; the next transaction opens the file anew. Nobody can have written
+ * by which the last such process writes all of it into the database; the next transaction reopens the file. Nobody can have written
  * past them meanwhile: a process that finds one of the two missing goes on only when it can lock out all others.
  */
 export async function openSqlite(

@@ -110,7 +110,7 @@ function done<T>(
   use: (connection: Connection) => T,
 ): T | undefined {
   return guarded(named, () => {
-    // A URI, for its mode: a database that was just removed must not be made anew.
+    // A URI, for its mode: a database that was just removed must not be made again.
     const connection = new DatabaseSync(`${pathToFileURL(real).href}?mode=rw`);
     try {
       connection.exec(sql);

@@ -17,7 +17,7 @@ export function errorOf(fault: SqliteFault): Error {
   return isCorruption(fault) ? new StoreCorrupt(message) : new StoreUnavailable(message, fix);
 }
 
-/** The error for a fault at the start: what does not pass by itself ends it. */
+/** The error for a fault at the start: what does not pass without a repair ends it. */
 export function errorAtOpening(fault: SqliteFault): Error {
   if (isCorruption(fault) || !isLasting(fault)) return errorOf(fault);
   const { message, fix } = wordsOf(fault);
