@@ -16,11 +16,11 @@ export function fleetPolicy(
   own: RotationPolicy,
   { replicas, now }: Pick<KeySet, "replicas" | "now">,
 ): RotationPolicy {
-  const felt = replicas.filter(
+  const counted = replicas.filter(
     ({ seenAt, settings }) => now - seenAt <= leadThroughGraceSeconds(settings.timing),
   );
   const live = replicas.filter((replica) => isLive(replica, now));
-  const timing = widestTiming([own, ...felt.map(({ settings }) => settings)]);
+  const timing = widestTiming([own, ...counted.map(({ settings }) => settings)]);
   return { alg: own.alg, ...widest([own, ...live.map(({ settings }) => settings)], timing) };
 }
 

@@ -7,7 +7,7 @@ import { openDatabase } from "../../stores/open.ts";
 export interface DatabaseFacts {
   readonly location: PostgresLocation;
   readonly answer:
-    | { readonly kind: "used"; readonly takesWrites: boolean }
+    | { readonly kind: "used"; readonly acceptsWrites: boolean }
     | { readonly kind: "fault"; readonly fault: string; readonly fix: string | undefined };
 }
 
@@ -18,7 +18,7 @@ export async function lookAtDatabase(location: PostgresLocation): Promise<Databa
     const rows = await database
       .write((query) => query("SHOW transaction_read_only"))
       .finally(() => database.close());
-    return { location, answer: { kind: "used", takesWrites: !JSON.stringify(rows).includes('"on"') } };
+    return { location, answer: { kind: "used", acceptsWrites: !JSON.stringify(rows).includes('"on"') } };
   } catch (thrown) {
     if (thrown instanceof ConfigError)
       return { location, answer: { kind: "fault", fault: thrown.message, fix: undefined } };

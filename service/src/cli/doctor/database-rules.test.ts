@@ -6,7 +6,7 @@ import { databaseCanBeUsed, databaseIsReachedSafely } from "./database-rules.ts"
 
 function at(
   url: string,
-  answer: DatabaseFacts["answer"] = { kind: "used", takesWrites: true },
+  answer: DatabaseFacts["answer"] = { kind: "used", acceptsWrites: true },
 ): DatabaseFacts {
   return { location: postgresAt(url), answer };
 }
@@ -25,7 +25,7 @@ describe("a PostgreSQL store", () => {
   });
 
   test("that accepts no writes fails, with the fix", () => {
-    expect(databaseCanBeUsed(at("postgres://db/k", { kind: "used", takesWrites: false }))).toMatchObject([
+    expect(databaseCanBeUsed(at("postgres://db/k", { kind: "used", acceptsWrites: false }))).toMatchObject([
       {
         check: "store",
         grade: "fail",

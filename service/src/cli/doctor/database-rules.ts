@@ -6,7 +6,7 @@ import { type Finding, fail, ok, type Rule, warn } from "./finding.ts";
 export function databaseCanBeUsed({ answer }: DatabaseFacts): readonly Finding[] {
   const check = "store";
   if (answer.kind === "fault") return [fail(check, answer.fault, answer.fix)];
-  return answer.takesWrites
+  return answer.acceptsWrites
     ? [ok(check, "PostgreSQL answers and accepts writes; the keys in it were not checked")]
     : [
         fail(

@@ -131,10 +131,10 @@ function meansAnyAlgorithm(operation: Operation): boolean {
 }
 
 function shellPolicy(policy: RotationPolicy, { environment }: World): ShellPolicy {
-  return { policy, isSet: (variable) => (environment[variable]?.trim() ?? "") !== "" };
+  return { policy, isSet: (variable) => environment[variable] !== undefined };
 }
 
-/** A store's fault as a line for the operator. */
+/** Runs it; a fault of the store ends the command with a line for the operator. */
 export async function explainStoreFaults<T>(run: () => Promise<T>, { environment }: World): Promise<T> {
   try {
     return await run();
@@ -203,15 +203,15 @@ function adminBackend(url: URL, world: World): KeysBackend {
   };
 }
 
-/** Why the other side answered with no 2xx, and the mend. */
+/** Why the other side did not answer with 2xx, and the fix. */
 function adminRefusal(url: URL, status: number, body: unknown, token: AdminToken | undefined): string {
   if (status === 401)
     return token
       ? `the admin listener expects another token than that of ${token.from}; set it to the service's own`
       : "the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own";
   const reason = shown(ErrorBody.safeParse(body).data?.error ?? "no reason given");
-  const mend = status === 404 ? "; is this the admin listener (MACP_AUTH_ADMIN_PORT)?" : "";
-  return `${shown(url.origin)} answered ${String(status)}: ${reason}${mend}`;
+  const hint = status === 404 ? "; is this the admin listener (MACP_AUTH_ADMIN_PORT)?" : "";
+  return `${shown(url.origin)} answered ${String(status)}: ${reason}${hint}`;
 }
 
 function sound<T>(answer: T | undefined, url: URL): T {

@@ -2,7 +2,7 @@ import type pg from "pg";
 import type { PostgresLocation } from "../../config/postgres-url.ts";
 import type { Database, Query } from "../sql/database.ts";
 import { NOT_CONFIRMED, type Phase, PostgresFault } from "./faults.ts";
-import { type Home, homeOf, LOOK, parseLook, setHome } from "./home.ts";
+import { type Home, homeOf, LOOK, parseLook, pathTo } from "./home.ts";
 import { faultOf, type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
 import { tlsPlanOf } from "./tls.ts";
 
@@ -100,11 +100,9 @@ async function transaction<T>(
     (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[];
   try {
     const { found } = homes;
-    await answerOf(
-      "begin",
-      client.query(`${mode.begin}; ${LIMITS}${found === undefined ? "" : setHome(found)}`),
-    );
-    if (found === undefined) await goHome(homes, mode, query);
+    const begin = [mode.begin, LIMITS, ...(found === undefined ? [] : pathTo(found))];
+    await answerOf("begin", client.query(begin.join("; ")));
+    if (found === undefined) await findHome(homes, mode, query);
     const result = await work(query);
     await commit(client);
     client.release();
@@ -119,13 +117,13 @@ async function transaction<T>(
 }
 
 /** Finds the schema, and makes it the only one for the rest of the transaction. */
-async function goHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
+async function findHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
   let home = await homes.find(query);
   if (!home.hasTables && mode.mayMakeTables) {
     if ((await query(HAS_LOCKS)).length > 0) await query(MAKERS_LOCK);
     home = await homes.find(query);
   }
-  if (home.schema !== undefined) await query(setHome(home).slice(2));
+  for (const sql of pathTo(home)) await query(sql);
 }
 
 /**

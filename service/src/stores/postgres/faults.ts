@@ -17,7 +17,7 @@ export class PostgresFault extends StoreUnavailable {
 
   /** One fault for those of several hosts, in the order in which they were tried. */
   static ofHosts(faults: readonly PostgresFault[]): PostgresFault {
-    const { reason, phase } = faults.find((one) => one.reason !== TAKES_NO_WRITES) ?? faults[0] ?? NO_HOST;
+    const { reason, phase } = faults.find((one) => one.reason !== READ_ONLY) ?? faults[0] ?? NO_HOST;
     const each = faults.map(
       (one, index) => `host ${String(index + 1)}: ${wordsOf(one.reason, one.phase).words}`,
     );
@@ -37,7 +37,7 @@ interface Words {
 export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
 export const NOT_POSTGRES = "NOT_POSTGRES";
 export const NO_PASSWORD = "NO_PASSWORD";
-export const TAKES_NO_WRITES = "TAKES_NO_WRITES";
+export const READ_ONLY = "READ_ONLY";
 export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
 export const NOT_CONFIRMED = "NOT_CONFIRMED";
 
@@ -164,7 +164,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
     "the server accepts no writes: it is a standby, or read-only",
     `name the primary in ${STORE_URL}, or all hosts with target_session_attrs=read-write; or end default_transaction_read_only`,
   ],
-  TAKES_NO_WRITES: [
+  READ_ONLY: [
     "the server accepts no writes: it is a standby, or read-only",
     `name the primary among the hosts of ${STORE_URL}`,
   ],

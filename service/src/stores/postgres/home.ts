@@ -155,12 +155,13 @@ function namesIn(path: string): readonly string[] {
 }
 
 /**
- * A statement for the transaction only, so that it works behind a pooler. A temporary table of the session never comes before the
- * tables; where there are none yet, it is left out, or a schema that does not exist would have them made as temporary ones.
+ * The statement that leads to the tables, for the transaction only, so that it works behind a pooler; none when the path leads
+ * nowhere. `pg_temp` comes last, so that no temporary table hides one of ours. It is left out while there are no tables: PostgreSQL
+ * would make them there when the schema does not exist.
  */
-export function setHome({ schema, hasTables }: Home): string {
-  if (schema === undefined) return "";
-  return `; SET LOCAL search_path = ${quoted(schema)}${hasTables ? ", pg_temp" : ""}`;
+export function pathTo({ schema, hasTables }: Home): readonly string[] {
+  if (schema === undefined) return [];
+  return [`SET LOCAL search_path = ${quoted(schema)}${hasTables ? ", pg_temp" : ""}`];
 }
 
 function quoted(name: string): string {

@@ -3,7 +3,7 @@ import type { PostgresHost, PostgresLocation } from "../../config/postgres-url.t
 import { Impossible } from "../../kernel/assert.ts";
 import { codeOf, messageOf } from "../../kernel/faults.ts";
 import { Dial, type TlsPlan } from "./dial.ts";
-import { NO_PASSWORD, type Phase, PostgresFault, TAKES_NO_WRITES } from "./faults.ts";
+import { NO_PASSWORD, type Phase, PostgresFault, READ_ONLY } from "./faults.ts";
 
 const CONNECTIONS_MAX = 4;
 /** For a free connection of the pool, and for making a new one, at one host. */
@@ -78,7 +78,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
 function ofAll(faults: readonly PostgresFault[]): Error {
   const [first, ...others] = faults;
   if (first === undefined || others.length === 0) return first ?? new Impossible("a location has a host");
-  const isReadOnly = faults.every(({ reason }) => reason === TAKES_NO_WRITES);
+  const isReadOnly = faults.every(({ reason }) => reason === READ_ONLY);
   return isReadOnly ? first : PostgresFault.ofHosts(faults);
 }
 
@@ -88,7 +88,7 @@ async function connected(pool: pg.Pool, target: PostgresLocation["target"]): Pro
   try {
     // "on" at a standby too, whatever its own setting says.
     const { rows } = await client.query<{ transaction_read_only: string }>("SHOW transaction_read_only");
-    if (rows[0]?.transaction_read_only === "on") throw new PostgresFault(TAKES_NO_WRITES, "connect");
+    if (rows[0]?.transaction_read_only === "on") throw new PostgresFault(READ_ONLY, "connect");
   } catch (thrown) {
     client.release(true);
     throw thrown;

@@ -85,7 +85,7 @@ function isSettled(before: StoreFiles, opened: StoreFiles, hadCompanions: boolea
  */
 function isAlone(engine: Engine, paths: StorePaths): boolean {
   return (
-    done(engine, paths, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", (connection) => {
+    connect(engine, paths, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", (connection) => {
       connection.close();
       return true;
     }) ?? false
@@ -96,14 +96,14 @@ function isAlone(engine: Engine, paths: StorePaths): boolean {
 function open(engine: Engine, paths: StorePaths): Opened | undefined {
   // WAL: readers never wait for a writer. FULL: what was committed survives a power cut. The first look opens the companions.
   const sql = `PRAGMA busy_timeout = ${String(BUSY_MS_MAX)}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN; SELECT count(*) FROM sqlite_master; COMMIT`;
-  return done(engine, paths, sql, (connection) => ({ connection, files: lookAtFiles(paths) }));
+  return connect(engine, paths, sql, (connection) => ({ connection, files: lookAtFiles(paths) }));
 }
 
 /**
  * Opens a connection, runs SQL on it and hands it on; `undefined` when it met a lock. Closes the connection when it hands nothing on.
  * No statement is prepared: the backport's close() leaves the database open as long as one was not collected.
  */
-function done<T>(
+function connect<T>(
   { DatabaseSync }: Engine,
   { named, real }: StorePaths,
   sql: string,
