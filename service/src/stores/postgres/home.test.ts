@@ -374,7 +374,7 @@ describe.skipIf(mayLeavePostgresOut())(
       });
     });
 
-    test("a role without the right to make tables, or to read them, is told what to grant", async () => {
+    test("a role without the right to make or read tables is reported with what to grant", async () => {
       await sql(`REVOKE CREATE ON SCHEMA public FROM ${role}`);
       const fault: unknown = await open().catch((thrown: unknown) => thrown);
       expect(fault).toMatchObject({

@@ -80,7 +80,7 @@ export function parseLook(rows: readonly unknown[]): readonly Look[] {
 interface Candidate extends Look {
   readonly schema: string;
   readonly isInPath: boolean;
-  /** Whether the operator stands behind whoever owns its tables: an owner may run functions as this role by triggers. */
+  /** Whether the operator vouches for the owner of its tables: an owner may run functions as this role by triggers. */
   readonly isTrusted: boolean;
 }
 
