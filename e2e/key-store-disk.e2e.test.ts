@@ -1,5 +1,4 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,11 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabase } from "../service/src/stores/open.ts";
 import { asRoot, runAsRoot } from "./as-root.ts";
-import { ask, postTokens } from "./raw-http.ts";
+import { admin, F_MS, FAST_LEASE, mintStatus, until } from "./managed-service.ts";
+import { ask } from "./raw-http.ts";
 import { type RunningService, withService } from "./service-process.ts";
 
-/** F, scaled from a minute to a second by the fast rotation. */
-const F_MS = 1_000;
 /** A service over a SQLite file in a folder. */
 const over = (folder: string) => ({
   ...FAST_LEASE,

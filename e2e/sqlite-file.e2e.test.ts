@@ -18,8 +18,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqlite } from "../service/src/stores/sqlite/database.ts";
 import { asRoot, runAsRoot } from "./as-root.ts";
-import { macpAuthWith, type Told } from "./operator.ts";
-import { ask, postTokens } from "./raw-http.ts";
+import { FAST_LEASE, mintStatus, until } from "./managed-service.ts";
+import { type CommandResult, macpAuthWith } from "./operator.ts";
+import { ask } from "./raw-http.ts";
 import { type Environment, type RunningService, withService } from "./service-process.ts";
 
 const BIN = fileURLToPath(new URL("../service/bin/macp-auth.cjs", import.meta.url));
@@ -49,7 +50,7 @@ function kidsInStore(): readonly string[] {
   return kidsOf(told);
 }
 
-function kidsOf(told: Told): readonly string[] {
+function kidsOf(told: CommandResult): readonly string[] {
   return (JSON.parse(told.out) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
 }
 
