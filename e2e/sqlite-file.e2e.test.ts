@@ -45,13 +45,13 @@ const at = (path: string): Environment => ({ ...FAST_LEASE, MACP_AUTH_STORE_URL:
 const macpAuth = (...args: readonly string[]): CommandResult => macpAuthWith(env, ...args);
 
 function kidsInStore(): readonly string[] {
-  const told = macpAuth("keys", "list", "--json");
-  expect(told).toMatchObject({ code: 0 });
-  return kidsOf(told);
+  const result = macpAuth("keys", "list", "--json");
+  expect(result).toMatchObject({ code: 0 });
+  return kidsOf(result);
 }
 
-function kidsOf(told: CommandResult): readonly string[] {
-  return (JSON.parse(told.out) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+function kidsOf(result: CommandResult): readonly string[] {
+  return (JSON.parse(result.out) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
 }
 
 const preparedKid = ({ out }: CommandResult): string => /^published: +(\S+)/m.exec(out)?.[1] ?? "none";
@@ -85,8 +85,8 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
           await until(async () => (await mintStatus(service)) === 200);
           // Until the service has opened the file anew, a command that looks may make no companion, and fails.
           await until(async () => {
-            const told = macpAuth("keys", "list", "--json");
-            return told.code === 0 && acknowledged.every((kid) => kidsOf(told).includes(kid));
+            const result = macpAuth("keys", "list", "--json");
+            return result.code === 0 && acknowledged.every((kid) => kidsOf(result).includes(kid));
           });
         }
         await until(async () => {

@@ -40,7 +40,7 @@ test("a path that looks like a key is shown where it leads to something, and els
   expect(await faultsOf(odd)).toEqual([expect.stringContaining(`KEY_FILE: ${odd} is larger`)]);
   await rm(odd);
   await mkdir(odd);
-  expect(await faultsOf(odd)).toEqual([expect.stringContaining(`KEY_FILE: ${odd} is no regular file`)]);
+  expect(await faultsOf(odd)).toEqual([expect.stringContaining(`KEY_FILE: ${odd} is not a regular file`)]);
 });
 
 test("a file with one byte more than a mebibyte is refused", async () => {

@@ -37,7 +37,7 @@ function placeOf(variable: string | undefined, shownPath: string): string {
 
 function noRegularFile(variable: string | undefined, path: string): ConfigError {
   return new ConfigError([
-    `${placeOf(variable, printable(path))} is no regular file; name a file, and not a folder, a pipe or a device`,
+    `${placeOf(variable, printable(path))} is not a regular file; name a file, not a folder, a pipe or a device`,
   ]);
 }
 

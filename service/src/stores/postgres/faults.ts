@@ -131,7 +131,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   EPROTO: ["the TLS handshake failed", "check the TLS versions and the certificate of the server"],
   // Logins.
   NO_PASSWORD: [
-    "the server asks for a password, and there is none",
+    "the server asks for a password, and none is set",
     `write it into ${STORE_URL}, or set PGPASSWORD in the environment of the process; a file for --settings does not set it`,
   ],
   "28P01": [

@@ -72,7 +72,7 @@ function wordsOf(fault: SqliteFault): Words {
         fix: "run Node.js 22.13 or newer, or: npm install @photostructure/sqlite",
       };
     case "worker_ended":
-      return { message: "SQLite: the worker ended", fix: "it is started anew at the next try" };
+      return { message: "SQLite: the worker ended", fix: "it is restarted at the next try" };
     case "unshared":
       return wordsOfUnshared(printable(fault.path), fault.missing);
     default:
