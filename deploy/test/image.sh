@@ -39,14 +39,17 @@ registry=$(npm config get registry)
 } >"$work/npmrc"
 cp "${ca:-/dev/null}" "$work/ca"
 host_of() { sed -E 's#^[a-z]+://##; s#[/:].*##'; }
+# The registry that npm asks where nothing is configured: the base, which is npm's own, may name it.
+usual_registry=$(cd "$work" && env -i PATH="$PATH" HOME="$work/nobody" npm config get registry \
+  --userconfig "$work/no-user-settings" --globalconfig "$work/no-settings" | host_of)
 # What must not come out again: in no layer what is secret or this machine's own, and above the base no registry's address at all.
 {
   echo /run/secrets/ca
   grep -E '_auth|_password|^//' "$work/npmrc" || true
-  echo "$registry" | host_of | grep -vxF registry.npmjs.org || true
+  echo "$registry" | host_of | grep -vxF "$usual_registry" || true
 } >"$work/private"
 {
-  echo registry.npmjs.org
+  echo "$usual_registry"
   grep -E '.{16}' "$work/npmrc" || true
   { cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } | grep -oE 'https?://[^[:space:]]+' | host_of || true
   grep -vE -e '-----|^#|^$' "$work/ca" | sed -n '1p;$p' || true
