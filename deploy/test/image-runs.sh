@@ -98,7 +98,7 @@ answer=$(inside -- wget -qO- http://localhost:3200/healthz) || fail "the officia
 inside -- node -e "require('http').get('http://localhost:3200/healthz',r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))" ||
   fail "the playground's health check passes"
 ok "the official stack's health checks pass, by wget and by node"
-node "$here/../../e2e/official-callers.mjs" http://localhost:3200 >"$work/callers.log" 2>&1 || fail "its runtime and its playground are served" "$work/callers.log"
+node "$here/../../e2e/deploy/official-callers.mjs" http://localhost:3200 >"$work/callers.log" 2>&1 || fail "its runtime and its playground are served" "$work/callers.log"
 sed 's/^/ok    /' "$work/callers.log"
 stop
 stopped_well "$work/official.log"

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sharedService } from "../service-process.ts";
+import { sharedService } from "../support/service-process.ts";
 import { type Liar, startLiar } from "./liar.ts";
 import { asExpected, readTranscript, show } from "./transcript.ts";
 

@@ -8,7 +8,7 @@ import {
   type KeyObject,
   sign,
 } from "node:crypto";
-import type { SigningAlg } from "../signing-keys.ts";
+import type { SigningAlg } from "../support/signing-keys.ts";
 
 /** A token that no verifier may accept. */
 export interface Forgery {

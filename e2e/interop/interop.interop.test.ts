@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
-import type { SigningAlg } from "../signing-keys.ts";
+import type { SigningAlg } from "../support/signing-keys.ts";
 import { IMPLEMENTATIONS, type Implementation, pinnedVersion } from "./implementations.ts";
 import { blockOfResults, blocksOfCode, PAGE, type Row, versionOnPage, withBlocks } from "./page.ts";
 import { type Result, resultsOf } from "./results.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { privateJwk, type SigningAlg } from "../signing-keys.ts";
+import { privateJwk, type SigningAlg } from "../support/signing-keys.ts";
 import { Forger, tampered } from "./forgeries.ts";
 import { HERE, IMPLEMENTATIONS } from "./implementations.ts";
 import type { Result } from "./results.ts";

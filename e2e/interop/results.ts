@@ -1,4 +1,4 @@
-import type { SigningAlg } from "../signing-keys.ts";
+import type { SigningAlg } from "../support/signing-keys.ts";
 import type { Implementation } from "./implementations.ts";
 import { type Ask, type Phase, type Question, rotationStory } from "./story.ts";
 import type { Prepared, ToolchainName } from "./toolchains.ts";

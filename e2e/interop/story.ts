@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { macpAuthWith } from "../operator.ts";
 import { FAST_ENVIRONMENT } from "../runtime/fast-rotation.ts";
 import { type Issuer, type Minted, startIssuer } from "../runtime/issuer.ts";
-import type { Environment } from "../service-process.ts";
-import { privateJwk, type SigningAlg } from "../signing-keys.ts";
+import { macpAuthWith } from "../support/operator.ts";
+import type { Environment } from "../support/service-process.ts";
+import { privateJwk, type SigningAlg } from "../support/signing-keys.ts";
 import { Forger, tampered } from "./forgeries.ts";
 import type { Trust } from "./verifier-process.ts";
 

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RunningService, startService } from "../service-process.ts";
-import { ecJwk } from "../signing-keys.ts";
+import { type RunningService, startService } from "../support/service-process.ts";
+import { ecJwk } from "../support/signing-keys.ts";
 import { hasHaproxy, type Replica, type Setup, startHaproxy } from "./haproxy.ts";
 import { type Seen, steadyLoad } from "./steady-load.ts";
 

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { privateJwk, signingWith } from "../signing-keys.ts";
+import { privateJwk, signingWith } from "../support/signing-keys.ts";
 import { clientAt, describeAtEachDoor, describeHttpDoor, httpUrlOf } from "./doors.ts";
 import { claims, forge } from "./forged-token.ts";
 import { eventStream, post } from "./http-client.ts";

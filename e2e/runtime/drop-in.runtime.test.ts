@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { privateJwk, type SigningAlg, signingWith } from "../signing-keys.ts";
+import { privateJwk, type SigningAlg, signingWith } from "../support/signing-keys.ts";
 import { clientAt, describeAtEachDoor, doorsHere } from "./doors.ts";
 import { claims, forge, unsigned } from "./forged-token.ts";
 import { type Issuer, startIssuer } from "./issuer.ts";

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { privateJwk, publicHalf } from "../signing-keys.ts";
+import { privateJwk, publicHalf } from "../support/signing-keys.ts";
 import { forge } from "./forged-token.ts";
 import { startIssuer } from "./issuer.ts";
 import { type RuntimeClient, runtimeClient } from "./runtime-client.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Environment } from "../service-process.ts";
+import type { Environment } from "../support/service-process.ts";
 import { type CheckChannel, checkChannel } from "./check-channel.ts";
 import type { Door } from "./doors.ts";
 import { FAST } from "./fast-rotation.ts";

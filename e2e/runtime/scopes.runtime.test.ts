@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { privateJwk, signingWith } from "../signing-keys.ts";
+import { privateJwk, signingWith } from "../support/signing-keys.ts";
 import { clientAt, describeAtEachDoor } from "./doors.ts";
 import { claimsWithScopes, forge } from "./forged-token.ts";
 import { endPair, type Pair, startPair } from "./pair.ts";

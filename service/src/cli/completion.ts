@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { jsonOption, printJson } from "./json.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./world.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;

@@ -1,23 +1,23 @@
 import { Command } from "commander";
 import { withoutBlanks } from "../config/given.ts";
-import { answeredNo } from "./command-end.ts";
-import { askService } from "./doctor/ask-service.ts";
+import { askService } from "./doctor/facts/ask-service.ts";
 import {
   type ConfigurationFacts,
   type GradedEnvironment,
   gatherConfiguration,
-} from "./doctor/configuration-facts.ts";
-import { CONFIGURATION_RULES } from "./doctor/configuration-rules.ts";
-import { parseEnvironmentFile } from "./doctor/environment-file.ts";
+} from "./doctor/facts/configuration-facts.ts";
+import { parseEnvironmentFile } from "./doctor/facts/environment-file.ts";
 import { type Finding, judge, skip, warn } from "./doctor/finding.ts";
-import { judgeJwks } from "./doctor/jwks-rules.ts";
-import { MACHINE_RULES, type MachineFacts } from "./doctor/machine-rules.ts";
 import { asDocument, asTable } from "./doctor/report.ts";
-import { RUNTIME_RULES } from "./doctor/runtime-rules.ts";
-import { SERVICE_RULES } from "./doctor/service-rules.ts";
-import { jsonOption, printJson } from "./json.ts";
-import { readUrl } from "./service-url.ts";
-import { readSmallFile } from "./small-file.ts";
+import { CONFIGURATION_RULES } from "./doctor/rules/configuration-rules.ts";
+import { judgeJwks } from "./doctor/rules/jwks-rules.ts";
+import { MACHINE_RULES, type MachineFacts } from "./doctor/rules/machine-rules.ts";
+import { RUNTIME_RULES } from "./doctor/rules/runtime-rules.ts";
+import { SERVICE_RULES } from "./doctor/rules/service-rules.ts";
+import { readUrl } from "./input/service-url.ts";
+import { readSmallFile } from "./input/small-file.ts";
+import { answeredNo } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./world.ts";
 
 interface DoctorOptions {

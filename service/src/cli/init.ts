@@ -4,12 +4,12 @@ import { Command } from "commander";
 import { readEnvironment } from "../config/environment.ts";
 import { codeOf } from "../kernel/faults.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { couldNot, wrongCall } from "./command-end.ts";
-import { jsonOption, printJson } from "./json.ts";
 import { newKek } from "./kek.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
-import { shown } from "./shown.ts";
+import { couldNot, wrongCall } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { World } from "./world.ts";
 
 const ADMIN_TOKEN_BYTES = 32;

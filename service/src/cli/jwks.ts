@@ -1,7 +1,7 @@
 import { Argument, Command } from "commander";
-import { couldNot, wrongCall } from "./command-end.ts";
-import { jsonOption } from "./json.ts";
-import { shown } from "./shown.ts";
+import { couldNot, wrongCall } from "./terminal/command-end.ts";
+import { jsonOption } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { World } from "./world.ts";
 
 const STDIN_BYTES_MAX = 65_536;
@@ -22,7 +22,7 @@ export function jwksCommand(world: World): Command {
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (file: string, { json }: { readonly json?: true }) => {
-      const { importKeys } = await import("../keys/import-key.ts");
+      const { importKeys } = await import("../keys/import/import-key.ts");
       const { text, place } = await readKeys(file, world);
       const outcome = importKeys(text);
       if (outcome.kind === "refused") throw couldNot(...outcome.faults.map((fault) => `${place} ${fault}`));
@@ -36,7 +36,7 @@ async function readKeys(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (file !== "-") {
-    const { readSmallFile } = await import("./small-file.ts");
+    const { readSmallFile } = await import("./input/small-file.ts");
     return { text: await readSmallFile(file), place: shown(file) };
   }
   if (world.stdinIsTerminal)

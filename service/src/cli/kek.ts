@@ -1,14 +1,14 @@
 import { Command, Option } from "commander";
 import { systemRandom } from "../kernel/random.ts";
-import { StoreCorrupt } from "../keys/key-store.ts";
-import { openPrivateKey, placeOf, type RotateDeps } from "../keys/rotate.ts";
-import { KEK_BYTES } from "../keys/sealer.ts";
-import { couldNot } from "./command-end.ts";
-import { jsonOption, printJson } from "./json.ts";
+import { KEK_BYTES } from "../keys/custody/sealer.ts";
+import { StoreCorrupt } from "../keys/managed/key-store.ts";
+import { openPrivateKey, placeOf, type RotateDeps } from "../keys/managed/rotate.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
 import { explainStoreFaults, openExistingStore } from "./keys/backend.ts";
-import { shown } from "./shown.ts";
+import { couldNot } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { World } from "./world.ts";
 
 const NOTES = `

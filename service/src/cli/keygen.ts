@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import type { Kid } from "../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
-import { isPrintableKid } from "../keys/import-key.ts";
-import { wrongCall } from "./command-end.ts";
-import { jsonOption, printJson } from "./json.ts";
+import { isPrintableKid } from "../keys/import/import-key.ts";
 import type { KeyFormat, KeyWish } from "./keygen/new-key.ts";
-import { shown } from "./shown.ts";
+import { wrongCall } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { World } from "./world.ts";
 
 const FORMATS = ["jwk", "jwks", "pem"] as const satisfies readonly KeyFormat[];

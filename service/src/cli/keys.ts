@@ -1,12 +1,12 @@
 import { Command, Option } from "commander";
 import { ALGORITHMS, parseAlgorithm } from "../keys/algorithm.ts";
-import type { Acceptance, Operation } from "../keys/plan-operation.ts";
+import type { Acceptance, Operation } from "../keys/managed/plan/plan-operation.ts";
 import type { StoreAccess } from "../stores/open.ts";
-import { jsonOption, printJson } from "./json.ts";
 import { insistOnKid, type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
 import { importCommand } from "./keys/import.ts";
 import { tell } from "./keys/tell.ts";
 import { timeline } from "./keys/timeline.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./world.ts";
 
 interface Options {

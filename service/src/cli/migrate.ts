@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { migrateStore } from "../stores/open.ts";
-import { jsonOption, printJson } from "./json.ts";
 import { explainStoreFaults, managedSettings } from "./keys/backend.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./world.ts";
 
 /** `macp-auth migrate`: brings the store's tables to this version. The service does the same at its start. */

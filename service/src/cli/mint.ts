@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
-import { couldNot, wrongCall } from "./command-end.ts";
-import { jsonOption, printJson } from "./json.ts";
-import { below, serviceUrl, urlOption } from "./service-url.ts";
-import { shown } from "./shown.ts";
+import { below, serviceUrl, urlOption } from "./input/service-url.ts";
+import { couldNot, wrongCall } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { World } from "./world.ts";
 
 interface MintOptions {
@@ -67,7 +67,7 @@ async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
 
 async function readScopes(option: string): Promise<string> {
   if (option === "@") throw wrongCall("--scopes @ names no file; give @FILE, or the JSON object itself");
-  const { readSmallFile } = await import("./small-file.ts");
+  const { readSmallFile } = await import("./input/small-file.ts");
   const text = option.startsWith("@") ? await readSmallFile(option.slice(1)) : option;
   if (objectIn(text) === undefined)
     throw wrongCall('--scopes is not a JSON object; give one such as {"can_start_sessions":false}, or @FILE');
@@ -83,7 +83,7 @@ function readTtl(text: string): number {
 
 /** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
 async function post(url: URL, body: string): Promise<Readonly<Record<string, unknown>>> {
-  const { ask } = await import("./ask.ts");
+  const { ask } = await import("./terminal/ask.ts");
   const answer = await ask(url, { method: "POST", body });
   if (answer.kind === "silent")
     throw couldNot(

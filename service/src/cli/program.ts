@@ -1,9 +1,9 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
-import { CommandEnd, couldNot } from "./command-end.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
+import { withSettingsFile } from "./input/settings-file.ts";
 import { jwksCommand } from "./jwks.ts";
 import { kekCommand } from "./kek.ts";
 import { keygenCommand } from "./keygen.ts";
@@ -11,8 +11,8 @@ import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { mintCommand } from "./mint.ts";
 import { serveCommand } from "./serve.ts";
-import { withSettingsFile } from "./settings-file.ts";
-import { usageFault } from "./usage-fault.ts";
+import { CommandEnd, couldNot } from "./terminal/command-end.ts";
+import { usageFault } from "./terminal/usage-fault.ts";
 import { verifyCommand } from "./verify.ts";
 import type { ExitCode, World } from "./world.ts";
 

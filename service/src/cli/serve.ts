@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { CommandEnd } from "./command-end.ts";
+import { CommandEnd } from "./terminal/command-end.ts";
 import type { World } from "./world.ts";
 
 const NOTES = `

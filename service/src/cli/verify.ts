@@ -1,9 +1,9 @@
 import { Argument, Command, Option } from "commander";
-import { answeredNo, couldNot, wrongCall } from "./command-end.ts";
-import { jsonOption, printJson } from "./json.ts";
-import { below, readUrl, serviceUrl, urlOption } from "./service-url.ts";
-import { insistOnText, settingOr } from "./setting.ts";
-import { shown } from "./shown.ts";
+import { below, readUrl, serviceUrl, urlOption } from "./input/service-url.ts";
+import { insistOnText, settingOr } from "./input/setting.ts";
+import { answeredNo, couldNot, wrongCall } from "./terminal/command-end.ts";
+import { jsonOption, printJson } from "./terminal/json.ts";
+import { shown } from "./terminal/shown.ts";
 import type { Finding } from "./verify/finding.ts";
 import type { Expectation } from "./verify/judge-claims.ts";
 import type { TokenReport } from "./verify/report.ts";
@@ -134,12 +134,12 @@ async function jwksText(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (jwks !== undefined && !/^[a-z][a-z0-9+.-]*:\/\//i.test(jwks)) {
-    const { readSmallFile } = await import("./small-file.ts");
+    const { readSmallFile } = await import("./input/small-file.ts");
     return { text: await readSmallFile(jwks), place: shown(jwks) };
   }
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
-  const { ask } = await import("./ask.ts");
+  const { ask } = await import("./terminal/ask.ts");
   const answer = await ask(address, { method: "GET" });
   if (answer.kind === "silent")
     throw couldNot(

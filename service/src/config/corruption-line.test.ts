@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Secret } from "../kernel/secret.ts";
-import { StoreCorrupt } from "../keys/key-store.ts";
+import { StoreCorrupt } from "../keys/managed/key-store.ts";
 import { corruptionLine } from "./corruption-line.ts";
 
 const WHERE = "table signing_keys, kid blue: the row was altered";

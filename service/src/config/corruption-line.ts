@@ -1,4 +1,4 @@
-import type { StoreCorrupt } from "../keys/key-store.ts";
+import type { StoreCorrupt } from "../keys/managed/key-store.ts";
 import type { ManagedSettings } from "./settings.ts";
 
 /** The setting that holds the key-encryption keys. */

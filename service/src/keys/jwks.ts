@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { PublicJwk } from "./import-key.ts";
+import type { PublicJwk } from "./import/import-key.ts";
 
 /** A JWKS answer, rendered once for each change of the ring. */
 export interface JwksDocument {

@@ -1,6 +1,6 @@
 import type { KeyDirectory } from "../keys/key-directory.ts";
-import type { ManagedKeys } from "../keys/managed-keys.ts";
-import type { RotateDeps } from "../keys/rotate.ts";
+import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import type { RotateDeps } from "../keys/managed/rotate.ts";
 import type { UpkeepLoop } from "./upkeep.ts";
 
 /** The keys, and what keeps them. */

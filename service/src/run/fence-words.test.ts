@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../kernel/clock.ts";
-import type { FenceReason } from "../keys/managed-keys.ts";
+import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import { activeKey, keySet, LONG_AGO, NOW, POLICY, standbyKey } from "../testing/managed-key-sets.ts";
 import { fenceWords } from "./fence-words.ts";
 

@@ -1,7 +1,7 @@
 import { printable } from "../kernel/printable.ts";
-import type { FenceReason, ManagedKeys } from "../keys/managed-keys.ts";
-import type { RotationPolicy } from "../keys/rotation-policy.ts";
-import { type SigningWait, signingWait } from "../keys/signing-wait.ts";
+import type { FenceReason, ManagedKeys } from "../keys/managed/managed-keys.ts";
+import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import { type SigningWait, signingWait } from "../keys/managed/plan/signing-wait.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 
 /** What `fenced` says: what does not work, and what ends it. */

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { Kid } from "../kernel/ids.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { ManagedKeys } from "../keys/managed-keys.ts";
-import type { RotationAlarm } from "../keys/plan-rotation.ts";
-import { rotate } from "../keys/rotate.ts";
-import { sealerOf } from "../keys/sealer.ts";
+import { sealerOf } from "../keys/custody/sealer.ts";
+import { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
+import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
 import { activeKey, keySet, NOW, POLICY, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";

@@ -1,12 +1,12 @@
 import type { Clock, Stopwatch } from "../kernel/clock.ts";
 import { printable } from "../kernel/printable.ts";
-import type { KeyChange } from "../keys/key-change.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
-import type { KeySet } from "../keys/key-store.ts";
-import type { ManagedKey } from "../keys/managed-key.ts";
-import type { ManagedKeys } from "../keys/managed-keys.ts";
-import type { RotationAlarm } from "../keys/plan-rotation.ts";
-import type { RotationPolicy } from "../keys/rotation-policy.ts";
+import type { KeyChange } from "../keys/managed/key-change.ts";
+import type { KeySet } from "../keys/managed/key-store.ts";
+import type { ManagedKey } from "../keys/managed/managed-key.ts";
+import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
+import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { activateCommand, fenceWords } from "./fence-words.ts";

@@ -1,11 +1,11 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { systemRandom } from "../kernel/random.ts";
-import { parseKeks } from "../keys/key-encryption-keys.ts";
-import { readKeyFile } from "../keys/read-key-file.ts";
-import type { RotateDeps } from "../keys/rotate.ts";
-import type { RotationPolicy } from "../keys/rotation-policy.ts";
-import { KEK_BYTES, type Sealer, sealerOf } from "../keys/sealer.ts";
+import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
+import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
+import { readKeyFile } from "../keys/given/read-key-file.ts";
+import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotateDeps } from "../keys/managed/rotate.ts";
 import { openKeyStore, type StoreAccess } from "./open.ts";
 import { patiently } from "./patient-store.ts";
 import type { FetchesDropped } from "./sql/key-store.ts";

@@ -1,7 +1,7 @@
 import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { KeyStore } from "../keys/key-store.ts";
-import type { Sealer } from "../keys/sealer.ts";
+import type { Sealer } from "../keys/custody/sealer.ts";
+import type { KeyStore } from "../keys/managed/key-store.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
 import type { Database } from "./sql/database.ts";
 import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../keys/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { TestClock } from "../testing/moments.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
 import { patiently } from "./patient-store.ts";

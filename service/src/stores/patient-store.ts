@@ -1,5 +1,5 @@
 import { ConfigError } from "../kernel/faults.ts";
-import { type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/key-store.ts";
+import { type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 
 /**
  * A store that may be down when it is first wanted: it is opened now, and, when it cannot be reached, again at each use until

@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
-import type { Replica } from "../keys/key-store.ts";
+import type { Replica } from "../keys/managed/key-store.ts";
 import { leadThroughGraceSeconds } from "../keys/timing.ts";
 
 const DAY_SECONDS = 86_400;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { Impossible } from "../kernel/assert.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
-import { type ImportedKey, importJwk } from "../keys/import-key.ts";
+import { type ImportedKey, importJwk } from "../keys/import/import-key.ts";
 
 /** A fresh key under a name that a test can read. */
 export function testKey(kid: string, alg: Algorithm = "ES256"): ImportedKey {

@@ -4,8 +4,8 @@ import { dirname } from "node:path";
 import { codeOf } from "../../kernel/faults.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import { type CommandEnd, couldNot } from "../command-end.ts";
-import { shown } from "../shown.ts";
+import { type CommandEnd, couldNot } from "../terminal/command-end.ts";
+import { shown } from "../terminal/shown.ts";
 import { readKeySet, withNewFirst } from "./key-set.ts";
 import { type KeyWish, type NewKey, newKey } from "./new-key.ts";
 

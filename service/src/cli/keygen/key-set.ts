@@ -1,9 +1,9 @@
 import { Impossible } from "../../kernel/assert.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import { type ImportedKey, importKeys } from "../../keys/import-key.ts";
-import { isPem } from "../../keys/pem-key.ts";
-import { couldNot } from "../command-end.ts";
+import { type ImportedKey, importKeys } from "../../keys/import/import-key.ts";
+import { isPem } from "../../keys/import/pem-key.ts";
+import { couldNot } from "../terminal/command-end.ts";
 import { type NewKey, privateJwk, setText } from "./new-key.ts";
 
 /** A key file's content, its members as they stand in the file. Secret. */

@@ -2,7 +2,7 @@ import type { JsonWebKey, KeyObject } from "node:crypto";
 import { Impossible } from "../../kernel/assert.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import { makeKey, privateJwkOf } from "../../keys/make-key.ts";
+import { makeKey, privateJwkOf } from "../../keys/custody/make-key.ts";
 
 /** How a private key is written down: a JWK or a JWK Set (RFC 7517), or PKCS#8 in PEM (RFC 7468). */
 export type KeyFormat = "jwk" | "jwks" | "pem";

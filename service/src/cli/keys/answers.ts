@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { printable } from "../../kernel/printable.ts";
-import type { KeysReport, OperationAnswer } from "../../keys/key-report.ts";
+import type { KeysReport, OperationAnswer } from "../../keys/managed/key-report.ts";
 
 // What an admin listener answers is read as carefully as any text from outside: it is about to be printed on a terminal.
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { KeyLine, KeysReport } from "../../keys/key-report.ts";
-import { CommandEnd } from "../command-end.ts";
+import type { KeyLine, KeysReport } from "../../keys/managed/key-report.ts";
+import { CommandEnd } from "../terminal/command-end.ts";
 import { resolveKid } from "./backend.ts";
 
 function reportOf(...kids: readonly string[]): KeysReport {

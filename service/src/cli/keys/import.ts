@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import type { ImportedKey } from "../../keys/import-key.ts";
-import { keysFromFile, keysFromText } from "../../keys/load-keys.ts";
+import { keysFromFile, keysFromText } from "../../keys/given/load-keys.ts";
+import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { openRotation } from "../../stores/open-rotation.ts";
-import { couldNot, wrongCall } from "../command-end.ts";
-import { jsonOption } from "../json.ts";
+import { couldNot, wrongCall } from "../terminal/command-end.ts";
+import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../world.ts";
 import { explainStoreFaults, managedSettings, operateOnStore, warner } from "./backend.ts";
 import { tell } from "./tell.ts";

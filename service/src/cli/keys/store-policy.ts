@@ -1,9 +1,9 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
-import { isLive, widest } from "../../keys/fleet-policy.ts";
-import type { KeySet, Replica } from "../../keys/key-store.ts";
-import { isActive, servedInOrder } from "../../keys/managed-key.ts";
-import type { RotationPolicy } from "../../keys/rotation-policy.ts";
+import type { KeySet, Replica } from "../../keys/managed/key-store.ts";
+import { isActive, servedInOrder } from "../../keys/managed/managed-key.ts";
+import { isLive, widest } from "../../keys/managed/plan/fleet-policy.ts";
+import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
 import { spanOf } from "./span.ts";
 
 /** What the shell of a command says: its settings, defaults included, and which variables it sets. */

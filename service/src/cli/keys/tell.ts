@@ -1,6 +1,6 @@
-import type { OperationAnswer } from "../../keys/key-report.ts";
-import { answeredNo, couldNot } from "../command-end.ts";
-import { printJson } from "../json.ts";
+import type { OperationAnswer } from "../../keys/managed/key-report.ts";
+import { answeredNo, couldNot } from "../terminal/command-end.ts";
+import { printJson } from "../terminal/json.ts";
 import type { World } from "../world.ts";
 import { deathNotice } from "./timeline.ts";
 

@@ -5,8 +5,8 @@ import type {
   OperationAnswer,
   UntrackedLine,
   VerifierLine,
-} from "../../keys/key-report.ts";
-import { AGENTS_PER_ADDRESS_MAX, VERIFIERS_MAX } from "../../keys/verifier-sightings.ts";
+} from "../../keys/managed/key-report.ts";
+import { AGENTS_PER_ADDRESS_MAX, VERIFIERS_MAX } from "../../keys/managed/verifier-sightings.ts";
 import { spanOf } from "./span.ts";
 
 /** The keys as a table that a person can read: what each does, since when, and what happens to it next. */

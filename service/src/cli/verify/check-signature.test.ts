@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import type { ImportedKey } from "../../keys/import-key.ts";
+import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { localSigner } from "../../keys/signer.ts";
 import { testKey } from "../../testing/test-keys.ts";
 import { checkSignature } from "./check-signature.ts";

@@ -1,6 +1,6 @@
 import { compactVerify, importJWK } from "jose";
 import { ALGORITHMS, parseAlgorithm } from "../../keys/algorithm.ts";
-import { shown } from "../shown.ts";
+import { shown } from "../terminal/shown.ts";
 import type { Finding } from "./finding.ts";
 import type { JsonObject, TokenParts } from "./read-token.ts";
 import type { TrustedKey } from "./trusted-keys.ts";

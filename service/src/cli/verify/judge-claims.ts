@@ -1,7 +1,7 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import { FIXED_TIMING } from "../../keys/timing.ts";
 import { TOKEN_BYTES_MAX } from "../../tokens/token-size.ts";
-import { shown } from "../shown.ts";
+import { shown } from "../terminal/shown.ts";
 import type { Finding } from "./finding.ts";
 import { type JsonObject, TOKEN_BYTES_END } from "./read-token.ts";
 import { inWords } from "./words.ts";

@@ -1,4 +1,4 @@
-import { shown } from "../shown.ts";
+import { shown } from "../terminal/shown.ts";
 import type { Verdict } from "./finding.ts";
 
 /** One field of `macp_scopes`: what the token says, and what the runtime takes it for. */

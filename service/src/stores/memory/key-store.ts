@@ -1,8 +1,8 @@
 import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
-import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { JwksFetches, KeySet, KeyStore, Replica } from "../../keys/key-store.ts";
-import type { ManagedKey } from "../../keys/managed-key.ts";
-import { mergeFetches } from "../../keys/verifier-sightings.ts";
+import { applyChanges, applySignings } from "../../keys/managed/key-change.ts";
+import type { JwksFetches, KeySet, KeyStore, Replica } from "../../keys/managed/key-store.ts";
+import type { ManagedKey } from "../../keys/managed/managed-key.ts";
+import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
 import { isForgotten } from "../replica-life.ts";
 
 /** A key store that lives and dies with the process; `clock` is its own clock. */

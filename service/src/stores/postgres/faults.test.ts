@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StoreUnavailable } from "../../keys/key-store.ts";
+import { StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../testing/store-places.ts";

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from "../../keys/key-store.ts";
+import { StoreUnavailable } from "../../keys/managed/key-store.ts";
 
 /** What was being done: the driver gives the same code, or none, for different faults. */
 export type Phase = "connect" | "begin" | "query";

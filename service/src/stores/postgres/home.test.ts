@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { type KeySet, type KeyStore, StoreUnavailable } from "../../keys/key-store.ts";
+import { type KeySet, type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type KeyStore, StoreUnavailable } from "../../keys/key-store.ts";
+import { type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { activate, beatOf, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { StoreCorrupt } from "../../keys/key-store.ts";
+import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import { parseRows, Whole } from "./database.ts";
 
 const read = (value: unknown) => parseRows(z.object({ value: Whole }), "t", [{ value }])[0]?.value;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { StoreCorrupt } from "../../keys/key-store.ts";
+import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 
 /** Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. */
 export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;

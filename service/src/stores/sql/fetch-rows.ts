@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { epochSeconds } from "../../kernel/clock.ts";
-import type { JwksFetches, UntrackedFetches, VerifierSighting } from "../../keys/key-store.ts";
-import { mergeFetches } from "../../keys/verifier-sightings.ts";
+import type { JwksFetches, UntrackedFetches, VerifierSighting } from "../../keys/managed/key-store.ts";
+import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
 import { type Parameter, parseRows, type Query, Whole } from "./database.ts";
 

@@ -3,9 +3,9 @@ import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { type Kid, parseKid } from "../../kernel/ids.ts";
 import { printable } from "../../kernel/printable.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
-import { StoreCorrupt } from "../../keys/key-store.ts";
-import { isActive, type ManagedKey } from "../../keys/managed-key.ts";
-import type { Sealer } from "../../keys/sealer.ts";
+import type { Sealer } from "../../keys/custody/sealer.ts";
+import { StoreCorrupt } from "../../keys/managed/key-store.ts";
+import { isActive, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
 

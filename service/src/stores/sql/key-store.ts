@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
-import { applyChanges, applySignings } from "../../keys/key-change.ts";
-import type { Beat, JwksFetches, KeySet, KeyStore } from "../../keys/key-store.ts";
-import { StoreCorrupt } from "../../keys/key-store.ts";
-import type { ManagedKey } from "../../keys/managed-key.ts";
-import type { Sealer } from "../../keys/sealer.ts";
+import type { Sealer } from "../../keys/custody/sealer.ts";
+import { applyChanges, applySignings } from "../../keys/managed/key-change.ts";
+import type { Beat, JwksFetches, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt } from "../../keys/managed/key-store.ts";
+import type { ManagedKey } from "../../keys/managed/managed-key.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { fetches, noteFetches } from "./fetch-rows.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";

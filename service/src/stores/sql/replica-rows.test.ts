@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { after } from "../../kernel/clock.ts";
 import { systemRandom } from "../../kernel/random.ts";
-import { applyChanges, type KeyChange } from "../../keys/key-change.ts";
-import { StoreCorrupt } from "../../keys/key-store.ts";
-import { planRotation } from "../../keys/plan-rotation.ts";
-import { sealerOf } from "../../keys/sealer.ts";
+import { sealerOf } from "../../keys/custody/sealer.ts";
+import { applyChanges, type KeyChange } from "../../keys/managed/key-change.ts";
+import { StoreCorrupt } from "../../keys/managed/key-store.ts";
+import { planRotation } from "../../keys/managed/plan/plan-rotation.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import {
   activeKey,

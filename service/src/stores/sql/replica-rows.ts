@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
-import type { Replica } from "../../keys/key-store.ts";
-import { GATES, type RotationSettings } from "../../keys/rotation-policy.ts";
+import type { Replica } from "../../keys/managed/key-store.ts";
+import { GATES, type RotationSettings } from "../../keys/managed/plan/rotation-policy.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import { isForgotten } from "../replica-life.ts";
 import { fromAscii, toAscii } from "./ascii.ts";

@@ -1,6 +1,6 @@
 import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { FilesFault, Suffix } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";

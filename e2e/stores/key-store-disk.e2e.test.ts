@@ -1,0 +1,98 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDatabase } from "../../service/src/stores/open.ts";
+import { asRoot, runAsRoot } from "../support/as-root.ts";
+import { admin, F_MS, FAST_LEASE, mintStatus, until } from "../support/managed-service.ts";
+import { ask } from "../support/raw-http.ts";
+import { type RunningService, withService } from "../support/service-process.ts";
+
+/** A service over a SQLite file in a folder. */
+const over = (folder: string) => ({
+  ...FAST_LEASE,
+  MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
+});
+
+const readiness = async (service: RunningService) => (await admin(service, "/readyz")).body;
+
+/** Reads a SQLite file in one transaction that lasts until the signal. */
+async function readUntil(path: string, end: AbortSignal): Promise<void> {
+  const database = await openDatabase({ kind: "sqlite", path });
+  await database.read(async (query) => {
+    await query("SELECT version FROM keyset");
+    await new Promise((resolve) => {
+      end.addEventListener("abort", resolve);
+    });
+  });
+  await database.close();
+}
+
+/** It holds its lease no longer than F, says why it is not ready, and recovers without a restart. */
+async function fencesAndComesBack(
+  service: RunningService,
+  fault: RegExp,
+  { breakDisk, fixDisk }: { readonly breakDisk: () => unknown; readonly fixDisk: () => unknown },
+): Promise<void> {
+  expect(await mintStatus(service)).toBe(200);
+  await breakDisk();
+  await until(async () => (await mintStatus(service)) === 503);
+  expect((await ask(service.port, { path: "/.well-known/jwks.json" })).status).toBe(503);
+  expect(await readiness(service)).toEqual({ ready: false, reasons: ["lease_expired"] });
+  await sleep(2 * F_MS);
+  expect(await mintStatus(service)).toBe(503);
+  expect((await service.event("key_store_unavailable"))["fault"]).toMatch(fault);
+  await fixDisk();
+  await until(async () => (await mintStatus(service)) === 200);
+  expect(await readiness(service)).toEqual({ ready: true, reasons: [] });
+}
+
+describe("a replica whose SQLite file can be read but not written is fenced, and recovers without a restart,", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "macp-auth-disk-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.skipIf(process.platform !== "linux")("when its process may write no file", async () => {
+    await withService(over(folder), async (service) => {
+      const limit = (bytes: string) =>
+        execFileSync("prlimit", ["--pid", String(service.pid), `--fsize=${bytes}:`]);
+      await fencesAndComesBack(service, /SQLite/, {
+        breakDisk: () => limit("0"),
+        fixDisk: () => limit("unlimited"),
+      });
+    });
+  });
+
+  test.skipIf(asRoot === undefined)(
+    "when its disk is full (skipped: only root may mount a small disk)",
+    async () => {
+      const disk = join(folder, "disk");
+      await mkdir(disk);
+      let reading: Promise<void> | undefined;
+      runAsRoot("mount", "-t", "tmpfs", "-o", "size=1m,mode=1777", "tmpfs", disk);
+      try {
+        const filler = join(disk, "filler");
+        const kept = new AbortController();
+        await withService(over(disk), async (service) => {
+          await fencesAndComesBack(service, /full/, {
+            breakDisk: async () => {
+              // A reader, such as a backup, keeps SQLite from writing over what it logged before: it needs new room.
+              reading = readUntil(join(disk, "keys.db"), kept.signal);
+              const { bavail, bsize } = await statfs(disk);
+              await writeFile(filler, Buffer.alloc(bavail * bsize));
+            },
+            fixDisk: () => rm(filler),
+          });
+          kept.abort();
+          await reading;
+        });
+      } finally {
+        runAsRoot("umount", disk);
+      }
+    },
+  );
+});

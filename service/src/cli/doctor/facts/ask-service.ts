@@ -1,0 +1,21 @@
+import { below } from "../../input/service-url.ts";
+import { type Answer, ask } from "../../terminal/ask.ts";
+
+/** What a running service answered to three harmless requests. */
+export interface ServiceFacts {
+  readonly base: URL;
+  readonly health: Answer;
+  readonly jwks: Answer;
+  /** To a request to mint that names no sender and shows no credentials: it can never yield a token. */
+  readonly emptyMint: Answer;
+}
+
+/** Asks the service below `base` for its health, its keys, and a token that it must not give. */
+export async function askService(base: URL): Promise<ServiceFacts> {
+  const [health, jwks, emptyMint] = await Promise.all([
+    ask(below(base, "/healthz"), { method: "GET" }),
+    ask(below(base, "/.well-known/jwks.json"), { method: "GET" }),
+    ask(below(base, "/tokens"), { method: "POST", body: "{}" }),
+  ]);
+  return { base, health, jwks, emptyMint };
+}

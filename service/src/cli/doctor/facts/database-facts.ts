@@ -1,0 +1,29 @@
+import type { PostgresLocation } from "../../../config/postgres-url.ts";
+import { ConfigError } from "../../../kernel/faults.ts";
+import { StoreUnavailable } from "../../../keys/managed/key-store.ts";
+import { openDatabase } from "../../../stores/open.ts";
+
+/** A PostgreSQL store, as it answers. */
+export interface DatabaseFacts {
+  readonly location: PostgresLocation;
+  readonly answer:
+    | { readonly kind: "used"; readonly acceptsWrites: boolean }
+    | { readonly kind: "fault"; readonly fault: string; readonly fix: string | undefined };
+}
+
+/** Connects as the service would, and writes nothing. Rejects only for bugs. */
+export async function lookAtDatabase(location: PostgresLocation): Promise<DatabaseFacts> {
+  try {
+    const database = await openDatabase(location);
+    const rows = await database
+      .write((query) => query("SHOW transaction_read_only"))
+      .finally(() => database.close());
+    return { location, answer: { kind: "used", acceptsWrites: !JSON.stringify(rows).includes('"on"') } };
+  } catch (thrown) {
+    if (thrown instanceof ConfigError)
+      return { location, answer: { kind: "fault", fault: thrown.message, fix: undefined } };
+    if (thrown instanceof StoreUnavailable)
+      return { location, answer: { kind: "fault", fault: thrown.message, fix: thrown.fix } };
+    throw thrown;
+  }
+}

@@ -1,0 +1,231 @@
+import type { Settings } from "../../../config/settings.ts";
+import { loggedText, shownValue } from "../../../config/shown-value.ts";
+import { isLoopback } from "../../../kernel/loopback.ts";
+import { printable, printablePath } from "../../../kernel/printable.ts";
+import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
+import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
+import { DATABASE_RULES } from "./database-rules.ts";
+import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
+import { nodeShowsNoMemory } from "./node-options-rules.ts";
+import { foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
+import { STORE_FILE_RULES } from "./store-file-rules.ts";
+
+const DEFAULT_TTL_SECONDS_MAX = 300;
+const TTL_SECONDS_MAX = 3600;
+/** Nothing revokes a token at the runtime, so a stolen one is good until it expires: a day is too long. */
+const TTL_SECONDS_FAIL = 86_400;
+const JWKS_MAX_AGE_SECONDS_MAX = 300;
+
+/** Every line of an environment file that says nothing to us is pointed at, without showing it. */
+export function environmentFileIsRead({ environment }: ConfigurationFacts): readonly Finding[] {
+  if (environment.kind === "process") return [];
+  const check = "environment-file";
+  const { path, unreadLines, values } = environment;
+  if (unreadLines.length === 0)
+    return [ok(check, `${path} sets ${String(Object.keys(values).length)} variables`)];
+  const lines = unreadLines.slice(0, 10).join(", ");
+  return [
+    fail(
+      check,
+      `${path} has lines that are not NAME=VALUE: ${lines}`,
+      "fix the lines: serve --settings refuses the file",
+    ),
+  ];
+}
+
+/** The settings are those that a start of the service would accept. */
+export function settingsAreValid({ settings }: ConfigurationFacts): readonly Finding[] {
+  const check = "settings";
+  if (settings.kind === "refused") return settings.faults.map((fault) => fail(check, fault));
+  if (settings.warnings.length > 0) return settings.warnings.map((warning) => warn(check, warning));
+  return [
+    ok(
+      check,
+      `issuer ${loggedText(settings.settings.issuer)}, audience ${loggedText(settings.settings.audience)}`,
+    ),
+  ];
+}
+
+/** Minting asks no caller who it is: whoever reaches the port has every identity. */
+export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Finding[] {
+  const check = "mint-exposure";
+  if (host !== undefined && isLoopback(host)) return [ok(check, `listens on ${host} alone`)];
+  const place = host === undefined ? "every address of this machine (HOST is not set)" : shownValue(host);
+  return [
+    fail(
+      check,
+      `listens on ${place} and asks no caller for credentials: whoever reaches port ${String(port)} can have any identity`,
+      "let a firewall or network policy pass only the callers that may mint and the runtime; where all of them are on this machine, set HOST=127.0.0.1",
+    ),
+  ];
+}
+
+/** A stolen token is good for its whole life. */
+export function tokensAreShortLived({ defaultTtlSeconds, maxTtlSeconds }: Settings): readonly Finding[] {
+  const check = "token-life";
+  const findings: Finding[] = [];
+  if (maxTtlSeconds > TTL_SECONDS_MAX) {
+    const grade = maxTtlSeconds > TTL_SECONDS_FAIL ? fail : warn;
+    const found = `a token may live ${String(maxTtlSeconds)} seconds, and no verifier can be told that it was stolen`;
+    findings.push(grade(check, found, `set MACP_AUTH_MAX_TTL_SECONDS to ${String(TTL_SECONDS_MAX)} or less`));
+  }
+  if (defaultTtlSeconds > DEFAULT_TTL_SECONDS_MAX) {
+    const found = `a token lives ${String(defaultTtlSeconds)} seconds when its request names no time`;
+    findings.push(
+      warn(check, found, `set MACP_AUTH_DEFAULT_TTL_SECONDS to ${String(DEFAULT_TTL_SECONDS_MAX)} or less`),
+    );
+  }
+  return findings.length > 0
+    ? findings
+    : [ok(check, `${String(defaultTtlSeconds)} seconds by default, ${String(maxTtlSeconds)} at most`)];
+}
+
+/** A cache in between delays the news of a removed key by its whole time. */
+export function jwksIsNotCachedForLong({ timing: { jwksMaxAgeSeconds } }: Settings): readonly Finding[] {
+  const check = "jwks-max-age";
+  if (jwksMaxAgeSeconds <= JWKS_MAX_AGE_SECONDS_MAX)
+    return [ok(check, `${String(jwksMaxAgeSeconds)} seconds`)];
+  const found = `a cache may repeat the JWKS for ${String(jwksMaxAgeSeconds)} seconds, and a revoked key lives on for as long`;
+  return [
+    warn(check, found, `set MACP_AUTH_JWKS_MAX_AGE_SECONDS to ${String(JWKS_MAX_AGE_SECONDS_MAX)} or less`),
+  ];
+}
+
+/** The admin listener speaks plain http: beyond this machine its bearer secret can be read on the way. */
+export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
+  const check = "admin-exposure";
+  if (admin === undefined) return [];
+  if (isLoopback(admin.host)) return [ok(check, `the admin listener is on ${admin.host} alone`)];
+  const found = `the admin listener is on ${shownValue(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
+  return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network pass operators alone")];
+}
+
+type FilesFound = Pick<ConfigurationFacts, "secretFiles">;
+const NONE_FOUND: FilesFound = { secretFiles: [] };
+
+/** What names a file that is there is a path, whatever it looks like. */
+function pathOf(path: string, found: FilesFound["secretFiles"]): string {
+  return found.some((file) => file.path === path) ? printable(path) : printablePath(path);
+}
+
+/** The signing key outlives the process, and can be exchanged without a restart. */
+export function keyOutlivesTheProcess(
+  { keySource }: Settings,
+  { secretFiles }: FilesFound = NONE_FOUND,
+): readonly Finding[] {
+  const check = "key-source";
+  const dies =
+    "each start makes another key, which refuses all earlier tokens and which no second instance shares";
+  switch (keySource.kind) {
+    case "ephemeral":
+      return [
+        warn(
+          check,
+          `no key is set: ${dies}`,
+          "make one: macp-auth keygen --out FILE, and set MACP_AUTH_SIGNING_KEY_FILE=FILE",
+        ),
+      ];
+    case "env": {
+      const found = `the key stands in ${keySource.variable}: tools that show an environment show it, and another key needs a restart that refuses tokens`;
+      return [warn(check, found, "put it into a file and set MACP_AUTH_SIGNING_KEY_FILE")];
+    }
+    case "file":
+      return [ok(check, `the file ${pathOf(keySource.path, secretFiles)}, which is followed`)];
+    case "managed":
+      return keySource.store.kind === "memory"
+        ? [
+            warn(
+              check,
+              `managed keys are kept in memory: ${dies}`,
+              "set MACP_AUTH_STORE_URL to sqlite:PATH or postgres://…",
+            ),
+          ]
+        : [
+            ok(
+              check,
+              `managed keys, another every ${String(Math.round(keySource.periodSeconds / 86_400))} days`,
+            ),
+          ];
+  }
+}
+
+/** The keys that encrypt the managed keys stand where tools do not show them. */
+export function kekIsNotInTheEnvironment(
+  { keySource }: Settings,
+  { secretFiles }: FilesFound = NONE_FOUND,
+): readonly Finding[] {
+  const check = "key-encryption";
+  if (keySource.kind !== "managed" || keySource.kek === undefined) return [];
+  if (keySource.kek.kind === "file")
+    return [ok(check, `the key-encryption keys are in ${pathOf(keySource.kek.path, secretFiles)}`)];
+  return [
+    warn(
+      check,
+      "the key-encryption keys stand in MACP_AUTH_KEK: tools that show an environment show them",
+      "put them into a file and set MACP_AUTH_KEK_FILE",
+    ),
+  ];
+}
+
+/** The keys pass every rule of import, and are strong and few. */
+export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
+  switch (keys.kind) {
+    case "unknown":
+      return [skip("key", "the settings must be fixed first")];
+    case "ephemeral":
+      return [];
+    case "managed":
+      return [
+        skip("key", "the store is not opened here: macp-auth doctor --url shows the keys that are served"),
+      ];
+    case "refused":
+      return importFaults("key", keys.faults);
+    case "imported":
+      return [...keysAreStrong("key-strength", keys.keys), ...fewKeysPerAlgorithm("key-count", keys.keys)];
+  }
+}
+
+/** Nobody else can read or exchange a secret, and the signing key is not old. */
+export function keyFilesAreSafe({ secretFiles, userId, now }: ConfigurationFacts): readonly Finding[] {
+  return secretFiles.flatMap((file) => {
+    const rules = file.holds === "signing-key" ? [...SECRET_FILE_RULES, keyIsYoung] : SECRET_FILE_RULES;
+    return judge(rules, { file, userId, now });
+  });
+}
+
+/** The SQLite store can be written where it is, by this user only, and outlives the machine's next boot. */
+function storeFileIsSafe({ storeFile, userId, now }: ConfigurationFacts): readonly Finding[] {
+  if (storeFile === undefined) return [];
+  const { file } = storeFile;
+  return [
+    ...judge(STORE_FILE_RULES, { store: storeFile, userId }),
+    ...(file === undefined ? [] : foldersAreOurs({ file, userId, now })),
+  ];
+}
+
+/** The PostgreSQL store can be used, over a connection that is safe. */
+function databaseIsSafe({ database }: ConfigurationFacts): readonly Finding[] {
+  return database === undefined ? [] : judge(DATABASE_RULES, database);
+}
+
+function ofSettings(
+  rule: (settings: Settings, found: FilesFound) => readonly Finding[],
+): Rule<ConfigurationFacts> {
+  return (facts) => (facts.settings.kind === "read" ? rule(facts.settings.settings, facts) : []);
+}
+
+export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
+  environmentFileIsRead,
+  settingsAreValid,
+  ofSettings(mintIsNotOpenToTheNetwork),
+  ofSettings(tokensAreShortLived),
+  ofSettings(jwksIsNotCachedForLong),
+  ofSettings(adminIsNotExposed),
+  ofSettings(keyOutlivesTheProcess),
+  ofSettings(kekIsNotInTheEnvironment),
+  keysAreSound,
+  keyFilesAreSafe,
+  storeFileIsSafe,
+  databaseIsSafe,
+  nodeShowsNoMemory,
+];

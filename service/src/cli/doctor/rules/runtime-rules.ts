@@ -1,0 +1,175 @@
+import type { Settings } from "../../../config/settings.ts";
+import { loggedText, quotedName, shownValue } from "../../../config/shown-value.ts";
+import { isLoopback } from "../../../kernel/loopback.ts";
+import { cut, type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
+
+/** The runtime's environment file beside this service's settings. */
+export interface RuntimeFacts {
+  readonly runtime: Readonly<Record<string, string | undefined>>;
+  /** `undefined`: no sound configuration of this service was graded. */
+  readonly settings: Settings | undefined;
+}
+
+/** The runtime's own defaults. A variable that is set to nothing is set, for it. */
+const DEFAULT_AUDIENCE = "macp-runtime";
+const DEFAULT_TTL = "300";
+const DEFAULT_ALGORITHMS = "RS256,ES256";
+const JWKS_PATH = "/.well-known/jwks.json";
+const NOT_COMPARED = "not compared: name this service's environment with --environment";
+
+/** The runtime refuses a token with another `iss`, and reads no token at all without an issuer. */
+export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-issuer";
+  const issuer = runtime["MACP_AUTH_ISSUER"];
+  if (issuer === undefined) {
+    const found = "MACP_AUTH_ISSUER is not set, so the runtime accepts none of these tokens";
+    return [
+      fail(
+        check,
+        found,
+        `set MACP_AUTH_ISSUER=${loggedText(settings?.issuer ?? "(this service's issuer)")} for the runtime`,
+      ),
+    ];
+  }
+  if (settings === undefined) return [skip(check, NOT_COMPARED)];
+  if (issuer === settings.issuer) return [ok(check, loggedText(issuer))];
+  const found = `the runtime expects the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.issuer)}`;
+  return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
+}
+
+/** The runtime refuses a token with another `aud`. */
+export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-audience";
+  const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
+  if (settings === undefined) return [skip(check, NOT_COMPARED)];
+  if (audience === settings.audience) return [ok(check, loggedText(audience))];
+  const found = `the runtime expects the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.audience)}`;
+  return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
+}
+
+/** The runtime fetches its keys over plain http, and an inline set of keys hides the address. */
+export function runtimeFetchesTheKeys({ runtime }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-jwks-url";
+  const { MACP_AUTH_JWKS_JSON: inline, MACP_AUTH_JWKS_URL: address } = runtime;
+  if (inline !== undefined) {
+    const beside = address === undefined ? "" : ", and MACP_AUTH_JWKS_URL beside it is not read";
+    const found = `the keys stand in MACP_AUTH_JWKS_JSON and are never fetched again: a rotation breaks every token${beside}`;
+    return [warn(check, found, "set MACP_AUTH_JWKS_URL instead, and remove MACP_AUTH_JWKS_JSON")];
+  }
+  const fix = `set it to http://HOST:PORT${JWKS_PATH} of this service`;
+  if (address === undefined)
+    return [fail(check, "MACP_AUTH_JWKS_URL is not set, so the runtime has no keys", fix)];
+  if (!URL.canParse(address)) return [fail(check, "MACP_AUTH_JWKS_URL is no URL", fix)];
+  return [judgedAddress(check, new URL(address))];
+}
+
+function judgedAddress(check: string, url: URL): Finding {
+  const shown = cut(`${url.protocol}//${url.host}${url.pathname}`);
+  if (url.protocol !== "http:")
+    return fail(
+      check,
+      `${shown} is not plain http, and the runtime's client has no TLS`,
+      "let it begin with http://",
+    );
+  if (url.pathname.endsWith(JWKS_PATH)) return ok(check, shown);
+  return warn(
+    check,
+    `${shown} does not end in ${JWKS_PATH}, where this service has its keys`,
+    "fix the path, unless a proxy rewrites it",
+  );
+}
+
+/** Rotation waits for the time that was declared: a runtime that keeps keys for longer refuses honest tokens. */
+export function keyLifetimesAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-jwks-ttl";
+  const written = runtime["MACP_AUTH_JWKS_TTL_SECS"] ?? DEFAULT_TTL;
+  // What is no u64 to the runtime is passed over without a word.
+  if (!/^\+?[0-9]{1,19}$/.test(written)) {
+    return [
+      warn(
+        check,
+        `MACP_AUTH_JWKS_TTL_SECS is no number, so the runtime uses ${DEFAULT_TTL}`,
+        "set it to whole seconds, or leave it out",
+      ),
+    ];
+  }
+  if (settings === undefined) return [skip(check, NOT_COMPARED)];
+  const declared = settings.timing.verifierTtlSeconds;
+  const kept = Number(written);
+  if (kept === declared) return [ok(check, `${String(kept)} seconds, as declared`)];
+  const found = `the runtime keeps the JWKS for ${String(kept)} seconds, and this service is set to ${String(declared)}`;
+  const fix = `set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=${String(kept)} for this service`;
+  return [
+    kept > declared
+      ? fail(check, `${found}: a rotation can refuse honest tokens`, fix)
+      : warn(check, found, fix),
+  ];
+}
+
+/** HS256 lets whoever can read a shared key sign; and the algorithm in use must be on the list. */
+export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-algorithms";
+  const known = algorithmsOf(runtime["MACP_AUTH_JWT_ALGS"] ?? DEFAULT_ALGORITHMS);
+  const allowed = known.length > 0 ? known : algorithmsOf(DEFAULT_ALGORITHMS);
+  const accepted = allowed.join(", ");
+  const findings: Finding[] = [];
+  if (settings !== undefined && !allowed.includes(settings.alg)) {
+    const fix = `add ${settings.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
+    findings.push(
+      fail(check, `the runtime accepts ${accepted}, and tokens are signed with ${settings.alg}`, fix),
+    );
+  }
+  if (allowed.includes("HS256")) {
+    findings.push(
+      warn(
+        check,
+        `the runtime accepts ${accepted}: a symmetric key in its JWKS could sign tokens`,
+        "take HS256 out of MACP_AUTH_JWT_ALGS",
+      ),
+    );
+  }
+  return findings.length > 0 ? findings : [ok(check, accepted)];
+}
+
+/** Agents send their tokens to the runtime, too. */
+export function runtimeUsesTls({ runtime }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-transport";
+  if (runtime["MACP_ALLOW_INSECURE"] !== "1") return [ok(check, "plain text is not allowed")];
+  return [
+    warn(
+      check,
+      "MACP_ALLOW_INSECURE=1: agents may send their tokens in plain text",
+      "set MACP_TLS_CERT_PATH and MACP_TLS_KEY_PATH, and remove it",
+    ),
+  ];
+}
+
+/** Since 0.12 the runtime can listen a second time, for HTTP/JSON, with the same tokens: what guards the gRPC port must guard it too. */
+export function runtimeHasOneDoor({ runtime }: RuntimeFacts): readonly Finding[] {
+  const check = "runtime-http";
+  const address = runtime["MACP_HTTP_BIND_ADDR"] ?? "";
+  // Set to nothing, it is off.
+  if (address === "") return [ok(check, "the HTTP/JSON listener is off")];
+  const shown = shownValue(address);
+  if (isLoopback(address.replace(/:\d+$/, "")))
+    return [ok(check, `HTTP/JSON at ${shown}, only for this machine`)];
+  const found = `HTTP/JSON at ${shown} accepts the same tokens as the gRPC port`;
+  return [warn(check, found, "guard both ports by the same network rules and proxies")];
+}
+
+function algorithmsOf(list: string): string[] {
+  return list
+    .split(",")
+    .map((name) => name.trim().toUpperCase())
+    .filter((name) => name === "RS256" || name === "ES256" || name === "HS256");
+}
+
+export const RUNTIME_RULES: readonly Rule<RuntimeFacts>[] = [
+  issuersAgree,
+  audiencesAgree,
+  runtimeFetchesTheKeys,
+  keyLifetimesAgree,
+  algorithmsAgree,
+  runtimeUsesTls,
+  runtimeHasOneDoor,
+];

@@ -1,0 +1,113 @@
+import type { EpochSeconds } from "../../../kernel/clock.ts";
+import type { FolderFacts, SecretFileFacts } from "../facts/secret-file-facts.ts";
+import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
+
+/** A file with a secret, seen by the user that would serve. */
+export interface SecretFileCase {
+  readonly file: SecretFileFacts;
+  /** `undefined` where the system has no user numbers: there the permission bits mean nothing. */
+  readonly userId: number | undefined;
+  readonly now: EpochSeconds;
+}
+
+const DAY_SECONDS = 86_400;
+/** NIST allows years; a month keeps rotation a habit and a copied key short of use. */
+const KEY_AGE_DAYS_MAX = 30;
+const OTHERS_READ_OR_WRITE = 0o006;
+const GROUP_WRITES = 0o020;
+const GROUP_READS = 0o040;
+const OTHERS_WRITE = 0o002;
+const STICKY = 0o1000;
+
+/** Whoever reads a key can sign as the service; whoever writes it can sign in its place. */
+export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly Finding[] {
+  const check = "key-file-mode";
+  if (userId === undefined) return [];
+  const facts = `${file.path} has mode ${octal(file.mode)}`;
+  const fix = `chmod 600 ${file.path}`;
+  if ((file.mode & (OTHERS_READ_OR_WRITE | GROUP_WRITES)) !== 0)
+    return [fail(check, `${facts}: other users can read or change it`, fix)];
+  if ((file.mode & GROUP_READS) === 0) return [ok(check, facts)];
+  // A mounted secret belongs to root and reaches the service through its group: there is no other way.
+  if (file.ownerId === 0 && userId !== 0)
+    return [
+      warn(check, `${facts} and is root's: its whole group can read it`, "keep that group to this service"),
+    ];
+  return [fail(check, `${facts}: every member of its group can read it`, fix)];
+}
+
+/** The owner of a file can always read and replace it. */
+export function secretFileIsOurs({ file, userId }: SecretFileCase): readonly Finding[] {
+  const check = "key-file-owner";
+  if (userId === undefined) return [];
+  const owner = `${file.path} belongs to ${userName(file.ownerId)}`;
+  if (isTrusted(file.ownerId, userId)) return [ok(check, owner)];
+  if (userId === 0)
+    return [warn(check, `${owner}, seen as root`, "run the service as that user, and doctor too")];
+  return [fail(check, `${owner}, who can read and replace it`, `chown ${String(userId)} ${file.path}`)];
+}
+
+/** Whoever may rename inside a folder above the file can put another key in its place. One finding: the worst folder, the nearest first. */
+export function foldersAreOurs({ file, userId }: SecretFileCase): readonly Finding[] {
+  if (userId === undefined) return [];
+  const findings = file.folders.flatMap((folder) => judgedFolder(folder, file.path, userId));
+  const worst = findings.find(({ grade }) => grade === "fail") ?? findings[0];
+  return [worst ?? ok("key-folder", `nobody else can replace ${file.path}`)];
+}
+
+/** The file's last change stands for the age of its newest key. */
+export function keyIsYoung({ file, now }: SecretFileCase): readonly Finding[] {
+  const check = "key-age";
+  const days = Math.max(0, Math.floor((now - file.modifiedAt) / DAY_SECONDS));
+  const facts = `${file.path} last changed ${String(days)} ${days === 1 ? "day" : "days"} ago`;
+  if (days <= KEY_AGE_DAYS_MAX) return [ok(check, facts)];
+  return [warn(check, facts, `rotate: macp-auth keygen --add-to ${file.path}`)];
+}
+
+function judgedFolder(folder: FolderFacts, path: string, userId: number): readonly Finding[] {
+  const check = "key-folder";
+  const facts = `${folder.path} (mode ${octal(folder.mode)}, ${userName(folder.ownerId)})`;
+  if (!isTrusted(folder.ownerId, userId)) {
+    const found = `${facts} belongs to another user, who can replace ${path}`;
+    if (userId === 0) return [warn(check, found, "run the service as that user, and doctor too")];
+    return [fail(check, found, "keep it below a folder of this user or of root")];
+  }
+  // In a sticky folder only the owner of an entry may rename it.
+  if ((folder.mode & STICKY) !== 0 && isTrusted(folder.entryOwnerId, userId)) return [];
+  if ((folder.mode & OTHERS_WRITE) !== 0)
+    return [
+      fail(
+        check,
+        `${facts} can be written by every user, who can replace ${path}`,
+        `chmod go-w ${folder.path}`,
+      ),
+    ];
+  if ((folder.mode & GROUP_WRITES) !== 0)
+    return [
+      warn(
+        check,
+        `${facts} can be written by its group, who can replace ${path}`,
+        `chmod g-w ${folder.path}`,
+      ),
+    ];
+  return [];
+}
+
+function isTrusted(ownerId: number, userId: number): boolean {
+  return ownerId === 0 || ownerId === userId;
+}
+
+function userName(userId: number): string {
+  return userId === 0 ? "root" : `user ${String(userId)}`;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+/** For any file with a secret in it. */
+export const SECRET_FILE_RULES: readonly Rule<SecretFileCase>[] = [
+  secretFileIsPrivate,
+  secretFileIsOurs,
+  foldersAreOurs,
+];

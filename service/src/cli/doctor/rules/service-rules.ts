@@ -1,0 +1,87 @@
+import { isLoopback } from "../../../kernel/loopback.ts";
+import type { Answer } from "../../terminal/ask.ts";
+import type { ServiceFacts } from "../facts/ask-service.ts";
+import { cut, type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
+
+/** Health checks of existing deployments read the status, and some the body: nothing may be added to it. */
+export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding[] {
+  const check = "health";
+  if (health.kind === "silent")
+    return [fail(check, `GET /healthz: ${health.why}`, "see that the service runs at this address")];
+  if (health.status !== 200)
+    return [fail(check, `GET /healthz answers ${statusOf(health)}`, "see the service's log")];
+  if (health.body.trim() === '{"ok":true}') return [ok(check, 'GET /healthz answers {"ok":true}')];
+  return [
+    fail(
+      check,
+      'GET /healthz answers 200 without {"ok":true}',
+      "see what answers at this address: it is not this service alone",
+    ),
+  ];
+}
+
+/** Tokens cross this connection, and whoever reads one can use it. The JWKS itself is public. */
+export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly Finding[] {
+  const check = "transport";
+  if (base.protocol === "https:") {
+    return [
+      ok(check, "https"),
+      skip(
+        "jwks-plain-http",
+        "not asked for: the runtime reads the JWKS over plain http alone, so give --url the http:// address that it uses as well",
+      ),
+    ];
+  }
+  if (isLoopback(base.hostname)) return [ok(check, "plain http inside this machine")];
+  return [
+    warn(
+      check,
+      `plain http to ${cut(base.host)}: whoever can listen on the way can read the tokens`,
+      "let callers mint over TLS (a proxy or a mesh), and keep /.well-known/jwks.json on plain http without a redirect, for the runtime",
+    ),
+  ];
+}
+
+/** A request without credentials must be turned away before its body is read. */
+export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): readonly Finding[] {
+  const check = "open-mint";
+  if (emptyMint.kind === "silent")
+    return [fail(check, `POST /tokens: ${emptyMint.why}`, "see that the service runs at this address")];
+  const { status } = emptyMint;
+  if (status === 401 || status === 403)
+    return [ok(check, `POST /tokens without credentials answers ${String(status)}`)];
+  if (status === 404) return [ok(check, "POST /tokens is not served at this address")];
+  if (status >= 200 && status < 300) {
+    const found = `POST /tokens without credentials and without a sender answers ${String(status)}`;
+    return [fail(check, found, "see what answers at this address: it hands out tokens to anyone")];
+  }
+  if (errorOf(emptyMint) !== "sender is required") {
+    const found = `POST /tokens without credentials answers ${statusOf(emptyMint)}, which does not tell whether it is open`;
+    return [warn(check, found, "ask the service itself and not a proxy before it")];
+  }
+  const found = "POST /tokens asks no caller for credentials: whoever reaches it can have any identity";
+  const fix =
+    "set HOST=127.0.0.1, put a proxy that authenticates before it, or let the network pass only the callers that may mint";
+  return [isLoopback(base.hostname) ? warn(check, found, fix) : fail(check, found, fix)];
+}
+
+/** The status of an answer, with where it sends on to: neither user nor query, which may be secret. */
+export function statusOf({ status, headers: { location } }: Extract<Answer, { kind: "answered" }>): string {
+  if (location === undefined) return String(status);
+  return `${String(status)} to ${cut(location.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//"))}`;
+}
+
+function errorOf({ body }: Extract<Answer, { kind: "answered" }>): unknown {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === "object" && parsed !== null && "error" in parsed ? parsed.error : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const SERVICE_RULES: readonly Rule<ServiceFacts>[] = [
+  healthAnswersExactly,
+  tokensAreNotReadableOnTheWire,
+  mintAsksForCredentials,
+];

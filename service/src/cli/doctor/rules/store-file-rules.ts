@@ -1,0 +1,90 @@
+import { faultOfPlace } from "../../../stores/sqlite/surroundings.ts";
+import { wordsOfPlace } from "../../../stores/sqlite/words.ts";
+import type { StoreFileFacts } from "../facts/store-file-facts.ts";
+import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
+
+/** A SQLite store, seen by the user that would serve. */
+export interface StoreFileCase {
+  readonly store: StoreFileFacts;
+  /** `undefined` where the system has no user numbers: there the permission bits mean nothing. */
+  readonly userId: number | undefined;
+}
+
+/** File systems of other machines or of the host, as Linux names them. `-shm` is one memory and locks are kept only within one machine. */
+const NETWORK =
+  /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|virtiofs|vboxsf|prl_fs|vmhgfs|ceph|glusterfs|lustre|gpfs|beegfs|orangefs|pvfs2|ocfs2|gfs2|afs|coda|ncpfs|davfs2?|fuse(?:\..*)?)$/;
+/** FUSE file systems that keep their files on this machine. */
+const LOCAL_FUSE = /^fuse\.(?:fuse-overlayfs|mergerfs|gocryptfs|encfs|ntfs-3g|lxcfs|zfs.*)$/;
+const IN_MEMORY = /^(?:tmpfs|ramfs)$/;
+const OF_A_CONTAINER = /^(?:overlay|aufs|fuse\.fuse-overlayfs)$/;
+
+/** SQLite needs the memory and the locks of one machine, and a store must outlive it. */
+export function storeIsOnLocalDisk({ store: { path, mount } }: StoreFileCase): readonly Finding[] {
+  const check = "store-file-system";
+  if (mount === undefined) return [];
+  const { point, type } = mount;
+  if (point === path)
+    return [
+      fail(
+        check,
+        `${path} is mounted as a single file: its -wal and -shm, which hold a part of it, stay outside the mount`,
+        "mount its folder",
+      ),
+    ];
+  if (OF_A_CONTAINER.test(type))
+    return [
+      warn(
+        check,
+        `${path} is on ${type}, the root of a container: all keys are lost with it`,
+        "mount a volume for its folder",
+      ),
+    ];
+  if (IN_MEMORY.test(type))
+    return [
+      warn(check, `${path} is on ${type}: all keys are lost at the next boot`, "name a file on a disk"),
+    ];
+  if (NETWORK.test(type) && !LOCAL_FUSE.test(type))
+    return [
+      fail(
+        check,
+        `${path} is on ${type} (mounted at ${point}): SQLite's shared memory and locks do not work across machines, and acknowledged changes can be lost`,
+        "name a file on a local disk, or use postgres://",
+      ),
+    ];
+  return [ok(check, `${path} is on ${type}`)];
+}
+
+const OTHERS = 0o007;
+
+/** Anyone who writes the files can put old keys back; anyone who reads them has the sealed keys and the verifiers' addresses. */
+export function storeFileIsPrivate({
+  store: { path, file, companions },
+  userId,
+}: StoreFileCase): readonly Finding[] {
+  const check = "store-file-mode";
+  if (userId === undefined || file === undefined) return [];
+  const open = [file, ...companions].filter(({ mode }) => (mode & OTHERS) !== 0);
+  if (open.length === 0) return [ok(check, `${path} has mode ${octal(file.mode)}`)];
+  const names = open.map((one) => `${one.path} (mode ${octal(one.mode)})`).join(" and ");
+  const fix = `chmod 600 ${open.map((one) => one.path).join(" ")}; the next start does so too`;
+  return [fail(check, `every user of this machine can use ${names}`, fix)];
+}
+
+/** The store can be opened and written where it is. */
+export function storeHasAPlace({ store: { path, around } }: StoreFileCase): readonly Finding[] {
+  const check = "store-place";
+  const place = faultOfPlace(around);
+  if (place === undefined) return [ok(check, `${path} and its folder can be written`)];
+  const { message, fix } = wordsOfPlace(path, around.folder, place);
+  return [fail(check, message, fix)];
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}
+
+export const STORE_FILE_RULES: readonly Rule<StoreFileCase>[] = [
+  storeHasAPlace,
+  storeIsOnLocalDisk,
+  storeFileIsPrivate,
+];

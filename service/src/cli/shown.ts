@@ -1,7 +1,0 @@
-import { printable } from "../kernel/printable.ts";
-
-/** Text from outside for one line: harmless to a terminal and at most `charactersMax` long. */
-export function shown(text: string, charactersMax = 120): string {
-  const safe = printable(text.length > charactersMax ? text.slice(0, charactersMax) : text);
-  return text.length > charactersMax ? `${safe}…` : safe;
-}

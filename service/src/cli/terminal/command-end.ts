@@ -1,0 +1,29 @@
+import type { ExitCode } from "../world.ts";
+
+/** Ends a command with a code other than 0. Each line goes to standard error behind `macp-auth: `, and says what is wrong and the mend. */
+export class CommandEnd extends Error {
+  override readonly name = "CommandEnd";
+  readonly exitCode: Exclude<ExitCode, 0>;
+  readonly lines: readonly string[];
+
+  constructor(exitCode: Exclude<ExitCode, 0>, lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.exitCode = exitCode;
+    this.lines = lines;
+  }
+}
+
+/** The call was wrong: nothing was tried. */
+export function wrongCall(line: string): CommandEnd {
+  return new CommandEnd(2, [line]);
+}
+
+/** The call was right and could not be done. */
+export function couldNot(...lines: readonly string[]): CommandEnd {
+  return new CommandEnd(1, lines);
+}
+
+/** The answer is no, and standard output holds it already. */
+export function answeredNo(): CommandEnd {
+  return new CommandEnd(1, []);
+}

@@ -1,0 +1,75 @@
+import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import { renderJwks } from "../jwks.ts";
+import { headerSegmentOf, type KeyDirectory, type KeyView } from "../key-directory.ts";
+import type { Signer } from "../signer.ts";
+import { type KeyRing, nextChangeAfter, servedAt, signingKeyAt } from "./key-record.ts";
+
+/** The ring that is in force, and the view of it that the hot path reads: one comparison of numbers for each request. */
+export class LiveKeys implements KeyDirectory {
+  #ring: KeyRing;
+  #signers: ReadonlyMap<Kid, Signer>;
+  #view: KeyView | undefined;
+  #until = 0;
+
+  readonly #clock: Clock;
+
+  /** `clock` decides about the keys: one that never jumps, so that a wall clock that is set neither hurries a key nor stops one. */
+  constructor(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>, clock: Clock) {
+    this.#clock = clock;
+    this.#ring = ring;
+    this.#signers = signers;
+  }
+
+  get ring(): KeyRing {
+    return this.#ring;
+  }
+
+  /** Puts another ring in force, at once and whole. */
+  replace(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>): void {
+    this.#ring = ring;
+    this.#signers = signers;
+    this.#view = undefined;
+  }
+
+  /** The signers of the keys that sign now or still may. */
+  signersThatMaySign(now: EpochSeconds): ReadonlyMap<Kid, Signer> {
+    const done = new Set(
+      this.#ring
+        .filter((key) => key.retiredFrom !== undefined && key.retiredFrom <= now)
+        .map((key) => key.kid),
+    );
+    return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));
+  }
+
+  /** Keys that were given from outside have no end that their last signature would decide. */
+  noteSigned(): void {
+    // Nothing to note.
+  }
+
+  /** Nor are the fetches of their JWKS counted: nothing waits for them. */
+  noteFetch(): void {
+    // Nothing to note.
+  }
+
+  /** The view of this moment; computed anew only when a key's moment has come. */
+  viewAt(): KeyView {
+    const now = this.#clock.now();
+    if (this.#view === undefined || now >= this.#until) {
+      this.#view = this.#compute(now);
+      this.#until = nextChangeAfter(this.#ring, now) ?? Number.POSITIVE_INFINITY;
+    }
+    return this.#view;
+  }
+
+  #compute(now: EpochSeconds): KeyView {
+    const record = signingKeyAt(this.#ring, now);
+    const signer = record && this.#signers.get(record.kid);
+    const served = servedAt(this.#ring, now);
+    return {
+      signing: record &&
+        signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer, notAfter: undefined },
+      jwks: served.length > 0 ? renderJwks(served.map((key) => key.publicJwk)) : undefined,
+    };
+  }
+}

@@ -1,0 +1,48 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Secret } from "../../kernel/secret.ts";
+import { testKey } from "../../testing/test-keys.ts";
+import { privateJwkOf } from "../custody/make-key.ts";
+import { keysFromFile, keysFromJwk } from "./load-keys.ts";
+import { readKeyFile } from "./read-key-file.ts";
+
+const key = testKey("given");
+const jwk = JSON.stringify(key.privateKey && privateJwkOf(key.privateKey, key.kid, key.alg));
+
+describe("a key file", () => {
+  let folder: string;
+  let path: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "macp-auth-load-"));
+    path = join(folder, "key.json");
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  test("of one mebibyte is read, and one byte more is no key file", async () => {
+    await writeFile(path, jwk.padEnd(1_048_576));
+    expect((await keysFromFile("KEY_FILE", path, "ES256")).map(({ kid }) => kid)).toEqual(["given"]);
+    await writeFile(path, jwk.padEnd(1_048_577));
+    await expect(readKeyFile("KEY_FILE", path)).rejects.toThrow(/^KEY_FILE: .* larger than 1 MiB/);
+  });
+
+  test("that cannot be read is told with its path and the reason", async () => {
+    await expect(readKeyFile("KEY_FILE", path)).rejects.toThrow(`KEY_FILE: ${path} does not exist (ENOENT)`);
+  });
+});
+
+test("a key for another algorithm than the configured one is refused, and both are named", () => {
+  expect(keysFromJwk("KEY", new Secret(jwk), "ES256")).toHaveLength(1);
+  expect(keysFromJwk("KEY", new Secret(jwk), undefined)).toHaveLength(1);
+  expect(() => keysFromJwk("KEY", new Secret(jwk), "RS256")).toThrow(
+    /^KEY is a key for ES256, but MACP_AUTH_SIGNING_ALG is RS256/,
+  );
+});
+
+test("a public key signs nothing and is refused", () => {
+  expect(() => keysFromJwk("KEY", new Secret(JSON.stringify(key.publicJwk)), "ES256")).toThrow(
+    /^KEY is a public key/,
+  );
+});

@@ -1,0 +1,128 @@
+import { after, type EpochSeconds, latest } from "../../kernel/clock.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import type { Algorithm } from "../algorithm.ts";
+import type { ImportedKey } from "../import/import-key.ts";
+import { type KeyRecord, type KeyRing, signingKeyAt, stateAt } from "./key-record.ts";
+
+/** How a key file's change becomes a rotation that refuses no honest token. Seconds. */
+export interface FileChangePolicy {
+  readonly alg: Algorithm;
+  /** How long a key is served before its first signature. */
+  readonly leadSeconds: number;
+  /** How long a key is served after its last signature. */
+  readonly overlapSeconds: number;
+}
+
+/** The ring after the change, or why the file cannot be followed; then the ring in force stays. */
+export type FileChange =
+  | { readonly kind: "planned"; readonly ring: KeyRing }
+  | { readonly kind: "refused"; readonly faults: readonly string[] };
+
+/** The ring at boot: the first key signs at once, for there is nothing older to sign with; all are served. */
+export function ringAtBoot(keys: readonly ImportedKey[], now: EpochSeconds): KeyRing {
+  return keys.map((key, index) => ({ ...recordOf(key, now), activeFrom: index === 0 ? now : undefined }));
+}
+
+/**
+ * The ring after the key file changed, given the one in force. A key that is new is served at once; a new first key signs
+ * only when it has been served for the lead, and until then the signing key goes on, whether it is still in the file or not.
+ * A key that left the file stays served for the overlap after the last moment at which it could have signed.
+ */
+export function planFileChange(
+  ring: KeyRing,
+  file: readonly ImportedKey[],
+  now: EpochSeconds,
+  policy: FileChangePolicy,
+): FileChange {
+  const present = ring.filter((record) => stateAt(record, now) !== "removed");
+  const faults = faultsOf(present, file, policy);
+  const [first] = file;
+  if (first === undefined || faults.length > 0) return { kind: "refused", faults };
+
+  const known = new Map(present.map((record) => [record.kid, record]));
+  const arrived = file.filter((key) => !known.has(key.kid)).map((key) => recordOf(key, now));
+  const all = [...present, ...arrived];
+  const signing = signingKeyAt(present, now);
+  const takeover = takeoverMoment(all, first.kid, signing, now, policy.leadSeconds);
+  const inFile = new Set(file.map((key) => key.kid));
+  const planned = all.map((record) =>
+    settle(record, { first: first.kid, signing: signing?.kid, takeover, now }),
+  );
+  const settled = planned.map((record) => ({
+    ...record,
+    removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy),
+  }));
+  return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "removed") };
+}
+
+/** When the first key of the file may sign: already, when it does; else once it has been served for the lead. */
+function takeoverMoment(
+  all: KeyRing,
+  first: Kid,
+  signing: KeyRecord | undefined,
+  now: EpochSeconds,
+  leadSeconds: number,
+): EpochSeconds {
+  if (signing === undefined || signing.kid === first) return now;
+  const record = all.find((candidate) => candidate.kid === first);
+  return latest(now, after(record?.publishedFrom ?? now, leadSeconds));
+}
+
+interface Takeover {
+  readonly first: Kid;
+  readonly signing: Kid | undefined;
+  readonly takeover: EpochSeconds;
+  readonly now: EpochSeconds;
+}
+
+function settle(record: KeyRecord, { first, signing, takeover, now }: Takeover): KeyRecord {
+  if (record.kid === first) {
+    const activeFrom = record.kid === signing ? record.activeFrom : takeover;
+    return { ...record, activeFrom, retiredFrom: undefined };
+  }
+  if (record.kid === signing) return { ...record, retiredFrom: takeover };
+  // A key whose turn had not come yet and that is no longer the first loses its turn.
+  const waiting = record.activeFrom !== undefined && record.activeFrom > now;
+  return waiting ? { ...record, activeFrom: undefined, retiredFrom: undefined } : record;
+}
+
+/** A key that has left the file: kept for the overlap after its last possible signature, counted from now when that is unknown. */
+function removal(record: KeyRecord, now: EpochSeconds, policy: FileChangePolicy): EpochSeconds | undefined {
+  if (record.activeFrom !== undefined && record.retiredFrom === undefined) return undefined;
+  if (record.removedFrom !== undefined && record.activeFrom === undefined) return record.removedFrom;
+  return latest(now, after(record.retiredFrom ?? now, policy.overlapSeconds));
+}
+
+function faultsOf(present: KeyRing, file: readonly ImportedKey[], policy: FileChangePolicy): string[] {
+  const faults: string[] = [];
+  if (file[0] === undefined) faults.push("holds no key");
+  if (file[0] !== undefined && file[0].alg !== policy.alg) {
+    faults.push(
+      `has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${policy.alg}; a change of algorithm needs a restart`,
+    );
+  }
+  for (const key of file) {
+    const twin = present.find((record) => record.kid === key.kid && record.thumbprint !== key.thumbprint);
+    if (twin !== undefined)
+      faults.push(
+        "gives a served kid to another key; a kid names one key for ever, so give the new key a kid of its own",
+      );
+    const renamed = present.find((record) => record.kid !== key.kid && record.thumbprint === key.thumbprint);
+    if (renamed !== undefined) faults.push("gives a served key another kid; keep its kid");
+  }
+  return faults;
+}
+
+function recordOf(key: ImportedKey, publishedFrom: EpochSeconds): KeyRecord {
+  const { kid, alg, publicJwk, thumbprint } = key;
+  return {
+    kid,
+    alg,
+    publicJwk,
+    thumbprint,
+    publishedFrom,
+    activeFrom: undefined,
+    retiredFrom: undefined,
+    removedFrom: undefined,
+  };
+}

@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import { Impossible } from "../../kernel/assert.ts";
+import { after, type EpochSeconds } from "../../kernel/clock.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import { activeKey, LONG_AGO, NOW, retiringKey, standbyKey } from "../../testing/managed-key-sets.ts";
+import { applyChanges, applySignings, type KeyChange } from "./key-change.ts";
+import type { ManagedKey } from "./managed-key.ts";
+
+/** The one key after the changes. */
+function changed(key: ManagedKey, ...changes: readonly ChangeOf[]): ManagedKey {
+  const full = changes.map((change) => ({ ...change, kid: key.kid }));
+  return applyChanges([key], full, NOW, 7)[0] as ManagedKey;
+}
+type ChangeOf = KeyChange extends infer C ? (C extends KeyChange ? Omit<C, "kid"> : never) : never;
+
+const { alg, publicJwk, sealed } = standbyKey("new");
+const publish: KeyChange = {
+  kind: "publish",
+  kid: "new" as Kid,
+  alg,
+  publicJwk,
+  sealed: sealed ?? { kek: "", box: "" },
+};
+
+describe("a change stamps the key with the store's clock", () => {
+  test("publish: a key that has done nothing yet, under the set's new version", () => {
+    expect(applyChanges([activeKey("old")], [publish], NOW, 7)).toEqual([
+      activeKey("old"),
+      standbyKey("new", { publishedAt: NOW, publishedVersion: 7 }),
+    ]);
+  });
+
+  test("activate: from now, with the end of its tokens and the longest life that they may have", () => {
+    const activate = { kind: "activate", lifeSeconds: 1_000, maxTtlSeconds: 300 } as const;
+    expect(changed(standbyKey("k"), activate)).toMatchObject({
+      activatedAt: NOW,
+      notAfter: NOW + 1_000,
+      maxTtlSeconds: 300,
+    });
+    expect(changed(standbyKey("k", { maxTtlSeconds: 900 }), activate)).toMatchObject({ maxTtlSeconds: 900 });
+  });
+
+  test("deactivate: once; a second one does not prolong its stay", () => {
+    expect(changed(activeKey("k"), { kind: "deactivate" })).toEqual(activeKey("k", { deactivatedAt: NOW }));
+    expect(changed(retiringKey("k", 50), { kind: "deactivate" })).toEqual(retiringKey("k", 50));
+  });
+
+  test("taint: it signs no more, for the reason given, and its private part is kept", () => {
+    expect(changed(activeKey("k"), { kind: "taint", reason: "why" })).toEqual(
+      activeKey("k", { deactivatedAt: NOW, taintedAt: NOW, reason: "why" }),
+    );
+    expect(changed(retiringKey("k", 50), { kind: "taint", reason: "why" })).toMatchObject({
+      deactivatedAt: after(NOW, -50),
+    });
+  });
+
+  test("a second taint changes the reason and no moment", () => {
+    const tainted = retiringKey("k", 50, { taintedAt: after(NOW, -50), reason: "why" });
+    expect(changed(tainted, { kind: "taint", reason: "more" })).toEqual({ ...tainted, reason: "more" });
+  });
+
+  test("revoke and retire: the private part is destroyed", () => {
+    expect(changed(activeKey("k"), { kind: "revoke", reason: "why" })).toEqual(
+      activeKey("k", { deactivatedAt: NOW, revokedAt: NOW, reason: "why", sealed: undefined }),
+    );
+    expect(changed(retiringKey("k", 50), { kind: "retire" })).toEqual(
+      retiringKey("k", 50, { retiredAt: NOW, sealed: undefined }),
+    );
+    expect(changed(standbyKey("k"), { kind: "retire", reason: "by hand" })).toMatchObject({
+      retiredAt: NOW,
+      reason: "by hand",
+    });
+  });
+
+  test("retire keeps the reason of an earlier taint", () => {
+    expect(
+      changed(retiringKey("k", 50, { taintedAt: LONG_AGO, reason: "why" }), { kind: "retire" }),
+    ).toMatchObject({ reason: "why" });
+  });
+
+  test("pause: pauses add up", () => {
+    expect(changed(standbyKey("k", { pausedSeconds: 5 }), { kind: "pause", seconds: 7 })).toEqual(
+      standbyKey("k", { pausedSeconds: 12 }),
+    );
+  });
+
+  test("reseal: another box for the same key, and none for a key whose private part is destroyed", () => {
+    const other = { kek: "next", box: "b" };
+    expect(changed(activeKey("k"), { kind: "reseal", sealed: other })).toEqual(
+      activeKey("k", { sealed: other }),
+    );
+    const retired = retiringKey("k", 50, { retiredAt: NOW, sealed: undefined });
+    expect(changed(retired, { kind: "reseal", sealed: other })).toEqual(retired);
+  });
+});
+
+describe("changes are refused as a whole", () => {
+  const activate: KeyChange = { kind: "activate", kid: "new" as Kid, lifeSeconds: 1, maxTtlSeconds: 1 };
+  const cases: readonly [string, readonly ManagedKey[], readonly KeyChange[], string][] = [
+    ["that use a kid twice", [standbyKey("new")], [publish], "twice"],
+    [
+      "that use the kid of a key that is long gone",
+      [retiringKey("new", 9, { retiredAt: LONG_AGO, sealed: undefined })],
+      [publish],
+      "twice",
+    ],
+    [
+      "that use the kid of a revoked key",
+      [retiringKey("new", 9, { revokedAt: LONG_AGO, sealed: undefined })],
+      [publish],
+      "twice",
+    ],
+    ["that publish one key twice", [], [publish, publish], "twice"],
+    ["that name a key which is not there", [], [activate], "not in the set"],
+    [
+      "after which two keys of an algorithm would sign",
+      [activeKey("old"), standbyKey("new")],
+      [activate],
+      "two keys",
+    ],
+  ];
+  test.each(cases)("%s", (_which, keys, changes, says) => {
+    expect(() => applyChanges(keys, changes, NOW, 2)).toThrow(Impossible);
+    expect(() => applyChanges(keys, changes, NOW, 2)).toThrow(says);
+  });
+});
+
+test("two keys of different algorithms may sign, and one may take over from another in one list of changes", () => {
+  const activate: KeyChange = { kind: "activate", kid: "new" as Kid, lifeSeconds: 1, maxTtlSeconds: 1 };
+  expect(applyChanges([activeKey("r", {}, "RS256"), standbyKey("new")], [activate], NOW, 2)).toHaveLength(2);
+  expect(
+    applyChanges([activeKey("old")], [{ kind: "deactivate", kid: "old" as Kid }, publish, activate], NOW, 2),
+  ).toHaveLength(2);
+});
+
+test("changes leave the keys that they were given as they were", () => {
+  const keys = Object.freeze([Object.freeze(activeKey("k"))]);
+  applyChanges(keys, [{ kind: "revoke", kid: "k" as Kid, reason: "why" }], NOW, 2);
+  expect(keys).toEqual([activeKey("k")]);
+});
+
+describe("what a replica tells of its signatures", () => {
+  const told = (key: ManagedKey, maxExp: number, ttl: number): ManagedKey =>
+    applySignings([key], [{ kid: key.kid, maxExp: maxExp as EpochSeconds }], ttl)[0] as ManagedKey;
+
+  test("moves the end of a key's last token forward alone, also when the key no longer signs", () => {
+    expect(told(activeKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
+    expect(told(activeKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
+    expect(told(retiringKey("k", 9, { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
+  });
+
+  test("raises the longest token life of a key that signs, and of no other", () => {
+    expect(told(activeKey("k", { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(900);
+    expect(told(activeKey("k", { maxTtlSeconds: 900 }), 0, 300).maxTtlSeconds).toBe(900);
+    expect(told(standbyKey("k"), 0, 900).maxTtlSeconds).toBe(0);
+    expect(told(retiringKey("k", 9, { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(300);
+  });
+
+  test("about a kid that is not there changes nothing", () => {
+    expect(applySignings([standbyKey("k")], [{ kid: "other" as Kid, maxExp: NOW }], 900)).toEqual([
+      standbyKey("k"),
+    ]);
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import type { Kid } from "../../kernel/ids.ts";
+import {
+  activeKey,
+  keySet,
+  NOW,
+  POLICY,
+  retiringKey,
+  sighting,
+  standbyKey,
+} from "../../testing/managed-key-sets.ts";
+import { answerOf, reportOf } from "./key-report.ts";
+import type { OperationReport } from "./rotate.ts";
+
+const revocation: OperationReport = {
+  kind: "done",
+  changes: [{ kind: "revoke", kid: "old" as Kid, reason: "leaked" }],
+  before: keySet([]),
+};
+
+describe("a verifier", () => {
+  const set = keySet([activeKey("a")], {
+    version: 7,
+    verifiers: [sighting("behind", 6), sighting("level", 7), sighting("ahead", 8)],
+  });
+
+  test("is up to date from the set's own version on", () => {
+    expect(
+      reportOf(set, POLICY).verifiers.map(({ address, up_to_date: upToDate }) => [address, upToDate]),
+    ).toEqual([
+      ["behind", false],
+      ["level", true],
+      ["ahead", true],
+    ]);
+  });
+
+  test("that has fetched since a revocation is not among those to restart", () => {
+    const { verifiers_not_seen_since: behind } = answerOf(revocation, set, POLICY);
+    expect(behind?.map(({ address }) => address)).toEqual(["behind"]);
+  });
+});
+
+test("a report leaves out keys that are gone unless all are asked for, and tells what happens to each next and when", () => {
+  const keys = [
+    activeKey("a"),
+    standbyKey("b", { publishedAt: NOW }),
+    retiringKey("c", 10),
+    retiringKey("d", 10, { revokedAt: NOW, reason: "leaked" }),
+  ];
+  const kids = (all: boolean): string[] => reportOf(keySet(keys), POLICY, all).keys.map(({ kid }) => kid);
+  expect([kids(false), kids(true)]).toEqual([
+    ["a", "b", "c"],
+    ["a", "b", "c", "d"],
+  ]);
+  expect(reportOf(keySet(keys), POLICY, true).keys.map(({ next }) => [next.what, next.at])).toEqual([
+    ["stops signing", NOW - 3_600 + POLICY.periodSeconds],
+    ["becomes ready", NOW + POLICY.leadSeconds],
+    ["leaves the JWKS", NOW - 10 + 3_755],
+    ["nothing: its private part is destroyed", null],
+  ]);
+});

@@ -1,0 +1,205 @@
+import type { EpochSeconds } from "../../kernel/clock.ts";
+import { revocationSeconds } from "../timing.ts";
+import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
+import {
+  isActive,
+  isServed,
+  isStandby,
+  type ManagedKey,
+  type ManagedState,
+  managedStateAt,
+  removableAt,
+} from "./managed-key.ts";
+import { fleetPolicy } from "./plan/fleet-policy.ts";
+import { dueAt } from "./plan/plan-rotation.ts";
+import type { RotationPolicy } from "./plan/rotation-policy.ts";
+import { knownAt } from "./plan/unserved-gap.ts";
+import type { OperationReport } from "./rotate.ts";
+
+/** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
+export interface KeyLine {
+  readonly kid: string;
+  readonly alg: string;
+  readonly state: ManagedState;
+  readonly served: boolean;
+  readonly signs: boolean;
+  readonly published_at: number;
+  readonly ready_at: number | null;
+  readonly activated_at: number | null;
+  readonly deactivated_at: number | null;
+  readonly removable_at: number | null;
+  readonly gone_at: number | null;
+  readonly last_exp: number | null;
+  readonly reason: string | null;
+  /** What happens to the key next and when; `at` null when an event and not the clock decides. */
+  readonly next: { readonly what: string; readonly at: number | null };
+}
+
+/** The whole picture: what is served, what signs, what happens next. */
+export interface KeysReport {
+  readonly version: number;
+  readonly now: number;
+  readonly keys: readonly KeyLine[];
+  readonly verifiers: readonly VerifierLine[];
+  readonly untracked: readonly UntrackedLine[];
+}
+
+/** Fetches of one version of the set by untracked verifiers; `address` is that of the latest. */
+export interface UntrackedLine {
+  readonly version: number;
+  readonly address: string;
+  readonly seen_at: number;
+  readonly fetches: number;
+}
+
+export interface VerifierLine {
+  readonly address: string;
+  readonly user_agent: string;
+  readonly version: number;
+  readonly seen_at: number;
+  readonly fetches: number;
+  /** The shortest time between two of its fetches; null after one fetch. */
+  readonly min_interval_seconds: number | null;
+  /** It fetched often, and never as soon as its declared cache time would make a busy verifier fetch. */
+  readonly slower_than_declared: boolean;
+  /** Whether it was served the set as it is now. */
+  readonly up_to_date: boolean;
+}
+
+/** What an operation did or why it did nothing, as the API and `--json` say it. */
+export interface OperationAnswer {
+  readonly done: boolean;
+  readonly changes?: readonly { readonly change: string; readonly kid: string }[];
+  readonly refused?: { readonly reason: string; readonly outage: string; readonly accept?: string };
+  /** After a revocation or a taint: until when verifiers may go on accepting the key, and who has not fetched since. */
+  readonly dies?: { readonly refreshing_seconds: number; readonly in_grace_seconds: number };
+  readonly verifiers_not_seen_since?: readonly VerifierLine[];
+  readonly untracked_since?: readonly UntrackedLine[];
+}
+
+/** The report of a set; keys that are gone are left out unless `all`. Pure. */
+export function reportOf(set: KeySet, own: RotationPolicy, all = false): KeysReport {
+  const policy = fleetPolicy(own, set);
+  const shown = set.keys.filter((key) => all || isServed(key));
+  const order = ["active", "ready", "published", "tainted", "retiring", "revoked", "retired"];
+  const lines = shown.map((key) => lineOf(key, set, policy));
+  return {
+    version: set.version,
+    now: set.now,
+    keys: lines.toSorted(
+      (one, other) =>
+        order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
+    ),
+    verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, policy)),
+    untracked: set.untracked.map(untrackedLine),
+  };
+}
+
+/** What to answer to an operator; `after` is the set as it is now. Pure. */
+export function answerOf(report: OperationReport, after: KeySet, own: RotationPolicy): OperationAnswer {
+  const policy = fleetPolicy(own, after);
+  if (report.kind === "lost")
+    return {
+      done: false,
+      refused: { reason: "lost_race", outage: "others changed the keys at the same moment; try again" },
+    };
+  if (report.kind === "doubted")
+    return {
+      done: false,
+      refused: {
+        reason: report.doubt,
+        outage: "the store is not the one that was read before, or a clock is off",
+      },
+    };
+  if (report.kind === "refused") {
+    const { reason, outage, accept } = report;
+    return { done: false, refused: { reason, outage, ...(accept && { accept }) } };
+  }
+  const changes = report.changes.map((change) => ({ change: change.kind, kid: change.kid }));
+  if (!report.changes.some((change) => change.kind === "revoke")) return { done: true, changes };
+  const { refreshing, inGrace } = revocationSeconds(policy.timing);
+  return {
+    done: true,
+    changes,
+    dies: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
+    verifiers_not_seen_since: after.verifiers
+      .filter((verifier) => verifier.version < after.version)
+      .map((verifier) => verifierLine(verifier, after.version, policy)),
+    untracked_since: after.untracked
+      .filter(({ version, seenAt }) => version < after.version && after.now - seenAt <= inGrace)
+      .map(untrackedLine),
+  };
+}
+
+function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
+  const ready = readyAt(key, set, policy);
+  const state = managedStateAt(key, set.now, ready);
+  return {
+    kid: key.kid,
+    alg: key.alg,
+    state,
+    served: isServed(key),
+    signs: isActive(key),
+    published_at: key.publishedAt,
+    ready_at: ready ?? null,
+    activated_at: key.activatedAt ?? null,
+    deactivated_at: key.deactivatedAt ?? null,
+    removable_at: isServed(key) ? (removableAt(key, policy.timing) ?? null) : null,
+    gone_at: key.revokedAt ?? key.retiredAt ?? null,
+    last_exp: key.maxExp === 0 ? null : key.maxExp,
+    reason: key.reason ?? null,
+    next: nextOf(key, state, set, policy),
+  };
+}
+
+/** When a standby key may sign; `undefined` for any other. */
+function readyAt(key: ManagedKey, set: KeySet, policy: RotationPolicy): EpochSeconds | undefined {
+  return isStandby(key) ? knownAt(key, set, policy) : undefined;
+}
+
+function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: RotationPolicy): KeyLine["next"] {
+  switch (state) {
+    case "published":
+      return { what: "becomes ready", at: knownAt(key, set, policy) };
+    case "ready": {
+      const active = set.keys.find((other) => isActive(other) && other.alg === key.alg);
+      return { what: "begins to sign", at: active === undefined ? null : dueAt(active, policy) };
+    }
+    case "active":
+      return { what: "stops signing", at: dueAt(key, policy) };
+    case "retiring":
+    case "tainted":
+      return { what: "leaves the JWKS", at: removableAt(key, policy.timing) ?? null };
+    case "revoked":
+    case "retired":
+      return { what: "nothing: its private part is destroyed", at: null };
+  }
+}
+
+function untrackedLine({ version, address, seenAt, fetches }: UntrackedFetches): UntrackedLine {
+  return { version, address, seen_at: seenAt, fetches };
+}
+
+/** So many fetches of one verifier tell something of its cache time. */
+const FETCHES_TELLING = 20;
+/** How much later than its cache time a busy verifier may fetch. */
+const FETCH_SLACK_SECONDS = 10;
+
+function verifierLine(
+  verifier: VerifierSighting,
+  version: number,
+  { timing }: Pick<RotationPolicy, "timing">,
+): VerifierLine {
+  const { address, userAgent, seenAt, fetches, minIntervalSeconds } = verifier;
+  const slow = (minIntervalSeconds ?? 0) > timing.verifierTtlSeconds + FETCH_SLACK_SECONDS;
+  return {
+    address,
+    user_agent: userAgent,
+    version: verifier.version,
+    seen_at: seenAt,
+    fetches,
+    min_interval_seconds: minIntervalSeconds ?? null,
+    slower_than_declared: slow && fetches >= FETCHES_TELLING,
+    up_to_date: verifier.version >= version,
+  };
+}

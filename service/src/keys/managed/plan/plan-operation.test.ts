@@ -1,0 +1,348 @@
+import { describe, expect, test } from "vitest";
+import { after } from "../../../kernel/clock.ts";
+import type { Kid } from "../../../kernel/ids.ts";
+import {
+  activeKey,
+  keySet,
+  NOW,
+  POLICY,
+  retiringKey,
+  sighting,
+  standbyKey,
+  untrackedFetches,
+} from "../../../testing/managed-key-sets.ts";
+import type { KeySet } from "../key-store.ts";
+import type { ManagedKey } from "../managed-key.ts";
+import { type Acceptance, type Operation, type OperationPlan, planOperation } from "./plan-operation.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
+
+function plan(
+  set: KeySet,
+  operation: Operation,
+  accepted: readonly Acceptance[] = [],
+  policy: RotationPolicy = POLICY,
+): OperationPlan {
+  return planOperation(set, operation, policy, new Set(accepted));
+}
+/** The steps in words, or the refusal. */
+function stepsOf(planned: OperationPlan): readonly string[] | OperationPlan {
+  if (planned.kind === "refused") return planned;
+  return planned.steps.map((step) =>
+    step.kind === "make" ? `make ${step.alg}` : `${step.kind} ${step.kid}`,
+  );
+}
+const activate = (kid?: string): Operation => ({ kind: "activate", kid: kid as Kid | undefined });
+const by = (kind: "taint" | "revoke", kid: string): Operation => ({
+  kind,
+  kid: kid as Kid,
+  reason: "leaked",
+});
+const retire = (kid: string): Operation => ({ kind: "retire", kid: kid as Kid });
+const servedFor = (seconds: number, pausedSeconds = 0): ManagedKey =>
+  standbyKey("new", { publishedAt: after(NOW, -seconds), pausedSeconds });
+const sound = [activeKey("old"), standbyKey("new")];
+
+describe("prepare", () => {
+  test("makes a key that stands by", () => {
+    expect(plan(keySet(sound), { kind: "prepare", alg: "ES256" })).toEqual({
+      kind: "planned",
+      steps: [{ kind: "make", alg: "ES256", activate: false }],
+    });
+  });
+
+  test("is refused for an algorithm that no replica is configured for: rotation would take the key out again", () => {
+    expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toMatchObject({
+      kind: "refused",
+      outage: expect.stringContaining("MACP_AUTH_SIGNING_ALG=RS256") as string,
+    });
+  });
+
+  test("is refused when verifiers would have to try more than four keys of the algorithm; keys that left the JWKS do not count", () => {
+    const retired = retiringKey("gone", 9_999, { retiredAt: NOW });
+    const three = [...sound, retiringKey("c", 1)];
+    expect(plan(keySet([...three, retired]), { kind: "prepare", alg: "ES256" }).kind).toBe("planned");
+    const full = plan(keySet([...three, retiringKey("d", 1)]), { kind: "prepare", alg: "ES256" });
+    expect(full).toMatchObject({
+      kind: "refused",
+      reason: "too_many_keys",
+      outage: expect.stringMatching(/4 keys for ES256.*wait/) as string,
+    });
+  });
+});
+
+describe("activate", () => {
+  test("puts the key that was served longest to work in one step with the old key's end", () => {
+    const later = standbyKey("later", { publishedAt: after(NOW, -8_000) });
+    expect(stepsOf(plan(keySet([later, ...sound]), activate()))).toEqual(["deactivate old", "activate new"]);
+    expect(stepsOf(plan(keySet([later, ...sound]), activate("later")))).toEqual([
+      "deactivate old",
+      "activate later",
+    ]);
+  });
+
+  test("ends no key of another algorithm", () => {
+    const keys = [activeKey("r", {}, "RS256"), activeKey("old"), standbyKey("new")];
+    expect(stepsOf(plan(keySet(keys), activate()))).toEqual(["deactivate old", "activate new"]);
+    expect(stepsOf(plan(keySet([activeKey("old"), standbyKey("r2", {}, "RS256")]), activate("r2")))).toEqual([
+      "activate r2",
+    ]);
+  });
+
+  test.each([
+    ["nothing stands by", [activeKey("old")], undefined, "no_successor", /keys prepare/],
+    [
+      "the only standby key is for another algorithm",
+      [activeKey("old"), standbyKey("r", {}, "RS256")],
+      undefined,
+      "no_successor",
+      /keys prepare/,
+    ],
+    ["the kid is unknown", sound, "other", "unknown_key", /keys list/],
+    ["the key signs already", sound, "old", "wrong_state", /stands by/],
+    ["the key signed before", [...sound, retiringKey("c", 9)], "c", "wrong_state", /stands by/],
+    [
+      "the key was tainted",
+      [...sound, standbyKey("c", { taintedAt: NOW, deactivatedAt: NOW })],
+      "c",
+      "wrong_state",
+      /stands by/,
+    ],
+    [
+      "the key was revoked",
+      [...sound, standbyKey("c", { revokedAt: NOW, deactivatedAt: NOW })],
+      "c",
+      "wrong_state",
+      /stands by/,
+    ],
+  ])("is refused when %s", (_when, keys, kid, reason, says) => {
+    const refusal = plan(keySet(keys), activate(kid), [
+      "short-lead",
+      "grace-risk",
+      "verifiers-behind",
+      "live-tokens",
+    ]);
+    expect(refusal).toMatchObject({ kind: "refused", reason, outage: expect.stringMatching(says) as string });
+    expect(refusal).not.toHaveProperty("accept");
+  });
+
+  test.each([
+    [429, "short-lead", "429 s", "1 s more"],
+    [430, "grace-risk", "430 s", "3600 s more"],
+    [4_029, "grace-risk", "4029 s", "1 s more"],
+  ])(
+    "of a key that was served for %i s is refused unless %s is accepted, and says how long which tokens would be refused",
+    (seconds, accept, ...figures) => {
+      const refusal = plan(keySet([activeKey("old"), servedFor(seconds)]), activate());
+      expect(refusal).toMatchObject({ kind: "refused", reason: "not_ready", accept });
+      for (const figure of figures) expect((refusal as { outage: string }).outage).toContain(figure);
+      expect(
+        stepsOf(plan(keySet([activeKey("old"), servedFor(seconds)]), activate(), [accept as Acceptance])),
+      ).toEqual(["deactivate old", "activate new"]);
+    },
+  );
+
+  test("needs no acceptance from B2 on; whoever accepts the greater risk has accepted the lesser; other acceptances do not help", () => {
+    expect(plan(keySet([activeKey("old"), servedFor(4_030)]), activate()).kind).toBe("planned");
+    expect(plan(keySet([activeKey("old"), servedFor(430)]), activate(), ["short-lead"]).kind).toBe("planned");
+    expect(
+      plan(keySet([activeKey("old"), servedFor(429)]), activate(), [
+        "grace-risk",
+        "verifiers-behind",
+        "live-tokens",
+      ]),
+    ).toMatchObject({ accept: "short-lead" });
+  });
+
+  test("counts only time in which the key was served", () => {
+    expect(plan(keySet([activeKey("old"), servedFor(4_129, 100)]), activate())).toMatchObject({
+      accept: "grace-risk",
+    });
+    expect(plan(keySet([activeKey("old"), servedFor(4_130, 100)]), activate()).kind).toBe("planned");
+  });
+
+  test("asks for no more than the lead that the operator has configured", () => {
+    const policy = { ...POLICY, leadSeconds: 1_000 };
+    expect(plan(keySet([activeKey("old"), servedFor(999)]), activate(), [], policy)).toMatchObject({
+      accept: "grace-risk",
+    });
+    expect(plan(keySet([activeKey("old"), servedFor(1_000)]), activate(), [], policy).kind).toBe("planned");
+  });
+
+  test("does not count the time in which nobody serves, which nobody has counted yet", () => {
+    const policy = { ...POLICY, leadSeconds: 1_000 };
+    const set = (gap: number, served: number) =>
+      keySet([activeKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
+    expect(plan(set(600, 400), activate(), [], policy)).toMatchObject({ accept: "short-lead" });
+    expect(plan(set(600, 999), activate(), [], policy)).toMatchObject({ accept: "grace-risk" });
+    expect(plan(set(600, 1_000), activate(), [], policy).kind).toBe("planned");
+  });
+
+  test("needs no lead after a shutdown of B2, for a key that was published before it, where no key may sign", () => {
+    const ended = activeKey("old", { notAfter: NOW });
+    const gap = (seconds: number, old = ended) =>
+      keySet([old, servedFor(seconds)], { servedAt: after(NOW, -seconds) });
+    expect(plan(gap(4_029), activate()).kind).toBe("refused");
+    expect(plan(gap(4_030), activate()).kind).toBe("planned");
+    expect(plan(gap(4_030, activeKey("old")), activate())).toMatchObject({ accept: "short-lead" });
+    const late = keySet([ended, servedFor(4_029)], { servedAt: after(NOW, -4_030) });
+    expect(plan(late, activate()).kind).toBe("refused");
+  });
+
+  test("is held by known verifiers that lack the key where the gate is enforced, names them, and can be accepted", () => {
+    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
+      verifiers: [sighting("10.0.0.1", 4), sighting("10.0.0.2", 5)],
+    });
+    const enforced = { ...POLICY, gate: "enforce" } as const;
+    const refusal = plan(set, activate(), [], enforced);
+    expect(refusal).toMatchObject({
+      reason: "verifiers_behind",
+      accept: "verifiers-behind",
+      outage: expect.stringMatching(/^1 known.*10\.0\.0\.1$/) as string,
+    });
+    expect(plan(set, activate(), ["verifiers-behind"], enforced).kind).toBe("planned");
+    expect(plan(set, activate(), [], { ...POLICY, gate: "warn" }).kind).toBe("planned");
+  });
+
+  test("is held by untracked verifiers: says how many fetches, where from and for how long, and can be accepted", () => {
+    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
+      verifiers: [sighting("10.0.0.1", 5)],
+      untracked: [untrackedFetches("10.0.0.1", 4, 30), untrackedFetches("10.0.0.1", 5)],
+    });
+    const enforced = { ...POLICY, gate: "enforce" } as const;
+    expect(plan(set, activate(), [], enforced)).toEqual({
+      kind: "refused",
+      reason: "verifiers_behind",
+      accept: "verifiers-behind",
+      outage:
+        "3 fetches, the last from 10.0.0.1, came from untracked verifiers, which may lack the key; they count as behind for 4000 s more",
+    });
+    expect(plan(set, activate(), ["verifiers-behind"], enforced).kind).toBe("planned");
+    expect(stepsOf(plan(set, by("revoke", "old"), [], enforced))).toEqual(["revoke old", "activate new"]);
+  });
+});
+
+describe.each(["taint", "revoke"] as const)("%s", (kind) => {
+  test("of the signing key puts its successor to work in the same step, whatever verifiers have fetched", () => {
+    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 9 })], {
+      verifiers: [sighting("10.0.0.1", 4)],
+    });
+    expect(stepsOf(plan(set, by(kind, "old"), [], { ...POLICY, gate: "enforce" }))).toEqual([
+      `${kind} old`,
+      "activate new",
+    ]);
+  });
+
+  test("takes the successor that was really served longest", () => {
+    const paused = standbyKey("paused", { pausedSeconds: 100 });
+    expect(stepsOf(plan(keySet([paused, ...sound]), by(kind, "old")))).toEqual([
+      `${kind} old`,
+      "activate new",
+    ]);
+  });
+
+  test("of a key that does not sign needs no successor", () => {
+    expect(stepsOf(plan(keySet([...sound, retiringKey("c", 9)]), by(kind, "c")))).toEqual([`${kind} c`]);
+    expect(stepsOf(plan(keySet(sound), by(kind, "new")))).toEqual([`${kind} new`]);
+  });
+
+  test("carries its reason", () => {
+    expect(plan(keySet(sound), by(kind, "new"))).toEqual({
+      kind: "planned",
+      steps: [{ kind, kid: "new", reason: "leaked" }],
+    });
+  });
+
+  test.each([
+    [429, "short-lead"],
+    [4_029, "grace-risk"],
+  ] as const)(
+    "of the signing key, whose successor was served for %i s, is refused unless %s is accepted",
+    (seconds, accept) => {
+      const set = keySet([activeKey("old"), servedFor(seconds)]);
+      expect(plan(set, by(kind, "old"))).toMatchObject({ kind: "refused", reason: "not_ready", accept });
+      expect(stepsOf(plan(set, by(kind, "old"), [accept]))).toEqual([`${kind} old`, "activate new"]);
+    },
+  );
+
+  test.each([
+    ["the kid is unknown", sound, "other", "unknown_key", /keys list/],
+    [
+      "the key has left the JWKS",
+      [...sound, retiringKey("c", 9_999, { retiredAt: NOW })],
+      "c",
+      "wrong_state",
+      /no longer served/,
+    ],
+    [
+      "the key was revoked before",
+      [...sound, retiringKey("c", 9, { revokedAt: NOW })],
+      "c",
+      "wrong_state",
+      /no longer served/,
+    ],
+    [
+      "no key of its algorithm stands by",
+      [activeKey("old"), retiringKey("c", 9), standbyKey("r", {}, "RS256")],
+      "old",
+      "no_successor",
+      /keys prepare/,
+    ],
+  ])("is refused when %s", (_when, keys, kid, reason, says) => {
+    const refusal = plan(keySet(keys), by(kind, kid), [
+      "short-lead",
+      "grace-risk",
+      "verifiers-behind",
+      "live-tokens",
+    ]);
+    expect(refusal).toMatchObject({ kind: "refused", reason, outage: expect.stringMatching(says) as string });
+    expect(refusal).not.toHaveProperty("accept");
+  });
+});
+
+test("the last key of the JWKS is never revoked: an empty set would make verifiers keep it", () => {
+  const gone = [
+    retiringKey("gone", 9_999, { retiredAt: NOW }),
+    retiringKey("bad", 9_999, { revokedAt: NOW }),
+  ];
+  const refusal = plan(keySet([activeKey("only"), ...gone]), by("revoke", "only"), [
+    "short-lead",
+    "grace-risk",
+    "live-tokens",
+  ]);
+  expect(refusal).toMatchObject({
+    kind: "refused",
+    reason: "last_key",
+    outage: expect.stringMatching(/empty JWKS.*keys prepare/) as string,
+  });
+});
+
+describe("retire", () => {
+  test("takes a key out when its last token is dead, or when it never signed", () => {
+    expect(stepsOf(plan(keySet([...sound, retiringKey("c", 3_755)]), retire("c")))).toEqual(["retire c"]);
+    expect(stepsOf(plan(keySet(sound), retire("new")))).toEqual(["retire new"]);
+  });
+
+  test("is refused while tokens live, says for how long, and can be accepted", () => {
+    const set = keySet([...sound, retiringKey("c", 3_700)]);
+    expect(plan(set, retire("c"))).toMatchObject({
+      reason: "live_tokens",
+      accept: "live-tokens",
+      outage: expect.stringContaining("55 s more") as string,
+    });
+    expect(plan(set, retire("c"), ["short-lead", "grace-risk"])).toMatchObject({ reason: "live_tokens" });
+    expect(stepsOf(plan(set, retire("c"), ["live-tokens"]))).toEqual(["retire c"]);
+  });
+
+  test.each([
+    ["the kid is unknown", "other", "unknown_key", /keys list/],
+    ["the key signs", "old", "wrong_state", /keys rotate/],
+    ["the key has left the JWKS", "gone", "wrong_state", /already/],
+  ])("is refused when %s", (_when, kid, reason, says) => {
+    const set = keySet([...sound, retiringKey("gone", 9_999, { retiredAt: NOW })]);
+    expect(plan(set, retire(kid), ["live-tokens"])).toMatchObject({
+      kind: "refused",
+      reason,
+      outage: expect.stringMatching(says) as string,
+    });
+  });
+});

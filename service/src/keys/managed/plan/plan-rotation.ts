@@ -1,0 +1,208 @@
+import { after, type EpochSeconds } from "../../../kernel/clock.ts";
+import type { Kid } from "../../../kernel/ids.ts";
+import { ALGORITHMS, type Algorithm } from "../../algorithm.ts";
+import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
+import type { KeyChange } from "../key-change.ts";
+import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "../key-store.ts";
+import { canSign, isActive, isServed, isStandby, type ManagedKey, removableAt } from "../managed-key.ts";
+import { fleetPolicy, isLive } from "./fleet-policy.ts";
+import type { RotationPolicy } from "./rotation-policy.ts";
+import { knownAt, unservedSeconds } from "./unserved-gap.ts";
+
+/** One step of a rotation; steps of one plan are applied together or not at all. */
+export type RotationStep = KeyChange | MakeKey;
+
+/** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
+export interface MakeKey {
+  readonly kind: "make";
+  readonly alg: Algorithm;
+  readonly activate: boolean;
+}
+
+/** Something that is not as it should be and that rotation cannot mend by itself now. */
+export type RotationAlarm =
+  | { readonly kind: "overdue"; readonly alg: Algorithm; readonly kid: Kid; readonly sinceSeconds: number }
+  | {
+      readonly kind: "verifiers_behind";
+      readonly kid: Kid;
+      readonly verifiers: readonly VerifierSighting[];
+      /** Fetches by untracked verifiers: they may lack the key as well. */
+      readonly untracked: readonly UntrackedFetches[];
+      readonly held: boolean;
+    }
+  | { readonly kind: "too_many_keys"; readonly alg: Algorithm };
+
+export interface RotationPlan {
+  readonly steps: readonly RotationStep[];
+  readonly alarms: readonly RotationAlarm[];
+}
+
+/** I7: verifiers try every key on an unknown kid, so the JWKS holds at most this many of one algorithm. */
+export const KEYS_SERVED_MAX = 4;
+
+/**
+ * What is to be done now so that tokens are signed by a key that every verifier knows, a successor stands ready, and no key
+ * leaves before its last token: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
+ * replica, so any number of runners equals one.
+ */
+export function planRotation(set: KeySet, own: RotationPolicy): RotationPlan {
+  const { keys, now } = set;
+  const policy = fleetPolicy(own, set);
+  const wanted = wantedAlgorithms(set, policy);
+  const plans = [...wanted, ...interimAlgorithms(set, wanted)].map((alg) => planAlgorithm(set, alg, policy));
+  return {
+    steps: [
+      ...pauses(set, policy.timing),
+      ...plans.flatMap((plan) => plan.steps),
+      ...windDown(keys, wanted),
+      ...retirements(keys, now, policy.timing),
+    ],
+    alarms: plans.flatMap((plan) => plan.alarms),
+  };
+}
+
+/** The algorithms of all live replicas, so that a fleet in the middle of a change of algorithm does not fight over it. */
+function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorithm[] {
+  const live = set.replicas.filter((replica) => isLive(replica, set.now));
+  return ALGORITHMS.filter((alg) => alg === policy.alg || live.some((replica) => replica.alg === alg));
+}
+
+/** Algorithms that nobody wants any more and that have a standby key: one of those signs rather than none, until a wanted one may. */
+function interimAlgorithms({ keys, now }: KeySet, wanted: readonly Algorithm[]): readonly Algorithm[] {
+  if (keys.some((key) => canSign(key, now))) return [];
+  return ALGORITHMS.filter(
+    (alg) => !wanted.includes(alg) && keys.some((key) => key.alg === alg && isStandby(key)),
+  );
+}
+
+/** The lead counts only time in which the key was really served: a gap in which no replica served stops it. */
+function pauses(set: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
+  return set.keys.filter(isStandby).flatMap((key) => {
+    const seconds = unservedSeconds(key, set, timing);
+    return seconds > 0 ? [{ kind: "pause", kid: key.kid, seconds }] : [];
+  });
+}
+
+function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy): RotationPlan {
+  const own = set.keys.filter((key) => key.alg === alg);
+  const active = own.find(isActive);
+  const standby = own
+    .filter(isStandby)
+    .toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
+  if (!set.keys.some((key) => key.activatedAt !== undefined)) {
+    // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
+    const [first] = standby;
+    return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, policy);
+  }
+  const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, policy);
+  const ready = standby.find((key) => set.now >= knownAt(key, set, policy));
+  if (overdueSeconds < 0) return withStandby({ steps: [], alarms: [] }, own, standby, alg);
+  if (ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
+  const alarms: RotationAlarm[] =
+    active === undefined ? [] : [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: overdueSeconds }];
+  return withStandby({ steps: [], alarms }, own, standby, alg);
+}
+
+/** The first key of all, and its successor. When another algorithm bootstraps in the same plan, only one key signs at once. */
+function bootstrap(set: KeySet, alg: Algorithm): RotationPlan {
+  const steps: RotationStep[] = [{ kind: "make", alg, activate: true }];
+  if (set.keys.length === 0) steps.push({ kind: "make", alg, activate: false });
+  return { steps, alarms: [] };
+}
+
+/** A ready key takes over from the active one in one transaction, unless the gate holds it. */
+function activation(
+  set: KeySet,
+  ready: ManagedKey,
+  active: ManagedKey | undefined,
+  policy: RotationPolicy,
+): RotationPlan {
+  const behind = policy.gate === "off" ? NOBODY : fetchesBehind(set, ready, policy);
+  const isBehind = behind.verifiers.length > 0 || behind.untracked.length > 0;
+  const held = isBehind && policy.gate === "enforce";
+  const alarms: RotationAlarm[] = isBehind
+    ? [{ kind: "verifiers_behind", kid: ready.kid, ...behind, held }]
+    : [];
+  return { steps: held ? [] : takeOver(ready, active, policy), alarms };
+}
+
+/** The two changes that make one key sign instead of another. The old one goes first: never two active keys. */
+export function takeOver(
+  ready: ManagedKey,
+  active: ManagedKey | undefined,
+  policy: RotationPolicy,
+): KeyChange[] {
+  const activate: KeyChange = {
+    kind: "activate",
+    kid: ready.kid,
+    lifeSeconds: lifeSeconds(policy),
+    maxTtlSeconds: policy.timing.maxTtlSeconds,
+  };
+  return active === undefined ? [activate] : [{ kind: "deactivate", kid: active.kid }, activate];
+}
+
+/**
+ * When an active key's successor is to take over: after the period, and in any case early enough before the key's own end,
+ * which was fixed when it was activated, perhaps under a shorter period or by another program.
+ */
+export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds {
+  const byPeriod = after(key.activatedAt ?? key.publishedAt, policy.periodSeconds);
+  if (key.notAfter === undefined) return byPeriod;
+  const byEnd = after(key.notAfter, -(policy.timing.maxTtlSeconds + policy.leadSeconds));
+  return Math.min(byEnd, byPeriod) as EpochSeconds;
+}
+
+/** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */
+export function lifeSeconds(policy: RotationPolicy): number {
+  return 2 * policy.periodSeconds + policy.timing.maxTtlSeconds;
+}
+
+/**
+ * Verifiers that fetched within their TTL and grace and were not yet served a set that holds the key. A fetch by an untracked
+ * verifier counts as one of those until it is that old: it is not known whether that verifier has fetched again.
+ */
+export function fetchesBehind(
+  { now, verifiers, untracked }: KeySet,
+  { publishedVersion }: ManagedKey,
+  { timing }: RotationPolicy,
+): JwksFetches {
+  const horizon = leadThroughGraceSeconds(timing);
+  const isBehind = ({ seenAt, version }: { readonly seenAt: EpochSeconds; readonly version: number }) =>
+    now - seenAt <= horizon && version < publishedVersion;
+  return { verifiers: verifiers.filter(isBehind), untracked: untracked.filter(isBehind) };
+}
+
+const NOBODY: JwksFetches = { verifiers: [], untracked: [] };
+
+/** Adds a new standby key where the plan leaves none, unless the JWKS would hold too many. */
+function withStandby(
+  plan: RotationPlan,
+  own: readonly ManagedKey[],
+  standby: readonly ManagedKey[],
+  alg: Algorithm,
+): RotationPlan {
+  const taken = plan.steps.some((step) => step.kind === "activate") ? 1 : 0;
+  if (standby.length > taken) return plan;
+  if (own.filter(isServed).length >= KEYS_SERVED_MAX)
+    return { steps: plan.steps, alarms: [...plan.alarms, { kind: "too_many_keys", alg }] };
+  return { steps: [...plan.steps, { kind: "make", alg, activate: false }], alarms: plan.alarms };
+}
+
+/** Keys of an algorithm that no live replica wants: the active one stops signing once another algorithm signs; the rest go. */
+function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): KeyChange[] {
+  const successorSigns = keys.some((key) => isActive(key) && wanted.includes(key.alg));
+  if (!successorSigns) return [];
+  return keys
+    .filter((key) => !wanted.includes(key.alg))
+    .flatMap((key): KeyChange[] => {
+      if (isActive(key)) return [{ kind: "deactivate", kid: key.kid }];
+      return isStandby(key) ? [{ kind: "retire", kid: key.kid }] : [];
+    });
+}
+
+/** B3: keys whose last token is dead leave the JWKS, and their private part is destroyed. */
+function retirements(keys: readonly ManagedKey[], now: EpochSeconds, timing: RotationTiming): KeyChange[] {
+  return keys
+    .filter((key) => isServed(key) && now >= (removableAt(key, timing) ?? Number.POSITIVE_INFINITY))
+    .map((key) => ({ kind: "retire", kid: key.kid }));
+}

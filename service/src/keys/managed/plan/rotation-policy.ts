@@ -1,0 +1,20 @@
+import type { Algorithm } from "../../algorithm.ts";
+import type { RotationTiming } from "../../timing.ts";
+
+/** What a replica is configured to rotate by, its algorithm apart. Seconds. */
+export interface RotationSettings {
+  readonly periodSeconds: number;
+  readonly leadSeconds: number;
+  readonly timing: RotationTiming;
+  /** Whether activation waits until every known verifier has fetched a set with the key. */
+  readonly gate: Gate;
+}
+
+export const GATES = ["off", "warn", "enforce"] as const;
+export type Gate = (typeof GATES)[number];
+
+/** What rotation is to achieve. */
+export interface RotationPolicy extends RotationSettings {
+  /** The algorithm that this replica is configured to sign with. */
+  readonly alg: Algorithm;
+}
