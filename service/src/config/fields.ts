@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Unseen, unseenIn, unseenInLines } from "../kernel/printable.ts";
+import { type Invisible, invisibleIn, invisibleInLines } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import { beginsLikeASecret, shownAround, shownValue } from "./shown-value.ts";
 import { parseStoreUrl, type StoreLocation } from "./store-url.ts";
@@ -35,9 +35,9 @@ export function oneOf<const Names extends readonly string[]>(names: Names): Read
 /** Reads a text that must never be shown, without the blanks around it. Several lines are allowed, and no other character that cannot be seen. */
 export function secret(): Read<Secret> {
   return z.string().transform((text, context) => {
-    const unseen = unseenInLines(text.trim());
-    if (unseen === undefined) return new Secret(text.trim());
-    context.addIssue(unseenFault(unseen));
+    const invisible = invisibleInLines(text.trim());
+    if (invisible === undefined) return new Secret(text.trim());
+    context.addIssue(invisibleFault(invisible));
     return z.NEVER;
   });
 }
@@ -45,26 +45,26 @@ export function secret(): Read<Secret> {
 /** Reads a text that is used as it stands, blanks included. A character that cannot be seen is a fault: the same text elsewhere would be another one, and nobody would see why. */
 export function verbatim(): Read<string> {
   return z.string().transform((text, context) => {
-    const unseen = unseenIn(text);
-    if (unseen === undefined) return text;
+    const invisible = invisibleIn(text);
+    if (invisible === undefined) return text;
     context.addIssue(
-      `holds ${nameOf(unseen)}, which cannot be seen, and is ${shownAround(text, unseen.index)}; ${removalOf(text, unseen)}`,
+      `holds ${nameOf(invisible)}, which cannot be seen, and is ${shownAround(text, invisible.index)}; ${removalOf(text, invisible)}`,
     );
     return z.NEVER;
   });
 }
 
 /** What is said of a text that is not shown. */
-function unseenFault(unseen: Unseen): string {
-  return `holds ${nameOf(unseen)}, which cannot be seen; remove it`;
+function invisibleFault(invisible: Invisible): string {
+  return `holds ${nameOf(invisible)}, which cannot be seen; remove it`;
 }
 
-function nameOf({ codePoint }: Unseen): string {
+function nameOf({ codePoint }: Invisible): string {
   return `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /** What puts the character there, where that is known, is named with how to remove it. */
-function removalOf(text: string, { codePoint, index }: Unseen): string {
+function removalOf(text: string, { codePoint, index }: Invisible): string {
   if (codePoint === 0xff_fd) return "write it as UTF-8";
   const isLineEnd = /^\r?\n?$/.test(text.slice(index));
   return isLineEnd ? "remove the line end (echo adds one, printf does not)" : "remove it";
@@ -74,9 +74,9 @@ function removalOf(text: string, { codePoint, index }: Unseen): string {
 export function storeLocation(): Read<StoreLocation> {
   return z.string().transform((text, context) => {
     const read = parseStoreUrl(text.trim());
-    const unseen = unseenIn(text.trim());
+    const invisible = invisibleIn(text.trim());
     if (read.kind === "fault") context.addIssue(read.fault);
-    else if (unseen !== undefined) context.addIssue(unseenFault(unseen));
+    else if (invisible !== undefined) context.addIssue(invisibleFault(invisible));
     else return read;
     return z.NEVER;
   });
@@ -104,16 +104,16 @@ export function path(): Read<string> {
     const path = text.trim();
     const fault = beginsLikeASecret(path)
       ? "must be the path of a file, and holds what looks like a key or a token; put that into a file"
-      : faultOfUnseenIn(path);
+      : faultOfInvisibleIn(path);
     if (fault === undefined) return path;
     context.addIssue(fault);
     return z.NEVER;
   });
 }
 
-function faultOfUnseenIn(path: string): string | undefined {
-  const unseen = unseenIn(path);
-  if (unseen === undefined) return undefined;
-  const place = Array.from(path.slice(0, unseen.index)).length + 1;
-  return `holds ${nameOf(unseen)}, which cannot be seen, as character ${String(place)}; ${removalOf(path, unseen)}`;
+function faultOfInvisibleIn(path: string): string | undefined {
+  const invisible = invisibleIn(path);
+  if (invisible === undefined) return undefined;
+  const place = Array.from(path.slice(0, invisible.index)).length + 1;
+  return `holds ${nameOf(invisible)}, which cannot be seen, as character ${String(place)}; ${removalOf(path, invisible)}`;
 }

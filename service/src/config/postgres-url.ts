@@ -1,4 +1,4 @@
-import { unseenIn } from "../kernel/printable.ts";
+import { invisibleIn } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 
 /** A PostgreSQL database, as a connection URI names it. */
@@ -116,8 +116,8 @@ const RESERVED = { "@": "%40", "#": "%23", "/": "%2F", "?": "%3F", " ": "%20" } 
  * character is named.
  */
 function refuseUnencoded(rest: string): void {
-  const unseen = unseenIn(rest)?.codePoint.toString(16).toUpperCase().padStart(4, "0");
-  if (unseen !== undefined) throw new UrlFault(`holds U+${unseen}, which cannot be seen; remove it`);
+  const invisible = invisibleIn(rest)?.codePoint.toString(16).toUpperCase().padStart(4, "0");
+  if (invisible !== undefined) throw new UrlFault(`holds U+${invisible}, which cannot be seen; remove it`);
   const [authority] = rest.split(/[/?#]/, 1);
   const lastAt = rest.lastIndexOf("@");
   const isInAuthority = lastAt < (authority ?? "").length;

@@ -1,4 +1,4 @@
-import { holdsLikelySecret, printable, withUnseenShown } from "../kernel/printable.ts";
+import { holdsLikelySecret, printable, withInvisibleEscaped } from "../kernel/printable.ts";
 
 const SHOWN_CHARS_MAX = 64;
 /** How JSON, PEM and a compact token begin. */
@@ -9,7 +9,7 @@ const NOT_SHOWN = "(not shown: it looks like a secret)";
 
 /** An operator's own value for an error line, in quotes, short and harmless; words in its place when it looks like a secret that was put in the wrong place. */
 export function shownValue(text: string, charsMax = SHOWN_CHARS_MAX): string {
-  return isLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withUnseenShown)}"`;
+  return isLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withInvisibleEscaped)}"`;
 }
 
 const SHOWN_AROUND_CHARS = 24;
@@ -17,9 +17,9 @@ const SHOWN_AROUND_CHARS = 24;
 /** A text that is no secret by its place, in quotes, with what cannot be seen written out; words in its place when it begins like a key. Of a long one the part around the character at `index`. */
 export function shownAround(text: string, index: number): string {
   if (beginsLikeASecret(text)) return NOT_SHOWN;
-  if (text.length <= SHOWN_CHARS_MAX) return `"${withUnseenShown(text)}"`;
+  if (text.length <= SHOWN_CHARS_MAX) return `"${withInvisibleEscaped(text)}"`;
   const [from, to] = [Math.max(0, index - SHOWN_AROUND_CHARS), index + SHOWN_AROUND_CHARS];
-  const shown = withUnseenShown(text.slice(from, to));
+  const shown = withInvisibleEscaped(text.slice(from, to));
   return `"${from > 0 ? "…" : ""}${shown}${to < text.length ? "…" : ""}"`;
 }
 
@@ -34,7 +34,7 @@ export function beginsLikeASecret(text: string): boolean {
 
 /** An operator's own name for something, in quotes, with what cannot be seen written out: two that differ look different. */
 export function quotedName(text: string, charsMax = 120): string {
-  return beginsLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withUnseenShown)}"`;
+  return beginsLikeASecret(text) ? NOT_SHOWN : `"${cut(text, charsMax, withInvisibleEscaped)}"`;
 }
 
 /** An operator's own text for the log: harmless, and cut to `charsMax` characters before the escapes. */

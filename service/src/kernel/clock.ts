@@ -1,5 +1,7 @@
+import type { Branded } from "./branded.ts";
+
 /** Whole seconds since 1970-01-01T00:00:00Z: a NumericDate of RFC 7519 section 2. */
-export type EpochSeconds = number & { readonly unit: "epoch-seconds" };
+export type EpochSeconds = Branded<number, "EpochSeconds">;
 
 /** Where the time comes from. Passed in, so that a test can move it. */
 export interface Clock {

@@ -1,7 +1,5 @@
+import type { Branded } from "./branded.ts";
 import type { Random } from "./random.ts";
-
-declare const brand: unique symbol;
-type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
 /** Key id: the JWK's own `kid`, else its RFC 7638 SHA-256 thumbprint. 1 to 256 printable characters. */
 export type Kid = Branded<string, "Kid">;

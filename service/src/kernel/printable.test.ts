@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { printable, printablePath, unseenIn, unseenInLines, withUnseenShown } from "./printable.ts";
+import {
+  invisibleIn,
+  invisibleInLines,
+  printable,
+  printablePath,
+  withInvisibleEscaped,
+} from "./printable.ts";
 
 test.each([
   ["a line break", "a\r\nb", "a\\u{d}\\u{a}b"],
@@ -39,7 +45,7 @@ describe("a character that cannot be seen", () => {
     ["a tag", 0xe_00_41],
     ["a Hangul filler", 0x31_64],
     ["a blank of Braille", 0x28_00],
-    ["what stands for bytes that are no UTF-8", 0xff_fd],
+    ["what stands for bytes that are not UTF-8", 0xff_fd],
     ["half of a surrogate pair", 0xd8_00],
     ["a NUL", 0],
     ["a carriage return", 0x0d],
@@ -47,20 +53,20 @@ describe("a character that cannot be seen", () => {
     ["a delete", 0x7f],
   ])("such as %s is found, and written out", (_name, codePoint) => {
     const text = `ab${String.fromCodePoint(codePoint)}c`;
-    expect(unseenIn(text)).toEqual({ index: 2, codePoint });
-    expect(withUnseenShown(text)).toBe(`ab\\u{${codePoint.toString(16)}}c`);
+    expect(invisibleIn(text)).toEqual({ index: 2, codePoint });
+    expect(withInvisibleEscaped(text)).toBe(`ab\\u{${codePoint.toString(16)}}c`);
   });
 
   test("is none of those that a person can read, and no space", () => {
     for (const text of ["", "agent://planner", " a b ", "Zoë & 智能体 😀", "עברית", "न\u093f", "e\u0301"]) {
-      expect(unseenIn(text)).toBeUndefined();
-      expect(withUnseenShown(text)).toBe(text);
+      expect(invisibleIn(text)).toBeUndefined();
+      expect(withInvisibleEscaped(text)).toBe(text);
     }
   });
 
   test("is no line end and no tab where several lines are meant", () => {
-    expect(unseenInLines("a\r\n\tb")).toBeUndefined();
-    expect(unseenInLines("a\n\u200b")).toEqual({ index: 2, codePoint: 0x20_0b });
+    expect(invisibleInLines("a\r\n\tb")).toBeUndefined();
+    expect(invisibleInLines("a\n\u200b")).toEqual({ index: 2, codePoint: 0x20_0b });
   });
 });
 

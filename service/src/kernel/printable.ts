@@ -3,39 +3,39 @@ const UNPRINTABLE =
   /[\\\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/gu;
 
 /**
- * Characters that a person does not see, or takes for a space: controls, format characters and the rest of Unicode's
+ * Characters that a person does not see, or mistakes for a space: controls, format characters and the rest of Unicode's
  * Default_Ignorable_Code_Point (UAX 44), every space but U+0020, the blank of Braille, and what a decoder puts in the place of
- * bytes that are no UTF-8.
+ * bytes that are not UTF-8.
  */
-const UNSEEN = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffd]/u;
-const EACH_UNSEEN = new RegExp(UNSEEN.source, "gu");
-const UNSEEN_IN_LINES = new RegExp(`(?![\\t\\r\\n])${UNSEEN.source}`, "u");
-const UNPRINTABLE_OR_UNSEEN = new RegExp(`${UNPRINTABLE.source}|${UNSEEN.source}`, "gu");
+const INVISIBLE = /(?! )[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}\u2800\ufffd]/u;
+const EACH_INVISIBLE = new RegExp(INVISIBLE.source, "gu");
+const INVISIBLE_IN_LINES = new RegExp(`(?![\\t\\r\\n])${INVISIBLE.source}`, "u");
+const UNPRINTABLE_OR_INVISIBLE = new RegExp(`${UNPRINTABLE.source}|${INVISIBLE.source}`, "gu");
 
 /** A character that cannot be seen, and where it stands. */
-export interface Unseen {
+export interface Invisible {
   readonly index: number;
   readonly codePoint: number;
 }
 
 /** The first character of a text that cannot be seen. */
-export function unseenIn(text: string): Unseen | undefined {
-  return firstOf(UNSEEN, text);
+export function invisibleIn(text: string): Invisible | undefined {
+  return firstOf(INVISIBLE, text);
 }
 
 /** The same for a text of several lines, where tabs and line ends are in their place. */
-export function unseenInLines(text: string): Unseen | undefined {
-  return firstOf(UNSEEN_IN_LINES, text);
+export function invisibleInLines(text: string): Invisible | undefined {
+  return firstOf(INVISIBLE_IN_LINES, text);
 }
 
-function firstOf(pattern: RegExp, text: string): Unseen | undefined {
+function firstOf(pattern: RegExp, text: string): Invisible | undefined {
   const match = pattern.exec(text);
   return match === null ? undefined : { index: match.index, codePoint: match[0].codePointAt(0) ?? 0 };
 }
 
 /** As `printable`, and what cannot be seen is written out too. For values whose author wonders why they are not what they seem. */
-export function withUnseenShown(text: string): string {
-  return text.replace(UNPRINTABLE_OR_UNSEEN, escaped);
+export function withInvisibleEscaped(text: string): string {
+  return text.replace(UNPRINTABLE_OR_INVISIBLE, escaped);
 }
 
 /** The text with everything that could move a cursor, start a line or hide a word written as `\u{hex}`; two texts never look alike. */
@@ -54,7 +54,9 @@ const BETWEEN_RUNS = /[^A-Za-z0-9+/=_.-]+/;
 
 /** Whether a text holds what may be a key or a random token: as a part of its own, or broken by characters that cannot be seen. */
 export function holdsLikelySecret(text: string): boolean {
-  return [text.replace(EACH_UNSEEN, ""), ...text.split(BETWEEN_RUNS)].some((part) => LIKE_RANDOM.test(part));
+  return [text.replace(EACH_INVISIBLE, ""), ...text.split(BETWEEN_RUNS)].some((part) =>
+    LIKE_RANDOM.test(part),
+  );
 }
 
 /** A path for a message; words in its place when it looks like a secret that was put where a path belongs. */

@@ -2,7 +2,7 @@ import { corruptionLine } from "../config/corruption-line.ts";
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
-import { turns } from "../kernel/in-turn.ts";
+import { oneAtATime } from "../kernel/one-at-a-time.ts";
 import { printablePath } from "../kernel/printable.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { type KeepReport, keepManaged, keepRotated } from "../keys/managed/keep-managed.ts";
@@ -53,7 +53,7 @@ export async function managedCustody(
     tellSigningKey();
     return Promise.resolve();
   };
-  const rotationInTurn = turns();
+  const rotationInTurn = oneAtATime();
   const rotation = round(() => keepRotated(deps, keys, reportRound));
   const everyMs = Math.round(leaseRoundSeconds(settings.timing) * 1_000);
   const wholeRound = round(() => keepManaged(deps, keys, reportRound));
@@ -129,7 +129,7 @@ function roundOf(
 
 /** Writes each newer version to the version file, one write at a time; does nothing without a file. */
 function versionNoter(versionFile: string | undefined, versionSeenBefore: number) {
-  const inTurn = turns();
+  const inTurn = oneAtATime();
   let written = versionSeenBefore;
   return (version: number): Promise<void> =>
     inTurn(async () => {

@@ -2,7 +2,7 @@ import { faultsOf } from "../config/faults-of.ts";
 import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
 import type { Settings } from "../config/settings.ts";
 import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
-import { turns } from "../kernel/in-turn.ts";
+import { oneAtATime } from "../kernel/one-at-a-time.ts";
 import { printable } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
@@ -80,7 +80,7 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
         log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
     tellSigningKey();
   };
-  const inTurn = turns();
+  const inTurn = oneAtATime();
   const keep = (): Promise<void> => inTurn(lookAtFile);
   return {
     directory: keys,

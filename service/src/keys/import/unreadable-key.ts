@@ -1,4 +1,4 @@
-import { unseenInLines } from "../../kernel/printable.ts";
+import { invisibleInLines } from "../../kernel/printable.ts";
 
 // Texts that people give for a private key, and that are none as they stand: each is named, with the command that makes a key
 // of it. Never with one that makes another key: a service that signs with another key has every living token rejected.
@@ -85,7 +85,7 @@ const FORMS: readonly Form[] = [
     fix: "remove the backslashes",
   },
   {
-    fits: (text) => text.startsWith("{") && unseenInLines(text) !== undefined,
+    fits: (text) => text.startsWith("{") && invisibleInLines(text) !== undefined,
     is: "is not valid JSON, and holds a character that cannot be seen",
     fix: "copy the key again, as plain text",
   },

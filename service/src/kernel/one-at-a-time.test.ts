@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { turns } from "./in-turn.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 
 test("calls run one after the other, and one that fails ends neither the others nor those to come", async () => {
   const log: string[] = [];
-  const inTurn = turns();
+  const queue = oneAtATime();
   const call = (name: string) =>
-    inTurn(async () => {
+    queue(async () => {
       log.push(`begin ${name}`);
       await Promise.resolve();
       log.push(`end ${name}`);
