@@ -7,7 +7,7 @@ import { Secret } from "../kernel/secret.ts";
 import { readKeyFile } from "../keys/given/read-key-file.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Custody } from "./custody.ts";
+import type { Custody } from "../wiring/custody.ts";
 import type { Place } from "./listen.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Log, openLog } from "../telemetry/log.ts";
-import { startUpkeep, type UpkeepLoop } from "./upkeep.ts";
+import type { UpkeepLoop } from "../wiring/custody.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 const LINE_LOST = new Error("the line cannot be written");
 /** A log that cannot write a line. */

@@ -1,13 +1,6 @@
 import { messageOf } from "../kernel/faults.ts";
 import type { Log } from "../telemetry/log.ts";
-
-/** Work that is done again and again while the service runs. */
-export interface UpkeepLoop {
-  /** As the log names it when a round fails. */
-  readonly name: string;
-  readonly everyMs: number;
-  run(): Promise<void>;
-}
+import type { UpkeepLoop } from "../wiring/custody.ts";
 
 export interface UpkeepDeps {
   readonly log: Log;

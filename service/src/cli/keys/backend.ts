@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { corruptionLine } from "../../config/corruption-line.ts";
 import { loadSettings, type ManagedSettings, readSettings, type Settings } from "../../config/settings.ts";
 import { codeOf } from "../../kernel/faults.ts";
 import { whyUnreadable } from "../../kernel/file-faults.ts";
@@ -13,7 +12,8 @@ import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operati
 import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
 import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import type { StoreAccess } from "../../stores/open.ts";
-import { openRotation } from "../../stores/open-rotation.ts";
+import { corruptionLine } from "../../wiring/corruption-line.ts";
+import { openRotation } from "../../wiring/open-rotation.ts";
 import { below, readUrl } from "../input/service-url.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";

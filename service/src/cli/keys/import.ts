@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { keysFromFile, keysFromText } from "../../keys/given/load-keys.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
-import { openRotation } from "../../stores/open-rotation.ts";
+import { openRotation } from "../../wiring/open-rotation.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../world.ts";

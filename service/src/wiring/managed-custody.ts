@@ -1,4 +1,3 @@
-import { corruptionLine } from "../config/corruption-line.ts";
 import type { ManagedSettings, Settings } from "../config/settings.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
@@ -11,9 +10,10 @@ import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
 import { readVersionFile, writeVersionFile } from "../keys/managed/version-file.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
-import { openRotation, type StoreReports } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
+import { corruptionLine } from "./corruption-line.ts";
 import { type Custody, LOOK_MS, type UpkeepWatcher } from "./custody.ts";
+import { openRotation, type StoreReports } from "./open-rotation.ts";
 import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
 
 /** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */

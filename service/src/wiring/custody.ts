@@ -1,7 +1,14 @@
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
-import type { UpkeepLoop } from "./upkeep.ts";
+
+/** Work that is done again and again while the service runs. */
+export interface UpkeepLoop {
+  /** As the log names it when a round fails. */
+  readonly name: string;
+  readonly everyMs: number;
+  run(): Promise<void>;
+}
 
 /** The keys, and what keeps them. */
 export interface Custody {

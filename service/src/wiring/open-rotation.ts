@@ -6,9 +6,9 @@ import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import { readKeyFile } from "../keys/given/read-key-file.ts";
 import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
-import { openKeyStore, type StoreAccess } from "./open.ts";
-import { patiently } from "./patient-store.ts";
-import type { FetchesDropped } from "./sql/key-store.ts";
+import { openKeyStore, type StoreAccess } from "../stores/open.ts";
+import { patiently } from "../stores/patient-store.ts";
+import type { FetchesDropped } from "../stores/sql/key-store.ts";
 
 /** What an opened store reports while it is used. */
 export interface StoreReports {

@@ -1,5 +1,5 @@
+import type { ManagedSettings } from "../config/settings.ts";
 import type { StoreCorrupt } from "../keys/managed/key-store.ts";
-import type { ManagedSettings } from "./settings.ts";
 
 /** The setting that holds the key-encryption keys. */
 function kekVariable(kek: ManagedSettings["kek"]): "MACP_AUTH_KEK" | "MACP_AUTH_KEK_FILE" {

@@ -13,10 +13,10 @@ import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import type { ImportedKey } from "../keys/import/import-key.ts";
 import { readVersionFile } from "../keys/managed/version-file.ts";
 import { overlapSeconds } from "../keys/timing.ts";
-import { openSealer } from "../stores/open-rotation.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Custody, LOOK_MS } from "./custody.ts";
 import { managedCustody } from "./managed-custody.ts";
+import { openSealer } from "./open-rotation.ts";
 import { signingKeyTeller } from "./tell-upkeep.ts";
 
 /** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
