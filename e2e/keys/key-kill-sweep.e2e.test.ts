@@ -10,7 +10,7 @@ import { systemRandom } from "../../service/src/kernel/random.ts";
 import { type Sealer, sealerOf } from "../../service/src/keys/custody/sealer.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import { isActive, isStandby } from "../../service/src/keys/managed/managed-key.ts";
-import type { RotationPolicy } from "../../service/src/keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { openPrivateKey, rotate } from "../../service/src/keys/managed/rotate.ts";
 import { openKeyStore } from "../../service/src/stores/open.ts";
 import { storeAt } from "../../service/src/testing/store-places.ts";
@@ -20,7 +20,7 @@ const hasStrace = spawnSync("strace", ["-V"]).status === 0;
 const ROTATOR = fileURLToPath(new URL("key-rotator.mjs", import.meta.url));
 
 /** Everything is due at once and no bound takes time, so that every durable write belongs to a rotation. */
-const policy: RotationPolicy = {
+const rules: RotationRules = {
   alg: "ES256",
   periodSeconds: 0,
   leadSeconds: 0,
@@ -65,7 +65,7 @@ function rotateUntilKilled(
     ROTATOR,
     url,
     kek.toString("hex"),
-    JSON.stringify(policy),
+    JSON.stringify(rules),
     "60",
   ];
   return new Promise((resolve, reject) => {
@@ -94,7 +94,7 @@ async function expectSound(store: KeyStore, sealer: Sealer, acknowledged: Seen |
   if (acknowledged?.active !== undefined)
     expect(found.keys.map((key) => key.kid)).toContain(acknowledged.active);
   // Whatever the kill left behind, two rounds without an operator lead to a signing key and its successor.
-  for (let round = 0; round < 2; round += 1) await rotate({ store, sealer, policy });
+  for (let round = 0; round < 2; round += 1) await rotate({ store, sealer, rules });
   const { keys } = await store.load();
   expect(keys.filter(isActive)).toHaveLength(1);
   expect(keys.filter(isStandby).length).toBeGreaterThanOrEqual(1);

@@ -6,7 +6,7 @@ import { sealerOf } from "../../service/dist/keys/custody/sealer.js";
 import { rotate } from "../../service/dist/keys/managed/rotate.js";
 import { openKeyStore } from "../../service/dist/stores/open.js";
 
-const [kek, policy] = [Buffer.from(process.argv[2], "hex"), JSON.parse(process.argv[3])];
+const [kek, rules] = [Buffer.from(process.argv[2], "hex"), JSON.parse(process.argv[3])];
 const sealer = sealerOf([kek], systemRandom());
 let store;
 let pass;
@@ -47,7 +47,7 @@ const ORDERS = {
   },
   async rotate({ meetAt }) {
     const counts = { replaced: 0, stale: 0 };
-    const { lost } = await rotate({ store: racing(meetAt, counts), sealer, policy });
+    const { lost } = await rotate({ store: racing(meetAt, counts), sealer, rules });
     return { ...counts, lost };
   },
 };

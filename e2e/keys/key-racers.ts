@@ -26,11 +26,11 @@ export interface Racers {
   end(): Promise<void>;
 }
 
-/** Starts that many racers; `kek` and `policy` are theirs for life. */
-export function startRacers(count: number, kek: Buffer, policy: object): Racers {
+/** Starts that many racers; `kek` and `rules` are theirs for life. */
+export function startRacers(count: number, kek: Buffer, rules: object): Racers {
   const script = fileURLToPath(new URL("key-racer.mjs", import.meta.url));
   const racers = Array.from({ length: count }, () =>
-    fork(script, [kek.toString("hex"), JSON.stringify(policy)]),
+    fork(script, [kek.toString("hex"), JSON.stringify(rules)]),
   );
   const answers = () => Promise.all(racers.map(answerOf));
   const tell = async (order: Order): Promise<readonly Told[]> => {

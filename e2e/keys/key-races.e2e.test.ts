@@ -11,7 +11,7 @@ import {
   isStandby,
   type ManagedKey,
 } from "../../service/src/keys/managed/managed-key.ts";
-import type { RotationPolicy } from "../../service/src/keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { FIXED_TIMING } from "../../service/src/keys/timing.ts";
 import { type KeyRow, rowOf, setTagOf } from "../../service/src/stores/sql/key-rows.ts";
 import { activate, publishFresh } from "../../service/src/testing/key-store-contract.ts";
@@ -25,7 +25,7 @@ import { type RacerReport, type Racers, startRacers } from "./key-racers.ts";
 
 const RACERS = 8;
 const MINUTES = 60_000;
-const POLICY: RotationPolicy = {
+const RULES: RotationRules = {
   alg: "ES256",
   periodSeconds: 7 * 86_400,
   leadSeconds: 7_200,
@@ -53,7 +53,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
     let place: StoredPlace;
     let store: KeyStore;
     beforeAll(() => {
-      racers = startRacers(RACERS, kek, POLICY);
+      racers = startRacers(RACERS, kek, RULES);
     });
     afterAll(() => racers.end());
     beforeEach(async () => {
@@ -136,7 +136,7 @@ async function putBack(
 
 /** An active key whose period ended a minute ago, and a key that has been served since it began. */
 async function dueSet(store: KeyStore): Promise<{ keys: readonly ManagedKey[]; ready: string }> {
-  const began = after((await store.load()).now, -POLICY.periodSeconds - 60);
+  const began = after((await store.load()).now, -RULES.periodSeconds - 60);
   const [active, ready] = [await publishFresh(sealer), await publishFresh(sealer)];
   const keys = applyChanges([], [active, activate(active), ready], began, 1);
   return { keys, ready: ready.kid };
@@ -150,7 +150,7 @@ function openingRaces(name: string, makePlace: () => Promise<StoredPlace>, round
   test(
     `${String(RACERS)} replicas that open an empty ${name} at once make one schema, and one set of keys`,
     async () => {
-      const racers = startRacers(RACERS, kek, POLICY);
+      const racers = startRacers(RACERS, kek, RULES);
       for (let round = 0; round < rounds; round += 1) {
         const place = await makePlace();
         await racers.open(place.url);

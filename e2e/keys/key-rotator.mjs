@@ -6,15 +6,11 @@ import { sealerOf } from "../../service/dist/keys/custody/sealer.js";
 import { rotate } from "../../service/dist/keys/managed/rotate.js";
 import { openKeyStore } from "../../service/dist/stores/open.js";
 
-const [url, kek, policy] = [
-  process.argv[2],
-  Buffer.from(process.argv[3], "hex"),
-  JSON.parse(process.argv[4]),
-];
+const [url, kek, rules] = [process.argv[2], Buffer.from(process.argv[3], "hex"), JSON.parse(process.argv[4])];
 const sealer = sealerOf([kek], systemRandom());
 const store = await openKeyStore(parseStoreUrl(url), { sealer, clock: systemClock });
 for (let round = 0; round < Number(process.argv[5]); round += 1) {
-  const { changes } = await rotate({ store, sealer, policy });
+  const { changes } = await rotate({ store, sealer, rules });
   // What was acknowledged before the kill must be there after it.
   const { version } = await store.load();
   process.stdout.write(

@@ -9,7 +9,7 @@ import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
-import { POLICY } from "../testing/managed-key-sets.ts";
+import { RULES } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { adminServer } from "./admin-server.ts";
 import type { Listener } from "./listener.ts";
@@ -42,7 +42,7 @@ describe("the operators' listener", () => {
       beat: async (beat) => reach().beat(beat),
       close: () => inner.close(),
     };
-    const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), policy: POLICY };
+    const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), rules: RULES };
     prepareOlder = async () => {
       inner = memoryKeyStore(storeClock);
       await rotate(rotation);
@@ -52,7 +52,7 @@ describe("the operators' listener", () => {
       ...rotation,
       clock,
       stopwatch: { elapsed: () => clock.now() },
-      ...POLICY,
+      ...RULES,
       replicaId: "one",
       versionSeenBefore,
     });

@@ -7,7 +7,7 @@ import { Secret } from "../kernel/secret.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
 import { keepManaged } from "../keys/managed/keep-managed.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
-import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
@@ -16,7 +16,7 @@ import { type AdminDeps, adminServer } from "./admin-server.ts";
 import type { Listener } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
-const policy: RotationPolicy = {
+const rules: RotationRules = {
   alg: "ES256",
   periodSeconds: 604_800,
   leadSeconds: 7_200,
@@ -59,11 +59,11 @@ describe("the operators' listener", () => {
       sealer,
       clock,
       stopwatch: { elapsed: () => clock.now() },
-      ...policy,
+      ...rules,
       replicaId: "one",
       versionSeenBefore: 0,
     });
-    const rotation = { store, sealer, policy };
+    const rotation = { store, sealer, rules };
     keep = async () => {
       await keepManaged(rotation, keys);
     };

@@ -90,7 +90,7 @@ function readiness({ directory, managed, clock, isStopping }: AdminDeps): Answer
 
 async function listKeys({ managed }: AdminDeps, all: boolean): Promise<Answer> {
   if (managed === undefined) return notManaged();
-  return json(200, reportOf(await managed.store.load(), managed.policy, all));
+  return json(200, reportOf(await managed.store.load(), managed.rules, all));
 }
 
 /** `POST /keys/<operation>`: decided and carried out on the store, then put in force here; 409 names the outage it would be. */
@@ -108,7 +108,7 @@ async function operateKeys(
   if (body.kind === "refused") return problemAnswer(body.problem);
   // A web page can send text to this machine without asking; JSON it cannot.
   if (body.kind === "absent") return json(415, { error: "send a JSON body as application/json, or none" });
-  const request = requestOf(name, body.value, managed.policy.alg);
+  const request = requestOf(name, body.value, managed.rules.alg);
   if (typeof request === "string")
     return json(400, { error: `the body of ${name} is not as docs/operations.md describes it: ${request}` });
   return carryOut(deps, managed, name, request, request_id);
@@ -129,7 +129,7 @@ async function carryOut(
     managed.keys.doubtAbout(set),
   );
   if (report.kind === "doubted") return doubted(report.doubt);
-  const answer = answerOf(report, await managed.store.load(), managed.policy);
+  const answer = answerOf(report, await managed.store.load(), managed.rules);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
   const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
   log.info({

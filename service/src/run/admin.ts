@@ -33,7 +33,7 @@ export async function openAdmin(
   const { managed } = custody;
   const metrics = openMetrics({
     report: () =>
-      managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.policy),
+      managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
     fence: () => managed?.keys.fenceAt(shared.clock.now()),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
   });

@@ -8,10 +8,10 @@ import { type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeyChange } from "../keys/managed/key-change.ts";
 import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/managed/key-store.ts";
 import { isActive, type ManagedKey } from "../keys/managed/managed-key.ts";
-import type { RotationSettings } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
 import { openPrivateKey, placeOf } from "../keys/managed/rotate.ts";
 import { leadThroughGraceSeconds } from "../keys/timing.ts";
-import { POLICY } from "./managed-key-sets.ts";
+import { RULES } from "./managed-key-sets.ts";
 import type { StorePlace } from "./store-places.ts";
 
 export type Publish = Extract<KeyChange, { kind: "publish" }>;
@@ -33,14 +33,14 @@ export function activate({ kid }: Publish): KeyChange {
   return { kind: "activate", kid, lifeSeconds: 1000, maxTtlSeconds: 300 };
 }
 
-/** A replica that runs with `POLICY`, but for `other`. */
+/** A replica that runs with `RULES`, but for `other`. */
 export function replicaOf(
   id: string,
   version: number,
   alg: Algorithm = "ES256",
   other: Partial<RotationSettings> = {},
 ): Beat["replica"] {
-  const { periodSeconds, leadSeconds, timing, gate } = POLICY;
+  const { periodSeconds, leadSeconds, timing, gate } = RULES;
   return { id, alg, version, settings: { periodSeconds, leadSeconds, timing, gate, ...other } };
 }
 
@@ -282,7 +282,7 @@ function beatPromises(place: () => StorePlace): void {
 
   test("a replica that has ended is known for B2 of its own settings, where that is longer than a day", async () => {
     const { store } = await withActive(place());
-    const timing = { ...POLICY.timing, verifierGraceSeconds: 2 * 86_400 };
+    const timing = { ...RULES.timing, verifierGraceSeconds: 2 * 86_400 };
     await store.beat(beatOf({ replica: replicaOf("gone", 1, "ES256", { timing }) }));
     const ids = async (): Promise<readonly string[]> =>
       (await store.load()).replicas.map(({ id }) => id).toSorted();

@@ -4,7 +4,7 @@ import type { Algorithm } from "../keys/algorithm.ts";
 import type { PublicJwk } from "../keys/import/import-key.ts";
 import type { KeySet, Replica, UntrackedFetches, VerifierSighting } from "../keys/managed/key-store.ts";
 import type { ManagedKey } from "../keys/managed/managed-key.ts";
-import type { RotationPolicy, RotationSettings } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules, RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 
 /** The store's clock in sets that do not say otherwise. */
@@ -13,7 +13,7 @@ export const NOW = epochSeconds(1_800_000_000);
 export const LONG_AGO = after(NOW, -10_000_000);
 
 /** The service's defaults: B1 is 430 s, B2 4,030 s, B3 3,755 s. */
-export const POLICY: RotationPolicy = {
+export const RULES: RotationRules = {
   alg: "ES256",
   periodSeconds: 604_800,
   leadSeconds: 7_200,
@@ -86,14 +86,14 @@ export function keySet(keys: readonly ManagedKey[], override: Partial<KeySet> = 
   };
 }
 
-/** A replica that runs with `POLICY`, but for `other`. */
+/** A replica that runs with `RULES`, but for `other`. */
 export function replica(
   id: string,
   alg: Algorithm,
   secondsAgo = 0,
   other: Partial<RotationSettings> = {},
 ): Replica {
-  const { periodSeconds, leadSeconds, timing, gate } = POLICY;
+  const { periodSeconds, leadSeconds, timing, gate } = RULES;
   const settings = { periodSeconds, leadSeconds, timing, gate, ...other };
   return { id, alg, version: 1, settings, seenAt: after(NOW, -secondsAgo) };
 }

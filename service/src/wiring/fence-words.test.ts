@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../kernel/clock.ts";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
-import { activeKey, keySet, LONG_AGO, NOW, POLICY, standbyKey } from "../testing/managed-key-sets.ts";
+import { activeKey, keySet, LONG_AGO, NOW, RULES, standbyKey } from "../testing/managed-key-sets.ts";
 import { fenceWords } from "./fence-words.ts";
 
 const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: NOW });
 const said = (reason: FenceReason, ...keys: Parameters<typeof keySet>[0]): string =>
-  fenceWords(reason, { set: keySet(keys), versionSeen: 7 }, POLICY, 37);
+  fenceWords(reason, { set: keySet(keys), versionSeen: 7 }, RULES, 37);
 
 describe("a replica in which no key may sign says", () => {
   const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: after(NOW, -seconds) });

@@ -1,6 +1,6 @@
 import { printable } from "../kernel/printable.ts";
 import type { FenceReason, ManagedKeys } from "../keys/managed/managed-keys.ts";
-import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { type SigningWait, signingWait } from "../keys/managed/plan/signing-wait.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 
@@ -8,26 +8,26 @@ import { leaseRoundSeconds } from "../keys/timing.ts";
 export function fenceWords(
   reason: FenceReason,
   { set, versionSeen }: Pick<ManagedKeys, "set" | "versionSeen">,
-  policy: RotationPolicy,
+  rules: RotationRules,
   clockOffsetSeconds: number | undefined,
 ): string {
   const off = "this replica neither signs nor serves the JWKS";
   switch (reason) {
     case "no_active_key":
-      return `no key may sign: this replica mints nothing${waitWords(set && signingWait(set, policy))}`;
+      return `no key may sign: this replica mints nothing${waitWords(set && signingWait(set, rules))}`;
     case "store_older":
       return `${off}: the store holds an older key set than version ${String(versionSeen)}, which this replica has seen. Put the newer store back, and it continues without a restart; ${INSTEAD}`;
     case "store_forked":
       return `${off}: the store is another one than this replica has read, or an older one that was changed since. Put that one back, and it continues without a restart; ${INSTEAD}`;
     case "clock_off":
-      return `${off} until its clock and the store's agree: ${clockWords(clockOffsetSeconds, policy)}`;
+      return `${off} until its clock and the store's agree: ${clockWords(clockOffsetSeconds, rules)}`;
     case "not_read_yet":
     case "lease_expired":
-      return `${off} until the store accepts a write of it, which it tries every ${String(leaseRoundSeconds(policy.timing))} s; key_store_unavailable in the log says why the store does not`;
+      return `${off} until the store accepts a write of it, which it tries every ${String(leaseRoundSeconds(rules.timing))} s; key_store_unavailable in the log says why the store does not`;
   }
 }
 
-function clockWords(offsetSeconds: number | undefined, { timing }: RotationPolicy): string {
+function clockWords(offsetSeconds: number | undefined, { timing }: RotationRules): string {
   const offset = offsetSeconds ?? 0;
   const where = offset > 0 ? "ahead of" : "behind";
   return `the store's is ${String(Math.abs(offset))} s ${where} this machine's, and ${String(timing.clockSkewSeconds)} s are allowed; set the one that is wrong (NTP). They are compared again every ${String(leaseRoundSeconds(timing))} s`;

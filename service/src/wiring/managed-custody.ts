@@ -31,7 +31,7 @@ export async function managedCustody(
   );
   const keys = viewOf(deps, versionSeenBefore);
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
-  const tellFence = fenceTeller(keys, systemClock, log, deps.policy);
+  const tellFence = fenceTeller(keys, systemClock, log, deps.rules);
   const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(systemStopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
@@ -88,13 +88,13 @@ function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
 }
 
 /** The keys as this replica will see them, under a name of its own for this life. */
-function viewOf({ store, sealer, policy }: RotateDeps, versionSeenBefore: number): ManagedKeys {
+function viewOf({ store, sealer, rules }: RotateDeps, versionSeenBefore: number): ManagedKeys {
   return new ManagedKeys({
     store,
     sealer,
     clock: systemClock,
     stopwatch: systemStopwatch,
-    ...policy,
+    ...rules,
     replicaId: systemRandom().bytes(9).toString("base64url"),
     versionSeenBefore,
   });

@@ -66,10 +66,10 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
   const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
   const clock = steadyClock(systemClock, systemStopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
-  const policy = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
+  const rules = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
   const look =
     keySource.kind === "file"
-      ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, policy }, mark)
+      ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, rules }, mark)
       : undefined;
   const tellSigningKey = signingKeyTeller(keys, systemClock, log);
   const lookAtFile = async (): Promise<void> => {

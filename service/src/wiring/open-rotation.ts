@@ -4,7 +4,7 @@ import { systemRandom } from "../kernel/random.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import { readKeyFile } from "../keys/given/read-key-file.ts";
-import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
 import { openKeyStore, type StoreAccess } from "../stores/open.ts";
 import { patiently } from "../stores/patient-store.ts";
@@ -22,7 +22,7 @@ export interface OpenOptions extends StoreReports {
   readonly access?: StoreAccess;
 }
 
-/** Opens the store of managed keys with its sealer and policy. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
+/** Opens the store of managed keys with its sealer and rules. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(
   settings: Settings,
   managed: ManagedSettings,
@@ -32,7 +32,7 @@ export async function openRotation(
   const store = await patiently(() =>
     openKeyStore(managed.store, { sealer, clock: systemClock, ...options }),
   );
-  return { store, sealer, policy: policyOf(settings, managed) };
+  return { store, sealer, rules: rulesOf(settings, managed) };
 }
 
 /** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. Throws `ConfigError`. */
@@ -43,7 +43,7 @@ export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise
   return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);
 }
 
-function policyOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationPolicy {
+function rulesOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationRules {
   return {
     alg: settings.alg,
     periodSeconds,

@@ -7,7 +7,7 @@ import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
-import { activeKey, keySet, NOW, POLICY, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
+import { activeKey, keySet, NOW, RULES, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { alarmTeller, changeTeller, fenceTeller } from "./tell-upkeep.ts";
 
@@ -107,15 +107,15 @@ test.each([
       sealer,
       clock,
       stopwatch: { elapsed: () => 0 },
-      ...POLICY,
+      ...RULES,
       replicaId: "one",
       versionSeenBefore: 0,
     });
-    await rotate({ store, sealer, policy: POLICY });
+    await rotate({ store, sealer, rules: RULES });
     await keys.renew();
     clock.move(setBy);
     const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });
-    const tell = fenceTeller(keys, clock, log, POLICY);
+    const tell = fenceTeller(keys, clock, log, RULES);
     tell();
     tell();
     expect(lines).toMatchObject([

@@ -6,7 +6,7 @@ import type { KeySet } from "../keys/managed/key-store.ts";
 import type { ManagedKey } from "../keys/managed/managed-key.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
-import type { RotationPolicy } from "../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { activateCommand, fenceWords } from "./fence-words.ts";
@@ -26,7 +26,7 @@ export function signingKeyTeller(keys: KeyDirectory, clock: Clock, log: Log): ()
 }
 
 /** Logs when this replica fences itself off and when it comes back. */
-export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, policy: RotationPolicy): () => void {
+export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, rules: RotationRules): () => void {
   let known: string | undefined = "not_read_yet";
   return () => {
     const now = clock.now();
@@ -37,11 +37,11 @@ export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, policy: R
       log.error({
         event: "fenced",
         reason,
-        message: fenceWords(reason, keys, policy, clockOffset),
+        message: fenceWords(reason, keys, rules, clockOffset),
         ...(reason === "clock_off" && {
           clock_offset_seconds: clockOffset,
-          clock_offset_seconds_max: policy.timing.clockSkewSeconds,
-          next_look_seconds: leaseRoundSeconds(policy.timing),
+          clock_offset_seconds_max: rules.timing.clockSkewSeconds,
+          next_look_seconds: leaseRoundSeconds(rules.timing),
         }),
       });
     known = reason;

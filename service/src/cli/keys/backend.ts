@@ -9,7 +9,7 @@ import { printablePath } from "../../kernel/printable.ts";
 import { answerOf, type KeysReport, type OperationAnswer, reportOf } from "../../keys/managed/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
-import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
@@ -19,7 +19,7 @@ import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import type { World } from "../world.ts";
 import { readAnswer, readReport } from "./answers.ts";
-import { policyOnStore, type ShellPolicy } from "./store-policy.ts";
+import { rulesOnStore, type ShellRules } from "./store-rules.ts";
 
 /** What the key commands work on: the store itself, or a running service's admin listener. */
 export interface KeysBackend {
@@ -95,11 +95,11 @@ async function storeBackend(world: World, access: StoreAccess): Promise<KeysBack
 }
 
 /** What a store holds, by the settings that it was run with; a look is not worth stopping for another setting of the shell. */
-async function listOnStore({ store, policy }: RotateDeps, all: boolean, world: World): Promise<KeysReport> {
+async function listOnStore({ store, rules }: RotateDeps, all: boolean, world: World): Promise<KeysReport> {
   const set = await store.load();
-  const found = policyOnStore(shellPolicy(policy, world), set);
+  const found = rulesOnStore(shellRules(rules, world), set);
   for (const line of found.contradictions) world.err(`macp-auth: warning: ${line}\n`);
-  return reportOf(set, found.policy, all);
+  return reportOf(set, found.rules, all);
 }
 
 /**
@@ -113,15 +113,15 @@ export async function operateOnStore(
   world: World,
 ): Promise<OperationAnswer> {
   const { store } = rotation;
-  const shell = shellPolicy(rotation.policy, world);
-  const { policy, algs, contradictions } = policyOnStore(shell, await store.load());
+  const shell = shellRules(rotation.rules, world);
+  const { rules, algs, contradictions } = rulesOnStore(shell, await store.load());
   if (contradictions.length > 0) throw couldNot(...contradictions);
   if (meansAnyAlgorithm(operation) && algs.length > 1 && !shell.isSet("MACP_AUTH_SIGNING_ALG"))
     throw couldNot(
       `the service on this store runs with ${algs.join(" and ")}; say which one is meant with MACP_AUTH_SIGNING_ALG`,
     );
-  const report = await operate({ ...rotation, policy }, operation, accepted);
-  return answerOf(report, await store.load(), policy);
+  const report = await operate({ ...rotation, rules }, operation, accepted);
+  return answerOf(report, await store.load(), rules);
 }
 
 /** Whether the operation is about the configured algorithm, and names neither it nor a key. */
@@ -130,8 +130,8 @@ function meansAnyAlgorithm(operation: Operation): boolean {
   return operation.kind === "activate" && operation.kid === undefined;
 }
 
-function shellPolicy(policy: RotationPolicy, { environment }: World): ShellPolicy {
-  return { policy, isSet: (variable) => environment[variable] !== undefined };
+function shellRules(rules: RotationRules, { environment }: World): ShellRules {
+  return { rules, isSet: (variable) => environment[variable] !== undefined };
 }
 
 /** Runs it; a fault of the store ends the command with a line for the operator. */

@@ -12,7 +12,7 @@ import { keysFromFile, signersFor } from "./load-keys.ts";
 import { ringAtBoot } from "./plan-file-change.ts";
 
 const [a, b] = [testKey("a"), testKey("b")];
-const policy = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 } as const;
+const rules = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 } as const;
 
 function textOf(...keys: readonly ImportedKey[]): string {
   return JSON.stringify({
@@ -33,7 +33,7 @@ describe("a followed key file", () => {
     const imported = await keysFromFile("KEY_FILE", path, "ES256");
     clock = new TestClock();
     keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
-    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, policy }, mark);
+    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, rules }, mark);
   }
 
   const signs = (): string | undefined => keys.viewAt().signing?.kid;
@@ -168,7 +168,7 @@ describe("a followed key file", () => {
 
   test("that changed between its reading at boot and the first look is followed", async () => {
     const mark = await keyFileMark(path);
-    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, policy }, mark);
+    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, rules }, mark);
     await writeFile(path, textOf(b, a));
     await look();
     expect(await look()).toEqual({ kind: "changed" });

@@ -4,7 +4,7 @@ import { ConfigError } from "../../kernel/faults.ts";
 import { importKeys } from "../import/import-key.ts";
 import type { LiveKeys } from "./live-keys.ts";
 import { signersFor } from "./load-keys.ts";
-import { type FileChangePolicy, planFileChange } from "./plan-file-change.ts";
+import { type FileChangeRules, planFileChange } from "./plan-file-change.ts";
 import { readKeyFile } from "./read-key-file.ts";
 
 export interface FollowDeps {
@@ -12,7 +12,7 @@ export interface FollowDeps {
   readonly keys: LiveKeys;
   readonly variable: string;
   readonly path: string;
-  readonly policy: FileChangePolicy;
+  readonly rules: FileChangeRules;
 }
 
 /** What one look at the key file led to. */
@@ -62,7 +62,7 @@ async function follow(
   if (file.kind === "refused")
     return { kind: "refused", faults: file.faults.map((fault) => `${deps.variable} ${fault}`) };
   const now = deps.clock.now();
-  const change = planFileChange(deps.keys.ring, file.keys, now, deps.policy);
+  const change = planFileChange(deps.keys.ring, file.keys, now, deps.rules);
   if (change.kind === "refused")
     return { kind: "refused", faults: change.faults.map((fault) => `${deps.variable} ${fault}`) };
   deps.keys.replace(change.ring, new Map([...signersFor(file.keys), ...deps.keys.signersThatMaySign(now)]));

@@ -4,7 +4,7 @@ import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { testKey } from "../../testing/test-keys.ts";
 import type { ImportedKey } from "../import/import-key.ts";
 import { type KeyRing, servedAt, signingKeyAt, stateAt } from "./key-record.ts";
-import { type FileChangePolicy, planFileChange, ringAtBoot } from "./plan-file-change.ts";
+import { type FileChangeRules, planFileChange, ringAtBoot } from "./plan-file-change.ts";
 
 const [a, b, c, d] = ["a", "b", "c", "d"].map((kid) => testKey(kid)) as [
   ImportedKey,
@@ -12,11 +12,11 @@ const [a, b, c, d] = ["a", "b", "c", "d"].map((kid) => testKey(kid)) as [
   ImportedKey,
   ImportedKey,
 ];
-const policy: FileChangePolicy = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 };
+const rules: FileChangeRules = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 };
 const boot = epochSeconds(1_800_000_000);
 
 function change(ring: KeyRing, file: readonly ImportedKey[], now: EpochSeconds): KeyRing {
-  const planned = planFileChange(ring, file, now, policy);
+  const planned = planFileChange(ring, file, now, rules);
   if (planned.kind === "refused") throw new Error(planned.faults.join("\n"));
   return planned.ring;
 }
@@ -90,7 +90,7 @@ describe("a change is refused and names the mend", () => {
     ["when a served key is renamed", [{ ...a, kid: b.kid }], /keep its kid/],
     ["when the first key is for another algorithm", [testKey("r", "RS256"), a], /needs a restart/],
   ] as const)("%s", (_name, file, reason) => {
-    const planned = planFileChange(ring, file, boot, policy);
+    const planned = planFileChange(ring, file, boot, rules);
     expect(planned.kind === "refused" && planned.faults.join("\n")).toMatch(reason);
   });
 });
@@ -123,7 +123,7 @@ test("whatever the file becomes and when: one key always signs, only after its l
           const signer = signs(ring, look);
           expect(signer).toBeDefined();
           if (signer === undefined) return;
-          expect(look - (published.get(signer) ?? look)).toBeGreaterThanOrEqual(policy.leadSeconds);
+          expect(look - (published.get(signer) ?? look)).toBeGreaterThanOrEqual(rules.leadSeconds);
           lastSigned.set(signer, look);
           const served = servedKids(ring, look);
           for (const [kid, at] of lastSigned) if (look <= at + 3_600 + 60) expect(served).toContain(kid);

@@ -5,7 +5,7 @@ import type { ImportedKey } from "../import/import-key.ts";
 import { type KeyRecord, type KeyRing, signingKeyAt, stateAt } from "./key-record.ts";
 
 /** How a key file's change becomes a rotation that refuses no honest token. Seconds. */
-export interface FileChangePolicy {
+export interface FileChangeRules {
   readonly alg: Algorithm;
   /** How long a key is served before its first signature. */
   readonly leadSeconds: number;
@@ -32,10 +32,10 @@ export function planFileChange(
   ring: KeyRing,
   file: readonly ImportedKey[],
   now: EpochSeconds,
-  policy: FileChangePolicy,
+  rules: FileChangeRules,
 ): FileChange {
   const present = ring.filter((record) => stateAt(record, now) !== "removed");
-  const faults = faultsOf(present, file, policy);
+  const faults = faultsOf(present, file, rules);
   const [first] = file;
   if (first === undefined || faults.length > 0) return { kind: "refused", faults };
 
@@ -43,14 +43,14 @@ export function planFileChange(
   const arrived = file.filter((key) => !known.has(key.kid)).map((key) => recordOf(key, now));
   const all = [...present, ...arrived];
   const signing = signingKeyAt(present, now);
-  const takeover = takeoverMoment(all, first.kid, signing, now, policy.leadSeconds);
+  const takeover = takeoverMoment(all, first.kid, signing, now, rules.leadSeconds);
   const inFile = new Set(file.map((key) => key.kid));
   const planned = all.map((record) =>
     settle(record, { first: first.kid, signing: signing?.kid, takeover, now }),
   );
   const settled = planned.map((record) => ({
     ...record,
-    removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, policy),
+    removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, rules),
   }));
   return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "removed") };
 }
@@ -87,18 +87,18 @@ function settle(record: KeyRecord, { first, signing, takeover, now }: Takeover):
 }
 
 /** A key that has left the file: kept for the overlap after its last possible signature, counted from now when that is unknown. */
-function removal(record: KeyRecord, now: EpochSeconds, policy: FileChangePolicy): EpochSeconds | undefined {
+function removal(record: KeyRecord, now: EpochSeconds, rules: FileChangeRules): EpochSeconds | undefined {
   if (record.activeFrom !== undefined && record.retiredFrom === undefined) return undefined;
   if (record.removedFrom !== undefined && record.activeFrom === undefined) return record.removedFrom;
-  return latest(now, after(record.retiredFrom ?? now, policy.overlapSeconds));
+  return latest(now, after(record.retiredFrom ?? now, rules.overlapSeconds));
 }
 
-function faultsOf(present: KeyRing, file: readonly ImportedKey[], policy: FileChangePolicy): string[] {
+function faultsOf(present: KeyRing, file: readonly ImportedKey[], rules: FileChangeRules): string[] {
   const faults: string[] = [];
   if (file[0] === undefined) faults.push("holds no key");
-  if (file[0] !== undefined && file[0].alg !== policy.alg) {
+  if (file[0] !== undefined && file[0].alg !== rules.alg) {
     faults.push(
-      `has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${policy.alg}; a change of algorithm needs a restart`,
+      `has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${rules.alg}; a change of algorithm needs a restart`,
     );
   }
   for (const key of file) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Kid } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
-import { POLICY } from "../../testing/managed-key-sets.ts";
+import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
 import { type KeepReport, keepManaged, keepRotated } from "./keep-managed.ts";
@@ -25,12 +25,12 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
       return inner.beat(report);
     },
   };
-  const deps = { store, sealer: sealerOf([Buffer.alloc(32, "k")], systemRandom()), policy: POLICY };
+  const deps = { store, sealer: sealerOf([Buffer.alloc(32, "k")], systemRandom()), rules: RULES };
   const keys = new ManagedKeys({
     ...deps,
     clock,
     stopwatch: { elapsed: () => stopwatch.now() },
-    ...POLICY,
+    ...RULES,
     replicaId: "one",
     versionSeenBefore,
   });

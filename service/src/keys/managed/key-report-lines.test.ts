@@ -4,7 +4,7 @@ import {
   activeKey,
   keySet,
   NOW,
-  POLICY,
+  RULES,
   retiringKey,
   sighting,
   standbyKey,
@@ -26,7 +26,7 @@ describe("a verifier", () => {
 
   test("is up to date from the set's own version on", () => {
     expect(
-      reportOf(set, POLICY).verifiers.map(({ address, up_to_date: upToDate }) => [address, upToDate]),
+      reportOf(set, RULES).verifiers.map(({ address, up_to_date: upToDate }) => [address, upToDate]),
     ).toEqual([
       ["behind", false],
       ["level", true],
@@ -35,7 +35,7 @@ describe("a verifier", () => {
   });
 
   test("that has fetched since a revocation is not among those to restart", () => {
-    const { verifiers_not_seen_since: behind } = answerOf(revocation, set, POLICY);
+    const { verifiers_not_seen_since: behind } = answerOf(revocation, set, RULES);
     expect(behind?.map(({ address }) => address)).toEqual(["behind"]);
   });
 });
@@ -47,14 +47,14 @@ test("a report leaves out keys that are gone unless all are asked for, and tells
     retiringKey("c", 10),
     retiringKey("d", 10, { revokedAt: NOW, reason: "leaked" }),
   ];
-  const kids = (all: boolean): string[] => reportOf(keySet(keys), POLICY, all).keys.map(({ kid }) => kid);
+  const kids = (all: boolean): string[] => reportOf(keySet(keys), RULES, all).keys.map(({ kid }) => kid);
   expect([kids(false), kids(true)]).toEqual([
     ["a", "b", "c"],
     ["a", "b", "c", "d"],
   ]);
-  expect(reportOf(keySet(keys), POLICY, true).keys.map(({ next }) => [next.what, next.at])).toEqual([
-    ["stops signing", NOW - 3_600 + POLICY.periodSeconds],
-    ["becomes ready", NOW + POLICY.leadSeconds],
+  expect(reportOf(keySet(keys), RULES, true).keys.map(({ next }) => [next.what, next.at])).toEqual([
+    ["stops signing", NOW - 3_600 + RULES.periodSeconds],
+    ["becomes ready", NOW + RULES.leadSeconds],
     ["leaves the JWKS", NOW - 10 + 3_755],
     ["nothing: its private part is destroyed", null],
   ]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keySet, POLICY, sighting } from "../../testing/managed-key-sets.ts";
+import { keySet, RULES, sighting } from "../../testing/managed-key-sets.ts";
 import { reportOf } from "./key-report.ts";
 
 test.each([
@@ -10,7 +10,7 @@ test.each([
   ["was seen once", { minIntervalSeconds: undefined, fetches: 1 }, false],
 ])("a verifier that %s is doubted as its fetches warrant", (_, seen, doubted) => {
   const set = keySet([], { verifiers: [{ ...sighting("10.0.0.1", 1), ...seen }] });
-  expect(reportOf(set, POLICY).verifiers).toMatchObject([
+  expect(reportOf(set, RULES).verifiers).toMatchObject([
     { min_interval_seconds: seen.minIntervalSeconds ?? null, slower_than_declared: doubted },
   ]);
 });

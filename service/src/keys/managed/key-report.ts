@@ -10,9 +10,9 @@ import {
   managedStateAt,
   removableAt,
 } from "./managed-key.ts";
-import { fleetPolicy } from "./plan/fleet-policy.ts";
+import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
-import type { RotationPolicy } from "./plan/rotation-policy.ts";
+import type { RotationRules } from "./plan/rotation-rules.ts";
 import { knownAt } from "./plan/unserved-gap.ts";
 import type { OperationReport } from "./rotate.ts";
 
@@ -78,11 +78,11 @@ export interface OperationAnswer {
 }
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
-export function reportOf(set: KeySet, own: RotationPolicy, all = false): KeysReport {
-  const policy = fleetPolicy(own, set);
+export function reportOf(set: KeySet, own: RotationRules, all = false): KeysReport {
+  const rules = fleetRules(own, set);
   const shown = set.keys.filter((key) => all || isServed(key));
   const order = ["active", "ready", "published", "tainted", "retiring", "revoked", "retired"];
-  const lines = shown.map((key) => lineOf(key, set, policy));
+  const lines = shown.map((key) => lineOf(key, set, rules));
   return {
     version: set.version,
     now: set.now,
@@ -90,14 +90,14 @@ export function reportOf(set: KeySet, own: RotationPolicy, all = false): KeysRep
       (one, other) =>
         order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
     ),
-    verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, policy)),
+    verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, rules)),
     untracked: set.untracked.map(untrackedLine),
   };
 }
 
 /** What to answer to an operator; `after` is the set as it is now. Pure. */
-export function answerOf(report: OperationReport, after: KeySet, own: RotationPolicy): OperationAnswer {
-  const policy = fleetPolicy(own, after);
+export function answerOf(report: OperationReport, after: KeySet, own: RotationRules): OperationAnswer {
+  const rules = fleetRules(own, after);
   if (report.kind === "lost")
     return {
       done: false,
@@ -117,22 +117,22 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationPo
   }
   const changes = report.changes.map((change) => ({ change: change.kind, kid: change.kid }));
   if (!report.changes.some((change) => change.kind === "revoke")) return { done: true, changes };
-  const { refreshing, inGrace } = revocationSeconds(policy.timing);
+  const { refreshing, inGrace } = revocationSeconds(rules.timing);
   return {
     done: true,
     changes,
     dies: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
     verifiers_not_seen_since: after.verifiers
       .filter((verifier) => verifier.version < after.version)
-      .map((verifier) => verifierLine(verifier, after.version, policy)),
+      .map((verifier) => verifierLine(verifier, after.version, rules)),
     untracked_since: after.untracked
       .filter(({ version, seenAt }) => version < after.version && after.now - seenAt <= inGrace)
       .map(untrackedLine),
   };
 }
 
-function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
-  const ready = readyAt(key, set, policy);
+function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine {
+  const ready = readyAt(key, set, rules);
   const state = managedStateAt(key, set.now, ready);
   return {
     kid: key.kid,
@@ -144,32 +144,32 @@ function lineOf(key: ManagedKey, set: KeySet, policy: RotationPolicy): KeyLine {
     ready_at: ready ?? null,
     activated_at: key.activatedAt ?? null,
     deactivated_at: key.deactivatedAt ?? null,
-    removable_at: isServed(key) ? (removableAt(key, policy.timing) ?? null) : null,
+    removable_at: isServed(key) ? (removableAt(key, rules.timing) ?? null) : null,
     gone_at: key.revokedAt ?? key.retiredAt ?? null,
     last_exp: key.maxExp === 0 ? null : key.maxExp,
     reason: key.reason ?? null,
-    next: nextOf(key, state, set, policy),
+    next: nextOf(key, state, set, rules),
   };
 }
 
 /** When a standby key may sign; `undefined` for any other. */
-function readyAt(key: ManagedKey, set: KeySet, policy: RotationPolicy): EpochSeconds | undefined {
-  return isStandby(key) ? knownAt(key, set, policy) : undefined;
+function readyAt(key: ManagedKey, set: KeySet, rules: RotationRules): EpochSeconds | undefined {
+  return isStandby(key) ? knownAt(key, set, rules) : undefined;
 }
 
-function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, policy: RotationPolicy): KeyLine["next"] {
+function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, rules: RotationRules): KeyLine["next"] {
   switch (state) {
     case "published":
-      return { what: "becomes ready", at: knownAt(key, set, policy) };
+      return { what: "becomes ready", at: knownAt(key, set, rules) };
     case "ready": {
       const active = set.keys.find((other) => isActive(other) && other.alg === key.alg);
-      return { what: "begins to sign", at: active === undefined ? null : dueAt(active, policy) };
+      return { what: "begins to sign", at: active === undefined ? null : dueAt(active, rules) };
     }
     case "active":
-      return { what: "stops signing", at: dueAt(key, policy) };
+      return { what: "stops signing", at: dueAt(key, rules) };
     case "retiring":
     case "tainted":
-      return { what: "leaves the JWKS", at: removableAt(key, policy.timing) ?? null };
+      return { what: "leaves the JWKS", at: removableAt(key, rules.timing) ?? null };
     case "revoked":
     case "retired":
       return { what: "nothing: its private part is destroyed", at: null };
@@ -188,7 +188,7 @@ const FETCH_SLACK_SECONDS = 10;
 function verifierLine(
   verifier: VerifierSighting,
   version: number,
-  { timing }: Pick<RotationPolicy, "timing">,
+  { timing }: Pick<RotationRules, "timing">,
 ): VerifierLine {
   const { address, userAgent, seenAt, fetches, minIntervalSeconds } = verifier;
   const slow = (minIntervalSeconds ?? 0) > timing.verifierTtlSeconds + FETCH_SLACK_SECONDS;

@@ -3,7 +3,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { ManagedKey } from "./managed-key.ts";
-import type { RotationSettings } from "./plan/rotation-policy.ts";
+import type { RotationSettings } from "./plan/rotation-rules.ts";
 
 /** A running instance of the service, as the store last heard of it. */
 export interface Replica {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { after, type EpochSeconds } from "../../kernel/clock.ts";
-import { activeKey, LONG_AGO, NOW, POLICY, retiringKey, standbyKey } from "../../testing/managed-key-sets.ts";
+import { activeKey, LONG_AGO, NOW, RULES, retiringKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import {
   isActive,
   isServed,
@@ -14,7 +14,7 @@ import {
   servedInOrder,
 } from "./managed-key.ts";
 
-const { timing, leadSeconds } = POLICY;
+const { timing, leadSeconds } = RULES;
 
 describe("the state of a key follows from its moments", () => {
   const moments = { activatedAt: LONG_AGO, deactivatedAt: LONG_AGO };

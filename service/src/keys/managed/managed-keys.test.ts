@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Kid, Sender } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
-import { replica as otherReplica, POLICY } from "../../testing/managed-key-sets.ts";
+import { replica as otherReplica, RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { mint } from "../../tokens/mint.ts";
@@ -14,7 +14,7 @@ import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable }
 import { ManagedKeys, type ManagedKeysDeps } from "./managed-keys.ts";
 import { operate, type RotateDeps, rotate } from "./rotate.ts";
 
-const { replicaLagSeconds: F, clockSkewSeconds: skew } = POLICY.timing;
+const { replicaLagSeconds: F, clockSkewSeconds: skew } = RULES.timing;
 const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
 
 /** A store whose beats can be held up, and that can be down. */
@@ -72,7 +72,7 @@ class Store implements KeyStore {
 async function house(alg: Algorithm = "ES256") {
   const storeClock = new TestClock();
   const store = new Store(storeClock);
-  const rotation: RotateDeps = { store, sealer, policy: { ...POLICY, alg } };
+  const rotation: RotateDeps = { store, sealer, rules: { ...RULES, alg } };
   await rotate(rotation);
   const moving: { move(seconds: number): void }[] = [storeClock];
   const replica = (override: Partial<ManagedKeysDeps> = {}) => {
@@ -85,7 +85,7 @@ async function house(alg: Algorithm = "ES256") {
       sealer,
       clock,
       stopwatch: watch,
-      ...POLICY,
+      ...RULES,
       alg,
       replicaId: "one",
       versionSeenBefore: 0,
@@ -110,7 +110,7 @@ async function house(alg: Algorithm = "ES256") {
 }
 
 async function rotateOn(rotation: RotateDeps, pass: (seconds: number) => void): Promise<void> {
-  pass(POLICY.periodSeconds);
+  pass(RULES.periodSeconds);
   await rotate(rotation);
 }
 
@@ -371,11 +371,11 @@ describe("the key that signs", () => {
       verifiers: [],
       untracked: [],
     });
-    const changing = { ...rotation, policy: { ...rotation.policy, alg: "ES256" as const } };
+    const changing = { ...rotation, rules: { ...rotation.rules, alg: "ES256" as const } };
     await keys.renew();
     await rotation.store.beat(ofTheOtherReplica);
     await rotate(changing);
-    pass(POLICY.leadSeconds);
+    pass(RULES.leadSeconds);
     await keys.renew();
     expect(view().signing?.signer.alg).toBe("RS256");
     await rotation.store.beat(ofTheOtherReplica);
@@ -392,8 +392,8 @@ describe("the key that signs", () => {
       mint(mintDeps({ keys, clock }), { sender: "agent" as Sender, scopes: {}, ttlSeconds: 3_600 });
     await keys.renew();
     const end = view().signing?.notAfter ?? 0;
-    expect(end).toBe(clock.now() + 2 * POLICY.periodSeconds + 3_600);
-    pass(2 * POLICY.periodSeconds + 3_590);
+    expect(end).toBe(clock.now() + 2 * RULES.periodSeconds + 3_600);
+    pass(2 * RULES.periodSeconds + 3_590);
     await keys.renew();
     expect(await ask()).toMatchObject({ kind: "minted", claims: { exp: end, iat: end - 10 } });
     pass(10);
@@ -404,7 +404,7 @@ describe("the key that signs", () => {
 });
 
 describe("a replica whose tokens may live longer than the store knows of the signing key", () => {
-  const longer = { ...POLICY.timing, maxTtlSeconds: 7_200 };
+  const longer = { ...RULES.timing, maxTtlSeconds: 7_200 };
 
   test("says so before it signs, so that the key outlives the tokens even if the replica dies at once", async () => {
     const { store, replica } = await house();
@@ -514,7 +514,7 @@ describe("a set that was read beside the beats", () => {
     const { store, storeClock, replica, rotation, pass } = await house();
     const { keys, state } = replica();
     await keys.renew();
-    pass(POLICY.periodSeconds);
+    pass(RULES.periodSeconds);
     await rotate(rotation);
     await keys.renew();
     const { version } = await store.load();
@@ -539,7 +539,7 @@ describe("a set that was read beside the beats", () => {
   test("is not planned on when the store's clock has jumped since the last beat: no key is retired while its tokens live", async () => {
     const { store, storeClock, replica, rotation, pass } = await house();
     const { keys } = replica();
-    pass(POLICY.periodSeconds);
+    pass(RULES.periodSeconds);
     await rotate(rotation);
     await keys.renew();
     const { version } = await store.load();

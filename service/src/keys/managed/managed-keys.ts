@@ -7,13 +7,13 @@ import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } fro
 import { localSigner, type Signer } from "../signer.ts";
 import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
 import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
-import type { RotationPolicy } from "./plan/rotation-policy.ts";
+import type { RotationRules } from "./plan/rotation-rules.ts";
 import { hasOpenGap } from "./plan/unserved-gap.ts";
 import { openPrivateKey, type PlanDoubt } from "./rotate.ts";
 import { VerifierLog } from "./verifier-sightings.ts";
 
 /** With what this replica is configured to rotate by, which it reports to the store. */
-export interface ManagedKeysDeps extends RotationPolicy {
+export interface ManagedKeysDeps extends RotationRules {
   readonly store: KeyStore;
   readonly sealer: Sealer;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
-import { POLICY } from "../../testing/managed-key-sets.ts";
+import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
 import type { KeyStore } from "./key-store.ts";
@@ -23,7 +23,7 @@ function contested(races: number): { deps: RotateDeps; store: KeyStore; looks: (
     },
   };
   const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
-  return { deps: { store, sealer, policy: POLICY }, store: inner, looks: () => looks };
+  return { deps: { store, sealer, rules: RULES }, store: inner, looks: () => looks };
 }
 
 describe("who loses the race for a change", () => {

@@ -19,12 +19,12 @@ import {
   type RotationAlarm,
   type RotationStep,
 } from "./plan/plan-rotation.ts";
-import type { RotationPolicy } from "./plan/rotation-policy.ts";
+import type { RotationRules } from "./plan/rotation-rules.ts";
 
 export interface RotateDeps {
   readonly store: KeyStore;
   readonly sealer: Sealer;
-  readonly policy: RotationPolicy;
+  readonly rules: RotationRules;
   /** Where new keys come from; `makeKey` when left out. */
   readonly makeKey?: (alg: Algorithm) => Promise<ImportedKey>;
 }
@@ -55,7 +55,7 @@ export async function rotate(deps: RotateDeps, doubt: Doubt = NO_DOUBT): Promise
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const set = await deps.store.load();
     if (doubt(set) !== undefined) return { changes: [], alarms: [], lost: false };
-    const { steps, alarms } = planRotation(set, deps.policy);
+    const { steps, alarms } = planRotation(set, deps.rules);
     if (steps.length === 0) return { changes: [], alarms, lost: false };
     const changes = await carryOut(deps, steps);
     if ((await deps.store.replace(set.version, changes)) === "replaced")
@@ -82,7 +82,7 @@ export async function operate(
     const set = await deps.store.load();
     const doubted = doubt(set);
     if (doubted !== undefined) return { kind: "doubted", doubt: doubted };
-    const plan = planOperation(set, operation, deps.policy, accepted);
+    const plan = planOperation(set, operation, deps.rules, accepted);
     if (plan.kind === "refused") return plan;
     const changes = await carryOut(deps, plan.steps);
     if ((await deps.store.replace(set.version, changes)) === "replaced")
@@ -99,7 +99,7 @@ async function carryOut(deps: RotateDeps, steps: readonly RotationStep[]): Promi
 }
 
 async function makeAndSeal(
-  { sealer, policy, makeKey: make = makeKey }: RotateDeps,
+  { sealer, rules, makeKey: make = makeKey }: RotateDeps,
   { alg, activate }: MakeKey,
 ): Promise<readonly KeyChange[]> {
   const { kid, publicJwk, privateKey } = await make(alg);
@@ -112,8 +112,8 @@ async function makeAndSeal(
         {
           kind: "activate",
           kid,
-          lifeSeconds: lifeSeconds(policy),
-          maxTtlSeconds: policy.timing.maxTtlSeconds,
+          lifeSeconds: lifeSeconds(rules),
+          maxTtlSeconds: rules.timing.maxTtlSeconds,
         },
       ]
     : [publish];

@@ -12,7 +12,7 @@ import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { placeOf } from "../../keys/managed/rotate.ts";
 import { noMeter } from "../../telemetry/meter.ts";
 import { beatOf, publishFresh, replicaOf, sealerUnder } from "../../testing/key-store-contract.ts";
-import { POLICY } from "../../testing/managed-key-sets.ts";
+import { RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
 import { databasePlace } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, type StoredPlace } from "../../testing/store-places.ts";
@@ -64,12 +64,12 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
 
     test("no bytes that a stranger sends as a User-Agent stop a round: each is followed by a beat", async () => {
       const store = await place.open(sealer);
-      const deps = { store, sealer, policy: POLICY };
+      const deps = { store, sealer, rules: RULES };
       const keys = new ManagedKeys({
         ...deps,
         clock: systemClock,
         stopwatch: systemStopwatch,
-        ...POLICY,
+        ...RULES,
         replicaId: "one",
         versionSeenBefore: 0,
       });

@@ -12,7 +12,7 @@ import {
   keySet,
   LONG_AGO,
   NOW,
-  POLICY,
+  RULES,
   replica,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
@@ -41,7 +41,7 @@ test("whatever seconds a replica's row holds: the read fails, or every key that 
   const seen = { failed: 0, activated: 0 };
   await fc.assert(
     fc.asyncProperty(settings, async (given) => {
-      const timing = { ...POLICY.timing, ...given.timing };
+      const timing = { ...RULES.timing, ...given.timing };
       const row = rowOfReplica({ ...given, timing, gate: "off" });
       const read = await replicas(() => Promise.resolve([row])).catch((thrown: unknown) => thrown);
       const all = [given.periodSeconds, given.leadSeconds, ...Object.values(given.timing)];
@@ -50,7 +50,7 @@ test("whatever seconds a replica's row holds: the read fails, or every key that 
         seen.failed += 1;
         return;
       }
-      const { steps } = planRotation(keySet([due, ready], { replicas: read }), POLICY);
+      const { steps } = planRotation(keySet([due, ready], { replicas: read }), RULES);
       const changes = steps.filter((step): step is KeyChange => step.kind !== "make");
       seen.activated += changes.filter(({ kind }) => kind === "activate").length;
       const keys = applyChanges([due, ready], changes, NOW, 3);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Replica } from "../../keys/managed/key-store.ts";
-import { GATES, type RotationSettings } from "../../keys/managed/plan/rotation-policy.ts";
+import { GATES, type RotationSettings } from "../../keys/managed/plan/rotation-rules.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import { isForgotten } from "../replica-life.ts";
 import { fromAscii, toAscii } from "./ascii.ts";

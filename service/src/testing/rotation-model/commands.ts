@@ -281,7 +281,7 @@ async function rotateAtOnce(world: World, seat: Seat): Promise<void> {
   const alone: RotateDeps = { ...seat.rotation, store: twin };
   const together = world.seats
     .filter((other) => isFree(world, other))
-    .map((other): RotateDeps => ({ ...other.rotation, policy: seat.rotation.policy }));
+    .map((other): RotateDeps => ({ ...other.rotation, rules: seat.rotation.rules }));
   await untilDone(alone);
   await Promise.all(together.map((deps) => rotate(deps).catch(() => undefined)));
   await untilDone({ ...alone, store: world.trueStore });

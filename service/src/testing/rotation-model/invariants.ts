@@ -8,7 +8,7 @@ import { isActive, isServed, isStandby, type ManagedKey } from "../../keys/manag
 import type { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import type { Operation } from "../../keys/managed/plan/plan-operation.ts";
 import { KEYS_SERVED_MAX } from "../../keys/managed/plan/plan-rotation.ts";
-import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import {
   leadThroughGraceSeconds,
   overlapSeconds,
@@ -74,7 +74,7 @@ interface World {
   readonly watchers: readonly Watcher[];
   readonly settings: {
     readonly lead: "B1" | "B2";
-    readonly gate: RotationPolicy["gate"];
+    readonly gate: RotationRules["gate"];
   };
   readonly leadSeconds: number;
   readonly periodSeconds: number;

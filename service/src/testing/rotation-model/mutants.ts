@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: "the lead is three seconds short",
     felt: true,
-    policy: (policy) => ({ ...policy, leadSeconds: policy.leadSeconds - 3 }),
+    rules: (rules) => ({ ...rules, leadSeconds: rules.leadSeconds - 3 }),
   },
   {
     fault: "the lead counts from a moment before the key was published",
@@ -115,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     fault: "after a shutdown the grace of verifiers is forgotten",
     felt: true,
-    policy: (policy) => ({ ...policy, timing: { ...policy.timing, verifierGraceSeconds: 0 } }),
+    rules: (rules) => ({ ...rules, timing: { ...rules.timing, verifierGraceSeconds: 0 } }),
   },
   {
     fault: "a shutdown makes known what was published after it",

@@ -8,7 +8,7 @@ import { keepManaged, keepRotated } from "../../keys/managed/keep-managed.ts";
 import { type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "../../keys/managed/managed-keys.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
-import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
+import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
 import { mint } from "../../tokens/mint.ts";
@@ -38,7 +38,7 @@ export interface WorldSettings {
   readonly lead: "B1" | "B2";
   /** `short`: over before a successor is ready, so that the lead alone decides when it takes over. */
   readonly period: "short" | "long";
-  readonly gate: RotationPolicy["gate"];
+  readonly gate: RotationRules["gate"];
   /** The replicas at the start. The first one makes the first keys. */
   readonly seats: readonly { readonly maxTtlSeconds: number; readonly lazy: boolean }[];
   /** Whether a verifier holds on to old sets from the start on. */
@@ -47,7 +47,7 @@ export interface WorldSettings {
 
 /** Small changes of the code under test that must not go unnoticed. An empty one is the code as it is. */
 export interface Mutation {
-  policy?(policy: RotationPolicy): RotationPolicy;
+  rules?(rules: RotationRules): RotationRules;
   /** The store as rotation sees it. */
   rotationStore?(store: KeyStore, seat: Seat): KeyStore;
   /** The store as a replica's view of the keys sees it. */
@@ -122,7 +122,7 @@ export class Seat {
     const { mutation, settings } = this.#world;
     const link = new StoreLink(this.#world, versionSeen);
     const timing = { ...MODEL_TIMING, maxTtlSeconds: this.maxTtlSeconds };
-    const configured: RotationPolicy = {
+    const configured: RotationRules = {
       alg: this.alg,
       periodSeconds: this.#world.periodSeconds,
       leadSeconds: this.#world.leadSeconds,
@@ -130,9 +130,9 @@ export class Seat {
       gate: settings.gate,
     };
     // A replica reports what it runs with, a fault of its settings included.
-    const policy = mutation.policy?.(configured) ?? configured;
+    const rules = mutation.rules?.(configured) ?? configured;
     const keysDeps: ManagedKeysDeps = {
-      ...policy,
+      ...rules,
       store: mutation.viewStore?.(link) ?? link,
       sealer,
       clock: this,
@@ -145,7 +145,7 @@ export class Seat {
     const rotation: RotateDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
       sealer,
-      policy,
+      rules,
       makeKey: this.#world.makeKey,
     };
     return { link, keys, directory: mutation.directory?.(keys) ?? keys, rotation };

@@ -5,7 +5,7 @@ import {
   activeKey,
   keySet,
   NOW,
-  POLICY,
+  RULES,
   retiringKey,
   sighting,
   standbyKey,
@@ -14,15 +14,15 @@ import {
 import type { KeySet } from "../key-store.ts";
 import type { ManagedKey } from "../managed-key.ts";
 import { type Acceptance, type Operation, type OperationPlan, planOperation } from "./plan-operation.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 
 function plan(
   set: KeySet,
   operation: Operation,
   accepted: readonly Acceptance[] = [],
-  policy: RotationPolicy = POLICY,
+  rules: RotationRules = RULES,
 ): OperationPlan {
-  return planOperation(set, operation, policy, new Set(accepted));
+  return planOperation(set, operation, rules, new Set(accepted));
 }
 /** The steps in words, or the refusal. */
 function stepsOf(planned: OperationPlan): readonly string[] | OperationPlan {
@@ -161,20 +161,20 @@ describe("activate", () => {
   });
 
   test("asks for no more than the lead that the operator has configured", () => {
-    const policy = { ...POLICY, leadSeconds: 1_000 };
-    expect(plan(keySet([activeKey("old"), servedFor(999)]), activate(), [], policy)).toMatchObject({
+    const rules = { ...RULES, leadSeconds: 1_000 };
+    expect(plan(keySet([activeKey("old"), servedFor(999)]), activate(), [], rules)).toMatchObject({
       accept: "grace-risk",
     });
-    expect(plan(keySet([activeKey("old"), servedFor(1_000)]), activate(), [], policy).kind).toBe("planned");
+    expect(plan(keySet([activeKey("old"), servedFor(1_000)]), activate(), [], rules).kind).toBe("planned");
   });
 
   test("does not count the time in which nobody serves, which nobody has counted yet", () => {
-    const policy = { ...POLICY, leadSeconds: 1_000 };
+    const rules = { ...RULES, leadSeconds: 1_000 };
     const set = (gap: number, served: number) =>
       keySet([activeKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
-    expect(plan(set(600, 400), activate(), [], policy)).toMatchObject({ accept: "short-lead" });
-    expect(plan(set(600, 999), activate(), [], policy)).toMatchObject({ accept: "grace-risk" });
-    expect(plan(set(600, 1_000), activate(), [], policy).kind).toBe("planned");
+    expect(plan(set(600, 400), activate(), [], rules)).toMatchObject({ accept: "short-lead" });
+    expect(plan(set(600, 999), activate(), [], rules)).toMatchObject({ accept: "grace-risk" });
+    expect(plan(set(600, 1_000), activate(), [], rules).kind).toBe("planned");
   });
 
   test("needs no lead after a shutdown of B2, for a key that was published before it, where no key may sign", () => {
@@ -192,7 +192,7 @@ describe("activate", () => {
     const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
       verifiers: [sighting("10.0.0.1", 4), sighting("10.0.0.2", 5)],
     });
-    const enforced = { ...POLICY, gate: "enforce" } as const;
+    const enforced = { ...RULES, gate: "enforce" } as const;
     const refusal = plan(set, activate(), [], enforced);
     expect(refusal).toMatchObject({
       reason: "verifiers_behind",
@@ -200,7 +200,7 @@ describe("activate", () => {
       outage: expect.stringMatching(/^1 known.*10\.0\.0\.1$/) as string,
     });
     expect(plan(set, activate(), ["verifiers-behind"], enforced).kind).toBe("planned");
-    expect(plan(set, activate(), [], { ...POLICY, gate: "warn" }).kind).toBe("planned");
+    expect(plan(set, activate(), [], { ...RULES, gate: "warn" }).kind).toBe("planned");
   });
 
   test("is held by untracked verifiers: says how many fetches, where from and for how long, and can be accepted", () => {
@@ -208,7 +208,7 @@ describe("activate", () => {
       verifiers: [sighting("10.0.0.1", 5)],
       untracked: [untrackedFetches("10.0.0.1", 4, 30), untrackedFetches("10.0.0.1", 5)],
     });
-    const enforced = { ...POLICY, gate: "enforce" } as const;
+    const enforced = { ...RULES, gate: "enforce" } as const;
     expect(plan(set, activate(), [], enforced)).toEqual({
       kind: "refused",
       reason: "verifiers_behind",
@@ -226,7 +226,7 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
     const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 9 })], {
       verifiers: [sighting("10.0.0.1", 4)],
     });
-    expect(stepsOf(plan(set, by(kind, "old"), [], { ...POLICY, gate: "enforce" }))).toEqual([
+    expect(stepsOf(plan(set, by(kind, "old"), [], { ...RULES, gate: "enforce" }))).toEqual([
       `${kind} old`,
       "activate new",
     ]);

@@ -5,9 +5,9 @@ import { leadFloorSeconds, leadThroughGraceSeconds } from "../../timing.ts";
 import type { KeyChange } from "../key-change.ts";
 import type { KeySet, VerifierSighting } from "../key-store.ts";
 import { isActive, isServed, isStandby, type ManagedKey, removableAt } from "../managed-key.ts";
-import { fleetPolicy } from "./fleet-policy.ts";
+import { fleetRules } from "./fleet-rules.ts";
 import { fetchesBehind, KEYS_SERVED_MAX, type MakeKey, takeOver } from "./plan-rotation.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 import { knownAt, servedSeconds } from "./unserved-gap.ts";
 
 /** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm, which is also the one to `prepare` when `alg` is undefined. */
@@ -56,13 +56,13 @@ export type OperationPlan =
 export function planOperation(
   set: KeySet,
   operation: Operation,
-  own: RotationPolicy,
+  own: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  const policy = fleetPolicy(own, set);
-  if (operation.kind === "prepare") return planPrepare(set, operation.alg ?? policy.alg, policy);
+  const rules = fleetRules(own, set);
+  if (operation.kind === "prepare") return planPrepare(set, operation.alg ?? rules.alg, rules);
   if (operation.kind === "import") return planImport(set, operation.alg);
-  if (operation.kind === "activate") return planActivate(set, operation.kid, policy, accepted);
+  if (operation.kind === "activate") return planActivate(set, operation.kid, rules, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
   if (key === undefined)
     return refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
@@ -72,18 +72,18 @@ export function planOperation(
         set,
         key,
         { kind: "taint", kid: key.kid, reason: operation.reason },
-        policy,
+        rules,
         accepted,
       );
     case "revoke":
-      return planRevoke(set, key, operation.reason, policy, accepted);
+      return planRevoke(set, key, operation.reason, rules, accepted);
     case "retire":
-      return planRetire(set, key, policy, accepted);
+      return planRetire(set, key, rules, accepted);
   }
 }
 
-function planPrepare(set: KeySet, alg: Algorithm, policy: RotationPolicy): OperationPlan {
-  if (alg !== policy.alg && !set.replicas.some((replica) => replica.alg === alg)) {
+function planPrepare(set: KeySet, alg: Algorithm, rules: RotationRules): OperationPlan {
+  if (alg !== rules.alg && !set.replicas.some((replica) => replica.alg === alg)) {
     return refused(
       "wrong_state",
       `no replica is configured for ${alg}, so the key would be taken out again; set MACP_AUTH_SIGNING_ALG=${alg}, and the change is a rotation by itself`,
@@ -113,14 +113,14 @@ function planImport(set: KeySet, alg: Algorithm): OperationPlan {
 function planActivate(
   set: KeySet,
   kid: Kid | undefined,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  const active = set.keys.find((key) => isActive(key) && key.alg === policy.alg);
+  const active = set.keys.find((key) => isActive(key) && key.alg === rules.alg);
   const candidates = set.keys.filter(isStandby).toSorted((one, other) => one.publishedAt - other.publishedAt);
   const key =
     kid === undefined
-      ? candidates.find((candidate) => candidate.alg === policy.alg)
+      ? candidates.find((candidate) => candidate.alg === rules.alg)
       : set.keys.find((candidate) => candidate.kid === kid);
   if (key === undefined) {
     return kid === undefined
@@ -131,20 +131,20 @@ function planActivate(
     return refused("wrong_state", "only a key that stands by can be activated; see: macp-auth keys list");
   const sameAlg =
     active?.alg === key.alg ? active : set.keys.find((other) => isActive(other) && other.alg === key.alg);
-  return refuseEarly(set, key, policy, accepted) ?? planned(takeOver(key, sameAlg, policy));
+  return refuseEarly(set, key, rules, accepted) ?? planned(takeOver(key, sameAlg, rules));
 }
 
 /** Why this key may not sign yet: verifiers that do not know it would refuse its tokens. */
 function refuseEarly(
   set: KeySet,
   key: ManagedKey,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationRefusal | undefined {
-  if (set.now >= knownAt(key, set, policy)) return refuseBehind(set, key, policy, accepted);
-  const served = servedSeconds(key, set, policy.timing);
-  const floor = leadFloorSeconds(policy.timing);
-  const safe = Math.min(leadThroughGraceSeconds(policy.timing), policy.leadSeconds);
+  if (set.now >= knownAt(key, set, rules)) return refuseBehind(set, key, rules, accepted);
+  const served = servedSeconds(key, set, rules.timing);
+  const floor = leadFloorSeconds(rules.timing);
+  const safe = Math.min(leadThroughGraceSeconds(rules.timing), rules.leadSeconds);
   if (served < floor && !accepted.has("short-lead")) {
     const outage = `the key has been served for ${String(served)} s; verifiers that cached the set before refuse its tokens for up to ${String(floor - served)} s more`;
     return { ...refused("not_ready", outage), accept: "short-lead" };
@@ -153,18 +153,18 @@ function refuseEarly(
     const outage = `the key has been served for ${String(served)} s; a verifier that has not refreshed since then refuses its tokens until it does, up to ${String(safe - served)} s more`;
     return { ...refused("not_ready", outage), accept: "grace-risk" };
   }
-  return refuseBehind(set, key, policy, accepted);
+  return refuseBehind(set, key, rules, accepted);
 }
 
 /** Which verifiers the gate waits for, those included that it cannot see. */
 function refuseBehind(
   set: KeySet,
   key: ManagedKey,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationRefusal | undefined {
-  if (policy.gate !== "enforce" || accepted.has("verifiers-behind")) return undefined;
-  const { verifiers, untracked } = fetchesBehind(set, key, policy);
+  if (rules.gate !== "enforce" || accepted.has("verifiers-behind")) return undefined;
+  const { verifiers, untracked } = fetchesBehind(set, key, rules);
   const outages = [
     ...(verifiers.length > 0
       ? [
@@ -173,7 +173,7 @@ function refuseBehind(
       : []),
     ...untracked.map(
       ({ address, fetches, seenAt }) =>
-        `${String(fetches)} fetches, the last from ${address}, came from untracked verifiers, which may lack the key; they count as behind for ${String(leadThroughGraceSeconds(policy.timing) - (set.now - seenAt))} s more`,
+        `${String(fetches)} fetches, the last from ${address}, came from untracked verifiers, which may lack the key; they count as behind for ${String(leadThroughGraceSeconds(rules.timing) - (set.now - seenAt))} s more`,
     ),
   ];
   return outages.length === 0
@@ -186,22 +186,22 @@ function planRemovalFromDuty(
   set: KeySet,
   key: ManagedKey,
   change: KeyChange,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   if (!isServed(key))
     return refused("wrong_state", "the key is no longer served; there is nothing left to do");
   if (!isActive(key)) return planned([change]);
-  const successor = successorOf(set, key, policy, accepted);
+  const successor = successorOf(set, key, rules, accepted);
   if ("outage" in successor) return successor;
-  return planned([change, ...takeOver(successor, undefined, policy)]);
+  return planned([change, ...takeOver(successor, undefined, rules)]);
 }
 
 function planRevoke(
   set: KeySet,
   key: ManagedKey,
   reason: string,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   const othersServed = set.keys.some((other) => isServed(other) && other.kid !== key.kid);
@@ -211,19 +211,19 @@ function planRevoke(
       "it is the only key of the JWKS, and an empty JWKS makes verifiers keep the old one; first: macp-auth keys prepare",
     );
   }
-  return planRemovalFromDuty(set, key, { kind: "revoke", kid: key.kid, reason }, policy, accepted);
+  return planRemovalFromDuty(set, key, { kind: "revoke", kid: key.kid, reason }, rules, accepted);
 }
 
 function planRetire(
   set: KeySet,
   key: ManagedKey,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   if (!isServed(key)) return refused("wrong_state", "the key has already left the JWKS");
   if (isActive(key))
     return refused("wrong_state", "the key signs; activate another one first: macp-auth keys rotate");
-  const until: EpochSeconds | undefined = removableAt(key, policy.timing);
+  const until: EpochSeconds | undefined = removableAt(key, rules.timing);
   if (until !== undefined && set.now < until && !accepted.has("live-tokens")) {
     const outage = `tokens signed with it may live for ${String(until - set.now)} s more and would be refused`;
     return { ...refused("live_tokens", outage), accept: "live-tokens" };
@@ -235,17 +235,17 @@ function planRetire(
 function successorOf(
   set: KeySet,
   key: ManagedKey,
-  policy: RotationPolicy,
+  rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): ManagedKey | OperationRefusal {
   const [successor] = set.keys
     .filter((other) => other.alg === key.alg && isStandby(other))
     .toSorted(
-      (one, other) => servedSeconds(other, set, policy.timing) - servedSeconds(one, set, policy.timing),
+      (one, other) => servedSeconds(other, set, rules.timing) - servedSeconds(one, set, rules.timing),
     );
   if (successor === undefined)
     return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
-  return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, policy, accepted) ?? successor;
+  return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, rules, accepted) ?? successor;
 }
 
 function namesOf(verifiers: readonly VerifierSighting[]): string {

@@ -6,7 +6,7 @@ import {
   keySet,
   LONG_AGO,
   NOW,
-  POLICY,
+  RULES,
   replica,
   retiringKey,
   sighting,
@@ -15,20 +15,20 @@ import {
 } from "../../../testing/managed-key-sets.ts";
 import type { KeySet } from "../key-store.ts";
 import { KEYS_SERVED_MAX, planRotation, type RotationStep } from "./plan-rotation.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 
 /** A plan in words that a reader can compare. */
-function planOf(set: KeySet, policy: RotationPolicy = POLICY): readonly string[] {
-  return planRotation(set, policy).steps.map(inWords);
+function planOf(set: KeySet, rules: RotationRules = RULES): readonly string[] {
+  return planRotation(set, rules).steps.map(inWords);
 }
 function inWords(step: RotationStep): string {
   if (step.kind === "make") return `make ${step.alg}${step.activate ? " and activate" : ""}`;
   return step.kind === "pause" ? `pause ${step.kid} ${String(step.seconds)}` : `${step.kind} ${step.kid}`;
 }
-function alarmsOf(set: KeySet, policy: RotationPolicy = POLICY) {
-  return planRotation(set, policy).alarms;
+function alarmsOf(set: KeySet, rules: RotationRules = RULES) {
+  return planRotation(set, rules).alarms;
 }
-const due = activeKey("old", { activatedAt: after(NOW, -POLICY.periodSeconds) });
+const due = activeKey("old", { activatedAt: after(NOW, -RULES.periodSeconds) });
 
 describe("a new store", () => {
   test("gets a key that signs at once, since no verifier holds a set that lacks it, and a successor", () => {
@@ -88,7 +88,7 @@ describe("when the period is over", () => {
     ]);
     expect(
       planOf(
-        keySet([activeKey("old", { activatedAt: after(NOW, 1 - POLICY.periodSeconds) }), standbyKey("new")]),
+        keySet([activeKey("old", { activatedAt: after(NOW, 1 - RULES.periodSeconds) }), standbyKey("new")]),
       ),
     ).toEqual([]);
   });
@@ -99,7 +99,7 @@ describe("when the period is over", () => {
   });
 
   test("the new key's tokens live two periods and the longest token at most, and the longest token life is written down", () => {
-    const activate = planRotation(keySet([due, standbyKey("new")]), POLICY).steps.find(
+    const activate = planRotation(keySet([due, standbyKey("new")]), RULES).steps.find(
       (step) => step.kind === "activate",
     );
     expect(activate).toEqual({
@@ -132,7 +132,7 @@ describe("when the period is over", () => {
 describe("a key whose own end was fixed under a shorter period", () => {
   const young = activeKey("old", {
     activatedAt: after(NOW, -100),
-    notAfter: after(NOW, POLICY.timing.maxTtlSeconds + POLICY.leadSeconds),
+    notAfter: after(NOW, RULES.timing.maxTtlSeconds + RULES.leadSeconds),
   });
 
   test("hands over before its end, though its period is far from over", () => {
@@ -283,9 +283,9 @@ describe("verifiers that were not yet served the new key", () => {
   const behind = sighting("10.0.0.1", 4);
 
   test("hold it back where the gate is enforced, raise an alarm where it warns, and are not asked where it is off", () => {
-    const outcome = (gate: RotationPolicy["gate"]) => [
-      planOf(set(behind), { ...POLICY, gate }).length,
-      alarmsOf(set(behind), { ...POLICY, gate }),
+    const outcome = (gate: RotationRules["gate"]) => [
+      planOf(set(behind), { ...RULES, gate }).length,
+      alarmsOf(set(behind), { ...RULES, gate }),
     ];
     const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [behind], untracked: [] };
     expect(outcome("enforce")).toEqual([0, [{ ...alarm, held: true }]]);
@@ -300,11 +300,11 @@ describe("verifiers that were not yet served the new key", () => {
       sighting("v", 4, 4_031),
     ],
   ])("do not count one that %s", (_which, verifier) => {
-    expect(planOf(set(verifier), { ...POLICY, gate: "enforce" })).toHaveLength(3);
+    expect(planOf(set(verifier), { ...RULES, gate: "enforce" })).toHaveLength(3);
   });
 
   test("count one whose set may still be in grace", () => {
-    expect(planOf(set(sighting("v", 4, 4_030)), { ...POLICY, gate: "enforce" })).toEqual([]);
+    expect(planOf(set(sighting("v", 4, 4_030)), { ...RULES, gate: "enforce" })).toEqual([]);
   });
 });
 
@@ -312,13 +312,13 @@ describe("more verifiers behind one address than are tracked", () => {
   const set = (untracked: KeySet["untracked"]): KeySet =>
     keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers: [sighting("nat", 5)], untracked });
   const blind = untrackedFetches("nat", 4);
-  const enforced = { ...POLICY, gate: "enforce" as const };
+  const enforced = { ...RULES, gate: "enforce" as const };
 
   test("count as not yet served the key: they hold it back where the gate is enforced, and the alarm names their address", () => {
     const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [], untracked: [blind] };
     expect(planOf(set([blind]), enforced)).toEqual([]);
     expect(alarmsOf(set([blind]), enforced)).toEqual([{ ...alarm, held: true }]);
-    expect(alarmsOf(set([blind]), { ...POLICY, gate: "warn" })).toEqual([{ ...alarm, held: false }]);
+    expect(alarmsOf(set([blind]), { ...RULES, gate: "warn" })).toEqual([{ ...alarm, held: false }]);
     expect(alarmsOf(set([blind]))).toEqual([]);
   });
 

@@ -5,8 +5,8 @@ import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
 import type { KeyChange } from "../key-change.ts";
 import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "../key-store.ts";
 import { canSign, isActive, isServed, isStandby, type ManagedKey, removableAt } from "../managed-key.ts";
-import { fleetPolicy, isLive } from "./fleet-policy.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import { fleetRules, isLive } from "./fleet-rules.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 import { knownAt, unservedSeconds } from "./unserved-gap.ts";
 
 /** One step of a rotation; steps of one plan are applied together or not at all. */
@@ -45,26 +45,26 @@ export const KEYS_SERVED_MAX = 4;
  * leaves before its last token: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
  * replica, so any number of runners equals one.
  */
-export function planRotation(set: KeySet, own: RotationPolicy): RotationPlan {
+export function planRotation(set: KeySet, own: RotationRules): RotationPlan {
   const { keys, now } = set;
-  const policy = fleetPolicy(own, set);
-  const wanted = wantedAlgorithms(set, policy);
-  const plans = [...wanted, ...interimAlgorithms(set, wanted)].map((alg) => planAlgorithm(set, alg, policy));
+  const rules = fleetRules(own, set);
+  const wanted = wantedAlgorithms(set, rules);
+  const plans = [...wanted, ...interimAlgorithms(set, wanted)].map((alg) => planAlgorithm(set, alg, rules));
   return {
     steps: [
-      ...pauses(set, policy.timing),
+      ...pauses(set, rules.timing),
       ...plans.flatMap((plan) => plan.steps),
       ...windDown(keys, wanted),
-      ...retirements(keys, now, policy.timing),
+      ...retirements(keys, now, rules.timing),
     ],
     alarms: plans.flatMap((plan) => plan.alarms),
   };
 }
 
 /** The algorithms of all live replicas, so that a fleet in the middle of a change of algorithm does not fight over it. */
-function wantedAlgorithms(set: KeySet, policy: RotationPolicy): readonly Algorithm[] {
+function wantedAlgorithms(set: KeySet, rules: RotationRules): readonly Algorithm[] {
   const live = set.replicas.filter((replica) => isLive(replica, set.now));
-  return ALGORITHMS.filter((alg) => alg === policy.alg || live.some((replica) => replica.alg === alg));
+  return ALGORITHMS.filter((alg) => alg === rules.alg || live.some((replica) => replica.alg === alg));
 }
 
 /** Algorithms that nobody wants any more and that have a standby key: one of those signs rather than none, until a wanted one may. */
@@ -83,7 +83,7 @@ function pauses(set: KeySet, timing: RotationTiming): Extract<KeyChange, { kind:
   });
 }
 
-function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy): RotationPlan {
+function planAlgorithm(set: KeySet, alg: Algorithm, rules: RotationRules): RotationPlan {
   const own = set.keys.filter((key) => key.alg === alg);
   const active = own.find(isActive);
   const standby = own
@@ -92,12 +92,12 @@ function planAlgorithm(set: KeySet, alg: Algorithm, policy: RotationPolicy): Rot
   if (!set.keys.some((key) => key.activatedAt !== undefined)) {
     // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
     const [first] = standby;
-    return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, policy);
+    return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, rules);
   }
-  const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, policy);
-  const ready = standby.find((key) => set.now >= knownAt(key, set, policy));
+  const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, rules);
+  const ready = standby.find((key) => set.now >= knownAt(key, set, rules));
   if (overdueSeconds < 0) return withStandby({ steps: [], alarms: [] }, own, standby, alg);
-  if (ready !== undefined) return withStandby(activation(set, ready, active, policy), own, standby, alg);
+  if (ready !== undefined) return withStandby(activation(set, ready, active, rules), own, standby, alg);
   const alarms: RotationAlarm[] =
     active === undefined ? [] : [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: overdueSeconds }];
   return withStandby({ steps: [], alarms }, own, standby, alg);
@@ -115,28 +115,28 @@ function activation(
   set: KeySet,
   ready: ManagedKey,
   active: ManagedKey | undefined,
-  policy: RotationPolicy,
+  rules: RotationRules,
 ): RotationPlan {
-  const behind = policy.gate === "off" ? NOBODY : fetchesBehind(set, ready, policy);
+  const behind = rules.gate === "off" ? NOBODY : fetchesBehind(set, ready, rules);
   const isBehind = behind.verifiers.length > 0 || behind.untracked.length > 0;
-  const held = isBehind && policy.gate === "enforce";
+  const held = isBehind && rules.gate === "enforce";
   const alarms: RotationAlarm[] = isBehind
     ? [{ kind: "verifiers_behind", kid: ready.kid, ...behind, held }]
     : [];
-  return { steps: held ? [] : takeOver(ready, active, policy), alarms };
+  return { steps: held ? [] : takeOver(ready, active, rules), alarms };
 }
 
 /** The two changes that make one key sign instead of another. The old one goes first: never two active keys. */
 export function takeOver(
   ready: ManagedKey,
   active: ManagedKey | undefined,
-  policy: RotationPolicy,
+  rules: RotationRules,
 ): KeyChange[] {
   const activate: KeyChange = {
     kind: "activate",
     kid: ready.kid,
-    lifeSeconds: lifeSeconds(policy),
-    maxTtlSeconds: policy.timing.maxTtlSeconds,
+    lifeSeconds: lifeSeconds(rules),
+    maxTtlSeconds: rules.timing.maxTtlSeconds,
   };
   return active === undefined ? [activate] : [{ kind: "deactivate", kid: active.kid }, activate];
 }
@@ -145,16 +145,16 @@ export function takeOver(
  * When an active key's successor is to take over: after the period, and in any case early enough before the key's own end,
  * which was fixed when it was activated, perhaps under a shorter period or by another program.
  */
-export function dueAt(key: ManagedKey, policy: RotationPolicy): EpochSeconds {
-  const byPeriod = after(key.activatedAt ?? key.publishedAt, policy.periodSeconds);
+export function dueAt(key: ManagedKey, rules: RotationRules): EpochSeconds {
+  const byPeriod = after(key.activatedAt ?? key.publishedAt, rules.periodSeconds);
   if (key.notAfter === undefined) return byPeriod;
-  const byEnd = after(key.notAfter, -(policy.timing.maxTtlSeconds + policy.leadSeconds));
+  const byEnd = after(key.notAfter, -(rules.timing.maxTtlSeconds + rules.leadSeconds));
   return Math.min(byEnd, byPeriod) as EpochSeconds;
 }
 
 /** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */
-export function lifeSeconds(policy: RotationPolicy): number {
-  return 2 * policy.periodSeconds + policy.timing.maxTtlSeconds;
+export function lifeSeconds(rules: RotationRules): number {
+  return 2 * rules.periodSeconds + rules.timing.maxTtlSeconds;
 }
 
 /**
@@ -164,7 +164,7 @@ export function lifeSeconds(policy: RotationPolicy): number {
 export function fetchesBehind(
   { now, verifiers, untracked }: KeySet,
   { publishedVersion }: ManagedKey,
-  { timing }: RotationPolicy,
+  { timing }: RotationRules,
 ): JwksFetches {
   const horizon = leadThroughGraceSeconds(timing);
   const isBehind = ({ seenAt, version }: { readonly seenAt: EpochSeconds; readonly version: number }) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
-import { activeKey, keySet, LONG_AGO, NOW, POLICY, standbyKey } from "../../../testing/managed-key-sets.ts";
+import { activeKey, keySet, LONG_AGO, NOW, RULES, standbyKey } from "../../../testing/managed-key-sets.ts";
 import { signingWait } from "./signing-wait.ts";
 
 const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: NOW });
@@ -8,8 +8,8 @@ const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: 
 
 describe("what a set waits for in which no key may sign", () => {
   test("is nothing while one may, and while there is no standby key", () => {
-    expect(signingWait(keySet([activeKey("a"), served(5)]), POLICY)).toBeUndefined();
-    expect(signingWait(keySet([ended]), POLICY)).toBeUndefined();
+    expect(signingWait(keySet([activeKey("a"), served(5)]), RULES)).toBeUndefined();
+    expect(signingWait(keySet([ended]), RULES)).toBeUndefined();
   });
 
   test.each([
@@ -21,18 +21,18 @@ describe("what a set waits for in which no key may sign", () => {
   ] as const)(
     "is a standby key that was served for %i s: until when, and what it costs not to wait",
     (age, wait) => {
-      expect(signingWait(keySet([ended, served(age)]), POLICY)).toEqual({ kid: "new", ...wait });
+      expect(signingWait(keySet([ended, served(age)]), RULES)).toEqual({ kid: "new", ...wait });
     },
   );
 
   test("counts no time in which nobody served, up to B2, when nobody holds an older set any more", () => {
     const shutDown = (gap: number) =>
-      signingWait(keySet([ended, served(gap + 100)], { servedAt: after(NOW, -gap) }), POLICY);
+      signingWait(keySet([ended, served(gap + 100)], { servedAt: after(NOW, -gap) }), RULES);
     expect(shutDown(4_029)).toMatchObject({ seconds: 7_100, refreshingSeconds: 330 });
     expect(shutDown(4_030)).toMatchObject({ seconds: 0, accept: undefined });
   });
 
   test("is the key that is known first", () => {
-    expect(signingWait(keySet([ended, served(5, "late"), served(6)]), POLICY)?.kid).toBe("new");
+    expect(signingWait(keySet([ended, served(5, "late"), served(6)]), RULES)?.kid).toBe("new");
   });
 });

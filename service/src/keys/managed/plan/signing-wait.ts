@@ -2,9 +2,9 @@ import type { Kid } from "../../../kernel/ids.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "../../timing.ts";
 import type { KeySet } from "../key-store.ts";
 import { canSign, isStandby } from "../managed-key.ts";
-import { fleetPolicy } from "./fleet-policy.ts";
+import { fleetRules } from "./fleet-rules.ts";
 import type { Acceptance } from "./plan-operation.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 import { knownAt, servedSeconds } from "./unserved-gap.ts";
 
 /** Which standby key a set in which no key may sign waits for, and what it would cost not to wait. */
@@ -21,18 +21,18 @@ export interface SigningWait {
 }
 
 /** What a set waits for in which no key may sign; `undefined` while one may, and when there is no standby key. Pure. */
-export function signingWait(set: KeySet, own: RotationPolicy): SigningWait | undefined {
-  const policy = fleetPolicy(own, set);
+export function signingWait(set: KeySet, own: RotationRules): SigningWait | undefined {
+  const rules = fleetRules(own, set);
   const standby = set.keys.filter(isStandby);
   if (standby.length === 0 || set.keys.some((key) => canSign(key, set.now))) return undefined;
   const next = standby.reduce((one, other) =>
-    knownAt(other, set, policy) < knownAt(one, set, policy) ? other : one,
+    knownAt(other, set, rules) < knownAt(one, set, rules) ? other : one,
   );
-  const seconds = Math.max(0, knownAt(next, set, policy) - set.now);
-  const served = servedSeconds(next, set, policy.timing);
+  const seconds = Math.max(0, knownAt(next, set, rules) - set.now);
+  const served = servedSeconds(next, set, rules.timing);
   const short = (bound: number): number => (seconds === 0 ? 0 : Math.max(0, bound - served));
-  const refreshingSeconds = short(leadFloorSeconds(policy.timing));
-  const inGraceSeconds = short(leadThroughGraceSeconds(policy.timing));
+  const refreshingSeconds = short(leadFloorSeconds(rules.timing));
+  const inGraceSeconds = short(leadThroughGraceSeconds(rules.timing));
   return {
     kid: next.kid,
     seconds,

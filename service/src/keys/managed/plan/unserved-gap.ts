@@ -2,8 +2,8 @@ import { after, type EpochSeconds } from "../../../kernel/clock.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
 import type { KeySet } from "../key-store.ts";
 import { canSign, isServed, isStandby, type ManagedKey, readyAt } from "../managed-key.ts";
-import { isLive } from "./fleet-policy.ts";
-import type { RotationPolicy } from "./rotation-policy.ts";
+import { isLive } from "./fleet-rules.ts";
+import type { RotationRules } from "./rotation-rules.ts";
 
 // The open gap: the time since some replica last served the JWKS, which no change of the set has counted yet.
 
@@ -36,7 +36,7 @@ export function servedSeconds(key: ManagedKey, set: KeySet, timing: RotationTimi
  * the last verifier has forgotten all that was served before the gap. Only for a key that was published before it: whatever is
  * served after the gap holds that one. docs/keys.md has the proof.
  */
-export function knownAt(key: ManagedKey, set: KeySet, { leadSeconds, timing }: RotationPolicy): EpochSeconds {
+export function knownAt(key: ManagedKey, set: KeySet, { leadSeconds, timing }: RotationRules): EpochSeconds {
   const byLead = after(readyAt(key, leadSeconds), unservedSeconds(key, set, timing));
   const forgotten = set.servedAt && after(set.servedAt, leadThroughGraceSeconds(timing));
   const isByGap = forgotten !== undefined && forgotten <= set.now && key.publishedAt <= (set.servedAt ?? 0);

@@ -14,7 +14,7 @@ export const GATES = ["off", "warn", "enforce"] as const;
 export type Gate = (typeof GATES)[number];
 
 /** What rotation is to achieve. */
-export interface RotationPolicy extends RotationSettings {
+export interface RotationRules extends RotationSettings {
   /** The algorithm that this replica is configured to sign with. */
   readonly alg: Algorithm;
 }

@@ -2,19 +2,19 @@ import type { EpochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
 import type { KeySet, Replica } from "../../keys/managed/key-store.ts";
 import { isActive, servedInOrder } from "../../keys/managed/managed-key.ts";
-import { isLive, widest } from "../../keys/managed/plan/fleet-policy.ts";
-import type { RotationPolicy } from "../../keys/managed/plan/rotation-policy.ts";
+import { isLive, widest } from "../../keys/managed/plan/fleet-rules.ts";
+import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { spanOf } from "./span.ts";
 
 /** What the shell of a command says: its settings, defaults included, and which variables it sets. */
-export interface ShellPolicy {
-  readonly policy: RotationPolicy;
+export interface ShellRules {
+  readonly rules: RotationRules;
   readonly isSet: (variable: string) => boolean;
 }
 
 /** What a command on the store works by. */
-export interface StorePolicy {
-  readonly policy: RotationPolicy;
+export interface StoreRules {
+  readonly rules: RotationRules;
   /** The algorithms that the service on this store is run with; several in the middle of a change. */
   readonly algs: readonly Algorithm[];
   /** A line for each variable of the shell that the service, or the key that signs on this store, contradicts. */
@@ -25,20 +25,20 @@ export interface StorePolicy {
  * What the store was run with: by its live replicas, or, when none is live, by those that were last. Where nobody ever ran on
  * it, the algorithm of its keys, as of an imported one, and else what the shell says. A variable that the shell sets to something else contradicts it. Pure.
  */
-export function policyOnStore({ policy: own, isSet }: ShellPolicy, set: KeySet): StorePolicy {
+export function rulesOnStore({ rules: own, isSet }: ShellRules, set: KeySet): StoreRules {
   const running = lastLive(set);
   const [newest] = running;
-  if (newest === undefined) return policyOfKeys({ policy: own, isSet }, set);
+  if (newest === undefined) return rulesOfKeys({ rules: own, isSet }, set);
   const algs = ALGORITHMS.filter((alg) => running.some((replica) => replica.alg === alg));
   const alg = isSet("MACP_AUTH_SIGNING_ALG") && algs.includes(own.alg) ? own.alg : newest.alg;
   return {
-    policy: { alg, ...widest(running.map(({ settings }) => settings)) },
+    rules: { alg, ...widest(running.map(({ settings }) => settings)) },
     algs,
     contradictions: VARIABLES.filter(([variable]) => isSet(variable)).flatMap(([variable, shown]) =>
       contradiction(
         variable,
         String(shown(own)),
-        running.map((one) => String(shown(policyOf(one)))),
+        running.map((one) => String(shown(rulesOf(one)))),
         {
           heardAt: newest.seenAt,
           now: set.now,
@@ -49,20 +49,20 @@ export function policyOnStore({ policy: own, isSet }: ShellPolicy, set: KeySet):
 }
 
 /** On a store that no replica ever ran on, the key that signs says the algorithm, else the served keys where all are of one. */
-function policyOfKeys({ policy: own, isSet }: ShellPolicy, { keys }: KeySet): StorePolicy {
+function rulesOfKeys({ rules: own, isSet }: ShellRules, { keys }: KeySet): StoreRules {
   const served = servedInOrder(keys);
   const active = served.filter(isActive);
   const deciding = active.length > 0 ? active : served;
   const [alg, ...others] = new Set(deciding.map((key) => key.alg));
   if (alg === undefined || others.length > 0)
-    return { policy: own, algs: alg === undefined ? [own.alg] : [alg, ...others], contradictions: [] };
+    return { rules: own, algs: alg === undefined ? [own.alg] : [alg, ...others], contradictions: [] };
   if (own.alg === alg || !isSet("MACP_AUTH_SIGNING_ALG"))
-    return { policy: { ...own, alg }, algs: [alg], contradictions: [] };
+    return { rules: { ...own, alg }, algs: [alg], contradictions: [] };
   const line = `MACP_AUTH_SIGNING_ALG is ${own.alg} here, and ${active.length > 0 ? "the key that signs on this store is" : "the keys of this store are"} for ${alg}; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=${own.alg} first`;
-  return { policy: { ...own, alg }, algs: [alg], contradictions: [line] };
+  return { rules: { ...own, alg }, algs: [alg], contradictions: [line] };
 }
 
-const VARIABLES: readonly (readonly [string, (policy: RotationPolicy) => string | number])[] = [
+const VARIABLES: readonly (readonly [string, (rules: RotationRules) => string | number])[] = [
   ["MACP_AUTH_SIGNING_ALG", ({ alg }) => alg],
   ["MACP_AUTH_MAX_TTL_SECONDS", ({ timing }) => timing.maxTtlSeconds],
   ["MACP_AUTH_JWKS_MAX_AGE_SECONDS", ({ timing }) => timing.jwksMaxAgeSeconds],
@@ -82,7 +82,7 @@ function lastLive({ replicas, now }: KeySet): readonly Replica[] {
   return latestFirst.filter((replica) => isLive(replica, last));
 }
 
-function policyOf({ alg, settings }: Replica): RotationPolicy {
+function rulesOf({ alg, settings }: Replica): RotationRules {
   return { alg, ...settings };
 }
 

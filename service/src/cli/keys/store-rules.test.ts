@@ -3,25 +3,25 @@ import {
   activeKey,
   keySet,
   NOW,
-  POLICY,
+  RULES,
   replica,
   retiringKey,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
-import { policyOnStore, type ShellPolicy } from "./store-policy.ts";
+import { rulesOnStore, type ShellRules } from "./store-rules.ts";
 
-const { timing } = POLICY;
-const NOTHING_SET: ShellPolicy = { policy: { ...POLICY, alg: "RS256" }, isSet: () => false };
-const shell = (policy: Partial<typeof POLICY>, ...set: readonly string[]): ShellPolicy => ({
-  policy: { ...NOTHING_SET.policy, ...policy },
+const { timing } = RULES;
+const NOTHING_SET: ShellRules = { rules: { ...RULES, alg: "RS256" }, isSet: () => false };
+const shell = (rules: Partial<typeof RULES>, ...set: readonly string[]): ShellRules => ({
+  rules: { ...NOTHING_SET.rules, ...rules },
   isSet: (variable) => set.includes(variable),
 });
 
 describe("a command on a store that no replica ever ran on", () => {
   test("goes by the shell's settings and the defaults", () => {
     const own = shell({ alg: "ES256", leadSeconds: 9_000 }, "MACP_AUTH_SIGNING_ALG");
-    expect(policyOnStore(own, keySet([]))).toEqual({
-      policy: own.policy,
+    expect(rulesOnStore(own, keySet([]))).toEqual({
+      rules: own.rules,
       algs: ["ES256"],
       contradictions: [],
     });
@@ -32,8 +32,8 @@ describe("a command on a store that no replica ever ran on", () => {
     ["the only served keys", [standbyKey("s"), retiringKey("r", 60)]],
   ])("takes the algorithm of %s, where the shell sets none or the same", (_which, keys) => {
     for (const own of [NOTHING_SET, shell({ alg: "ES256" }, "MACP_AUTH_SIGNING_ALG")])
-      expect(policyOnStore(own, keySet(keys))).toEqual({
-        policy: { ...own.policy, alg: "ES256" },
+      expect(rulesOnStore(own, keySet(keys))).toEqual({
+        rules: { ...own.rules, alg: "ES256" },
         algs: ["ES256"],
         contradictions: [],
       });
@@ -44,7 +44,7 @@ describe("a command on a store that no replica ever ran on", () => {
     ["the keys of this store are", [standbyKey("s")]],
   ])("is contradicted by another algorithm of the shell, where %s of one", (whose, keys) => {
     const own = shell({ alg: "RS256" }, "MACP_AUTH_SIGNING_ALG");
-    expect(policyOnStore(own, keySet(keys)).contradictions).toEqual([
+    expect(rulesOnStore(own, keySet(keys)).contradictions).toEqual([
       `MACP_AUTH_SIGNING_ALG is RS256 here, and ${whose} for ES256; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=RS256 first`,
     ]);
   });
@@ -54,14 +54,14 @@ describe("a command on a store that no replica ever ran on", () => {
       [standbyKey("s"), standbyKey("t", {}, "RS256")],
       [activeKey("a"), activeKey("b", {}, "RS256")],
     ]) {
-      const { policy, algs, contradictions } = policyOnStore(NOTHING_SET, keySet(keys));
-      expect([policy.alg, algs.toSorted(), contradictions]).toEqual(["RS256", ["ES256", "RS256"], []]);
+      const { rules, algs, contradictions } = rulesOnStore(NOTHING_SET, keySet(keys));
+      expect([rules.alg, algs.toSorted(), contradictions]).toEqual(["RS256", ["ES256", "RS256"], []]);
     }
   });
 
   test("goes by the shell where every key has left the set", () => {
     const gone = activeKey("a", { revokedAt: NOW });
-    expect(policyOnStore(NOTHING_SET, keySet([gone])).policy.alg).toBe("RS256");
+    expect(rulesOnStore(NOTHING_SET, keySet([gone])).rules.alg).toBe("RS256");
   });
 });
 
@@ -71,8 +71,8 @@ describe("a command on a store of running replicas", () => {
       replica("one", "ES256", 5, { leadSeconds: 100_000, gate: "warn" }),
       replica("two", "ES256", 9, { periodSeconds: 900_000, timing: { ...timing, maxTtlSeconds: 7_777 } }),
     ];
-    expect(policyOnStore(NOTHING_SET, keySet([], { replicas }))).toEqual({
-      policy: {
+    expect(rulesOnStore(NOTHING_SET, keySet([], { replicas }))).toEqual({
+      rules: {
         alg: "ES256",
         periodSeconds: 900_000,
         leadSeconds: 100_000,
@@ -90,8 +90,8 @@ describe("a command on a store of running replicas", () => {
       replica("two", "ES256", 40_050, { leadSeconds: 8_000 }),
       replica("before them", "RS256", 40_061, { leadSeconds: 90_000 }),
     ];
-    const { policy, algs } = policyOnStore(NOTHING_SET, keySet([], { replicas }));
-    expect([policy.alg, policy.leadSeconds, algs]).toEqual(["ES256", 8_000, ["ES256"]]);
+    const { rules, algs } = rulesOnStore(NOTHING_SET, keySet([], { replicas }));
+    expect([rules.alg, rules.leadSeconds, algs]).toEqual(["ES256", 8_000, ["ES256"]]);
   });
 
   test.each([
@@ -112,10 +112,10 @@ describe("a command on a store of running replicas", () => {
     "is contradicted by a %s that no replica has: both values and the fix are named",
     (variable, own, here, there) => {
       const set = keySet([], { replicas: [replica("one", "ES256", 12)] });
-      expect(policyOnStore(shell(own, variable), set).contradictions).toEqual([
+      expect(rulesOnStore(shell(own, variable), set).contradictions).toEqual([
         `${variable} is ${here} here, and the service on this store runs with ${there} (last report 12 s ago); unset it here, or restart the service with ${variable}=${here} first`,
       ]);
-      expect(policyOnStore(shell(own), set).contradictions).toEqual([]);
+      expect(rulesOnStore(shell(own), set).contradictions).toEqual([]);
     },
   );
 
@@ -128,8 +128,8 @@ describe("a command on a store of running replicas", () => {
       ["ES256", 9_000],
     ] as const) {
       const own = shell({ alg, leadSeconds }, "MACP_AUTH_SIGNING_ALG", "MACP_AUTH_KEY_LEAD_SECONDS");
-      const { policy, algs, contradictions } = policyOnStore(own, set);
-      expect([policy.alg, policy.leadSeconds, algs, contradictions]).toEqual([
+      const { rules, algs, contradictions } = rulesOnStore(own, set);
+      expect([rules.alg, rules.leadSeconds, algs, contradictions]).toEqual([
         alg,
         9_000,
         ["RS256", "ES256"],
@@ -137,6 +137,6 @@ describe("a command on a store of running replicas", () => {
       ]);
     }
     const third = shell({ leadSeconds: 8_000 }, "MACP_AUTH_KEY_LEAD_SECONDS");
-    expect(policyOnStore(third, set).contradictions[0]).toContain("runs with 9000 and 7200 (");
+    expect(rulesOnStore(third, set).contradictions[0]).toContain("runs with 9000 and 7200 (");
   });
 });

@@ -1,19 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
-import { activeKey, keySet, NOW, POLICY, replica, standbyKey } from "../../../testing/managed-key-sets.ts";
+import { activeKey, keySet, NOW, RULES, replica, standbyKey } from "../../../testing/managed-key-sets.ts";
 import type { RotationTiming } from "../../timing.ts";
-import { fleetPolicy } from "./fleet-policy.ts";
+import { fleetRules } from "./fleet-rules.ts";
 import { planOperation } from "./plan-operation.ts";
 import { planRotation } from "./plan-rotation.ts";
 
-const { timing } = POLICY;
+const { timing } = RULES;
 const wider = (changed: Partial<RotationTiming>): { timing: RotationTiming } => ({
   timing: { ...timing, ...changed },
 });
 
 describe("what a fleet is run with", () => {
   test("is a replica's own settings while it is alone", () => {
-    expect(fleetPolicy(POLICY, keySet([]))).toEqual(POLICY);
+    expect(fleetRules(RULES, keySet([]))).toEqual(RULES);
   });
 
   test("is the widest of each setting among the live replicas, and the strictest gate", () => {
@@ -29,7 +29,7 @@ describe("what a fleet is run with", () => {
         ...wider({ verifierTtlSeconds: 600, maxTtlSeconds: 60 }),
       }),
     ];
-    expect(fleetPolicy(POLICY, keySet([], { replicas }))).toEqual({
+    expect(fleetRules(RULES, keySet([], { replicas }))).toEqual({
       alg: "ES256",
       periodSeconds: 1_000_000,
       leadSeconds: 9_000,
@@ -39,18 +39,18 @@ describe("what a fleet is run with", () => {
   });
 
   test("is never a lead below B1 of the widest timing, which may be beyond every replica's own lead", () => {
-    const own = { ...POLICY, leadSeconds: 3_770, ...wider({ jwksMaxAgeSeconds: 3_400 }) };
+    const own = { ...RULES, leadSeconds: 3_770, ...wider({ jwksMaxAgeSeconds: 3_400 }) };
     const replicas = [
       replica("one", "ES256", 0, { leadSeconds: 3_770, ...wider({ verifierTtlSeconds: 3_600 }) }),
     ];
-    expect(fleetPolicy(own, keySet([], { replicas })).leadSeconds).toBe(60 + 3_400 + 5 + 3_600 + 5);
+    expect(fleetRules(own, keySet([], { replicas })).leadSeconds).toBe(60 + 3_400 + 5 + 3_600 + 5);
   });
 
   test("counts the timing of a replica that has ended until nothing that it served is in use: B2", () => {
     const old = wider({ jwksMaxAgeSeconds: 3_600 });
     const b2 = 60 + 3_600 + 5 + 300 + 5 + 3_600;
     const maxAgeOf = (secondsAgo: number) =>
-      fleetPolicy(POLICY, keySet([], { replicas: [replica("gone", "ES256", secondsAgo, old)] })).timing
+      fleetRules(RULES, keySet([], { replicas: [replica("gone", "ES256", secondsAgo, old)] })).timing
         .jwksMaxAgeSeconds;
     expect([maxAgeOf(b2), maxAgeOf(b2 + 1)]).toEqual([3_600, 60]);
   });
@@ -59,7 +59,7 @@ describe("what a fleet is run with", () => {
     const old = { periodSeconds: 1_000_000, leadSeconds: 100_000, gate: "enforce" as const };
     const of = (secondsAgo: number) => {
       const set = keySet([], { replicas: [replica("gone", "ES256", secondsAgo, old)] });
-      const { periodSeconds, leadSeconds, gate } = fleetPolicy(POLICY, set);
+      const { periodSeconds, leadSeconds, gate } = fleetRules(RULES, set);
       return { periodSeconds, leadSeconds, gate };
     };
     expect(of(60)).toEqual(old);
@@ -69,8 +69,8 @@ describe("what a fleet is run with", () => {
 
 describe("in the middle of a rolling change of settings", () => {
   const fresh = standbyKey("new", { publishedAt: after(NOW, -5_000) });
-  const due = activeKey("old", { activatedAt: after(NOW, -POLICY.periodSeconds) });
-  const own = { ...POLICY, leadSeconds: 4_030 };
+  const due = activeKey("old", { activatedAt: after(NOW, -RULES.periodSeconds) });
+  const own = { ...RULES, leadSeconds: 4_030 };
 
   test("a replica with the shorter lead does not let a key sign that is too new for the others", () => {
     const set = keySet([due, fresh], { replicas: [replica("one", "ES256")] });

@@ -1,7 +1,7 @@
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
 import type { KeySet, Replica } from "../key-store.ts";
-import { GATES, type Gate, type RotationPolicy, type RotationSettings } from "./rotation-policy.ts";
+import { GATES, type Gate, type RotationRules, type RotationSettings } from "./rotation-rules.ts";
 
 /** Whether a replica's last beat is so recent that its lease may still be valid. */
 export function isLive({ seenAt, settings }: Replica, now: EpochSeconds): boolean {
@@ -12,10 +12,10 @@ export function isLive({ seenAt, settings }: Replica, now: EpochSeconds): boolea
  * What is safe to plan by while replicas may be configured differently, as in the middle of a rolling change: the widest of
  * each setting. The timing of a replica that has ended counts for B2 more: until then a verifier may hold what it served.
  */
-export function fleetPolicy(
-  own: RotationPolicy,
+export function fleetRules(
+  own: RotationRules,
   { replicas, now }: Pick<KeySet, "replicas" | "now">,
-): RotationPolicy {
+): RotationRules {
   const counted = replicas.filter(
     ({ seenAt, settings }) => now - seenAt <= leadThroughGraceSeconds(settings.timing),
   );
