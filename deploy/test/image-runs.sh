@@ -129,7 +129,7 @@ auth verify "$first" >/dev/null || fail "it mints, and verifies what it minted" 
 ok "it keeps managed keys in /data, mints, and verifies what it minted"
 prepared=$(auth keys prepare | grep -oE '[A-Za-z0-9_-]{43}') || fail "keys prepare" "$work/commands.log"
 until_true 20 auth keys rotate || fail "keys rotate" "$work/commands.log"
-second=$(kid_in active)
+second=$(kid_in signing)
 until_true 10 signs_with "$second" || fail "the service signs with the key that was rotated to" "$work/keys.log"
 until_true 20 auth keys activate -- "$prepared" || fail "keys activate" "$work/commands.log"
 until_true 10 signs_with "$prepared" || fail "the service signs with the key that was activated" "$work/keys.log"

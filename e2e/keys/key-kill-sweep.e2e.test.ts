@@ -9,7 +9,7 @@ import { systemClock } from "../../service/src/kernel/clock.ts";
 import { systemRandom } from "../../service/src/kernel/random.ts";
 import { type Sealer, sealerOf } from "../../service/src/keys/custody/sealer.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
-import { isActive, isStandby } from "../../service/src/keys/managed/managed-key.ts";
+import { isSigning, isStandby } from "../../service/src/keys/managed/managed-key.ts";
 import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { openPrivateKey, rotate } from "../../service/src/keys/managed/rotate.ts";
 import { openKeyStore } from "../../service/src/stores/open.ts";
@@ -96,9 +96,9 @@ async function expectSound(store: KeyStore, sealer: Sealer, acknowledged: Seen |
   // Whatever the kill left behind, two rounds without an operator lead to a signing key and its successor.
   for (let round = 0; round < 2; round += 1) await rotate({ store, sealer, rules });
   const { keys } = await store.load();
-  expect(keys.filter(isActive)).toHaveLength(1);
+  expect(keys.filter(isSigning)).toHaveLength(1);
   expect(keys.filter(isStandby).length).toBeGreaterThanOrEqual(1);
-  for (const key of keys.filter((one) => isActive(one) || isStandby(one)))
+  for (const key of keys.filter((one) => isSigning(one) || isStandby(one)))
     expect(openPrivateKey(sealer, key)).toBeDefined();
 }
 

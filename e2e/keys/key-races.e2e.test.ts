@@ -6,8 +6,8 @@ import { sealerOf } from "../../service/src/keys/custody/sealer.ts";
 import { applyChanges } from "../../service/src/keys/managed/key-change.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import {
-  isActive,
   isServed,
+  isSigning,
   isStandby,
   type ManagedKey,
 } from "../../service/src/keys/managed/managed-key.ts";
@@ -46,7 +46,7 @@ function roundsOf(count: number): number {
   return Math.min(count, Number(process.env["MACP_TEST_RACE_ROUNDS"] || count));
 }
 
-/** A race in a place: `rounds` from an empty store, and as many on a store whose active key is due. */
+/** A race in a place: `rounds` from an empty store, and as many on a store whose signing key is due. */
 function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: number): void {
   describe(`${String(RACERS)} replicas on ${name} rotating at once`, { timeout: 5 * MINUTES }, () => {
     let racers: Racers;
@@ -84,10 +84,10 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
       expect(stale.loaded).toBe(Math.floor(rounds / 2) * (RACERS - 1));
     }
 
-    test("make one active key and one standby key on an empty store", async () => {
+    test("make one signing key and one standby key on an empty store", async () => {
       await roundsFrom({ version: 0, rows: [] }, async () => {
         const { version, keys } = await store.load();
-        expect([version, keys.length, keys.filter(isActive).length, keys.filter(isStandby).length]).toEqual([
+        expect([version, keys.length, keys.filter(isSigning).length, keys.filter(isStandby).length]).toEqual([
           1, 2, 1, 1,
         ]);
       });
@@ -99,7 +99,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
         const { version, keys } = await store.load();
         expect(version).toBe(3);
         expect(keys.filter(isServed)).toHaveLength(3);
-        expect(keys.filter(isActive).map((key) => key.kid)).toEqual([due.ready]);
+        expect(keys.filter(isSigning).map((key) => key.kid)).toEqual([due.ready]);
         expect(keys.filter(isStandby)).toHaveLength(1);
       });
     });

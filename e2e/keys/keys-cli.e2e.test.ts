@@ -125,10 +125,10 @@ describe("an operator with nothing but init's folder", () => {
       expect((JSON.parse(text) as { keys: unknown[] }).keys).toHaveLength(2);
       expect(await service.stop()).toBe(0);
     });
-    expect(list().map((key) => key.state)).toEqual(["active", "published"]);
+    expect(list().map((key) => key.state)).toEqual(["signing", "standby"]);
     expect(keys("list").out).toMatch(/signs {2}served .*stops signing.*becomes ready/s);
 
-    const first = kidOf("active");
+    const first = kidOf("signing");
     expect(keys("rotate")).toMatchObject({
       code: 1,
       out: "",
@@ -142,13 +142,13 @@ describe("an operator with nothing but init's folder", () => {
       code: 1,
       err: expect.stringContaining("--accept-live-tokens") as string,
     });
-    expect(keys("revoke", kidOf("active"))).toMatchObject({
+    expect(keys("revoke", kidOf("signing"))).toMatchObject({
       code: 1,
       err: expect.stringContaining("keys prepare") as string,
     });
 
     expect(keys("prepare").code).toBe(0);
-    const leaked = kidOf("active");
+    const leaked = kidOf("signing");
     const revoked = keys("revoke", leaked.slice(0, 12), "--reason", "leaked", "--accept-short-lead");
     expect(revoked.out).toMatch(/revoked: .*\n.*tokens die within 7 min 5 s.*within 1 h 7 min/s);
     expect(list().find((key) => key.kid === leaked)).toMatchObject({ state: "revoked", reason: "leaked" });
@@ -156,11 +156,11 @@ describe("an operator with nothing but init's folder", () => {
     expect(kidOf("retired")).toBe(first);
 
     expect(keys("prepare").code).toBe(0);
-    expect(keys("taint", kidOf("active"), "--accept-short-lead", "--json")).toMatchObject({
+    expect(keys("taint", kidOf("signing"), "--accept-short-lead", "--json")).toMatchObject({
       code: 0,
       out: expect.stringContaining('"done": true') as string,
     });
-    expect(list().map((key) => key.state)).toEqual(["active", "tainted", "revoked", "retired"]);
+    expect(list().map((key) => key.state)).toEqual(["signing", "tainted", "revoked", "retired"]);
   });
 
   test("changes the key-encryption key in the documented order, and the old one is then needed by nothing", async () => {

@@ -51,8 +51,8 @@ describe("an operator who moves from a given key to managed keys", () => {
     };
     // init asks for ES256: the change of algorithm is a rotation like any other.
     expect(listed.keys.map(({ alg, state }) => `${alg} ${state}`)).toEqual([
-      "RS256 active",
-      "ES256 published",
+      "RS256 signing",
+      "ES256 standby",
     ]);
   });
 
@@ -121,13 +121,13 @@ describe("an imported key whose store no service has run on yet", () => {
     expect(err).toMatch(
       /^macp-auth: MACP_AUTH_SIGNING_ALG is RS256 here, and the key that signs .* ES256; .*\n$/,
     );
-    expect(algsAndStates()).toEqual(["ES256 active"]);
+    expect(algsAndStates()).toEqual(["ES256 signing"]);
   });
 
   test("is followed by one of its own algorithm where the shell sets none, and not by one of the default's", () => {
     expect(macpAuthWith(bare, "keys", "prepare")).toMatchObject({ code: 0, err: "" });
-    expect(algsAndStates()).toEqual(["ES256 active", "ES256 published"]);
+    expect(algsAndStates()).toEqual(["ES256 signing", "ES256 standby"]);
     expect(macpAuthWith(bare, "keys", "rotate", "--accept-short-lead")).toMatchObject({ code: 0, err: "" });
-    expect(algsAndStates()).toEqual(["ES256 active", "ES256 retiring"]);
+    expect(algsAndStates()).toEqual(["ES256 signing", "ES256 retiring"]);
   });
 });

@@ -10,8 +10,8 @@ interface Listed {
   readonly kid: string;
   readonly alg: string;
   readonly state: string;
-  readonly published_at: number;
-  readonly ready_at: number;
+  readonly published_from: number;
+  readonly ready_from: number;
 }
 
 describe("a command in a shell that knows the store and nothing else of the service that ran on it", {
@@ -41,19 +41,19 @@ describe("a command in a shell that knows the store and nothing else of the serv
     (JSON.parse(keys({}, "list", "--json").out) as { keys: Listed[] }).keys;
 
   test("lists keys by the lead that the service has, not by the default", () => {
-    const [standby] = listed().filter(({ state }) => state === "published");
-    expect((standby?.ready_at ?? 0) - (standby?.published_at ?? 0)).toBe(9_000);
+    const [standby] = listed().filter(({ state }) => state === "standby");
+    expect((standby?.ready_from ?? 0) - (standby?.published_from ?? 0)).toBe(9_000);
   });
 
   test("rotates the service's ES256 key, and makes none for RS256", () => {
-    const standby = listed().find(({ state }) => state === "published")?.kid ?? "none";
+    const standby = listed().find(({ state }) => state === "standby")?.kid ?? "none";
     const rotated = keys({}, "rotate", "--accept-short-lead");
     expect(rotated).toMatchObject({ code: 0, err: "" });
     expect(rotated.out).toContain(`signs from now on: ${standby}\n`);
     expect(keys({}, "prepare")).toMatchObject({ code: 0, err: "" });
     expect(listed().map(({ alg, state }) => `${alg} ${state}`)).toEqual([
-      "ES256 active",
-      "ES256 published",
+      "ES256 signing",
+      "ES256 standby",
       "ES256 retiring",
     ]);
   });

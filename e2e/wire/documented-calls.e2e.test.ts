@@ -102,9 +102,9 @@ describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
 
   /** The state of the key that each operation is shown with. */
   const STATES: Readonly<Record<string, string>> = {
-    "POST /keys/activate": "published",
-    "POST /keys/taint": "published",
-    "POST /keys/revoke": "published",
+    "POST /keys/activate": "standby",
+    "POST /keys/taint": "standby",
+    "POST /keys/revoke": "standby",
     "POST /keys/retire": "retiring",
   };
   test.skipIf(!hasCurl && process.env["CI"] === undefined).each(callsIn(OPERATIONS))(

@@ -61,9 +61,9 @@ describe("a key file that changes while the service runs", { timeout: BOOT_MS_MA
       await put(two);
       await expect.poll(() => service.events("key_file_followed"), { timeout: 5_000 }).toHaveLength(1);
       const followed = await service.event("key_file_followed");
-      const [leaving] = followed["keys"] as [{ retired_from: number; removed_from: number }];
+      const [leaving] = followed["keys"] as [{ retiring_from: number; retired_from: number }];
       // The longest token, and a second each for the lag and the clocks of replicas.
-      expect(leaving.removed_from - leaving.retired_from).toBe(602);
+      expect(leaving.retired_from - leaving.retiring_from).toBe(602);
     });
   });
 

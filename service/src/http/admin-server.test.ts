@@ -165,9 +165,9 @@ describe("the operators' listener", () => {
     const refused = await ask("/keys/rotate", {});
     expect(refused.status).toBe(409);
     expect(refused.json["refused"]).toMatchObject({ reason: "not_ready", accept: "short-lead" });
-    expect(await states()).toEqual(["active", "published"]);
+    expect(await states()).toEqual(["signing", "standby"]);
     expect((await ask("/keys/rotate", { accept: ["short-lead"] })).json).toMatchObject({ done: true });
-    expect(await states()).toEqual(["active", "published", "retiring"]);
+    expect(await states()).toEqual(["signing", "standby", "retiring"]);
   });
 
   test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens die", async () => {
@@ -177,7 +177,7 @@ describe("the operators' listener", () => {
       clock.move(60);
       await keep();
     }
-    const bad = await kidOf("active");
+    const bad = await kidOf("signing");
     keys.noteFetch("10.0.0.7", "runtime/0.8");
     const { json } = await ask("/keys/revoke", { kid: bad, reason: "leaked" });
     expect(json).toMatchObject({ done: true, dies: { refreshing_seconds: 425, in_grace_seconds: 4_025 } });
@@ -236,7 +236,7 @@ describe("the operators' listener", () => {
         });
       expect(await status(headers)).toBe(403);
       expect(await status({}, "text/plain")).toBe(415);
-      expect(await states()).toEqual(["active", "published"]);
+      expect(await states()).toEqual(["signing", "standby"]);
       expect(await status({})).toBe(200);
       open.server.close();
       open.server.closeAllConnections();

@@ -85,8 +85,8 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
     "How long the signing key has signed.",
     ["alg", "kid"],
     (self, { keys, now }) => {
-      for (const { alg, kid, signs, activated_at } of keys)
-        if (signs && activated_at !== null) self.set({ alg, kid }, now - activated_at);
+      for (const { alg, kid, signs, signing_from } of keys)
+        if (signs && signing_from !== null) self.set({ alg, kid }, now - signing_from);
     },
   ],
   [
@@ -113,7 +113,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
     ["alg"],
     (self, { keys }) => {
       const standsBy = (alg: string): boolean =>
-        keys.some((key) => key.alg === alg && ["ready", "published"].includes(key.state));
+        keys.some((key) => key.alg === alg && key.state === "standby");
       for (const { alg, signs } of keys) if (signs) self.set({ alg }, standsBy(alg) ? 0 : 1);
     },
   ],

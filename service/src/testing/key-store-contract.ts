@@ -7,7 +7,7 @@ import { makeKey } from "../keys/custody/make-key.ts";
 import { type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeyChange } from "../keys/managed/key-change.ts";
 import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/managed/key-store.ts";
-import { isActive, type ManagedKey } from "../keys/managed/managed-key.ts";
+import { isSigning, type ManagedKey } from "../keys/managed/managed-key.ts";
 import type { RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
 import { openPrivateKey, placeOf } from "../keys/managed/rotate.ts";
 import { leadThroughGraceSeconds } from "../keys/timing.ts";
@@ -114,7 +114,7 @@ function replacePromises(place: () => StorePlace): void {
       maxTtlSeconds: 300,
       maxExp: 0,
     });
-    for (const moment of [key?.publishedAt, key?.activatedAt]) {
+    for (const moment of [key?.publishedFrom, key?.signingFrom]) {
       expect(moment).toBeGreaterThanOrEqual(before);
       expect(moment).toBeLessThanOrEqual(set.now);
     }
@@ -141,7 +141,7 @@ function replacePromises(place: () => StorePlace): void {
     expect(await store.replace(1, [{ kind: "deactivate", kid: newer.kid }, activate(older)])).toBe(
       "replaced",
     );
-    expect((await store.load()).keys.filter(isActive).map((key) => key.kid)).toEqual([older.kid]);
+    expect((await store.load()).keys.filter(isSigning).map((key) => key.kid)).toEqual([older.kid]);
   });
 
   test("a change that was planned on another version is stale and changes nothing", async () => {

@@ -35,14 +35,14 @@ export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = 
     kid: kid as Kid,
     alg,
     publicJwk: fakeJwk(kid as Kid, alg),
-    publishedAt: LONG_AGO,
+    publishedFrom: LONG_AGO,
     publishedVersion: 1,
     pausedSeconds: 0,
-    activatedAt: undefined,
-    deactivatedAt: undefined,
-    taintedAt: undefined,
-    revokedAt: undefined,
-    retiredAt: undefined,
+    signingFrom: undefined,
+    retiringFrom: undefined,
+    taintedFrom: undefined,
+    revokedFrom: undefined,
+    retiredFrom: undefined,
     reason: undefined,
     notAfter: undefined,
     maxTtlSeconds: 0,
@@ -53,11 +53,11 @@ export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = 
 }
 
 /** A key that signs since an hour ago. */
-export function activeKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
-  const activatedAt = moments.activatedAt ?? after(NOW, -3_600);
+export function signingKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
+  const signingFrom = moments.signingFrom ?? after(NOW, -3_600);
   return standbyKey(
     kid,
-    { activatedAt, notAfter: after(activatedAt, 10_000_000), maxTtlSeconds: 3_600, ...moments },
+    { signingFrom, notAfter: after(signingFrom, 10_000_000), maxTtlSeconds: 3_600, ...moments },
     alg,
   );
 }
@@ -69,7 +69,7 @@ export function retiringKey(
   moments: Moments = {},
   alg: Algorithm = "ES256",
 ): ManagedKey {
-  return activeKey(kid, { activatedAt: LONG_AGO, deactivatedAt: after(NOW, -secondsAgo), ...moments }, alg);
+  return signingKey(kid, { signingFrom: LONG_AGO, retiringFrom: after(NOW, -secondsAgo), ...moments }, alg);
 }
 
 /** A set that is served by one live replica. */

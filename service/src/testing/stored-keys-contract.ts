@@ -58,7 +58,7 @@ function lifePromises(stored: () => Stored): void {
     await store.close();
     const later = await (await place.open(sealer)).load();
     expect({ ...later, now: 0 }).toEqual({ ...before, now: 0 });
-    expect(later.keys[0]?.publishedAt).toBeGreaterThan(1_700_000_000);
+    expect(later.keys[0]?.publishedFrom).toBeGreaterThan(1_700_000_000);
   });
 
   test("another key-encryption key reads nothing and changes nothing", async () => {

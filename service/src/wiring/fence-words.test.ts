@@ -1,31 +1,31 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../kernel/clock.ts";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
-import { activeKey, keySet, LONG_AGO, NOW, RULES, standbyKey } from "../testing/managed-key-sets.ts";
+import { keySet, LONG_AGO, NOW, RULES, signingKey, standbyKey } from "../testing/managed-key-sets.ts";
 import { fenceWords } from "./fence-words.ts";
 
-const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: NOW });
+const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: NOW });
 const said = (reason: FenceReason, ...keys: Parameters<typeof keySet>[0]): string =>
   fenceWords(reason, { set: keySet(keys), versionSeen: 7 }, RULES, 37);
 
 describe("a replica in which no key may sign says", () => {
-  const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: after(NOW, -seconds) });
+  const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedFrom: after(NOW, -seconds) });
 
   test("when the standby key starts to sign, which command ends the wait, and what that costs", () => {
-    expect(said("no_active_key", ended, served(400))).toBe(
+    expect(said("no_signing_key", ended, served(400))).toBe(
       "no key may sign: this replica mints nothing; the standby key new starts to sign in 6800 s, when every verifier knows it. " +
         "To sign now: macp-auth keys activate --accept-short-lead new; then verifiers that hold an older key set reject its tokens until they refresh, up to 30 s, and where they cannot refresh up to 3630 s",
     );
-    expect(said("no_active_key", ended, served(430, "-new"))).toContain(
+    expect(said("no_signing_key", ended, served(430, "-new"))).toContain(
       "To sign now: macp-auth keys activate --accept-grace-risk -- -new; then verifiers that could not refresh reject its tokens, up to 3600 s",
     );
   });
 
   test("no more than that where there is nothing to accept", () => {
-    expect(said("no_active_key", ended, served(7_199))).toBe(
+    expect(said("no_signing_key", ended, served(7_199))).toBe(
       "no key may sign: this replica mints nothing; the standby key new starts to sign in 1 s",
     );
-    expect(said("no_active_key", ended)).toBe("no key may sign: this replica mints nothing");
+    expect(said("no_signing_key", ended)).toBe("no key may sign: this replica mints nothing");
   });
 });
 

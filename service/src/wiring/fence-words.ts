@@ -13,7 +13,7 @@ export function fenceWords(
 ): string {
   const off = "this replica neither signs nor serves the JWKS";
   switch (reason) {
-    case "no_active_key":
+    case "no_signing_key":
       return `no key may sign: this replica mints nothing${waitWords(set && signingWait(set, rules))}`;
     case "store_older":
       return `${off}: the store holds an older key set than version ${String(versionSeen)}, which this replica has seen. Put the newer store back, and it continues without a restart; ${INSTEAD}`;

@@ -25,7 +25,7 @@ test("a report that throws ends no loop: the lease is renewed, and the keys are 
   await custody.keep();
   expect(lines).toMatchObject([
     { event: "upkeep_failed", fault: "the line key_changed cannot be written" },
-    { event: "fenced", reason: "no_active_key" },
+    { event: "fenced", reason: "no_signing_key" },
   ]);
   // What was changed was changed, and is put in force by the next round of the lease.
   for (const loop of custody.loops) await loop.run();

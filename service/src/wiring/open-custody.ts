@@ -93,10 +93,10 @@ function staticCustody(imported: readonly ImportedKey[], settings: Settings, log
 }
 
 function ringForLog(keys: LiveKeys): object[] {
-  return keys.ring.map(({ kid, activeFrom, retiredFrom, removedFrom }) => ({
+  return keys.ring.map(({ kid, signingFrom, retiringFrom, retiredFrom }) => ({
     kid: printable(kid),
-    active_from: activeFrom,
+    signing_from: signingFrom,
+    retiring_from: retiringFrom,
     retired_from: retiredFrom,
-    removed_from: removedFrom,
   }));
 }

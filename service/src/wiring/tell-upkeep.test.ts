@@ -7,7 +7,7 @@ import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
-import { activeKey, keySet, NOW, RULES, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
+import { keySet, NOW, RULES, signingKey, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { alarmTeller, changeTeller, fenceTeller } from "./tell-upkeep.ts";
 
@@ -73,13 +73,13 @@ test("an alarm about untracked verifiers names their address, and the command th
 test("each change of the keys is told once: what was made here, and what others made, with their reason", () => {
   const lines: object[] = [];
   const tell = changeTeller(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
-  const [old, next] = [activeKey("old"), standbyKey("next")];
+  const [old, next] = [signingKey("old"), standbyKey("next")];
   tell.seen(keySet([old, next]));
   expect(lines).toEqual([]);
 
   tell.made([{ kind: "activate", kid: next.kid, lifeSeconds: 1, maxTtlSeconds: 1 }]);
-  const revoked = { ...old, deactivatedAt: NOW, revokedAt: NOW, reason: "laptop\nstolen" };
-  const after = keySet([revoked, { ...next, activatedAt: NOW }, standbyKey("third")]);
+  const revoked = { ...old, retiringFrom: NOW, revokedFrom: NOW, reason: "laptop\nstolen" };
+  const after = keySet([revoked, { ...next, signingFrom: NOW }, standbyKey("third")]);
   tell.seen(after);
   tell.seen(after);
   expect(lines).toMatchObject([

@@ -50,12 +50,12 @@ export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, rules: Ro
 
 /** The stamps of a key, and the change that gives each. */
 const STAMPS = {
-  publishedAt: "publish",
-  activatedAt: "activate",
-  deactivatedAt: "deactivate",
-  taintedAt: "taint",
-  revokedAt: "revoke",
-  retiredAt: "retire",
+  publishedFrom: "publish",
+  signingFrom: "activate",
+  retiringFrom: "deactivate",
+  taintedFrom: "taint",
+  revokedFrom: "revoke",
+  retiredFrom: "retire",
 } as const satisfies Partial<Record<keyof ManagedKey, KeyChange["kind"]>>;
 
 /** Logs each change of the keys once: `made` those that this replica made, `seen` those of others, found in a set that was read. */

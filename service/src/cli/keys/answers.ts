@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { printable } from "../../kernel/printable.ts";
+import { KEY_STATES } from "../../keys/key-state.ts";
 import type { KeysReport, OperationAnswer } from "../../keys/managed/key-report.ts";
 
 // What an admin listener answers is read as carefully as any text from outside: it is about to be printed on a terminal.
@@ -21,15 +22,15 @@ const Verifier = z.object({
 const Key = z.object({
   kid: Text,
   alg: Text,
-  state: z.enum(["published", "ready", "active", "retiring", "tainted", "revoked", "retired"]),
+  state: z.enum(KEY_STATES),
   served: z.boolean(),
   signs: z.boolean(),
-  published_at: z.int(),
-  ready_at: Moment,
-  activated_at: Moment,
-  deactivated_at: Moment,
-  removable_at: Moment,
-  gone_at: Moment,
+  published_from: z.int(),
+  ready_from: Moment,
+  signing_from: Moment,
+  retiring_from: Moment,
+  removable_from: Moment,
+  gone_from: Moment,
   last_exp: Moment,
   reason: Text.nullable(),
   next: z.object({ what: Text, at: Moment }),

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import {
-  activeKey,
   keySet,
   NOW,
   RULES,
   replica,
   retiringKey,
+  signingKey,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
 import { rulesOnStore, type ShellRules } from "./store-rules.ts";
@@ -28,7 +28,7 @@ describe("a command on a store that no replica ever ran on", () => {
   });
 
   test.each([
-    ["the active key", [activeKey("a"), standbyKey("s", {}, "RS256")]],
+    ["the active key", [signingKey("a"), standbyKey("s", {}, "RS256")]],
     ["the only served keys", [standbyKey("s"), retiringKey("r", 60)]],
   ])("takes the algorithm of %s, where the shell sets none or the same", (_which, keys) => {
     for (const own of [NOTHING_SET, shell({ alg: "ES256" }, "MACP_AUTH_SIGNING_ALG")])
@@ -40,7 +40,7 @@ describe("a command on a store that no replica ever ran on", () => {
   });
 
   test.each([
-    ["the key that signs on this store is", [activeKey("a")]],
+    ["the key that signs on this store is", [signingKey("a")]],
     ["the keys of this store are", [standbyKey("s")]],
   ])("is contradicted by another algorithm of the shell, where %s of one", (whose, keys) => {
     const own = shell({ alg: "RS256" }, "MACP_AUTH_SIGNING_ALG");
@@ -52,7 +52,7 @@ describe("a command on a store that no replica ever ran on", () => {
   test("asks which algorithm is meant where the keys are of two and none or both sign", () => {
     for (const keys of [
       [standbyKey("s"), standbyKey("t", {}, "RS256")],
-      [activeKey("a"), activeKey("b", {}, "RS256")],
+      [signingKey("a"), signingKey("b", {}, "RS256")],
     ]) {
       const { rules, algs, contradictions } = rulesOnStore(NOTHING_SET, keySet(keys));
       expect([rules.alg, algs.toSorted(), contradictions]).toEqual(["RS256", ["ES256", "RS256"], []]);
@@ -60,7 +60,7 @@ describe("a command on a store that no replica ever ran on", () => {
   });
 
   test("goes by the shell where every key has left the set", () => {
-    const gone = activeKey("a", { revokedAt: NOW });
+    const gone = signingKey("a", { revokedFrom: NOW });
     expect(rulesOnStore(NOTHING_SET, keySet([gone])).rules.alg).toBe("RS256");
   });
 });

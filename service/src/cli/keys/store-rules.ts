@@ -1,7 +1,7 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
 import type { KeySet, Replica } from "../../keys/managed/key-store.ts";
-import { isActive, servedInOrder } from "../../keys/managed/managed-key.ts";
+import { isSigning, servedInOrder } from "../../keys/managed/managed-key.ts";
 import { isLive, widest } from "../../keys/managed/plan/fleet-rules.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { spanOf } from "./span.ts";
@@ -51,14 +51,14 @@ export function rulesOnStore({ rules: own, isSet }: ShellRules, set: KeySet): St
 /** On a store that no replica ever ran on, the key that signs says the algorithm, else the served keys where all are of one. */
 function rulesOfKeys({ rules: own, isSet }: ShellRules, { keys }: KeySet): StoreRules {
   const served = servedInOrder(keys);
-  const active = served.filter(isActive);
-  const deciding = active.length > 0 ? active : served;
+  const signing = served.filter(isSigning);
+  const deciding = signing.length > 0 ? signing : served;
   const [alg, ...others] = new Set(deciding.map((key) => key.alg));
   if (alg === undefined || others.length > 0)
     return { rules: own, algs: alg === undefined ? [own.alg] : [alg, ...others], contradictions: [] };
   if (own.alg === alg || !isSet("MACP_AUTH_SIGNING_ALG"))
     return { rules: { ...own, alg }, algs: [alg], contradictions: [] };
-  const line = `MACP_AUTH_SIGNING_ALG is ${own.alg} here, and ${active.length > 0 ? "the key that signs on this store is" : "the keys of this store are"} for ${alg}; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=${own.alg} first`;
+  const line = `MACP_AUTH_SIGNING_ALG is ${own.alg} here, and ${signing.length > 0 ? "the key that signs on this store is" : "the keys of this store are"} for ${alg}; unset it here, or start the service with MACP_AUTH_SIGNING_ALG=${own.alg} first`;
   return { rules: { ...own, alg }, algs: [alg], contradictions: [line] };
 }
 

@@ -27,7 +27,7 @@ test("one key and one verifier are spoken of as one, and none or two as several"
   const key = {
     kid: "blue",
     alg: "ES256",
-    state: "active",
+    state: "signing",
     served: true,
     next: { what: "nothing", at: null },
   } as KeyLine;
@@ -35,7 +35,7 @@ test("one key and one verifier are spoken of as one, and none or two as several"
     timeline({
       version: 3,
       now: 1_800_000_060,
-      keys: Array.from({ length: count }, () => ({ ...key, published_at: 0, gone_at: null })),
+      keys: Array.from({ length: count }, () => ({ ...key, published_from: 0, gone_from: null })),
       verifiers: Array.from({ length: count }, () => ({ ...verifier, slower_than_declared: true })),
       untracked: [],
     });

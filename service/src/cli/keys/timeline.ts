@@ -93,7 +93,7 @@ export function deathNotice({
 }
 
 function sinceOf(key: KeyLine): number {
-  return key.gone_at ?? key.deactivated_at ?? key.activated_at ?? key.published_at;
+  return key.gone_from ?? key.retiring_from ?? key.signing_from ?? key.published_from;
 }
 
 function nextWords(key: KeyLine, now: number): string {

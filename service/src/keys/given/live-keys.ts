@@ -2,8 +2,9 @@ import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { renderJwks } from "../jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView } from "../key-directory.ts";
+import { servedAt } from "../key-state.ts";
 import type { Signer } from "../signer.ts";
-import { type KeyRing, nextChangeAfter, servedAt, signingKeyAt } from "./key-record.ts";
+import { type KeyRing, nextChangeAfter, signingKeyAt } from "./key-record.ts";
 
 /** The ring that is in force, and the view of it that the hot path reads: one comparison of numbers for each request. */
 export class LiveKeys implements KeyDirectory {
@@ -36,7 +37,7 @@ export class LiveKeys implements KeyDirectory {
   signersThatMaySign(now: EpochSeconds): ReadonlyMap<Kid, Signer> {
     const done = new Set(
       this.#ring
-        .filter((key) => key.retiredFrom !== undefined && key.retiredFrom <= now)
+        .filter((key) => key.retiringFrom !== undefined && key.retiringFrom <= now)
         .map((key) => key.kid),
     );
     return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { testKey } from "../../testing/test-keys.ts";
 import type { ImportedKey } from "../import/import-key.ts";
-import { type KeyRing, servedAt, signingKeyAt, stateAt } from "./key-record.ts";
+import { servedAt, stateAt } from "../key-state.ts";
+import { type KeyRing, signingKeyAt } from "./key-record.ts";
 import { type FileChangeRules, planFileChange, ringAtBoot } from "./plan-file-change.ts";
 
 const [a, b, c, d] = ["a", "b", "c", "d"].map((kid) => testKey(kid)) as [
@@ -114,7 +115,7 @@ test("whatever the file becomes and when: one key always signs, only after its l
         // The moments at which anything can change, and one before each: between them nothing does.
         const end = after(now, wait);
         const edges = ring
-          .flatMap((key) => [key.activeFrom, key.retiredFrom, key.removedFrom])
+          .flatMap((key) => [key.signingFrom, key.retiringFrom, key.retiredFrom])
           .filter((edge) => edge !== undefined);
         const looks = [now, ...edges, ...edges.map((edge) => after(edge, -1)), after(end, -1)].filter(
           (look) => look >= now && look < end,
@@ -133,7 +134,7 @@ test("whatever the file becomes and when: one key always signs, only after its l
         const served = new Set(servedKids(ring, now));
         for (const kid of served) if (!published.has(kid)) published.set(kid, now);
         for (const kid of published.keys()) if (!served.has(kid)) published.delete(kid);
-        expect(ring.every((key) => stateAt(key, now) !== "removed")).toBe(true);
+        expect(ring.every((key) => stateAt(key, now) !== "retired")).toBe(true);
       }
     }),
     { numRuns: 1_000 },

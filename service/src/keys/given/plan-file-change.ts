@@ -2,7 +2,8 @@ import { after, type EpochSeconds, latest } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { ImportedKey } from "../import/import-key.ts";
-import { type KeyRecord, type KeyRing, signingKeyAt, stateAt } from "./key-record.ts";
+import { stateAt } from "../key-state.ts";
+import { type KeyRecord, type KeyRing, signingKeyAt } from "./key-record.ts";
 
 /** How a key file's change becomes a rotation that refuses no honest token. Seconds. */
 export interface FileChangeRules {
@@ -20,7 +21,7 @@ export type FileChange =
 
 /** The ring at boot: the first key signs at once, for there is nothing older to sign with; all are served. */
 export function ringAtBoot(keys: readonly ImportedKey[], now: EpochSeconds): KeyRing {
-  return keys.map((key, index) => ({ ...recordOf(key, now), activeFrom: index === 0 ? now : undefined }));
+  return keys.map((key, index) => ({ ...recordOf(key, now), signingFrom: index === 0 ? now : undefined }));
 }
 
 /**
@@ -34,7 +35,7 @@ export function planFileChange(
   now: EpochSeconds,
   rules: FileChangeRules,
 ): FileChange {
-  const present = ring.filter((record) => stateAt(record, now) !== "removed");
+  const present = ring.filter((record) => stateAt(record, now) !== "retired");
   const faults = faultsOf(present, file, rules);
   const [first] = file;
   if (first === undefined || faults.length > 0) return { kind: "refused", faults };
@@ -50,9 +51,9 @@ export function planFileChange(
   );
   const settled = planned.map((record) => ({
     ...record,
-    removedFrom: inFile.has(record.kid) ? undefined : removal(record, now, rules),
+    retiredFrom: inFile.has(record.kid) ? undefined : removal(record, now, rules),
   }));
-  return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "removed") };
+  return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "retired") };
 }
 
 /** When the first key of the file may sign: already, when it does; else once it has been served for the lead. */
@@ -77,20 +78,20 @@ interface Takeover {
 
 function settle(record: KeyRecord, { first, signing, takeover, now }: Takeover): KeyRecord {
   if (record.kid === first) {
-    const activeFrom = record.kid === signing ? record.activeFrom : takeover;
-    return { ...record, activeFrom, retiredFrom: undefined };
+    const signingFrom = record.kid === signing ? record.signingFrom : takeover;
+    return { ...record, signingFrom, retiringFrom: undefined };
   }
-  if (record.kid === signing) return { ...record, retiredFrom: takeover };
+  if (record.kid === signing) return { ...record, retiringFrom: takeover };
   // A key whose turn had not come yet and that is no longer the first loses its turn.
-  const waiting = record.activeFrom !== undefined && record.activeFrom > now;
-  return waiting ? { ...record, activeFrom: undefined, retiredFrom: undefined } : record;
+  const waiting = record.signingFrom !== undefined && record.signingFrom > now;
+  return waiting ? { ...record, signingFrom: undefined, retiringFrom: undefined } : record;
 }
 
 /** A key that has left the file: kept for the overlap after its last possible signature, counted from now when that is unknown. */
 function removal(record: KeyRecord, now: EpochSeconds, rules: FileChangeRules): EpochSeconds | undefined {
-  if (record.activeFrom !== undefined && record.retiredFrom === undefined) return undefined;
-  if (record.removedFrom !== undefined && record.activeFrom === undefined) return record.removedFrom;
-  return latest(now, after(record.retiredFrom ?? now, rules.overlapSeconds));
+  if (record.signingFrom !== undefined && record.retiringFrom === undefined) return undefined;
+  if (record.retiredFrom !== undefined && record.signingFrom === undefined) return record.retiredFrom;
+  return latest(now, after(record.retiringFrom ?? now, rules.overlapSeconds));
 }
 
 function faultsOf(present: KeyRing, file: readonly ImportedKey[], rules: FileChangeRules): string[] {
@@ -121,8 +122,8 @@ function recordOf(key: ImportedKey, publishedFrom: EpochSeconds): KeyRecord {
     publicJwk,
     thumbprint,
     publishedFrom,
-    activeFrom: undefined,
+    signingFrom: undefined,
+    retiringFrom: undefined,
     retiredFrom: undefined,
-    removedFrom: undefined,
   };
 }

@@ -7,7 +7,7 @@ import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
 import { type KeepReport, keepManaged, keepRotated } from "./keep-managed.ts";
 import { type KeyStore, StoreUnavailable } from "./key-store.ts";
-import { isActive } from "./managed-key.ts";
+import { isSigning } from "./managed-key.ts";
 import { ManagedKeys } from "./managed-keys.ts";
 import { operate, rotate } from "./rotate.ts";
 
@@ -81,7 +81,7 @@ describe("a round of upkeep", () => {
     await keepRotated(deps, keys);
     const set = await store.load();
     expect(set.servedAt).toBe(clock.now());
-    expect(set.keys.filter((key) => key.activatedAt === undefined).map((key) => key.pausedSeconds)).toEqual([
+    expect(set.keys.filter((key) => key.signingFrom === undefined).map((key) => key.pausedSeconds)).toEqual([
       1_000,
     ]);
   });
@@ -119,7 +119,7 @@ describe("a round of upkeep", () => {
       const outcome = await operate(deps, { kind: "activate", kid: undefined }, new Set());
       expect(outcome).toMatchObject({ kind: "refused", accept: "short-lead" });
       await keepManaged(deps, keys);
-      expect((await store.load()).keys.map((key) => key.activatedAt === undefined)).toEqual([false, true]);
+      expect((await store.load()).keys.map((key) => key.signingFrom === undefined)).toEqual([false, true]);
     }
   });
 
@@ -137,11 +137,11 @@ describe("a round of upkeep", () => {
       await pass(7_300);
       await operate(deps, { kind: "activate", kid: undefined }, new Set());
       await pass(120);
-      const signing = (await store.load()).keys.filter(isActive);
+      const signing = (await store.load()).keys.filter(isSigning);
       for (const one of [clock, storeClock]) one.move(days * 86_400);
       expect(keys.fenceAt(clock.now())).toBe("clock_off");
       await pass(10);
-      expect((await store.load()).keys.filter(isActive).map(({ kid }) => kid)).toEqual(
+      expect((await store.load()).keys.filter(isSigning).map(({ kid }) => kid)).toEqual(
         signing.map(({ kid }) => kid),
       );
     },
@@ -174,7 +174,7 @@ describe("a replica", () => {
     expect(keys.fenceAt(clock.now())).toBeUndefined();
     for (const one of [clock, storeClock]) one.move(1);
     await keys.renew();
-    expect(keys.fenceAt(clock.now())).toBe("no_active_key");
+    expect(keys.fenceAt(clock.now())).toBe("no_signing_key");
     expect(keys.viewAt(clock.now()).jwks).toBeDefined();
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Impossible } from "../../kernel/assert.ts";
 import { after, type EpochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
-import { activeKey, LONG_AGO, NOW, retiringKey, standbyKey } from "../../testing/managed-key-sets.ts";
+import { LONG_AGO, NOW, retiringKey, signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import { applyChanges, applySignings, type KeyChange } from "./key-change.ts";
 import type { ManagedKey } from "./managed-key.ts";
 
@@ -24,16 +24,16 @@ const publish: KeyChange = {
 
 describe("a change stamps the key with the store's clock", () => {
   test("publish: a key that has done nothing yet, under the set's new version", () => {
-    expect(applyChanges([activeKey("old")], [publish], NOW, 7)).toEqual([
-      activeKey("old"),
-      standbyKey("new", { publishedAt: NOW, publishedVersion: 7 }),
+    expect(applyChanges([signingKey("old")], [publish], NOW, 7)).toEqual([
+      signingKey("old"),
+      standbyKey("new", { publishedFrom: NOW, publishedVersion: 7 }),
     ]);
   });
 
   test("activate: from now, with the end of its tokens and the longest life that they may have", () => {
     const activate = { kind: "activate", lifeSeconds: 1_000, maxTtlSeconds: 300 } as const;
     expect(changed(standbyKey("k"), activate)).toMatchObject({
-      activatedAt: NOW,
+      signingFrom: NOW,
       notAfter: NOW + 1_000,
       maxTtlSeconds: 300,
     });
@@ -41,40 +41,40 @@ describe("a change stamps the key with the store's clock", () => {
   });
 
   test("deactivate: once; a second one does not prolong its stay", () => {
-    expect(changed(activeKey("k"), { kind: "deactivate" })).toEqual(activeKey("k", { deactivatedAt: NOW }));
+    expect(changed(signingKey("k"), { kind: "deactivate" })).toEqual(signingKey("k", { retiringFrom: NOW }));
     expect(changed(retiringKey("k", 50), { kind: "deactivate" })).toEqual(retiringKey("k", 50));
   });
 
   test("taint: it signs no more, for the reason given, and its private part is kept", () => {
-    expect(changed(activeKey("k"), { kind: "taint", reason: "why" })).toEqual(
-      activeKey("k", { deactivatedAt: NOW, taintedAt: NOW, reason: "why" }),
+    expect(changed(signingKey("k"), { kind: "taint", reason: "why" })).toEqual(
+      signingKey("k", { retiringFrom: NOW, taintedFrom: NOW, reason: "why" }),
     );
     expect(changed(retiringKey("k", 50), { kind: "taint", reason: "why" })).toMatchObject({
-      deactivatedAt: after(NOW, -50),
+      retiringFrom: after(NOW, -50),
     });
   });
 
   test("a second taint changes the reason and no moment", () => {
-    const tainted = retiringKey("k", 50, { taintedAt: after(NOW, -50), reason: "why" });
+    const tainted = retiringKey("k", 50, { taintedFrom: after(NOW, -50), reason: "why" });
     expect(changed(tainted, { kind: "taint", reason: "more" })).toEqual({ ...tainted, reason: "more" });
   });
 
   test("revoke and retire: the private part is destroyed", () => {
-    expect(changed(activeKey("k"), { kind: "revoke", reason: "why" })).toEqual(
-      activeKey("k", { deactivatedAt: NOW, revokedAt: NOW, reason: "why", sealed: undefined }),
+    expect(changed(signingKey("k"), { kind: "revoke", reason: "why" })).toEqual(
+      signingKey("k", { retiringFrom: NOW, revokedFrom: NOW, reason: "why", sealed: undefined }),
     );
     expect(changed(retiringKey("k", 50), { kind: "retire" })).toEqual(
-      retiringKey("k", 50, { retiredAt: NOW, sealed: undefined }),
+      retiringKey("k", 50, { retiredFrom: NOW, sealed: undefined }),
     );
     expect(changed(standbyKey("k"), { kind: "retire", reason: "by hand" })).toMatchObject({
-      retiredAt: NOW,
+      retiredFrom: NOW,
       reason: "by hand",
     });
   });
 
   test("retire keeps the reason of an earlier taint", () => {
     expect(
-      changed(retiringKey("k", 50, { taintedAt: LONG_AGO, reason: "why" }), { kind: "retire" }),
+      changed(retiringKey("k", 50, { taintedFrom: LONG_AGO, reason: "why" }), { kind: "retire" }),
     ).toMatchObject({ reason: "why" });
   });
 
@@ -86,10 +86,10 @@ describe("a change stamps the key with the store's clock", () => {
 
   test("reseal: another box for the same key, and none for a key whose private part is destroyed", () => {
     const other = { kek: "next", box: "b" };
-    expect(changed(activeKey("k"), { kind: "reseal", sealed: other })).toEqual(
-      activeKey("k", { sealed: other }),
+    expect(changed(signingKey("k"), { kind: "reseal", sealed: other })).toEqual(
+      signingKey("k", { sealed: other }),
     );
-    const retired = retiringKey("k", 50, { retiredAt: NOW, sealed: undefined });
+    const retired = retiringKey("k", 50, { retiredFrom: NOW, sealed: undefined });
     expect(changed(retired, { kind: "reseal", sealed: other })).toEqual(retired);
   });
 });
@@ -100,13 +100,13 @@ describe("changes are refused as a whole", () => {
     ["that use a kid twice", [standbyKey("new")], [publish], "twice"],
     [
       "that use the kid of a key that is long gone",
-      [retiringKey("new", 9, { retiredAt: LONG_AGO, sealed: undefined })],
+      [retiringKey("new", 9, { retiredFrom: LONG_AGO, sealed: undefined })],
       [publish],
       "twice",
     ],
     [
       "that use the kid of a revoked key",
-      [retiringKey("new", 9, { revokedAt: LONG_AGO, sealed: undefined })],
+      [retiringKey("new", 9, { revokedFrom: LONG_AGO, sealed: undefined })],
       [publish],
       "twice",
     ],
@@ -114,7 +114,7 @@ describe("changes are refused as a whole", () => {
     ["that name a key which is not there", [], [activate], "not in the set"],
     [
       "after which two keys of an algorithm would sign",
-      [activeKey("old"), standbyKey("new")],
+      [signingKey("old"), standbyKey("new")],
       [activate],
       "two keys",
     ],
@@ -127,16 +127,16 @@ describe("changes are refused as a whole", () => {
 
 test("two keys of different algorithms may sign, and one may take over from another in one list of changes", () => {
   const activate: KeyChange = { kind: "activate", kid: "new" as Kid, lifeSeconds: 1, maxTtlSeconds: 1 };
-  expect(applyChanges([activeKey("r", {}, "RS256"), standbyKey("new")], [activate], NOW, 2)).toHaveLength(2);
+  expect(applyChanges([signingKey("r", {}, "RS256"), standbyKey("new")], [activate], NOW, 2)).toHaveLength(2);
   expect(
-    applyChanges([activeKey("old")], [{ kind: "deactivate", kid: "old" as Kid }, publish, activate], NOW, 2),
+    applyChanges([signingKey("old")], [{ kind: "deactivate", kid: "old" as Kid }, publish, activate], NOW, 2),
   ).toHaveLength(2);
 });
 
 test("changes leave the keys that they were given as they were", () => {
-  const keys = Object.freeze([Object.freeze(activeKey("k"))]);
+  const keys = Object.freeze([Object.freeze(signingKey("k"))]);
   applyChanges(keys, [{ kind: "revoke", kid: "k" as Kid, reason: "why" }], NOW, 2);
-  expect(keys).toEqual([activeKey("k")]);
+  expect(keys).toEqual([signingKey("k")]);
 });
 
 describe("what a replica tells of its signatures", () => {
@@ -144,14 +144,14 @@ describe("what a replica tells of its signatures", () => {
     applySignings([key], [{ kid: key.kid, maxExp: maxExp as EpochSeconds }], ttl)[0] as ManagedKey;
 
   test("moves the end of a key's last token forward alone, also when the key no longer signs", () => {
-    expect(told(activeKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
-    expect(told(activeKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
+    expect(told(signingKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
+    expect(told(signingKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
     expect(told(retiringKey("k", 9, { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
   });
 
   test("raises the longest token life of a key that signs, and of no other", () => {
-    expect(told(activeKey("k", { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(900);
-    expect(told(activeKey("k", { maxTtlSeconds: 900 }), 0, 300).maxTtlSeconds).toBe(900);
+    expect(told(signingKey("k", { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(900);
+    expect(told(signingKey("k", { maxTtlSeconds: 900 }), 0, 300).maxTtlSeconds).toBe(900);
     expect(told(standbyKey("k"), 0, 900).maxTtlSeconds).toBe(0);
     expect(told(retiringKey("k", 9, { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(300);
   });

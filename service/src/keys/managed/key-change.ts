@@ -4,7 +4,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { SealedKey } from "../custody/sealer.ts";
 import type { PublicJwk } from "../import/import-key.ts";
-import type { ManagedKey } from "./managed-key.ts";
+import { isSigning, type ManagedKey } from "./managed-key.ts";
 
 /** One change of the key set. A store applies a list of them in one transaction and stamps them with its own clock. */
 export type KeyChange =
@@ -52,7 +52,7 @@ export function applyChanges(
     }
   }
   const result = [...byKid.values()];
-  refuseTwoActive(result);
+  refuseTwoSigning(result);
   return result;
 }
 
@@ -66,14 +66,14 @@ function published(
     kid,
     alg,
     publicJwk,
-    publishedAt: now,
+    publishedFrom: now,
     publishedVersion: version,
     pausedSeconds: 0,
-    activatedAt: undefined,
-    deactivatedAt: undefined,
-    taintedAt: undefined,
-    revokedAt: undefined,
-    retiredAt: undefined,
+    signingFrom: undefined,
+    retiringFrom: undefined,
+    taintedFrom: undefined,
+    revokedFrom: undefined,
+    retiredFrom: undefined,
     reason: undefined,
     notAfter: undefined,
     maxTtlSeconds: 0,
@@ -87,22 +87,22 @@ function stampsOf(
   change: Exclude<KeyChange, { kind: "publish" }>,
   now: EpochSeconds,
 ): Partial<ManagedKey> {
-  const off = { deactivatedAt: first(key.deactivatedAt, now) };
+  const off = { retiringFrom: first(key.retiringFrom, now) };
   switch (change.kind) {
     case "activate":
       return {
-        activatedAt: now,
+        signingFrom: now,
         notAfter: after(now, change.lifeSeconds),
         maxTtlSeconds: Math.max(key.maxTtlSeconds, change.maxTtlSeconds),
       };
     case "deactivate":
       return off;
     case "taint":
-      return { ...off, taintedAt: first(key.taintedAt, now), reason: change.reason };
+      return { ...off, taintedFrom: first(key.taintedFrom, now), reason: change.reason };
     case "revoke":
-      return { ...off, revokedAt: first(key.revokedAt, now), reason: change.reason, sealed: undefined };
+      return { ...off, revokedFrom: first(key.revokedFrom, now), reason: change.reason, sealed: undefined };
     case "retire":
-      return { retiredAt: first(key.retiredAt, now), sealed: undefined, ...withReason(change.reason) };
+      return { retiredFrom: first(key.retiredFrom, now), sealed: undefined, ...withReason(change.reason) };
     case "pause":
       return { pausedSeconds: key.pausedSeconds + change.seconds };
     case "reseal":
@@ -123,11 +123,9 @@ function withReason(reason: string | undefined): Partial<ManagedKey> {
 }
 
 /** I1: at most one key of an algorithm signs. The stores hold this with a unique index too. */
-function refuseTwoActive(keys: readonly ManagedKey[]): void {
-  const active = keys.filter(
-    (key) => key.activatedAt !== undefined && key.deactivatedAt === undefined && key.retiredAt === undefined,
-  );
-  if (new Set(active.map((key) => key.alg)).size !== active.length)
+function refuseTwoSigning(keys: readonly ManagedKey[]): void {
+  const signing = keys.filter(isSigning);
+  if (new Set(signing.map((key) => key.alg)).size !== signing.length)
     throw new Impossible("two keys of one algorithm would sign");
 }
 
@@ -139,9 +137,8 @@ export function applySignings(
 ): readonly ManagedKey[] {
   const latestExp = new Map(signings.map((signing) => [signing.kid, signing.maxExp]));
   return keys.map((key) => {
-    const signs = key.activatedAt !== undefined && key.deactivatedAt === undefined;
     const maxExp = latest(key.maxExp, latestExp.get(key.kid) ?? key.maxExp);
-    const ttl = signs ? Math.max(key.maxTtlSeconds, maxTtlSeconds) : key.maxTtlSeconds;
+    const ttl = isSigning(key) ? Math.max(key.maxTtlSeconds, maxTtlSeconds) : key.maxTtlSeconds;
     return maxExp === key.maxExp && ttl === key.maxTtlSeconds ? key : { ...key, maxExp, maxTtlSeconds: ttl };
   });
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Kid } from "../../kernel/ids.ts";
 import {
-  activeKey,
   keySet,
   NOW,
   RULES,
   retiringKey,
   sighting,
+  signingKey,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
 import { answerOf, reportOf } from "./key-report.ts";
@@ -19,7 +19,7 @@ const revocation: OperationReport = {
 };
 
 describe("a verifier", () => {
-  const set = keySet([activeKey("a")], {
+  const set = keySet([signingKey("a")], {
     version: 7,
     verifiers: [sighting("behind", 6), sighting("level", 7), sighting("ahead", 8)],
   });
@@ -42,10 +42,10 @@ describe("a verifier", () => {
 
 test("a report leaves out keys that are gone unless all are asked for, and tells what happens to each next and when", () => {
   const keys = [
-    activeKey("a"),
-    standbyKey("b", { publishedAt: NOW }),
+    signingKey("a"),
+    standbyKey("b", { publishedFrom: NOW }),
     retiringKey("c", 10),
-    retiringKey("d", 10, { revokedAt: NOW, reason: "leaked" }),
+    retiringKey("d", 10, { revokedFrom: NOW, reason: "leaked" }),
   ];
   const kids = (all: boolean): string[] => reportOf(keySet(keys), RULES, all).keys.map(({ kid }) => kid);
   expect([kids(false), kids(true)]).toEqual([

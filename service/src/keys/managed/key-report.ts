@@ -1,34 +1,26 @@
-import type { EpochSeconds } from "../../kernel/clock.ts";
+import { KEY_STATES, type KeyState } from "../key-state.ts";
 import { revocationSeconds } from "../timing.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
-import {
-  isActive,
-  isServed,
-  isStandby,
-  type ManagedKey,
-  type ManagedState,
-  managedStateAt,
-  removableAt,
-} from "./managed-key.ts";
+import { isServed, isSigning, isStandby, type ManagedKey, removableFrom, stateOf } from "./managed-key.ts";
 import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
-import { knownAt } from "./plan/unserved-gap.ts";
+import { readyFrom } from "./plan/unserved-gap.ts";
 import type { OperationReport } from "./rotate.ts";
 
 /** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
 export interface KeyLine {
   readonly kid: string;
   readonly alg: string;
-  readonly state: ManagedState;
+  readonly state: KeyState;
   readonly served: boolean;
   readonly signs: boolean;
-  readonly published_at: number;
-  readonly ready_at: number | null;
-  readonly activated_at: number | null;
-  readonly deactivated_at: number | null;
-  readonly removable_at: number | null;
-  readonly gone_at: number | null;
+  readonly published_from: number;
+  readonly ready_from: number | null;
+  readonly signing_from: number | null;
+  readonly retiring_from: number | null;
+  readonly removable_from: number | null;
+  readonly gone_from: number | null;
   readonly last_exp: number | null;
   readonly reason: string | null;
   /** What happens to the key next and when; `at` null when an event and not the clock decides. */
@@ -81,14 +73,14 @@ export interface OperationAnswer {
 export function reportOf(set: KeySet, own: RotationRules, all = false): KeysReport {
   const rules = fleetRules(own, set);
   const shown = set.keys.filter((key) => all || isServed(key));
-  const order = ["active", "ready", "published", "tainted", "retiring", "revoked", "retired"];
   const lines = shown.map((key) => lineOf(key, set, rules));
   return {
     version: set.version,
     now: set.now,
     keys: lines.toSorted(
       (one, other) =>
-        order.indexOf(one.state) - order.indexOf(other.state) || other.published_at - one.published_at,
+        KEY_STATES.indexOf(one.state) - KEY_STATES.indexOf(other.state) ||
+        other.published_from - one.published_from,
     ),
     verifiers: set.verifiers.map((verifier) => verifierLine(verifier, set.version, rules)),
     untracked: set.untracked.map(untrackedLine),
@@ -132,44 +124,37 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationRu
 }
 
 function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine {
-  const ready = readyAt(key, set, rules);
-  const state = managedStateAt(key, set.now, ready);
   return {
     kid: key.kid,
     alg: key.alg,
-    state,
+    state: stateOf(key),
     served: isServed(key),
-    signs: isActive(key),
-    published_at: key.publishedAt,
-    ready_at: ready ?? null,
-    activated_at: key.activatedAt ?? null,
-    deactivated_at: key.deactivatedAt ?? null,
-    removable_at: isServed(key) ? (removableAt(key, rules.timing) ?? null) : null,
-    gone_at: key.revokedAt ?? key.retiredAt ?? null,
+    signs: isSigning(key),
+    published_from: key.publishedFrom,
+    ready_from: isStandby(key) ? readyFrom(key, set, rules) : null,
+    signing_from: key.signingFrom ?? null,
+    retiring_from: key.retiringFrom ?? null,
+    removable_from: isServed(key) ? (removableFrom(key, rules.timing) ?? null) : null,
+    gone_from: key.revokedFrom ?? key.retiredFrom ?? null,
     last_exp: key.maxExp === 0 ? null : key.maxExp,
     reason: key.reason ?? null,
-    next: nextOf(key, state, set, rules),
+    next: nextOf(key, set, rules),
   };
 }
 
-/** When a standby key may sign; `undefined` for any other. */
-function readyAt(key: ManagedKey, set: KeySet, rules: RotationRules): EpochSeconds | undefined {
-  return isStandby(key) ? knownAt(key, set, rules) : undefined;
-}
-
-function nextOf(key: ManagedKey, state: ManagedState, set: KeySet, rules: RotationRules): KeyLine["next"] {
-  switch (state) {
-    case "published":
-      return { what: "becomes ready", at: knownAt(key, set, rules) };
-    case "ready": {
-      const active = set.keys.find((other) => isActive(other) && other.alg === key.alg);
-      return { what: "begins to sign", at: active === undefined ? null : dueAt(active, rules) };
+function nextOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine["next"] {
+  switch (stateOf(key)) {
+    case "standby": {
+      const ready = readyFrom(key, set, rules);
+      if (set.now < ready) return { what: "becomes ready", at: ready };
+      const signing = set.keys.find((other) => isSigning(other) && other.alg === key.alg);
+      return { what: "begins to sign", at: signing === undefined ? null : dueAt(signing, rules) };
     }
-    case "active":
+    case "signing":
       return { what: "stops signing", at: dueAt(key, rules) };
     case "retiring":
     case "tainted":
-      return { what: "leaves the JWKS", at: removableAt(key, rules.timing) ?? null };
+      return { what: "leaves the JWKS", at: removableFrom(key, rules.timing) ?? null };
     case "revoked":
     case "retired":
       return { what: "nothing: its private part is destroyed", at: null };

@@ -350,10 +350,10 @@ describe("the JWKS", () => {
 
   test("is not served while no key may sign", async () => {
     const { replica, store } = await house();
-    store.show((set) => ({ ...set, keys: set.keys.filter((key) => key.activatedAt === undefined) }));
+    store.show((set) => ({ ...set, keys: set.keys.filter((key) => key.signingFrom === undefined) }));
     const { keys, state } = replica();
     await keys.renew();
-    expect(state()).toBe("no_active_key");
+    expect(state()).toBe("no_signing_key");
   });
 });
 
@@ -412,7 +412,7 @@ describe("a replica whose tokens may live longer than the store knows of the sig
     await keys.renew();
     expect(state()).toBe("open");
     expect(store.beats).toMatchObject([{ maxTtlSeconds: 7_200, serving: false }]);
-    const signing = (await store.load()).keys.find((key) => key.activatedAt !== undefined);
+    const signing = (await store.load()).keys.find((key) => key.signingFrom !== undefined);
     expect(signing?.maxTtlSeconds).toBe(7_200);
   });
 

@@ -6,7 +6,7 @@ import { renderJwks } from "../jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "../key-directory.ts";
 import { localSigner, type Signer } from "../signer.ts";
 import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
-import { isActive, type ManagedKey, servedInOrder } from "./managed-key.ts";
+import { isSigning, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { hasOpenGap } from "./plan/unserved-gap.ts";
 import { openPrivateKey, type PlanDoubt } from "./rotate.ts";
@@ -30,7 +30,7 @@ export type FenceReason =
   | "lease_expired"
   | "clock_off"
   | "store_older"
-  | "no_active_key";
+  | "no_signing_key";
 
 /** A beat that the store accepted. */
 interface Lease {
@@ -90,7 +90,7 @@ export class ManagedKeys implements KeyDirectory {
     const doubt = this.#doubtAt(now);
     if (doubt !== undefined) return doubt;
     const end = this.#view.signing?.notAfter;
-    return end !== undefined && now >= end ? "no_active_key" : undefined;
+    return end !== undefined && now >= end ? "no_signing_key" : undefined;
   }
 
   /** Why what was last read may not be acted upon. */
@@ -102,7 +102,7 @@ export class ManagedKeys implements KeyDirectory {
     if (elapsed - this.#lease.begun > replicaLagSeconds) return "lease_expired";
     // The wall clock must have gone as far as the stopwatch since the read, and must agree with the store's.
     if (Math.abs(offsetAt(this.#lease, now, elapsed)) > clockSkewSeconds + 1) return "clock_off";
-    return this.#view.signing === undefined ? "no_active_key" : undefined;
+    return this.#view.signing === undefined ? "no_signing_key" : undefined;
   }
 
   noteSigned(kid: Kid, exp: EpochSeconds): void {
@@ -134,7 +134,7 @@ export class ManagedKeys implements KeyDirectory {
    */
   mayChangeStore(): boolean {
     const doubt = this.#doubtAt(this.#deps.clock.now());
-    return doubt === undefined || doubt === "no_active_key";
+    return doubt === undefined || doubt === "no_signing_key";
   }
 
   /** Whether the store knows what is in force here now: which version, and whether the JWKS is served. */
@@ -250,15 +250,15 @@ export class ManagedKeys implements KeyDirectory {
 
   #render(set: KeySet): KeyView {
     const served = servedInOrder(set.keys);
-    const key = this.#pickActive(set.keys);
+    const key = this.#pickSigning(set.keys);
     const signing = key && this.#signingKey(key);
     return { signing, jwks: served.length > 0 ? renderJwks(served.map((one) => one.publicJwk)) : undefined };
   }
 
-  /** The active key of this replica's algorithm, or of another one while its own is not ready. */
-  #pickActive(keys: readonly ManagedKey[]): ManagedKey | undefined {
-    const active = keys.filter(isActive);
-    return active.find((key) => key.alg === this.#deps.alg) ?? active[0];
+  /** The signing key of this replica's algorithm, or of another one while its own is not ready. */
+  #pickSigning(keys: readonly ManagedKey[]): ManagedKey | undefined {
+    const signing = keys.filter(isSigning);
+    return signing.find((key) => key.alg === this.#deps.alg) ?? signing[0];
   }
 
   #signingKey(key: ManagedKey): SigningKey {
@@ -293,10 +293,10 @@ function descends(after: KeySet, before: KeySet): boolean {
 
 const STAMPS = [
   "publishedVersion",
-  "publishedAt",
-  "activatedAt",
-  "deactivatedAt",
-  "taintedAt",
-  "revokedAt",
-  "retiredAt",
+  "publishedFrom",
+  "signingFrom",
+  "retiringFrom",
+  "taintedFrom",
+  "revokedFrom",
+  "retiredFrom",
 ] as const satisfies readonly (keyof ManagedKey)[];

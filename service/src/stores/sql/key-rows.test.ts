@@ -2,13 +2,13 @@ import { expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
 import { StoreCorrupt } from "../../keys/managed/key-store.ts";
-import { activeKey, standbyKey } from "../../testing/managed-key-sets.ts";
+import { signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
 
 const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
 
 test("a set is read back as it was written", () => {
-  const keys = [activeKey("a"), standbyKey("b")];
+  const keys = [signingKey("a"), standbyKey("b")];
   const rows = keys.map((key) => rowOf(sealer, key));
   expect(keysOf(sealer, { version: 3, tag: setTagOf(sealer, 3, rows) }, rows.toReversed())).toEqual(
     keys.toReversed(),
@@ -18,7 +18,7 @@ test("a set is read back as it was written", () => {
 test("a set without keys and without a tag is new at version 0, and at any other a store that was emptied", () => {
   expect(keysOf(sealer, { version: 0, tag: "" }, [])).toEqual([]);
   for (const version of [1, 7]) expect(() => keysOf(sealer, { version, tag: "" }, [])).toThrow(StoreCorrupt);
-  expect(() => keysOf(sealer, { version: 0, tag: "" }, [rowOf(sealer, activeKey("a"))])).toThrow(
+  expect(() => keysOf(sealer, { version: 0, tag: "" }, [rowOf(sealer, signingKey("a"))])).toThrow(
     StoreCorrupt,
   );
 });

@@ -5,7 +5,7 @@ import { printable } from "../../kernel/printable.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import { StoreCorrupt } from "../../keys/managed/key-store.ts";
-import { isActive, type ManagedKey } from "../../keys/managed/managed-key.ts";
+import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
 
@@ -56,14 +56,14 @@ const Body = z.strictObject({
   kid: KidText,
   alg: z.enum(ALGORITHMS),
   publicJwk: Public,
-  publishedAt: Moment,
+  publishedFrom: Moment,
   publishedVersion: z.int(),
   pausedSeconds: z.int(),
-  activatedAt: MomentOrNever,
-  deactivatedAt: MomentOrNever,
-  taintedAt: MomentOrNever,
-  revokedAt: MomentOrNever,
-  retiredAt: MomentOrNever,
+  signingFrom: MomentOrNever,
+  retiringFrom: MomentOrNever,
+  taintedFrom: MomentOrNever,
+  revokedFrom: MomentOrNever,
+  retiredFrom: MomentOrNever,
   reason: z
     .string()
     .optional()
@@ -80,7 +80,7 @@ const Body = z.strictObject({
 /** The row of a key, under the sealer's first key. */
 export function rowOf(sealer: Sealer, key: ManagedKey): KeyRow {
   const body = asciiJson(JSON.stringify(key));
-  const row = { kid: toAscii(key.kid), alg: key.alg, active: isActive(key) ? 1 : 0, body };
+  const row = { kid: toAscii(key.kid), alg: key.alg, active: isSigning(key) ? 1 : 0, body };
   return { ...row, tag: sealer.tag(rowText(row)) };
 }
 

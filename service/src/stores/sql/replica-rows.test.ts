@@ -8,12 +8,12 @@ import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import { planRotation } from "../../keys/managed/plan/plan-rotation.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import {
-  activeKey,
   keySet,
   LONG_AGO,
   NOW,
   RULES,
   replica,
+  signingKey,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
 import { toAscii } from "./ascii.ts";
@@ -21,9 +21,9 @@ import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas } from "./replica-rows.ts";
 
 const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
-const due = activeKey("old", { activatedAt: after(NOW, -2 * SECONDS_MAX), notAfter: LONG_AGO });
+const due = signingKey("old", { signingFrom: after(NOW, -2 * SECONDS_MAX), notAfter: LONG_AGO });
 /** Known to every verifier, whatever the lead. */
-const ready = standbyKey("new", { publishedAt: after(NOW, -5 * SECONDS_MAX) });
+const ready = standbyKey("new", { publishedFrom: after(NOW, -5 * SECONDS_MAX) });
 
 /** One row as the database gives it, of a live replica that says that it runs with these settings. */
 const rowOfReplica = (settings: object): unknown => {

@@ -298,12 +298,12 @@ function shapeOf({ keys }: KeySet): string {
   const shapes = keys.map((key) =>
     JSON.stringify([
       key.alg,
-      key.publishedAt,
-      key.activatedAt,
-      key.deactivatedAt,
-      key.retiredAt,
-      key.revokedAt,
-      key.taintedAt,
+      key.publishedFrom,
+      key.signingFrom,
+      key.retiringFrom,
+      key.retiredFrom,
+      key.revokedFrom,
+      key.taintedFrom,
     ]),
   );
   return shapes.toSorted().join(" ");

@@ -4,7 +4,7 @@ import type { Algorithm } from "../../keys/algorithm.ts";
 import type { JwksDocument } from "../../keys/jwks.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { KeySet } from "../../keys/managed/key-store.ts";
-import { isActive, isServed, isStandby, type ManagedKey } from "../../keys/managed/managed-key.ts";
+import { isServed, isSigning, isStandby, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import type { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import type { Operation } from "../../keys/managed/plan/plan-operation.ts";
 import { KEYS_SERVED_MAX } from "../../keys/managed/plan/plan-rotation.ts";
@@ -90,25 +90,25 @@ export const LONGEST_TTL_SECONDS = 12;
 /** What really happened to a key, whatever the store says of it. */
 interface Fate {
   readonly jwk: string;
-  readonly publishedAt: number;
+  readonly publishedFrom: number;
   /** The end of the last token that was signed with it, by whomever. */
   lastExp: number;
-  revokedAt: number | undefined;
-  retiredAt: number | undefined;
+  revokedFrom: number | undefined;
+  retiredFrom: number | undefined;
   /** An operator accepted that tokens of it are refused: until this moment because it is new, or for good. */
   riskUntil: number;
   /** An operator let it sign, and accepted what that may cost. */
   isAccepted: boolean;
 }
 
-function freshFate({ publicJwk }: ManagedKey, publishedAt: number): Fate {
+function freshFate({ publicJwk }: ManagedKey, publishedFrom: number): Fate {
   const jwk = JSON.stringify(publicJwk);
   return {
     jwk,
-    publishedAt,
+    publishedFrom,
     lastExp: 0,
-    revokedAt: undefined,
-    retiredAt: undefined,
+    revokedFrom: undefined,
+    retiredFrom: undefined,
     riskUntil: 0,
     isAccepted: false,
   };
@@ -125,7 +125,7 @@ export class Invariants {
   readonly #bodies = new Map<number, string>();
   readonly #kidsOf = new Map<string, ReadonlySet<string>>();
   #set: KeySet | undefined;
-  #firstActivatedAt: number | undefined;
+  #firstSigningFrom: number | undefined;
   #quietSince = 0;
   readonly #bareSince = new Map<Algorithm, number>();
   #lastServedAt: number | undefined;
@@ -180,10 +180,10 @@ export class Invariants {
       if (JSON.stringify(key.publicJwk) !== fate.jwk) this.broken("I6", `kid ${key.kid} names two keys`);
       this.#fates.set(key.kid, fate);
       if (known === undefined && by === "rotation") this.#noteMade(key, set);
-      if (key.activatedAt !== undefined) this.#firstActivatedAt ??= now;
-      if (key.revokedAt !== undefined) fate.revokedAt ??= now;
-      if (key.retiredAt !== undefined && fate.retiredAt === undefined) this.#noteRetired(key, fate, now);
-      if (key.retiredAt === undefined && fate.retiredAt !== undefined)
+      if (key.signingFrom !== undefined) this.#firstSigningFrom ??= now;
+      if (key.revokedFrom !== undefined) fate.revokedFrom ??= now;
+      if (key.retiredFrom !== undefined && fate.retiredFrom === undefined) this.#noteRetired(key, fate, now);
+      if (key.retiredFrom === undefined && fate.retiredFrom !== undefined)
         this.broken("I6", "a retired kid is back");
     }
     for (const kid of this.#fates.keys()) {
@@ -201,8 +201,8 @@ export class Invariants {
   }
 
   #noteRetired(key: ManagedKey, fate: Fate, now: number): void {
-    fate.retiredAt = now;
-    const accepted = fate.revokedAt !== undefined || fate.riskUntil === Number.POSITIVE_INFINITY;
+    fate.retiredFrom = now;
+    const accepted = fate.revokedFrom !== undefined || fate.riskUntil === Number.POSITIVE_INFINITY;
     if (!accepted && now < fate.lastExp + this.#timing.expLeewaySeconds) {
       this.broken(
         "I5",
@@ -215,11 +215,11 @@ export class Invariants {
     const served = keys.filter(isServed);
     for (const alg of ["RS256", "ES256"]) {
       const own = served.filter((key) => key.alg === alg);
-      if (own.filter(isActive).length > 1) this.broken("I1", "two keys of one algorithm are active");
+      if (own.filter(isSigning).length > 1) this.broken("I1", "two keys of one algorithm sign");
       if (own.length > KEYS_SERVED_MAX)
         this.broken("I7", `${String(own.length)} keys of one algorithm are served`);
     }
-    if (!served.some(isActive)) this.broken("I7", "no key is active");
+    if (!served.some(isSigning)) this.broken("I7", "no key signs");
     const bare = keys.find((key) => !isServed(key) && key.sealed !== undefined);
     if (bare !== undefined) this.broken("I6", `the private part of ${bare.kid} outlived it`);
   }
@@ -244,24 +244,24 @@ export class Invariants {
     this.#lease(seat, "signs");
     const key = this.#set?.keys.find((one) => one.kid === kid);
     const fate = this.#fates.get(kid);
-    if (key?.activatedAt === undefined || fate === undefined) {
+    if (key?.signingFrom === undefined || fate === undefined) {
       this.broken("I2", `${kid} signs and was never activated`);
       return;
     }
     const { replicaLagSeconds: lag, clockSkewSeconds: skew } = this.#timing;
-    if (key.deactivatedAt !== undefined && now > key.deactivatedAt + lag) {
+    if (key.retiringFrom !== undefined && now > key.retiringFrom + lag) {
       this.broken(
-        key.revokedAt === undefined ? "I1" : "I8",
-        `${kid} signs ${String(now - key.deactivatedAt)} s after its end`,
+        key.revokedFrom === undefined ? "I1" : "I8",
+        `${kid} signs ${String(now - key.retiringFrom)} s after its end`,
       );
     }
-    const bootstrap = key.activatedAt === this.#firstActivatedAt;
-    if (!bootstrap && now < fate.publishedAt + this.#world.leadSeconds && now >= fate.riskUntil) {
-      this.broken("I2", `${kid} signs ${String(now - fate.publishedAt)} s after it was published`);
+    const bootstrap = key.signingFrom === this.#firstSigningFrom;
+    if (!bootstrap && now < fate.publishedFrom + this.#world.leadSeconds && now >= fate.riskUntil) {
+      this.broken("I2", `${kid} signs ${String(now - fate.publishedFrom)} s after it was published`);
     }
-    const servedSeconds = now - fate.publishedAt - this.#unservedSince(fate.publishedAt);
+    const servedSeconds = now - fate.publishedFrom - this.#unservedSince(fate.publishedFrom);
     // A long shutdown counts: B2 after a key was published nobody can hold a set without it, whether it was served or not.
-    const isForgotten = now >= fate.publishedAt + leadThroughGraceSeconds(this.#timing);
+    const isForgotten = now >= fate.publishedFrom + leadThroughGraceSeconds(this.#timing);
     if (!bootstrap && !isForgotten && !fate.isAccepted && servedSeconds < this.#world.leadSeconds) {
       this.broken("I2", `${kid} signs and was served for ${String(servedSeconds)} s`);
     }
@@ -321,7 +321,7 @@ export class Invariants {
   /** Whether tokens of a key are alive that every verifier must accept. */
   #mustWork(fate: Fate): boolean {
     const now = this.#world.now();
-    return fate.lastExp > now && fate.revokedAt === undefined && now >= fate.riskUntil;
+    return fate.lastExp > now && fate.revokedFrom === undefined && now >= fate.riskUntil;
   }
 
   #lookAtVerifier({ double }: Watcher, now: number): void {
@@ -337,8 +337,15 @@ export class Invariants {
           `a verifier refuses live tokens of ${kid}, with a ${fresh ? "fresh" : "stale"} set`,
         );
       }
-      if (holds && fate.revokedAt !== undefined && now > fate.revokedAt + (fresh ? refreshing : inGrace)) {
-        this.broken("I9", `a verifier accepts ${kid} ${String(now - fate.revokedAt)} s after it was revoked`);
+      if (
+        holds &&
+        fate.revokedFrom !== undefined &&
+        now > fate.revokedFrom + (fresh ? refreshing : inGrace)
+      ) {
+        this.broken(
+          "I9",
+          `a verifier accepts ${kid} ${String(now - fate.revokedFrom)} s after it was revoked`,
+        );
       }
     }
   }
@@ -352,7 +359,7 @@ export class Invariants {
     const fate = this.#fates.get(token.kid);
     if (fate === undefined || verdict.kind === "accepted") return;
     const now = this.#world.now();
-    const live = now < token.exp && fate.revokedAt === undefined && now >= fate.riskUntil;
+    const live = now < token.exp && fate.revokedFrom === undefined && now >= fate.riskUntil;
     const promised = double.fresh || (this.#world.settings.lead === "B2" && double.usable);
     if (live && promised) this.broken("I4", `a verifier rejects a live token: ${JSON.stringify(verdict)}`);
   }
@@ -365,11 +372,11 @@ export class Invariants {
       const old = before.keys.find((one) => one.kid === key.kid);
       const fate = this.#fates.get(key.kid);
       if (fate === undefined) continue;
-      if (old?.activatedAt === undefined && key.activatedAt !== undefined) {
-        fate.riskUntil = fate.publishedAt + this.#world.leadSeconds;
+      if (old?.signingFrom === undefined && key.signingFrom !== undefined) {
+        fate.riskUntil = fate.publishedFrom + this.#world.leadSeconds;
         fate.isAccepted = true;
       }
-      if (operation.kind === "retire" && old?.retiredAt === undefined && key.retiredAt !== undefined) {
+      if (operation.kind === "retire" && old?.retiredFrom === undefined && key.retiredFrom !== undefined) {
         fate.riskUntil = Number.POSITIVE_INFINITY;
       }
     }
@@ -389,7 +396,7 @@ export class Invariants {
       this.#lookForStandby(seat.alg, now);
       const fence = seat.keys.fenceAt(seat.now());
       // A key may come to its own end in a long trouble, or wait for its successor where periods are shorter than a lead.
-      const ended = fence === "no_active_key" && !(recovered && this.#keepsPace());
+      const ended = fence === "no_signing_key" && !(recovered && this.#keepsPace());
       if (fence !== undefined && !ended) this.broken("I18", `${seat.name} is well and fenced: ${fence}`);
       if (recovered) this.#lookForRotation(seat.alg, now);
     }
@@ -421,8 +428,8 @@ export class Invariants {
   }
 
   #lookForRotation(alg: Algorithm, now: number): void {
-    const active = this.#set?.keys.find((key) => key.alg === alg && isActive(key));
-    const age = now - (active?.activatedAt ?? 0);
+    const signing = this.#set?.keys.find((key) => key.alg === alg && isSigning(key));
+    const age = now - (signing?.signingFrom ?? 0);
     const late = age > this.#world.periodSeconds + 2;
     if (late && this.#keepsPace()) this.broken("I18", `the ${alg} key is ${String(age)} s old`);
   }

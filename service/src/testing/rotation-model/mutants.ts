@@ -27,7 +27,9 @@ export const MUTANTS: readonly Mutant[] = [
     felt: true,
     rotationStore: (store) =>
       reading(store, (set) =>
-        eachKey(set, (key) => (isStandby(key) ? { ...key, publishedAt: after(key.publishedAt, -4) } : key)),
+        eachKey(set, (key) =>
+          isStandby(key) ? { ...key, publishedFrom: after(key.publishedFrom, -4) } : key,
+        ),
       ),
   },
   {
@@ -35,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
     felt: true,
     rotationStore: (store, seat) =>
       reading(store, (set) =>
-        eachKey(set, (key) => ({ ...key, maxTtlSeconds: seat.maxTtlSeconds, maxExp: key.publishedAt })),
+        eachKey(set, (key) => ({ ...key, maxTtlSeconds: seat.maxTtlSeconds, maxExp: key.publishedFrom })),
       ),
   },
   {
@@ -108,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
     felt: true,
     directory: (keys) =>
       viewing(keys, (view) => {
-        const revoked = keys.set?.keys.some((key) => key.revokedAt !== undefined) === true;
+        const revoked = keys.set?.keys.some((key) => key.revokedFrom !== undefined) === true;
         return revoked ? { ...view, jwks: renderJwks([]) } : view;
       }),
   },
@@ -122,7 +124,7 @@ export const MUTANTS: readonly Mutant[] = [
     rotationStore: (store) =>
       reading(store, (set) =>
         eachKey(set, (key) =>
-          isStandby(key) ? { ...key, publishedAt: earliest(key.publishedAt, set.servedAt) } : key,
+          isStandby(key) ? { ...key, publishedFrom: earliest(key.publishedFrom, set.servedAt) } : key,
         ),
       ),
   },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
-import { activeKey, keySet, NOW, RULES, replica, standbyKey } from "../../../testing/managed-key-sets.ts";
+import { keySet, NOW, RULES, replica, signingKey, standbyKey } from "../../../testing/managed-key-sets.ts";
 import type { RotationTiming } from "../../timing.ts";
 import { fleetRules } from "./fleet-rules.ts";
 import { planOperation } from "./plan-operation.ts";
@@ -68,8 +68,8 @@ describe("what a fleet is run with", () => {
 });
 
 describe("in the middle of a rolling change of settings", () => {
-  const fresh = standbyKey("new", { publishedAt: after(NOW, -5_000) });
-  const due = activeKey("old", { activatedAt: after(NOW, -RULES.periodSeconds) });
+  const fresh = standbyKey("new", { publishedFrom: after(NOW, -5_000) });
+  const due = signingKey("old", { signingFrom: after(NOW, -RULES.periodSeconds) });
   const own = { ...RULES, leadSeconds: 4_030 };
 
   test("a replica with the shorter lead does not let a key sign that is too new for the others", () => {

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
 import type { Kid } from "../../../kernel/ids.ts";
 import {
-  activeKey,
   keySet,
   NOW,
   RULES,
   retiringKey,
   sighting,
+  signingKey,
   standbyKey,
   untrackedFetches,
 } from "../../../testing/managed-key-sets.ts";
@@ -39,8 +39,8 @@ const by = (kind: "taint" | "revoke", kid: string): Operation => ({
 });
 const retire = (kid: string): Operation => ({ kind: "retire", kid: kid as Kid });
 const servedFor = (seconds: number, pausedSeconds = 0): ManagedKey =>
-  standbyKey("new", { publishedAt: after(NOW, -seconds), pausedSeconds });
-const sound = [activeKey("old"), standbyKey("new")];
+  standbyKey("new", { publishedFrom: after(NOW, -seconds), pausedSeconds });
+const sound = [signingKey("old"), standbyKey("new")];
 
 describe("prepare", () => {
   test("makes a key that stands by", () => {
@@ -58,7 +58,7 @@ describe("prepare", () => {
   });
 
   test("is refused when verifiers would have to try more than four keys of the algorithm; keys that left the JWKS do not count", () => {
-    const retired = retiringKey("gone", 9_999, { retiredAt: NOW });
+    const retired = retiringKey("gone", 9_999, { retiredFrom: NOW });
     const three = [...sound, retiringKey("c", 1)];
     expect(plan(keySet([...three, retired]), { kind: "prepare", alg: "ES256" }).kind).toBe("planned");
     const full = plan(keySet([...three, retiringKey("d", 1)]), { kind: "prepare", alg: "ES256" });
@@ -72,7 +72,7 @@ describe("prepare", () => {
 
 describe("activate", () => {
   test("puts the key that was served longest to work in one step with the old key's end", () => {
-    const later = standbyKey("later", { publishedAt: after(NOW, -8_000) });
+    const later = standbyKey("later", { publishedFrom: after(NOW, -8_000) });
     expect(stepsOf(plan(keySet([later, ...sound]), activate()))).toEqual(["deactivate old", "activate new"]);
     expect(stepsOf(plan(keySet([later, ...sound]), activate("later")))).toEqual([
       "deactivate old",
@@ -81,18 +81,18 @@ describe("activate", () => {
   });
 
   test("ends no key of another algorithm", () => {
-    const keys = [activeKey("r", {}, "RS256"), activeKey("old"), standbyKey("new")];
+    const keys = [signingKey("r", {}, "RS256"), signingKey("old"), standbyKey("new")];
     expect(stepsOf(plan(keySet(keys), activate()))).toEqual(["deactivate old", "activate new"]);
-    expect(stepsOf(plan(keySet([activeKey("old"), standbyKey("r2", {}, "RS256")]), activate("r2")))).toEqual([
-      "activate r2",
-    ]);
+    expect(stepsOf(plan(keySet([signingKey("old"), standbyKey("r2", {}, "RS256")]), activate("r2")))).toEqual(
+      ["activate r2"],
+    );
   });
 
   test.each([
-    ["nothing stands by", [activeKey("old")], undefined, "no_successor", /keys prepare/],
+    ["nothing stands by", [signingKey("old")], undefined, "no_successor", /keys prepare/],
     [
       "the only standby key is for another algorithm",
-      [activeKey("old"), standbyKey("r", {}, "RS256")],
+      [signingKey("old"), standbyKey("r", {}, "RS256")],
       undefined,
       "no_successor",
       /keys prepare/,
@@ -102,14 +102,14 @@ describe("activate", () => {
     ["the key signed before", [...sound, retiringKey("c", 9)], "c", "wrong_state", /stands by/],
     [
       "the key was tainted",
-      [...sound, standbyKey("c", { taintedAt: NOW, deactivatedAt: NOW })],
+      [...sound, standbyKey("c", { taintedFrom: NOW, retiringFrom: NOW })],
       "c",
       "wrong_state",
       /stands by/,
     ],
     [
       "the key was revoked",
-      [...sound, standbyKey("c", { revokedAt: NOW, deactivatedAt: NOW })],
+      [...sound, standbyKey("c", { revokedFrom: NOW, retiringFrom: NOW })],
       "c",
       "wrong_state",
       /stands by/,
@@ -132,20 +132,22 @@ describe("activate", () => {
   ])(
     "of a key that was served for %i s is refused unless %s is accepted, and says how long which tokens would be refused",
     (seconds, accept, ...figures) => {
-      const refusal = plan(keySet([activeKey("old"), servedFor(seconds)]), activate());
+      const refusal = plan(keySet([signingKey("old"), servedFor(seconds)]), activate());
       expect(refusal).toMatchObject({ kind: "refused", reason: "not_ready", accept });
       for (const figure of figures) expect((refusal as { outage: string }).outage).toContain(figure);
       expect(
-        stepsOf(plan(keySet([activeKey("old"), servedFor(seconds)]), activate(), [accept as Acceptance])),
+        stepsOf(plan(keySet([signingKey("old"), servedFor(seconds)]), activate(), [accept as Acceptance])),
       ).toEqual(["deactivate old", "activate new"]);
     },
   );
 
   test("needs no acceptance from B2 on; whoever accepts the greater risk has accepted the lesser; other acceptances do not help", () => {
-    expect(plan(keySet([activeKey("old"), servedFor(4_030)]), activate()).kind).toBe("planned");
-    expect(plan(keySet([activeKey("old"), servedFor(430)]), activate(), ["short-lead"]).kind).toBe("planned");
+    expect(plan(keySet([signingKey("old"), servedFor(4_030)]), activate()).kind).toBe("planned");
+    expect(plan(keySet([signingKey("old"), servedFor(430)]), activate(), ["short-lead"]).kind).toBe(
+      "planned",
+    );
     expect(
-      plan(keySet([activeKey("old"), servedFor(429)]), activate(), [
+      plan(keySet([signingKey("old"), servedFor(429)]), activate(), [
         "grace-risk",
         "verifiers-behind",
         "live-tokens",
@@ -154,42 +156,42 @@ describe("activate", () => {
   });
 
   test("counts only time in which the key was served", () => {
-    expect(plan(keySet([activeKey("old"), servedFor(4_129, 100)]), activate())).toMatchObject({
+    expect(plan(keySet([signingKey("old"), servedFor(4_129, 100)]), activate())).toMatchObject({
       accept: "grace-risk",
     });
-    expect(plan(keySet([activeKey("old"), servedFor(4_130, 100)]), activate()).kind).toBe("planned");
+    expect(plan(keySet([signingKey("old"), servedFor(4_130, 100)]), activate()).kind).toBe("planned");
   });
 
   test("asks for no more than the lead that the operator has configured", () => {
     const rules = { ...RULES, leadSeconds: 1_000 };
-    expect(plan(keySet([activeKey("old"), servedFor(999)]), activate(), [], rules)).toMatchObject({
+    expect(plan(keySet([signingKey("old"), servedFor(999)]), activate(), [], rules)).toMatchObject({
       accept: "grace-risk",
     });
-    expect(plan(keySet([activeKey("old"), servedFor(1_000)]), activate(), [], rules).kind).toBe("planned");
+    expect(plan(keySet([signingKey("old"), servedFor(1_000)]), activate(), [], rules).kind).toBe("planned");
   });
 
   test("does not count the time in which nobody serves, which nobody has counted yet", () => {
     const rules = { ...RULES, leadSeconds: 1_000 };
     const set = (gap: number, served: number) =>
-      keySet([activeKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
+      keySet([signingKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
     expect(plan(set(600, 400), activate(), [], rules)).toMatchObject({ accept: "short-lead" });
     expect(plan(set(600, 999), activate(), [], rules)).toMatchObject({ accept: "grace-risk" });
     expect(plan(set(600, 1_000), activate(), [], rules).kind).toBe("planned");
   });
 
   test("needs no lead after a shutdown of B2, for a key that was published before it, where no key may sign", () => {
-    const ended = activeKey("old", { notAfter: NOW });
+    const ended = signingKey("old", { notAfter: NOW });
     const gap = (seconds: number, old = ended) =>
       keySet([old, servedFor(seconds)], { servedAt: after(NOW, -seconds) });
     expect(plan(gap(4_029), activate()).kind).toBe("refused");
     expect(plan(gap(4_030), activate()).kind).toBe("planned");
-    expect(plan(gap(4_030, activeKey("old")), activate())).toMatchObject({ accept: "short-lead" });
+    expect(plan(gap(4_030, signingKey("old")), activate())).toMatchObject({ accept: "short-lead" });
     const late = keySet([ended, servedFor(4_029)], { servedAt: after(NOW, -4_030) });
     expect(plan(late, activate()).kind).toBe("refused");
   });
 
   test("is held by known verifiers that lack the key where the gate is enforced, names them, and can be accepted", () => {
-    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
+    const set = keySet([signingKey("old"), standbyKey("new", { publishedVersion: 5 })], {
       verifiers: [sighting("10.0.0.1", 4), sighting("10.0.0.2", 5)],
     });
     const enforced = { ...RULES, gate: "enforce" } as const;
@@ -204,7 +206,7 @@ describe("activate", () => {
   });
 
   test("is held by untracked verifiers: says how many fetches, where from and for how long, and can be accepted", () => {
-    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 5 })], {
+    const set = keySet([signingKey("old"), standbyKey("new", { publishedVersion: 5 })], {
       verifiers: [sighting("10.0.0.1", 5)],
       untracked: [untrackedFetches("10.0.0.1", 4, 30), untrackedFetches("10.0.0.1", 5)],
     });
@@ -223,7 +225,7 @@ describe("activate", () => {
 
 describe.each(["taint", "revoke"] as const)("%s", (kind) => {
   test("of the signing key puts its successor to work in the same step, whatever verifiers have fetched", () => {
-    const set = keySet([activeKey("old"), standbyKey("new", { publishedVersion: 9 })], {
+    const set = keySet([signingKey("old"), standbyKey("new", { publishedVersion: 9 })], {
       verifiers: [sighting("10.0.0.1", 4)],
     });
     expect(stepsOf(plan(set, by(kind, "old"), [], { ...RULES, gate: "enforce" }))).toEqual([
@@ -258,7 +260,7 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
   ] as const)(
     "of the signing key, whose successor was served for %i s, is refused unless %s is accepted",
     (seconds, accept) => {
-      const set = keySet([activeKey("old"), servedFor(seconds)]);
+      const set = keySet([signingKey("old"), servedFor(seconds)]);
       expect(plan(set, by(kind, "old"))).toMatchObject({ kind: "refused", reason: "not_ready", accept });
       expect(stepsOf(plan(set, by(kind, "old"), [accept]))).toEqual([`${kind} old`, "activate new"]);
     },
@@ -268,21 +270,21 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
     ["the kid is unknown", sound, "other", "unknown_key", /keys list/],
     [
       "the key has left the JWKS",
-      [...sound, retiringKey("c", 9_999, { retiredAt: NOW })],
+      [...sound, retiringKey("c", 9_999, { retiredFrom: NOW })],
       "c",
       "wrong_state",
       /no longer served/,
     ],
     [
       "the key was revoked before",
-      [...sound, retiringKey("c", 9, { revokedAt: NOW })],
+      [...sound, retiringKey("c", 9, { revokedFrom: NOW })],
       "c",
       "wrong_state",
       /no longer served/,
     ],
     [
       "no key of its algorithm stands by",
-      [activeKey("old"), retiringKey("c", 9), standbyKey("r", {}, "RS256")],
+      [signingKey("old"), retiringKey("c", 9), standbyKey("r", {}, "RS256")],
       "old",
       "no_successor",
       /keys prepare/,
@@ -301,10 +303,10 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
 
 test("the last key of the JWKS is never revoked: an empty set would make verifiers keep it", () => {
   const gone = [
-    retiringKey("gone", 9_999, { retiredAt: NOW }),
-    retiringKey("bad", 9_999, { revokedAt: NOW }),
+    retiringKey("gone", 9_999, { retiredFrom: NOW }),
+    retiringKey("bad", 9_999, { revokedFrom: NOW }),
   ];
-  const refusal = plan(keySet([activeKey("only"), ...gone]), by("revoke", "only"), [
+  const refusal = plan(keySet([signingKey("only"), ...gone]), by("revoke", "only"), [
     "short-lead",
     "grace-risk",
     "live-tokens",
@@ -338,7 +340,7 @@ describe("retire", () => {
     ["the key signs", "old", "wrong_state", /keys rotate/],
     ["the key has left the JWKS", "gone", "wrong_state", /already/],
   ])("is refused when %s", (_when, kid, reason, says) => {
-    const set = keySet([...sound, retiringKey("gone", 9_999, { retiredAt: NOW })]);
+    const set = keySet([...sound, retiringKey("gone", 9_999, { retiredFrom: NOW })]);
     expect(plan(set, retire(kid), ["live-tokens"])).toMatchObject({
       kind: "refused",
       reason,

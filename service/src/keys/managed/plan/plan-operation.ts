@@ -4,11 +4,11 @@ import type { Algorithm } from "../../algorithm.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "../../timing.ts";
 import type { KeyChange } from "../key-change.ts";
 import type { KeySet, VerifierSighting } from "../key-store.ts";
-import { isActive, isServed, isStandby, type ManagedKey, removableAt } from "../managed-key.ts";
+import { isServed, isSigning, isStandby, type ManagedKey, removableFrom } from "../managed-key.ts";
 import { fleetRules } from "./fleet-rules.ts";
 import { fetchesBehind, KEYS_SERVED_MAX, type MakeKey, takeOver } from "./plan-rotation.ts";
 import type { RotationRules } from "./rotation-rules.ts";
-import { knownAt, servedSeconds } from "./unserved-gap.ts";
+import { readyFrom, servedSeconds } from "./unserved-gap.ts";
 
 /** What an operator asks for. `kid` undefined in `activate`: the ready key of the configured algorithm, which is also the one to `prepare` when `alg` is undefined. */
 export type Operation =
@@ -116,8 +116,10 @@ function planActivate(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  const active = set.keys.find((key) => isActive(key) && key.alg === rules.alg);
-  const candidates = set.keys.filter(isStandby).toSorted((one, other) => one.publishedAt - other.publishedAt);
+  const signing = set.keys.find((key) => isSigning(key) && key.alg === rules.alg);
+  const candidates = set.keys
+    .filter(isStandby)
+    .toSorted((one, other) => one.publishedFrom - other.publishedFrom);
   const key =
     kid === undefined
       ? candidates.find((candidate) => candidate.alg === rules.alg)
@@ -130,7 +132,7 @@ function planActivate(
   if (!isStandby(key))
     return refused("wrong_state", "only a key that stands by can be activated; see: macp-auth keys list");
   const sameAlg =
-    active?.alg === key.alg ? active : set.keys.find((other) => isActive(other) && other.alg === key.alg);
+    signing?.alg === key.alg ? signing : set.keys.find((other) => isSigning(other) && other.alg === key.alg);
   return refuseEarly(set, key, rules, accepted) ?? planned(takeOver(key, sameAlg, rules));
 }
 
@@ -141,7 +143,7 @@ function refuseEarly(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationRefusal | undefined {
-  if (set.now >= knownAt(key, set, rules)) return refuseBehind(set, key, rules, accepted);
+  if (set.now >= readyFrom(key, set, rules)) return refuseBehind(set, key, rules, accepted);
   const served = servedSeconds(key, set, rules.timing);
   const floor = leadFloorSeconds(rules.timing);
   const safe = Math.min(leadThroughGraceSeconds(rules.timing), rules.leadSeconds);
@@ -191,7 +193,7 @@ function planRemovalFromDuty(
 ): OperationPlan {
   if (!isServed(key))
     return refused("wrong_state", "the key is no longer served; there is nothing left to do");
-  if (!isActive(key)) return planned([change]);
+  if (!isSigning(key)) return planned([change]);
   const successor = successorOf(set, key, rules, accepted);
   if ("outage" in successor) return successor;
   return planned([change, ...takeOver(successor, undefined, rules)]);
@@ -221,9 +223,9 @@ function planRetire(
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   if (!isServed(key)) return refused("wrong_state", "the key has already left the JWKS");
-  if (isActive(key))
+  if (isSigning(key))
     return refused("wrong_state", "the key signs; activate another one first: macp-auth keys rotate");
-  const until: EpochSeconds | undefined = removableAt(key, rules.timing);
+  const until: EpochSeconds | undefined = removableFrom(key, rules.timing);
   if (until !== undefined && set.now < until && !accepted.has("live-tokens")) {
     const outage = `tokens signed with it may live for ${String(until - set.now)} s more and would be refused`;
     return { ...refused("live_tokens", outage), accept: "live-tokens" };

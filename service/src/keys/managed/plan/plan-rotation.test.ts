@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
 import {
-  activeKey,
   keySet,
   LONG_AGO,
   NOW,
@@ -10,6 +9,7 @@ import {
   replica,
   retiringKey,
   sighting,
+  signingKey,
   standbyKey,
   untrackedFetches,
 } from "../../../testing/managed-key-sets.ts";
@@ -28,7 +28,7 @@ function inWords(step: RotationStep): string {
 function alarmsOf(set: KeySet, rules: RotationRules = RULES) {
   return planRotation(set, rules).alarms;
 }
-const due = activeKey("old", { activatedAt: after(NOW, -RULES.periodSeconds) });
+const due = signingKey("old", { signingFrom: after(NOW, -RULES.periodSeconds) });
 
 describe("a new store", () => {
   test("gets a key that signs at once, since no verifier holds a set that lacks it, and a successor", () => {
@@ -46,33 +46,33 @@ describe("a new store", () => {
   });
 
   test("in which an operator has prepared a key puts that key to work", () => {
-    const old = standbyKey("prepared", { publishedAt: after(NOW, -9_000) });
+    const old = standbyKey("prepared", { publishedFrom: after(NOW, -9_000) });
     expect(planOf(keySet([old], { servedAt: undefined }))).toContain("activate prepared");
-    expect(planOf(keySet([standbyKey("prepared", { publishedAt: NOW })]))).toEqual(["activate prepared"]);
+    expect(planOf(keySet([standbyKey("prepared", { publishedFrom: NOW })]))).toEqual(["activate prepared"]);
   });
 });
 
 describe("between two rotations", () => {
   test("nothing is done while a successor stands by", () => {
-    expect(planOf(keySet([activeKey("a"), standbyKey("b")]))).toEqual([]);
-    expect(alarmsOf(keySet([activeKey("a"), standbyKey("b")]))).toEqual([]);
+    expect(planOf(keySet([signingKey("a"), standbyKey("b")]))).toEqual([]);
+    expect(alarmsOf(keySet([signingKey("a"), standbyKey("b")]))).toEqual([]);
   });
 
   test.each([
     ["there is none", []],
-    ["the successor was tainted", [standbyKey("b", { taintedAt: NOW, deactivatedAt: NOW })]],
-    ["the successor was revoked", [standbyKey("b", { revokedAt: NOW, deactivatedAt: NOW })]],
+    ["the successor was tainted", [standbyKey("b", { taintedFrom: NOW, retiringFrom: NOW })]],
+    ["the successor was revoked", [standbyKey("b", { revokedFrom: NOW, retiringFrom: NOW })]],
     [
       "the only one is for another algorithm that a replica signs with",
-      [standbyKey("r", {}, "RS256"), activeKey("s", {}, "RS256")],
+      [standbyKey("r", {}, "RS256"), signingKey("s", {}, "RS256")],
     ],
   ])("a successor is made when %s", (_when, others) => {
     const replicas = [replica("one", "RS256"), replica("two", "ES256")];
-    expect(planOf(keySet([activeKey("a"), ...others], { replicas }))).toContain("make ES256");
+    expect(planOf(keySet([signingKey("a"), ...others], { replicas }))).toContain("make ES256");
   });
 
   test("no successor is made that would be one key too many for verifiers to try, and that is an alarm", () => {
-    const full = [activeKey("a"), ...["b", "c", "d"].map((kid) => retiringKey(kid, 10))];
+    const full = [signingKey("a"), ...["b", "c", "d"].map((kid) => retiringKey(kid, 10))];
     expect(full).toHaveLength(KEYS_SERVED_MAX);
     expect(planOf(keySet(full))).toEqual([]);
     expect(alarmsOf(keySet(full))).toEqual([{ kind: "too_many_keys", alg: "ES256" }]);
@@ -88,13 +88,13 @@ describe("when the period is over", () => {
     ]);
     expect(
       planOf(
-        keySet([activeKey("old", { activatedAt: after(NOW, 1 - RULES.periodSeconds) }), standbyKey("new")]),
+        keySet([signingKey("old", { signingFrom: after(NOW, 1 - RULES.periodSeconds) }), standbyKey("new")]),
       ),
     ).toEqual([]);
   });
 
   test("the key that was served longest takes over", () => {
-    const keys = [standbyKey("late", { publishedAt: after(LONG_AGO, 1) }), due, standbyKey("early")];
+    const keys = [standbyKey("late", { publishedFrom: after(LONG_AGO, 1) }), due, standbyKey("early")];
     expect(planOf(keySet(keys))).toEqual(["deactivate old", "activate early"]);
   });
 
@@ -117,21 +117,21 @@ describe("when the period is over", () => {
     [7_300, 100, ["deactivate old", "activate new", "make ES256"]],
   ])("a key that was published %i s ago, %i s of them unserved, gives %j", (age, pausedSeconds, plan) => {
     expect(
-      planOf(keySet([due, standbyKey("new", { publishedAt: after(NOW, -age), pausedSeconds })])),
+      planOf(keySet([due, standbyKey("new", { publishedFrom: after(NOW, -age), pausedSeconds })])),
     ).toEqual(plan);
   });
 
   test("and no successor is ready, the old key goes on and an alarm says for how long it is overdue", () => {
-    const late = activeKey("old", { activatedAt: after(NOW, -604_900) });
-    const set = keySet([late, standbyKey("new", { publishedAt: after(NOW, -10) })]);
+    const late = signingKey("old", { signingFrom: after(NOW, -604_900) });
+    const set = keySet([late, standbyKey("new", { publishedFrom: after(NOW, -10) })]);
     expect(planOf(set)).toEqual([]);
     expect(alarmsOf(set)).toEqual([{ kind: "overdue", alg: "ES256", kid: "old", sinceSeconds: 100 }]);
   });
 });
 
 describe("a key whose own end was fixed under a shorter period", () => {
-  const young = activeKey("old", {
-    activatedAt: after(NOW, -100),
+  const young = signingKey("old", {
+    signingFrom: after(NOW, -100),
     notAfter: after(NOW, RULES.timing.maxTtlSeconds + RULES.leadSeconds),
   });
 
@@ -141,12 +141,12 @@ describe("a key whose own end was fixed under a shorter period", () => {
       "activate new",
       "make ES256",
     ]);
-    const later = activeKey("old", { ...young, notAfter: after(young.notAfter ?? NOW, 1) });
+    const later = signingKey("old", { ...young, notAfter: after(young.notAfter ?? NOW, 1) });
     expect(planOf(keySet([later, standbyKey("new")]))).toEqual([]);
   });
 
   test("is an alarm when no successor is ready", () => {
-    expect(alarmsOf(keySet([young, standbyKey("new", { publishedAt: NOW })]))).toMatchObject([
+    expect(alarmsOf(keySet([young, standbyKey("new", { publishedFrom: NOW })]))).toMatchObject([
       { kind: "overdue", kid: "old" },
     ]);
   });
@@ -156,7 +156,7 @@ describe("time in which no replica served the JWKS", () => {
   test("does not count towards a lead once it is longer than a replica may lag", () => {
     const planAfter = (gap: number, served: number) =>
       planOf(
-        keySet([due, standbyKey("new", { publishedAt: after(NOW, -gap - served) })], {
+        keySet([due, standbyKey("new", { publishedFrom: after(NOW, -gap - served) })], {
           servedAt: after(NOW, -gap),
         }),
       );
@@ -167,21 +167,21 @@ describe("time in which no replica served the JWKS", () => {
   });
 
   test("never costs a key more than its own age, however often it is looked at", () => {
-    const young = standbyKey("new", { publishedAt: after(NOW, -100) });
-    expect(planOf(keySet([activeKey("old"), young], { servedAt: after(NOW, -5_000) }))).toEqual([
+    const young = standbyKey("new", { publishedFrom: after(NOW, -100) });
+    expect(planOf(keySet([signingKey("old"), young], { servedAt: after(NOW, -5_000) }))).toEqual([
       "pause new 100",
     ]);
-    const counted = standbyKey("new", { publishedAt: after(NOW, -100), pausedSeconds: 90 });
-    expect(planOf(keySet([activeKey("old"), counted], { servedAt: after(NOW, -5_000) }))).toEqual([
+    const counted = standbyKey("new", { publishedFrom: after(NOW, -100), pausedSeconds: 90 });
+    expect(planOf(keySet([signingKey("old"), counted], { servedAt: after(NOW, -5_000) }))).toEqual([
       "pause new 10",
     ]);
-    const spent = standbyKey("new", { publishedAt: after(NOW, -100), pausedSeconds: 100 });
+    const spent = standbyKey("new", { publishedFrom: after(NOW, -100), pausedSeconds: 100 });
     expect(planOf(keySet([due, spent], { servedAt: after(NOW, -5_000) }))).toEqual([]);
   });
 
   test("is a key's whole age before the first service: a lead is time in the JWKS, not in the store", () => {
     const planAfter = (age: number) =>
-      planOf(keySet([due, standbyKey("new", { publishedAt: after(NOW, -age) })], { servedAt: undefined }));
+      planOf(keySet([due, standbyKey("new", { publishedFrom: after(NOW, -age) })], { servedAt: undefined }));
     expect(planAfter(60)).toEqual([]);
     expect(planAfter(61)).toEqual(["pause new 61"]);
     expect(planAfter(7_300)).toEqual(["pause new 7300"]);
@@ -189,7 +189,9 @@ describe("time in which no replica served the JWKS", () => {
 
   test("costs nothing for keys that sign or have signed", () => {
     expect(
-      planOf(keySet([activeKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) })),
+      planOf(
+        keySet([signingKey("a"), standbyKey("b"), retiringKey("c", 10)], { servedAt: after(NOW, -600) }),
+      ),
     ).toEqual(["pause b 600"]);
   });
 });
@@ -198,8 +200,8 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
   const B2 = 4_030;
   const shutDown = (keys: KeySet["keys"], gap = B2): KeySet => keySet(keys, { servedAt: after(NOW, -gap) });
   const justPublished = (gap = B2): KeySet["keys"][number] =>
-    standbyKey("new", { publishedAt: after(NOW, -gap) });
-  const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: after(NOW, -5) });
+    standbyKey("new", { publishedFrom: after(NOW, -gap) });
+  const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: after(NOW, -5) });
 
   test("the standby key signs at once, however short it was served, where the signing key has come to its end", () => {
     expect(planOf(shutDown([ended, justPublished()]))).toEqual([
@@ -213,7 +215,7 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
 
   test.each([
     ["of its algorithm is due and may still sign", due],
-    ["of another algorithm may sign", activeKey("other", {}, "RS256")],
+    ["of another algorithm may sign", signingKey("other", {}, "RS256")],
   ])("the standby key waits for its lead where a key %s: nothing is lost by it", (_which, signing) => {
     const replicas = [replica("gone", "RS256", 9_000)];
     const set = { ...shutDown([signing, justPublished()]), replicas };
@@ -222,13 +224,13 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
   });
 
   test("the standby key waits for its lead while an imported key is served, which another service may have served meanwhile", () => {
-    const imported = activeKey("imported", { ...ended, publishedAt: LONG_AGO, activatedAt: LONG_AGO });
-    const standby = standbyKey("new", { publishedAt: after(NOW, -B2), publishedVersion: 2 });
+    const imported = signingKey("imported", { ...ended, publishedFrom: LONG_AGO, signingFrom: LONG_AGO });
+    const standby = standbyKey("new", { publishedFrom: after(NOW, -B2), publishedVersion: 2 });
     expect(planOf(shutDown([imported, standby]))).toEqual([`pause new ${String(B2)}`]);
-    const left = { ...imported, deactivatedAt: LONG_AGO, retiredAt: LONG_AGO };
+    const left = { ...imported, retiringFrom: LONG_AGO, retiredFrom: LONG_AGO };
     expect(planOf(shutDown([left, standby]))).toContain("activate new");
     // What the first start makes is never alone in its change.
-    const twin = retiringKey("twin", 9_999, { retiredAt: LONG_AGO });
+    const twin = retiringKey("twin", 9_999, { retiredFrom: LONG_AGO });
     expect(planOf(shutDown([imported, twin, standby]))).toContain("activate new");
   });
 
@@ -249,11 +251,11 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
   });
 
   test("a key whose period is not over signs on", () => {
-    expect(planOf(shutDown([activeKey("a"), justPublished()]))).toEqual([`pause new ${String(B2)}`]);
+    expect(planOf(shutDown([signingKey("a"), justPublished()]))).toEqual([`pause new ${String(B2)}`]);
   });
 
   test("a key that was published after the last service waits for its lead: others may serve the set without it already", () => {
-    const late = standbyKey("new", { publishedAt: after(NOW, -B2 + 1) });
+    const late = standbyKey("new", { publishedFrom: after(NOW, -B2 + 1) });
     expect(planOf(shutDown([ended, late]))).toEqual([`pause new ${String(B2 - 1)}`]);
   });
 
@@ -265,14 +267,14 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
 });
 
 describe("when no key may sign", () => {
-  const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: after(NOW, -5) }, "RS256");
+  const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: after(NOW, -5) }, "RS256");
 
   test("a ready key of an algorithm that nobody wants any more signs until a wanted one may", () => {
-    const set = keySet([ended, standbyKey("spare", {}, "RS256"), standbyKey("new", { publishedAt: NOW })]);
+    const set = keySet([ended, standbyKey("spare", {}, "RS256"), standbyKey("new", { publishedFrom: NOW })]);
     expect(planOf(set)).toEqual(["deactivate old", "activate spare", "make RS256"]);
-    const signs = activeKey("spare", {}, "RS256");
+    const signs = signingKey("spare", {}, "RS256");
     expect(
-      planOf(keySet([signs, standbyKey("next", {}, "RS256"), standbyKey("new", { publishedAt: NOW })])),
+      planOf(keySet([signs, standbyKey("next", {}, "RS256"), standbyKey("new", { publishedFrom: NOW })])),
     ).toEqual([]);
   });
 });
@@ -330,7 +332,7 @@ describe("more verifiers behind one address than are tracked", () => {
 });
 
 describe("a key that no longer signs", () => {
-  const rest = [activeKey("a"), standbyKey("b")];
+  const rest = [signingKey("a"), standbyKey("b")];
 
   test.each([
     ["before any replica can have stopped and its last token died", 3_754, {}, []],
@@ -356,29 +358,29 @@ describe("a key that no longer signs", () => {
   });
 
   test("leaves the same way when it was tainted, and not a second time", () => {
-    expect(planOf(keySet([...rest, retiringKey("bad", 3_755, { taintedAt: LONG_AGO })]))).toEqual([
+    expect(planOf(keySet([...rest, retiringKey("bad", 3_755, { taintedFrom: LONG_AGO })]))).toEqual([
       "retire bad",
     ]);
-    expect(planOf(keySet([...rest, retiringKey("gone", 9_999, { retiredAt: NOW })]))).toEqual([]);
-    expect(planOf(keySet([...rest, retiringKey("bad", 9_999, { revokedAt: NOW })]))).toEqual([]);
+    expect(planOf(keySet([...rest, retiringKey("gone", 9_999, { retiredFrom: NOW })]))).toEqual([]);
+    expect(planOf(keySet([...rest, retiringKey("bad", 9_999, { revokedFrom: NOW })]))).toEqual([]);
   });
 });
 
 describe("a fleet that changes its algorithm", () => {
-  const old = [activeKey("r1", {}, "RS256"), standbyKey("r2", {}, "RS256")];
+  const old = [signingKey("r1", {}, "RS256"), standbyKey("r2", {}, "RS256")];
   const both = [replica("old", "RS256"), replica("new", "ES256")];
 
   test("keeps both while replicas of both live, and the new one waits for its lead", () => {
     expect(planOf(keySet(old, { replicas: both }))).toEqual(["make ES256"]);
-    const young = standbyKey("e1", { publishedAt: after(NOW, -7_199) });
+    const young = standbyKey("e1", { publishedFrom: after(NOW, -7_199) });
     expect(planOf(keySet([...old, young], { replicas: both }))).toEqual([]);
-    const ready = standbyKey("e1", { publishedAt: after(NOW, -7_200) });
+    const ready = standbyKey("e1", { publishedFrom: after(NOW, -7_200) });
     expect(planOf(keySet([...old, ready], { replicas: both }))).toEqual(["activate e1", "make ES256"]);
   });
 
   test("ends the old algorithm only when the new one signs and no live replica wants the old", () => {
-    const signing = [...old, activeKey("e1"), standbyKey("e2")];
-    expect(planOf(keySet([...old, standbyKey("e1", { publishedAt: NOW })]))).toEqual([]);
+    const signing = [...old, signingKey("e1"), standbyKey("e2")];
+    expect(planOf(keySet([...old, standbyKey("e1", { publishedFrom: NOW })]))).toEqual([]);
     expect(planOf(keySet(signing, { replicas: both }))).toEqual([]);
     expect(planOf(keySet(signing, { replicas: [replica("old", "RS256", 60)] }))).toEqual([]);
     expect(

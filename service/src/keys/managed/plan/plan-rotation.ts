@@ -4,10 +4,10 @@ import { ALGORITHMS, type Algorithm } from "../../algorithm.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
 import type { KeyChange } from "../key-change.ts";
 import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "../key-store.ts";
-import { canSign, isActive, isServed, isStandby, type ManagedKey, removableAt } from "../managed-key.ts";
+import { canSign, isServed, isSigning, isStandby, type ManagedKey, removableFrom } from "../managed-key.ts";
 import { fleetRules, isLive } from "./fleet-rules.ts";
 import type { RotationRules } from "./rotation-rules.ts";
-import { knownAt, unservedSeconds } from "./unserved-gap.ts";
+import { readyFrom, unservedSeconds } from "./unserved-gap.ts";
 
 /** One step of a rotation; steps of one plan are applied together or not at all. */
 export type RotationStep = KeyChange | MakeKey;
@@ -85,21 +85,21 @@ function pauses(set: KeySet, timing: RotationTiming): Extract<KeyChange, { kind:
 
 function planAlgorithm(set: KeySet, alg: Algorithm, rules: RotationRules): RotationPlan {
   const own = set.keys.filter((key) => key.alg === alg);
-  const active = own.find(isActive);
+  const signing = own.find(isSigning);
   const standby = own
     .filter(isStandby)
-    .toSorted((one, other) => one.publishedAt - other.publishedAt || (one.kid < other.kid ? -1 : 1));
-  if (!set.keys.some((key) => key.activatedAt !== undefined)) {
+    .toSorted((one, other) => one.publishedFrom - other.publishedFrom || (one.kid < other.kid ? -1 : 1));
+  if (!set.keys.some((key) => key.signingFrom !== undefined)) {
     // Nothing was ever signed, so no verifier holds a set that could lack this key: it may sign at once.
     const [first] = standby;
     return first === undefined ? bootstrap(set, alg) : activation(set, first, undefined, rules);
   }
-  const overdueSeconds = active === undefined ? 0 : set.now - dueAt(active, rules);
-  const ready = standby.find((key) => set.now >= knownAt(key, set, rules));
+  const overdueSeconds = signing === undefined ? 0 : set.now - dueAt(signing, rules);
+  const ready = standby.find((key) => set.now >= readyFrom(key, set, rules));
   if (overdueSeconds < 0) return withStandby({ steps: [], alarms: [] }, own, standby, alg);
-  if (ready !== undefined) return withStandby(activation(set, ready, active, rules), own, standby, alg);
+  if (ready !== undefined) return withStandby(activation(set, ready, signing, rules), own, standby, alg);
   const alarms: RotationAlarm[] =
-    active === undefined ? [] : [{ kind: "overdue", alg, kid: active.kid, sinceSeconds: overdueSeconds }];
+    signing === undefined ? [] : [{ kind: "overdue", alg, kid: signing.kid, sinceSeconds: overdueSeconds }];
   return withStandby({ steps: [], alarms }, own, standby, alg);
 }
 
@@ -110,11 +110,11 @@ function bootstrap(set: KeySet, alg: Algorithm): RotationPlan {
   return { steps, alarms: [] };
 }
 
-/** A ready key takes over from the active one in one transaction, unless the gate holds it. */
+/** A ready key takes over from the signing key in one transaction, unless the gate holds it. */
 function activation(
   set: KeySet,
   ready: ManagedKey,
-  active: ManagedKey | undefined,
+  signing: ManagedKey | undefined,
   rules: RotationRules,
 ): RotationPlan {
   const behind = rules.gate === "off" ? NOBODY : fetchesBehind(set, ready, rules);
@@ -123,13 +123,13 @@ function activation(
   const alarms: RotationAlarm[] = isBehind
     ? [{ kind: "verifiers_behind", kid: ready.kid, ...behind, held }]
     : [];
-  return { steps: held ? [] : takeOver(ready, active, rules), alarms };
+  return { steps: held ? [] : takeOver(ready, signing, rules), alarms };
 }
 
-/** The two changes that make one key sign instead of another. The old one goes first: never two active keys. */
+/** The two changes that make one key sign instead of another. The old one goes first: never two signing keys. */
 export function takeOver(
   ready: ManagedKey,
-  active: ManagedKey | undefined,
+  signing: ManagedKey | undefined,
   rules: RotationRules,
 ): KeyChange[] {
   const activate: KeyChange = {
@@ -138,15 +138,15 @@ export function takeOver(
     lifeSeconds: lifeSeconds(rules),
     maxTtlSeconds: rules.timing.maxTtlSeconds,
   };
-  return active === undefined ? [activate] : [{ kind: "deactivate", kid: active.kid }, activate];
+  return signing === undefined ? [activate] : [{ kind: "deactivate", kid: signing.kid }, activate];
 }
 
 /**
- * When an active key's successor is to take over: after the period, and in any case early enough before the key's own end,
+ * When the signing key's successor is to take over: after the period, and in any case early enough before the key's own end,
  * which was fixed when it was activated, perhaps under a shorter period or by another program.
  */
 export function dueAt(key: ManagedKey, rules: RotationRules): EpochSeconds {
-  const byPeriod = after(key.activatedAt ?? key.publishedAt, rules.periodSeconds);
+  const byPeriod = after(key.signingFrom ?? key.publishedFrom, rules.periodSeconds);
   if (key.notAfter === undefined) return byPeriod;
   const byEnd = after(key.notAfter, -(rules.timing.maxTtlSeconds + rules.leadSeconds));
   return Math.min(byEnd, byPeriod) as EpochSeconds;
@@ -188,14 +188,14 @@ function withStandby(
   return { steps: [...plan.steps, { kind: "make", alg, activate: false }], alarms: plan.alarms };
 }
 
-/** Keys of an algorithm that no live replica wants: the active one stops signing once another algorithm signs; the rest go. */
+/** Keys of an algorithm that no live replica wants: the signing key stops signing once another algorithm signs; the rest go. */
 function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): KeyChange[] {
-  const successorSigns = keys.some((key) => isActive(key) && wanted.includes(key.alg));
+  const successorSigns = keys.some((key) => isSigning(key) && wanted.includes(key.alg));
   if (!successorSigns) return [];
   return keys
     .filter((key) => !wanted.includes(key.alg))
     .flatMap((key): KeyChange[] => {
-      if (isActive(key)) return [{ kind: "deactivate", kid: key.kid }];
+      if (isSigning(key)) return [{ kind: "deactivate", kid: key.kid }];
       return isStandby(key) ? [{ kind: "retire", kid: key.kid }] : [];
     });
 }
@@ -203,6 +203,6 @@ function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): Ke
 /** B3: keys whose last token is dead leave the JWKS, and their private part is destroyed. */
 function retirements(keys: readonly ManagedKey[], now: EpochSeconds, timing: RotationTiming): KeyChange[] {
   return keys
-    .filter((key) => isServed(key) && now >= (removableAt(key, timing) ?? Number.POSITIVE_INFINITY))
+    .filter((key) => isServed(key) && now >= (removableFrom(key, timing) ?? Number.POSITIVE_INFINITY))
     .map((key) => ({ kind: "retire", kid: key.kid }));
 }

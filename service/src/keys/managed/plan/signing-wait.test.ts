@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
-import { activeKey, keySet, LONG_AGO, NOW, RULES, standbyKey } from "../../../testing/managed-key-sets.ts";
+import { keySet, LONG_AGO, NOW, RULES, signingKey, standbyKey } from "../../../testing/managed-key-sets.ts";
 import { signingWait } from "./signing-wait.ts";
 
-const ended = activeKey("old", { activatedAt: LONG_AGO, notAfter: NOW });
-const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedAt: after(NOW, -seconds) });
+const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: NOW });
+const served = (seconds: number, kid = "new") => standbyKey(kid, { publishedFrom: after(NOW, -seconds) });
 
 describe("what a set waits for in which no key may sign", () => {
   test("is nothing while one may, and while there is no standby key", () => {
-    expect(signingWait(keySet([activeKey("a"), served(5)]), RULES)).toBeUndefined();
+    expect(signingWait(keySet([signingKey("a"), served(5)]), RULES)).toBeUndefined();
     expect(signingWait(keySet([ended]), RULES)).toBeUndefined();
   });
 

@@ -5,7 +5,7 @@ import { canSign, isStandby } from "../managed-key.ts";
 import { fleetRules } from "./fleet-rules.ts";
 import type { Acceptance } from "./plan-operation.ts";
 import type { RotationRules } from "./rotation-rules.ts";
-import { knownAt, servedSeconds } from "./unserved-gap.ts";
+import { readyFrom, servedSeconds } from "./unserved-gap.ts";
 
 /** Which standby key a set in which no key may sign waits for, and what it would cost not to wait. */
 export interface SigningWait {
@@ -26,9 +26,9 @@ export function signingWait(set: KeySet, own: RotationRules): SigningWait | unde
   const standby = set.keys.filter(isStandby);
   if (standby.length === 0 || set.keys.some((key) => canSign(key, set.now))) return undefined;
   const next = standby.reduce((one, other) =>
-    knownAt(other, set, rules) < knownAt(one, set, rules) ? other : one,
+    readyFrom(other, set, rules) < readyFrom(one, set, rules) ? other : one,
   );
-  const seconds = Math.max(0, knownAt(next, set, rules) - set.now);
+  const seconds = Math.max(0, readyFrom(next, set, rules) - set.now);
   const served = servedSeconds(next, set, rules.timing);
   const short = (bound: number): number => (seconds === 0 ? 0 : Math.max(0, bound - served));
   const refreshingSeconds = short(leadFloorSeconds(rules.timing));

@@ -1,7 +1,7 @@
 import { after, type EpochSeconds } from "../../../kernel/clock.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
 import type { KeySet } from "../key-store.ts";
-import { canSign, isServed, isStandby, type ManagedKey, readyAt } from "../managed-key.ts";
+import { canSign, isServed, isStandby, leadOverFrom, type ManagedKey } from "../managed-key.ts";
 import { isLive } from "./fleet-rules.ts";
 import type { RotationRules } from "./rotation-rules.ts";
 
@@ -12,10 +12,10 @@ import type { RotationRules } from "./rotation-rules.ts";
  * Before the first service the gap is the key's whole age.
  */
 export function unservedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
-  const gap = set.now - (set.servedAt ?? key.publishedAt);
+  const gap = set.now - (set.servedAt ?? key.publishedFrom);
   if (gap <= timing.replicaLagSeconds) return 0;
   // A gap is counted again by every runner until somebody serves again: at worst the whole lead starts over, never more.
-  return Math.max(0, Math.min(gap, set.now - key.publishedAt - key.pausedSeconds));
+  return Math.max(0, Math.min(gap, set.now - key.publishedFrom - key.pausedSeconds));
 }
 
 /**
@@ -28,7 +28,7 @@ export function hasOpenGap(set: KeySet, timing: RotationTiming): boolean {
 
 /** How long replicas have served a standby key. */
 export function servedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
-  return set.now - key.publishedAt - key.pausedSeconds - unservedSeconds(key, set, timing);
+  return set.now - key.publishedFrom - key.pausedSeconds - unservedSeconds(key, set, timing);
 }
 
 /**
@@ -36,10 +36,14 @@ export function servedSeconds(key: ManagedKey, set: KeySet, timing: RotationTimi
  * the last verifier has forgotten all that was served before the gap. Only for a key that was published before it: whatever is
  * served after the gap holds that one. docs/keys.md has the proof.
  */
-export function knownAt(key: ManagedKey, set: KeySet, { leadSeconds, timing }: RotationRules): EpochSeconds {
-  const byLead = after(readyAt(key, leadSeconds), unservedSeconds(key, set, timing));
+export function readyFrom(
+  key: ManagedKey,
+  set: KeySet,
+  { leadSeconds, timing }: RotationRules,
+): EpochSeconds {
+  const byLead = after(leadOverFrom(key, leadSeconds), unservedSeconds(key, set, timing));
   const forgotten = set.servedAt && after(set.servedAt, leadThroughGraceSeconds(timing));
-  const isByGap = forgotten !== undefined && forgotten <= set.now && key.publishedAt <= (set.servedAt ?? 0);
+  const isByGap = forgotten !== undefined && forgotten <= set.now && key.publishedFrom <= (set.servedAt ?? 0);
   return isByGap && forgotten < byLead && gapCounts(set) ? forgotten : byLead;
 }
 
@@ -57,9 +61,9 @@ function gapCounts({ keys, replicas, now }: KeySet): boolean {
 
 /** Only an import makes the first change of a store with one key that signs: the first start makes its successor too. */
 function isImported(
-  { kid, publishedVersion, publishedAt, activatedAt }: ManagedKey,
+  { kid, publishedVersion, publishedFrom, signingFrom }: ManagedKey,
   keys: readonly ManagedKey[],
 ): boolean {
-  const isFirst = publishedVersion === 1 && activatedAt === publishedAt;
+  const isFirst = publishedVersion === 1 && signingFrom === publishedFrom;
   return isFirst && !keys.some((other) => other.kid !== kid && other.publishedVersion === publishedVersion);
 }
