@@ -1,8 +1,8 @@
 import { isLoopback } from "../kernel/loopback.ts";
+import type { StoreLocation } from "../kernel/store-location.ts";
 import { leadFloorSeconds, type RotationTiming } from "../keys/timing.ts";
 import { faultOfAdminToken } from "./admin-token.ts";
 import { type EnvironmentRead, ROTATION_SECONDS_DEFAULT } from "./environment.ts";
-import type { StoreLocation } from "./store-url.ts";
 
 // Faults of settings that do not go together. A variable with a fault of its own is not judged again.
 

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { type Invisible, invisibleIn, invisibleInLines } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
+import type { StoreLocation } from "../kernel/store-location.ts";
 import { beginsLikeASecret, shownAround, shownValue } from "./shown-value.ts";
-import { parseStoreUrl, type StoreLocation } from "./store-url.ts";
+import { parseStoreUrl } from "./store-url.ts";
 
 /** A variable's text, read into a value. */
 type Read<T> = z.ZodPipe<z.ZodString, z.ZodTransform<T, string>>;

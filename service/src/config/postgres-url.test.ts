@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { PostgresLocation } from "./postgres-url.ts";
+import type { PostgresLocation } from "../kernel/store-location.ts";
 import { parseStoreUrl } from "./store-url.ts";
 
 function read(url: string): PostgresLocation {

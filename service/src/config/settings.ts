@@ -1,5 +1,6 @@
 import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
+import type { StoreLocation } from "../kernel/store-location.ts";
 import type { ALGORITHMS } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming } from "../keys/timing.ts";
 import type { LOG_LEVELS } from "../telemetry/log.ts";
@@ -12,7 +13,6 @@ import {
 import { faultsOfAdmin, faultsOfLead, faultsOfManaged, faultsOfPairs } from "./faults-across.ts";
 import type { RawEnvironment } from "./given.ts";
 import { warningsAboutLinks } from "./service-links.ts";
-import type { StoreLocation } from "./store-url.ts";
 import { warningsAbout, warningsAboutNames, warningsAboutStore } from "./warnings.ts";
 
 /** Every setting of the service, read once from the environment. Units are in the names. */

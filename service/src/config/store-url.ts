@@ -1,12 +1,6 @@
 import { printable } from "../kernel/printable.ts";
-import { type PostgresLocation, parsePostgresUrl } from "./postgres-url.ts";
-
-/** Where managed keys are kept: what `MACP_AUTH_STORE_URL` means. */
-export type StoreLocation =
-  | { readonly kind: "memory" }
-  /** A file; a relative path is looked up in the working directory of the process. */
-  | { readonly kind: "sqlite"; readonly path: string }
-  | PostgresLocation;
+import type { StoreLocation } from "../kernel/store-location.ts";
+import { parsePostgresUrl } from "./postgres-url.ts";
 
 /** Why a text names no store, as the end of a sentence that begins with the variable's name. Holds no password. */
 export interface StoreUrlFault {

@@ -1,8 +1,8 @@
 import { isLoopback } from "../kernel/loopback.ts";
+import type { StoreLocation } from "../kernel/store-location.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../keys/timing.ts";
 import { Environment, type ParsedEnvironment } from "./environment.ts";
 import { loggedText, shownValue } from "./shown-value.ts";
-import type { StoreLocation } from "./store-url.ts";
 
 /** Names of other MACP programs' variables, which often stand in one shared environment file. Not typing mistakes. */
 const NEIGHBOURS = new Set([

@@ -1,5 +1,5 @@
-import type { StoreLocation } from "../config/store-url.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { StoreLocation } from "../kernel/store-location.ts";
 import type { Sealer } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import type { PostgresLocation } from "../config/postgres-url.ts";
+import type { PostgresLocation } from "../kernel/store-location.ts";
 import { openDatabase } from "../stores/open.ts";
 import { openPostgres } from "../stores/postgres/database.ts";
 import type { ValueTypes } from "../stores/postgres/hosts.ts";

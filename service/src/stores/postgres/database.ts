@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { PostgresLocation } from "../../config/postgres-url.ts";
+import type { PostgresLocation } from "../../kernel/store-location.ts";
 import type { Database, Query } from "../sql/database.ts";
 import { NOT_CONFIRMED, type Phase, PostgresFault } from "./faults.ts";
 import { type Home, homeOf, LOOK, parseLook, pathTo } from "./home.ts";

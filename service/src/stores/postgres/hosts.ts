@@ -1,7 +1,7 @@
 import pg from "pg";
-import type { PostgresHost, PostgresLocation } from "../../config/postgres-url.ts";
 import { Impossible } from "../../kernel/assert.ts";
 import { codeOf, messageOf } from "../../kernel/faults.ts";
+import type { PostgresHost, PostgresLocation } from "../../kernel/store-location.ts";
 import { Dial, type TlsPlan } from "./dial.ts";
 import { NO_PASSWORD, type Phase, PostgresFault, READ_ONLY } from "./faults.ts";
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import * as nodeTls from "node:tls";
-import type { PostgresTls } from "../../config/postgres-url.ts";
 import { ConfigError, codeOf } from "../../kernel/faults.ts";
 import { printable, printablePath } from "../../kernel/printable.ts";
+import type { PostgresTls } from "../../kernel/store-location.ts";
 import type { TlsPlan } from "./dial.ts";
 
 /** Where systems keep the list of public authorities: Debian and Alpine, Red Hat, SUSE, BSD and macOS. */

@@ -1,5 +1,5 @@
-import type { PostgresLocation } from "../../../config/postgres-url.ts";
 import { ConfigError } from "../../../kernel/faults.ts";
+import type { PostgresLocation } from "../../../kernel/store-location.ts";
 import { StoreUnavailable } from "../../../keys/managed/key-store.ts";
 import { openDatabase } from "../../../stores/open.ts";
 
