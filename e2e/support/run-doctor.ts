@@ -1,7 +1,7 @@
 import type { Finding } from "../../service/src/cli/doctor/finding.ts";
 import { doctorCommand } from "../../service/src/cli/doctor.ts";
 import { CommandEnd } from "../../service/src/cli/terminal/command-end.ts";
-import type { World } from "../../service/src/cli/world.ts";
+import type { World } from "../../service/src/cli/terminal/world.ts";
 import { epochSeconds } from "../../service/src/kernel/clock.ts";
 
 /** What `doctor --json` ended with and wrote. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isatty } from "node:tty";
 import { runCommandLine } from "./cli/main.ts";
-import type { World } from "./cli/world.ts";
+import type { World } from "./cli/terminal/world.ts";
 import { withoutBlanks } from "./config/given.ts";
 import { systemClock, systemStopwatch } from "./kernel/clock.ts";
 import { delay } from "./kernel/timers.ts";

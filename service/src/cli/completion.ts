@@ -1,6 +1,6 @@
 import { Argument, Command } from "commander";
 import { jsonOption, printJson } from "./terminal/json.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { withoutBlanks } from "../config/given.ts";
+import { readUrl } from "./client/service-url.ts";
 import { askService } from "./doctor/facts/ask-service.ts";
 import {
   type ConfigurationFacts,
@@ -14,11 +15,10 @@ import { judgeJwks } from "./doctor/rules/jwks-rules.ts";
 import { MACHINE_RULES, type MachineFacts } from "./doctor/rules/machine-rules.ts";
 import { RUNTIME_RULES } from "./doctor/rules/runtime-rules.ts";
 import { SERVICE_RULES } from "./doctor/rules/service-rules.ts";
-import { readUrl } from "./input/service-url.ts";
 import { readSmallFile } from "./input/small-file.ts";
 import { answeredNo } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 interface DoctorOptions {
   readonly url?: string;

@@ -10,7 +10,7 @@ import { shellWord } from "./keygen/shell-word.ts";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const ADMIN_TOKEN_BYTES = 32;
 const FOR_OTHERS = 0o077;

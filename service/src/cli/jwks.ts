@@ -2,7 +2,7 @@ import { Argument, Command } from "commander";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const STDIN_BYTES_MAX = 65_536;
 

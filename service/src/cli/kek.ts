@@ -9,7 +9,7 @@ import { explainStoreFaults, openExistingStore } from "./keys/backend.ts";
 import { couldNot } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const NOTES = `
 Changing the key-encryption key, without a pause:

@@ -6,7 +6,7 @@ import type { KeyFormat, KeyWish } from "./keygen/new-key.ts";
 import { wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const FORMATS = ["jwk", "jwks", "pem"] as const satisfies readonly KeyFormat[];
 

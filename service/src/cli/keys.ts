@@ -7,7 +7,7 @@ import { importCommand } from "./keys/import.ts";
 import { tell } from "./keys/tell.ts";
 import { timeline } from "./keys/timeline.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 interface Options {
   readonly admin?: string;

@@ -1,4 +1,4 @@
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 /** Runs one command line (without the program's name) and resolves to its exit code. */
 export async function runCommandLine(args: readonly string[], world: World): Promise<number> {

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { migrateStore } from "../stores/open.ts";
 import { explainStoreFaults, managedSettings } from "./keys/backend.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 /** `macp-auth migrate`: brings the store's tables to this version. The service does the same at its start. */
 export function migrateCommand(world: World): Command {

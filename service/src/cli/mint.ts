@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
-import { below, serviceUrl, urlOption } from "./input/service-url.ts";
+import { below, serviceUrl, urlOption } from "./client/service-url.ts";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 interface MintOptions {
   readonly url?: string;
@@ -83,7 +83,7 @@ function readTtl(text: string): number {
 
 /** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
 async function post(url: URL, body: string): Promise<Readonly<Record<string, unknown>>> {
-  const { ask } = await import("./terminal/ask.ts");
+  const { ask } = await import("./client/http-client.ts");
   const answer = await ask(url, { method: "POST", body });
   if (answer.kind === "silent")
     throw couldNot(

@@ -13,8 +13,8 @@ import { mintCommand } from "./mint.ts";
 import { serveCommand } from "./serve.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
 import { usageFault } from "./terminal/usage-fault.ts";
+import type { ExitCode, World } from "./terminal/world.ts";
 import { verifyCommand } from "./verify.ts";
-import type { ExitCode, World } from "./world.ts";
 
 const EPILOGUE = `
 Exit codes: 0 done, 1 the answer is no or it could not be done, 2 the call was wrong.

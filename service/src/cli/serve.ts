@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { CommandEnd } from "./terminal/command-end.ts";
-import type { World } from "./world.ts";
+import type { World } from "./terminal/world.ts";
 
 const NOTES = `
 All settings come from the environment; docs/configuration.md describes each of them. The usual ones:

@@ -1,14 +1,14 @@
 import { Argument, Command, Option } from "commander";
-import { below, readUrl, serviceUrl, urlOption } from "./input/service-url.ts";
+import { below, readUrl, serviceUrl, urlOption } from "./client/service-url.ts";
 import { insistOnText, settingOr } from "./input/setting.ts";
 import { answeredNo, couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
+import type { World } from "./terminal/world.ts";
 import type { Finding } from "./verify/finding.ts";
 import type { Expectation } from "./verify/judge-claims.ts";
 import type { TokenReport } from "./verify/report.ts";
 import type { TrustedKeys } from "./verify/trusted-keys.ts";
-import type { World } from "./world.ts";
 
 const STDIN_BYTES_MAX = 65_536;
 
@@ -139,7 +139,7 @@ async function jwksText(
   }
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
-  const { ask } = await import("./terminal/ask.ts");
+  const { ask } = await import("./client/http-client.ts");
   const answer = await ask(address, { method: "GET" });
   if (answer.kind === "silent")
     throw couldNot(

@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
-import { endedNode } from "../cli/ended-node.ts";
-import type { World } from "../cli/world.ts";
+import type { World } from "../cli/terminal/world.ts";
+import { endedNode } from "../cli/words/node-line.ts";
 import { faultsOf } from "../config/faults-of.ts";
 import { type KeySource, type LoadedSettings, readSettings } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";

@@ -1,5 +1,5 @@
 import { wrongCall } from "../terminal/command-end.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 
 /** Throws `CommandEnd` for an option that is given and blank, as of a variable that is not set: it would not mean the default. */
 export function insistOnText(name: string, option: string | undefined): void {

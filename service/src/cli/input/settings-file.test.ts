@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CommandEnd } from "../terminal/command-end.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 import { withSettingsFile } from "./settings-file.ts";
 
 describe("a settings file", () => {

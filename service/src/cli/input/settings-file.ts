@@ -5,7 +5,7 @@ import { whyUnreadable } from "../../kernel/file-faults.ts";
 import { parseEnvironmentFile } from "../doctor/facts/environment-file.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 
 /**
  * Takes `--settings FILE` out of the arguments (Node keeps `--env-file` for itself, wherever it stands), wherever it stands, and gives a world whose environment has the file's settings

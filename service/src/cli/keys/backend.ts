@@ -14,10 +14,10 @@ import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
 import { openRotation } from "../../wiring/open-rotation.ts";
-import { below, readUrl } from "../input/service-url.ts";
+import { below, readUrl } from "../client/service-url.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 import { readAnswer, readReport } from "./answers.ts";
 import { rulesOnStore, type ShellRules } from "./store-rules.ts";
 

@@ -4,7 +4,7 @@ import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { openRotation } from "../../wiring/open-rotation.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 import { explainStoreFaults, managedSettings, operateOnStore, warner } from "./backend.ts";
 import { tell } from "./tell.ts";
 

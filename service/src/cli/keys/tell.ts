@@ -1,7 +1,7 @@
 import type { OperationAnswer } from "../../keys/managed/key-report.ts";
 import { answeredNo, couldNot } from "../terminal/command-end.ts";
 import { printJson } from "../terminal/json.ts";
-import type { World } from "../world.ts";
+import type { World } from "../terminal/world.ts";
 import { deathNotice } from "./timeline.ts";
 
 /** Tells what an operation did; ends the command with 1 when it did nothing. */

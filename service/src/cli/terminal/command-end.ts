@@ -1,4 +1,4 @@
-import type { ExitCode } from "../world.ts";
+import type { ExitCode } from "./world.ts";
 
 /** Ends a command with a code other than 0. Each line goes to standard error behind `macp-auth: `, and says what is wrong and the mend. */
 export class CommandEnd extends Error {

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import type { World } from "../world.ts";
+import type { World } from "./world.ts";
 
 /** The option that every command has. */
 export function jsonOption(): Option {

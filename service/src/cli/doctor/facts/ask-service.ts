@@ -1,5 +1,5 @@
-import { below } from "../../input/service-url.ts";
-import { type Answer, ask } from "../../terminal/ask.ts";
+import { type Answer, ask } from "../../client/http-client.ts";
+import { below } from "../../client/service-url.ts";
 
 /** What a running service answered to three harmless requests. */
 export interface ServiceFacts {

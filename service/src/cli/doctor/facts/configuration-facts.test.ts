@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TestClock } from "../../../testing/moments.ts";
-import type { World } from "../../world.ts";
+import type { World } from "../../terminal/world.ts";
 import { gatherConfiguration } from "./configuration-facts.ts";
 
 const KEK = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64url");

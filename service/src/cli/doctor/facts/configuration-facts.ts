@@ -10,7 +10,7 @@ import { parseKeks } from "../../../keys/custody/key-encryption-keys.ts";
 import { keysFromFile, keysFromJwk } from "../../../keys/given/load-keys.ts";
 import { readKeyFile } from "../../../keys/given/read-key-file.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
-import type { World } from "../../world.ts";
+import type { World } from "../../terminal/world.ts";
 import { type DatabaseFacts, lookAtDatabase } from "./database-facts.ts";
 import type { EnvironmentFile } from "./environment-file.ts";
 import { lookAtSecretFile, type SecretFileFacts } from "./secret-file-facts.ts";

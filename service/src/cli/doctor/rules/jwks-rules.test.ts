@@ -2,7 +2,7 @@ import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { testKey } from "../../../testing/test-keys.ts";
-import type { Answer } from "../../terminal/ask.ts";
+import type { Answer } from "../../client/http-client.ts";
 import type { Finding } from "../finding.ts";
 import { judgeJwks, jwksComesInTime, jwksHasAStrongTag, jwksMayBeCachedBriefly } from "./jwks-rules.ts";
 

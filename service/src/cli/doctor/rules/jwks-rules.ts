@@ -1,5 +1,5 @@
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
-import type { Answer } from "../../terminal/ask.ts";
+import type { Answer } from "../../client/http-client.ts";
 import { readServedKeys, type ServedKey } from "../facts/served-keys.ts";
 import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Answer } from "../../terminal/ask.ts";
+import type { Answer } from "../../client/http-client.ts";
 import type { ServiceFacts } from "../facts/ask-service.ts";
 import {
   healthAnswersExactly,

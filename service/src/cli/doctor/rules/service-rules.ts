@@ -1,5 +1,5 @@
 import { isLoopback } from "../../../kernel/loopback.ts";
-import type { Answer } from "../../terminal/ask.ts";
+import type { Answer } from "../../client/http-client.ts";
 import type { ServiceFacts } from "../facts/ask-service.ts";
 import { cut, type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 

@@ -11,7 +11,7 @@ export interface World {
   readonly stdoutIsTerminal: boolean;
   readonly stdinIsTerminal: boolean;
   /** The wall clock in seconds since 1970, whole. */
-  readonly clock: import("../kernel/clock.ts").Clock;
+  readonly clock: import("../../kernel/clock.ts").Clock;
   /** The user that the process runs as; `undefined` where the system has no such number. */
   readonly userId: number | undefined;
   readonly nodeVersion: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { epochSeconds } from "../kernel/clock.ts";
-import { endedNode } from "./ended-node.ts";
+import { epochSeconds } from "../../kernel/clock.ts";
+import { endedNode } from "./node-line.ts";
 
 const on = (day: string) => epochSeconds(Date.parse(`${day}T12:00:00Z`) / 1_000);
 

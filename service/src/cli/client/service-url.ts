@@ -1,7 +1,7 @@
 import { Option } from "commander";
+import { insistOnText, settingOr } from "../input/setting.ts";
 import { wrongCall } from "../terminal/command-end.ts";
-import type { World } from "../world.ts";
-import { insistOnText, settingOr } from "./setting.ts";
+import type { World } from "../terminal/world.ts";
 
 const VARIABLE = "MACP_AUTH_SERVICE_URL";
 const DEFAULT = "http://localhost:3200";
