@@ -15,7 +15,7 @@ import {
   type RotationTiming,
   revocationSeconds,
 } from "../../keys/timing.ts";
-import type { Verdict, VerifierDouble } from "../runtime-double/verifier-double.ts";
+import type { RuntimeDouble, Verdict } from "../runtime-double/runtime-double.ts";
 import type { StoreLink } from "./store.ts";
 
 /** The promises of docs/keys.md that the model looks at. I16 is the ledger's; I9's two figures are `revocationSeconds`. */
@@ -65,7 +65,7 @@ interface Seat {
 }
 
 interface Watcher {
-  readonly double: VerifierDouble;
+  readonly double: RuntimeDouble;
 }
 
 /** All that is looked at. */

@@ -13,7 +13,7 @@ import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
 import { mint } from "../../tokens/mint.ts";
 import { countingRandom } from "../mint-deps.ts";
-import { VerifierDouble } from "../runtime-double/verifier-double.ts";
+import { RuntimeDouble } from "../runtime-double/runtime-double.ts";
 import { testKey } from "../test-keys.ts";
 import { Invariants, type Promised } from "./invariants.ts";
 import { ModelStore, StoreLink } from "./store.ts";
@@ -165,7 +165,7 @@ export type FetchSource = "cache" | "nowhere" | number;
 export class Watcher {
   /** `stretch`: it keeps the oldest set that it can get for as long as it may. */
   mode: "normal" | "stretch" = "normal";
-  double: VerifierDouble;
+  double: RuntimeDouble;
   fetching: Promise<void> | undefined;
   source: FetchSource = "cache";
   takesSeconds = 0;
@@ -194,9 +194,9 @@ export class Watcher {
     });
   }
 
-  #newDouble(): VerifierDouble {
+  #newDouble(): RuntimeDouble {
     const world = this.#world;
-    return new VerifierDouble(
+    return new RuntimeDouble(
       {
         ...ISSUER,
         ttlSeconds: MODEL_TIMING.verifierTtlSeconds,

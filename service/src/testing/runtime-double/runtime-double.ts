@@ -2,7 +2,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:c
 import type { Clock, Stopwatch } from "../../kernel/clock.ts";
 
 /** How one MACP runtime is configured to check tokens. Defaults of the runtime: 300 s, 3,600 s, 60 s. */
-export interface VerifierSettings {
+export interface RuntimeDoubleSettings {
   readonly issuer: string;
   readonly audience: string;
   /** T: how long a fetched set is used before it is fetched again. */
@@ -13,14 +13,14 @@ export interface VerifierSettings {
   readonly expLeewaySeconds: number;
 }
 
-export interface VerifierDeps {
+export interface RuntimeDoubleDeps {
   readonly clock: Clock;
   readonly stopwatch: Stopwatch;
   /** The body of the JWKS answer, whatever its status and headers: the runtime looks at neither. Rejects when there is none in time. */
   readonly fetch: () => Promise<string>;
 }
 
-/** Whom the runtime takes a token's bearer for, and what it lets it do. */
+/** Who the bearer of a token is to the runtime, and what it may do. */
 export interface Identity {
   readonly sender: string;
   readonly canStartSessions: boolean;
@@ -48,7 +48,7 @@ export type Rejection =
   | "issuer"
   | "audience";
 
-/** A key set that a verifier holds, and when its fetch ended on the verifier's stopwatch. */
+/** A key set that the runtime holds, and when its fetch ended on its stopwatch. */
 export interface HeldSet {
   readonly keys: readonly HeldKey[];
   readonly fetchedAt: number;
@@ -68,13 +68,13 @@ interface HeldKey {
  * line for line in what it accepts; its oddities are the point. Two things are beyond JavaScript's JSON reader: a member that
  * is there twice (the runtime rejects it) and a whole number written with a fraction, `1.0` (likewise in `max_open_sessions`).
  */
-export class VerifierDouble {
-  readonly #settings: VerifierSettings;
-  readonly #deps: VerifierDeps;
+export class RuntimeDouble {
+  readonly #settings: RuntimeDoubleSettings;
+  readonly #deps: RuntimeDoubleDeps;
   #held: HeldSet | undefined;
   #refreshes: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: VerifierSettings, deps: VerifierDeps) {
+  constructor(settings: RuntimeDoubleSettings, deps: RuntimeDoubleDeps) {
     this.#settings = settings;
     this.#deps = deps;
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { TestClock } from "../moments.ts";
 import { testKey } from "../test-keys.ts";
-import { allowsMode, type Identity, VerifierDouble } from "./verifier-double.ts";
+import { allowsMode, type Identity, RuntimeDouble } from "./runtime-double.ts";
 
 const [a, b, r] = [testKey("a"), testKey("b"), testKey("r", "RS256")] as const;
 const settings = {
@@ -32,8 +32,8 @@ function tokenBy(
   return `${input}.${sign("sha256", Buffer.from(input), { key: key.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
-/** A verifier whose next answers are given; the last one repeats. `"fail"`: no answer. */
-function verifier(...answers: readonly string[]) {
+/** A runtime whose next JWKS answers are given; the last one repeats. `"fail"`: no answer. */
+function runtimeThatFetches(...answers: readonly string[]) {
   const clock = new TestClock(START);
   let fetches = 0;
   const fetch = (): Promise<string> => {
@@ -41,7 +41,7 @@ function verifier(...answers: readonly string[]) {
     fetches += 1;
     return answer === "fail" ? Promise.reject(new Error("no answer in time")) : Promise.resolve(answer);
   };
-  const double = new VerifierDouble(settings, { clock, stopwatch: { elapsed: () => clock.now() }, fetch });
+  const double = new RuntimeDouble(settings, { clock, stopwatch: { elapsed: () => clock.now() }, fetch });
   const verdict = async (token: string): Promise<string> => {
     const said = await double.check(`Bearer ${token}`);
     return said.kind === "rejected" ? said.reason : said.kind;
@@ -51,7 +51,7 @@ function verifier(...answers: readonly string[]) {
 
 describe("the key set that it holds", () => {
   test("is used for T without another fetch, also for a kid that it does not know", async () => {
-    const it = verifier(jwksOf(a), jwksOf(a, b));
+    const it = runtimeThatFetches(jwksOf(a), jwksOf(a, b));
     expect(await it.verdict(tokenBy(a))).toBe("accepted");
     it.clock.move(299);
     expect(await it.verdict(tokenBy(b))).toBe("signature");
@@ -62,7 +62,7 @@ describe("the key set that it holds", () => {
   });
 
   test("is used until T and the grace are over while fetching fails, and each request fetches again", async () => {
-    const it = verifier(jwksOf(a), "fail");
+    const it = runtimeThatFetches(jwksOf(a), "fail");
     const token = tokenBy(a, { ...good, exp: START + 9_999 });
     await it.verdict(token);
     it.clock.move(3_899);
@@ -84,7 +84,7 @@ describe("the key set that it holds", () => {
       }),
     ],
   ])("outlives %s", async (_what, answer) => {
-    const it = verifier(jwksOf(a), answer);
+    const it = runtimeThatFetches(jwksOf(a), answer);
     await it.verdict(tokenBy(a));
     it.clock.move(301);
     expect(await it.verdict(tokenBy(a))).toBe("accepted");
@@ -97,7 +97,7 @@ describe("the key set that it holds", () => {
       clock.move(5);
       return Promise.resolve(jwksOf(a));
     };
-    const double = new VerifierDouble(settings, {
+    const double = new RuntimeDouble(settings, {
       clock,
       stopwatch: { elapsed: () => clock.now() },
       fetch: slow,
@@ -107,7 +107,7 @@ describe("the key set that it holds", () => {
   });
 
   test("is fetched once for many requests at a time", async () => {
-    const it = verifier(jwksOf(a));
+    const it = runtimeThatFetches(jwksOf(a));
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => it.verdict(tokenBy(a))));
     expect(new Set(verdicts)).toEqual(new Set(["accepted"]));
     expect(it.fetches()).toBe(1);
@@ -116,7 +116,7 @@ describe("the key set that it holds", () => {
 
 describe("the key that checks a token", () => {
   test("is the one with its kid, and no other", async () => {
-    const it = verifier(jwksOf(a, b));
+    const it = runtimeThatFetches(jwksOf(a, b));
     expect(await it.verdict(tokenBy(a, good, { alg: "ES256", kid: "b" }))).toBe("signature");
   });
 
@@ -124,12 +124,12 @@ describe("the key that checks a token", () => {
     ["of an unknown kid", { alg: "ES256", kid: "z" }],
     ["without one", { alg: "ES256" }],
   ])("is any of the set for a token %s", async (_what, header) => {
-    const it = verifier(jwksOf(r, a, b));
+    const it = runtimeThatFetches(jwksOf(r, a, b));
     expect(await it.verdict(tokenBy(b, good, header))).toBe("accepted");
   });
 
   test("must be of the token's algorithm", async () => {
-    const it = verifier(jwksOf(r, a));
+    const it = runtimeThatFetches(jwksOf(r, a));
     expect(await it.verdict(tokenBy(r))).toBe("accepted");
     expect(await it.verdict(tokenBy(a, good, { alg: "RS256", kid: "a" }))).toBe("algorithm");
     expect(await it.verdict(tokenBy(a, good, { alg: "none" }))).toBe("algorithm");
@@ -137,12 +137,14 @@ describe("the key that checks a token", () => {
 
   test("needs no alg, use or crv in the JWKS, and is trusted whatever they say", async () => {
     const { kty, x, y } = a.publicJwk as { kty: string; x: string; y: string };
-    const it = verifier(JSON.stringify({ keys: [{ kty, x, y, crv: "P-521", use: "enc", alg: "RS256" }] }));
+    const it = runtimeThatFetches(
+      JSON.stringify({ keys: [{ kty, x, y, crv: "P-521", use: "enc", alg: "RS256" }] }),
+    );
     expect(await it.verdict(tokenBy(a))).toBe("accepted");
   });
 
   test("is never a symmetric one, which still makes the set one that replaces the old", async () => {
-    const it = verifier(jwksOf(a), JSON.stringify({ keys: [{ kty: "oct", k: "c2VjcmV0" }] }));
+    const it = runtimeThatFetches(jwksOf(a), JSON.stringify({ keys: [{ kty: "oct", k: "c2VjcmV0" }] }));
     await it.verdict(tokenBy(a));
     it.clock.move(300);
     expect(await it.verdict(tokenBy(a))).toBe("algorithm");
@@ -168,14 +170,14 @@ describe("the claims", () => {
     ["nbf, iat and jti that make no sense", { ...good, nbf: good.exp, iat: "x", jti: [] }, "accepted"],
   ];
   test.each(cases)("with %s are %3$s", async (_what, claims, wanted) => {
-    const it = verifier(jwksOf(a));
+    const it = runtimeThatFetches(jwksOf(a));
     expect(await it.verdict(tokenBy(a, claims))).toBe(wanted);
   });
 });
 
 describe("the scopes", () => {
   async function identityWith(scopes: unknown): Promise<Identity | undefined> {
-    const said = await verifier(jwksOf(a)).double.check(
+    const said = await runtimeThatFetches(jwksOf(a)).double.check(
       `Bearer ${tokenBy(a, { ...good, macp_scopes: scopes })}`,
     );
     return said.kind === "accepted" ? said.identity : undefined;
@@ -249,12 +251,12 @@ describe("the scopes", () => {
 test.each([[undefined], [""], ["Basic x"], ["bearer a.b.c"], ["Bearer opaque"]])(
   "leaves %j to another resolver and fetches nothing",
   async (authorization) => {
-    const it = verifier(jwksOf(a));
+    const it = runtimeThatFetches(jwksOf(a));
     expect(await it.double.check(authorization)).toEqual({ kind: "not_a_jwt" });
     expect(it.fetches()).toBe(0);
   },
 );
 
 test.each([["a.b"], ["a.b.c.d"], ["!.b.c"], ["e30.e30.e30"]])("rejects %s as malformed", async (token) => {
-  expect(await verifier(jwksOf(a)).verdict(token)).toBe("malformed");
+  expect(await runtimeThatFetches(jwksOf(a)).verdict(token)).toBe("malformed");
 });
