@@ -1,15 +1,15 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
-import { parseKid, type RequestId } from "../kernel/ids.ts";
+import type { Kid, RequestId } from "../kernel/ids.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { answerOf, reportOf } from "../keys/managed/key-report.ts";
 import { StoreUnavailable } from "../keys/managed/key-store.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import { OPERATION_BODIES } from "../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../keys/managed/plan/plan-operation.ts";
 import { operate, type PlanDoubt, type RotateDeps } from "../keys/managed/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -31,18 +31,7 @@ export interface AdminDeps extends ListenerDeps {
   readonly isStopping: () => boolean;
 }
 
-const Accept = z.array(z.enum(["grace-risk", "short-lead", "verifiers-behind", "live-tokens"])).default([]);
-const Reason = z.string().min(1).max(200).default("no reason given");
-/** The bodies of the key operations; unknown members are refused, for a mistyped `accept` must not pass. */
-const BODIES = {
-  prepare: z.strictObject({ alg: z.enum(ALGORITHMS).optional(), accept: Accept }),
-  activate: z.strictObject({ kid: z.string().optional(), accept: Accept }),
-  rotate: z.strictObject({ accept: Accept }),
-  taint: z.strictObject({ kid: z.string(), reason: Reason, accept: Accept }),
-  revoke: z.strictObject({ kid: z.string(), reason: Reason, accept: Accept }),
-  retire: z.strictObject({ kid: z.string(), accept: Accept }),
-} as const;
-type OperationName = keyof typeof BODIES;
+type OperationName = keyof typeof OPERATION_BODIES;
 
 /** The operators' listener: readiness, metrics and the keys. Never on the public port. */
 export function adminServer(deps: AdminDeps): Listener {
@@ -58,7 +47,7 @@ export function adminServer(deps: AdminDeps): Listener {
         return json(503, { error: "the key store cannot be reached" }, ["retry-after", "10"]);
       }
     };
-  const operations = (Object.keys(BODIES) as OperationName[]).map(
+  const operations = (Object.keys(OPERATION_BODIES) as OperationName[]).map(
     (name) =>
       [`/keys/${name}`, { POST: guarded((incoming, id) => operateKeys(deps, name, incoming, id)) }] as const,
   );
@@ -151,7 +140,7 @@ function doubted(doubt: PlanDoubt): Answer {
 
 /** What a body asks for, or which member of it is wrong. */
 function requestOf(name: OperationName, body: unknown, alg: Algorithm): OperationRequest | string {
-  const { data, error } = BODIES[name].safeParse(body);
+  const { data, error } = OPERATION_BODIES[name].safeParse(body);
   const [issue] = error?.issues ?? [];
   if (issue?.code === "unrecognized_keys")
     return `it has no member ${issue.keys.map((key) => `"${printable(key.slice(0, 40))}"`).join(", ")}`;
@@ -166,7 +155,7 @@ interface OperationRequest {
 
 type OperationBody = {
   alg?: Algorithm | undefined;
-  kid?: string | undefined;
+  kid?: Kid | undefined;
   reason?: string;
   accept: Acceptance[];
 };
@@ -174,12 +163,10 @@ type OperationBody = {
 /** The operation that a body asks for; `undefined` when its kid cannot be one. */
 function operationOf(
   name: OperationName,
-  { alg, kid: text, reason = "", accept }: OperationBody,
+  { alg, kid, reason = "", accept }: OperationBody,
   ownAlg: Algorithm,
 ): OperationRequest | undefined {
   const accepted = new Set(accept);
-  const kid = parseKid(text ?? "");
-  if (text !== undefined && kid === undefined) return undefined;
   switch (name) {
     case "prepare":
       return { operation: { kind: "prepare", alg: alg ?? ownAlg }, accepted };

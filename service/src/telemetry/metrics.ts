@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { KeysReport } from "../keys/managed/key-report.ts";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
+import type { KeysReport } from "../keys/managed/operator-shapes.ts";
 import type { Meter } from "./meter.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */

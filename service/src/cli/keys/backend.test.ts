@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { KeyLine, KeysReport } from "../../keys/managed/key-report.ts";
+import type { KeyLine, KeysReport } from "../../keys/managed/operator-shapes.ts";
 import { CommandEnd } from "../terminal/command-end.ts";
 import { resolveKid } from "./backend.ts";
 

@@ -1,4 +1,4 @@
-import type { OperationAnswer } from "../../keys/managed/key-report.ts";
+import type { OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import { answeredNo, couldNot } from "../terminal/command-end.ts";
 import { printJson } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";

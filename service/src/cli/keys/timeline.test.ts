@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { KeyLine, VerifierLine } from "../../keys/managed/key-report.ts";
+import type { KeyLine, VerifierLine } from "../../keys/managed/operator-shapes.ts";
 import { deathNotice, timeline } from "./timeline.ts";
 
 const verifier: VerifierLine = {

@@ -5,7 +5,7 @@ import type {
   OperationAnswer,
   UntrackedLine,
   VerifierLine,
-} from "../../keys/managed/key-report.ts";
+} from "../../keys/managed/operator-shapes.ts";
 import { AGENTS_PER_ADDRESS_MAX, VERIFIERS_MAX } from "../../keys/managed/verifier-sightings.ts";
 import { spanOf } from "./span.ts";
 

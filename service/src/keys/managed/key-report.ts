@@ -1,73 +1,13 @@
-import { KEY_STATES, type KeyState } from "../key-state.ts";
+import { KEY_STATES } from "../key-state.ts";
 import { revocationSeconds } from "../timing.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom, stateOf } from "./managed-key.ts";
+import type { KeyLine, KeysReport, OperationAnswer, UntrackedLine, VerifierLine } from "./operator-shapes.ts";
 import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { readyFrom } from "./plan/unserved-gap.ts";
 import type { OperationReport } from "./rotate.ts";
-
-/** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
-export interface KeyLine {
-  readonly kid: string;
-  readonly alg: string;
-  readonly state: KeyState;
-  readonly served: boolean;
-  readonly signs: boolean;
-  readonly published_from: number;
-  readonly ready_from: number | null;
-  readonly signing_from: number | null;
-  readonly retiring_from: number | null;
-  readonly removable_from: number | null;
-  readonly gone_from: number | null;
-  readonly last_exp: number | null;
-  readonly reason: string | null;
-  /** What happens to the key next and when; `at` null when an event and not the clock decides. */
-  readonly next: { readonly what: string; readonly at: number | null };
-}
-
-/** The whole picture: what is served, what signs, what happens next. */
-export interface KeysReport {
-  readonly version: number;
-  readonly now: number;
-  readonly keys: readonly KeyLine[];
-  readonly verifiers: readonly VerifierLine[];
-  readonly untracked: readonly UntrackedLine[];
-}
-
-/** Fetches of one version of the set by untracked verifiers; `address` is that of the latest. */
-export interface UntrackedLine {
-  readonly version: number;
-  readonly address: string;
-  readonly seen_at: number;
-  readonly fetches: number;
-}
-
-export interface VerifierLine {
-  readonly address: string;
-  readonly user_agent: string;
-  readonly version: number;
-  readonly seen_at: number;
-  readonly fetches: number;
-  /** The shortest time between two of its fetches; null after one fetch. */
-  readonly min_interval_seconds: number | null;
-  /** It fetched often, and never as soon as its declared cache time would make a busy verifier fetch. */
-  readonly slower_than_declared: boolean;
-  /** Whether it was served the set as it is now. */
-  readonly up_to_date: boolean;
-}
-
-/** What an operation did or why it did nothing, as the API and `--json` say it. */
-export interface OperationAnswer {
-  readonly done: boolean;
-  readonly changes?: readonly { readonly change: string; readonly kid: string }[];
-  readonly refused?: { readonly reason: string; readonly outage: string; readonly accept?: string };
-  /** After a revocation or a taint: until when verifiers may go on accepting the key, and who has not fetched since. */
-  readonly dies?: { readonly refreshing_seconds: number; readonly in_grace_seconds: number };
-  readonly verifiers_not_seen_since?: readonly VerifierLine[];
-  readonly untracked_since?: readonly UntrackedLine[];
-}
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
 export function reportOf(set: KeySet, own: RotationRules, all = false): KeysReport {

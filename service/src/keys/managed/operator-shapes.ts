@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { type Kid, parseKid } from "../../kernel/ids.ts";
+import { ALGORITHMS } from "../algorithm.ts";
+import { KEY_STATES } from "../key-state.ts";
+import type { Acceptance } from "./plan/plan-operation.ts";
+
+// What operators send and get: the admin listener, its OpenAPI description, `--json` and the command line share these shapes.
+
+const Text = z.string().max(1_000);
+const Moment = z.int();
+const MaybeMoment = Moment.nullable();
+
+/** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
+export const KeyLine = z
+  .object({
+    kid: Text,
+    alg: Text,
+    state: z.enum(KEY_STATES),
+    served: z.boolean(),
+    signs: z.boolean(),
+    published_from: Moment,
+    ready_from: MaybeMoment,
+    signing_from: MaybeMoment,
+    retiring_from: MaybeMoment,
+    removable_from: MaybeMoment,
+    gone_from: MaybeMoment,
+    last_exp: MaybeMoment,
+    reason: Text.nullable(),
+    next: z.object({ what: Text, at: MaybeMoment }).meta({
+      description: "What happens to the key next; `at` is null when an event decides and not the clock.",
+    }),
+  })
+  .meta({ id: "Key" });
+export type KeyLine = z.infer<typeof KeyLine>;
+
+export const VerifierLine = z
+  .object({
+    address: Text,
+    user_agent: Text,
+    version: z.int().meta({ description: "The newest version of the set that it was served." }),
+    seen_at: Moment,
+    fetches: z.int(),
+    min_interval_seconds: z
+      .int()
+      .nullable()
+      .meta({ description: "The shortest time between two of its fetches; null after one fetch." }),
+    slower_than_declared: z.boolean().meta({
+      description:
+        "It fetched often, and never as early as its declared cache time makes a busy verifier fetch.",
+    }),
+    up_to_date: z.boolean().meta({ description: "Whether it was served the set as it is now." }),
+  })
+  .meta({ id: "Verifier" });
+export type VerifierLine = z.infer<typeof VerifierLine>;
+
+/** Fetches of one version of the set by verifiers that are not tracked; `address` is that of the latest. */
+export const UntrackedLine = z
+  .object({ version: z.int(), address: Text, seen_at: Moment, fetches: z.int() })
+  .meta({ id: "UntrackedFetches" });
+export type UntrackedLine = z.infer<typeof UntrackedLine>;
+
+/** The whole picture: what is served, what signs, what happens next. */
+export const KeysReport = z
+  .object({
+    version: z.int(),
+    now: Moment.meta({ description: "The store's clock." }),
+    keys: z.array(KeyLine),
+    verifiers: z.array(VerifierLine),
+    untracked: z.array(UntrackedLine),
+  })
+  .meta({ id: "KeysReport" });
+export type KeysReport = z.infer<typeof KeysReport>;
+
+/** What an operation did, or why it did nothing. */
+export const OperationAnswer = z
+  .object({
+    done: z.boolean(),
+    changes: z.array(z.object({ change: Text, kid: Text })).exactOptional(),
+    refused: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional().meta({
+      description: "The outage that it would cause, and what to put into `accept` to do it anyway.",
+    }),
+    dies: z
+      .object({ refreshing_seconds: z.int(), in_grace_seconds: z.int() })
+      .exactOptional()
+      .meta({ description: "After a revocation: how long verifiers may still accept tokens of the key." }),
+    verifiers_not_seen_since: z.array(VerifierLine).exactOptional(),
+    untracked_since: z.array(UntrackedLine).exactOptional(),
+  })
+  .meta({ id: "OperationAnswer" });
+export type OperationAnswer = z.infer<typeof OperationAnswer>;
+
+const ACCEPTANCES = [
+  "grace-risk",
+  "short-lead",
+  "verifiers-behind",
+  "live-tokens",
+] as const satisfies readonly Acceptance[];
+
+const accept = z.array(z.enum(ACCEPTANCES)).default([]).meta({ description: "Outages that are accepted." });
+const reason = z.string().min(1).max(200).default("no reason given");
+const kid = z
+  .string()
+  .refine((text) => parseKid(text) !== undefined)
+  .transform((text) => text as Kid);
+
+/** The bodies of the key operations; unknown members are rejected: a mistyped `accept` must not pass. */
+export const OPERATION_BODIES = {
+  prepare: z.strictObject({ alg: z.enum(ALGORITHMS).optional(), accept }).meta({ id: "PrepareBody" }),
+  rotate: z.strictObject({ accept }).meta({ id: "RotateBody" }),
+  activate: z.strictObject({ kid: kid.optional(), accept }).meta({ id: "ActivateBody" }),
+  taint: z.strictObject({ kid, reason, accept }).meta({ id: "TaintBody" }),
+  revoke: z.strictObject({ kid, reason, accept }).meta({ id: "RevokeBody" }),
+  retire: z.strictObject({ kid, accept }).meta({ id: "RetireBody" }),
+} as const;
