@@ -2,7 +2,9 @@ import type { Finding } from "../../service/src/cli/doctor/finding.ts";
 import { doctorCommand } from "../../service/src/cli/doctor.ts";
 import { CommandEnd } from "../../service/src/cli/terminal/command-end.ts";
 import type { World } from "../../service/src/cli/terminal/world.ts";
-import { epochSeconds } from "../../service/src/kernel/clock.ts";
+import { systemClock, systemStopwatch } from "../../service/src/kernel/clock.ts";
+import { systemRandom } from "../../service/src/kernel/random.ts";
+import { systemTimers } from "../../service/src/kernel/timers.ts";
 
 /** What `doctor --json` ended with and wrote. */
 export interface Examined {
@@ -19,7 +21,10 @@ function world(override: Partial<World>): World {
     readStdin: () => Promise.resolve(""),
     stdoutIsTerminal: false,
     stdinIsTerminal: false,
-    clock: { now: () => epochSeconds(Date.now() / 1000) },
+    clock: systemClock,
+    stopwatch: systemStopwatch,
+    random: systemRandom(),
+    timers: systemTimers,
     userId: process.getuid?.(),
     nodeVersion: process.version,
     version: "0.0.0",

@@ -4,7 +4,8 @@ import { runCommandLine } from "./cli/main.ts";
 import type { World } from "./cli/terminal/world.ts";
 import { withoutBlanks } from "./config/given.ts";
 import { systemClock, systemStopwatch } from "./kernel/clock.ts";
-import { delay } from "./kernel/timers.ts";
+import { systemRandom } from "./kernel/random.ts";
+import { systemTimers } from "./kernel/timers.ts";
 import { listenForSignals, STOP_SIGNALS } from "./run/signals.ts";
 
 // The only file that touches `process`: it hands the commands what they may use of it.
@@ -30,6 +31,9 @@ const world: World = {
   stdoutIsTerminal: process.stdout.isTTY,
   stdinIsTerminal: process.stdin.isTTY,
   clock: systemClock,
+  stopwatch: systemStopwatch,
+  random: systemRandom(),
+  timers: systemTimers,
   userId: process.getuid?.(),
   nodeVersion: process.version,
   version,
@@ -37,7 +41,7 @@ const world: World = {
     // In place of those that the start file has heard signals with until now; added first, for a signal that arrived and was
     // not heard yet is lost with the last listener.
     const early = STOP_SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
-    const signals = listenForSignals(process, systemStopwatch);
+    const signals = listenForSignals(process, world.stopwatch);
     for (const [signal, listeners] of early)
       for (const listener of listeners) process.removeListener(signal, listener);
     // Loaded here and not above: no other command has to wait for the service's modules.
@@ -59,7 +63,7 @@ const POOL_WORK = /^(?:FSReq|GetAddrInfo|GetNameInfo)/;
 async function end(code: number): Promise<never> {
   const isInPool = () => process.getActiveResourcesInfo().some((name) => POOL_WORK.test(name));
   for (let waitedMs = 0; waitedMs < POOL_MS_MAX && isInPool(); waitedMs += POOL_LOOK_MS)
-    await delay(POOL_LOOK_MS).over;
+    await world.timers.delay(POOL_LOOK_MS).over;
   // `process.exit` waits for the threads of the pool: one that hangs in a disk or a full pipe would hold the process for ever.
   if (isInPool()) {
     process.removeAllListeners("SIGTERM");

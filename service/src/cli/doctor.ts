@@ -67,7 +67,7 @@ async function examine(world: World, options: DoctorOptions): Promise<readonly F
       : parseEnvironmentFile(await readSmallFile(options.runtimeEnv));
 
   const configuration = environment && (await gatherConfiguration(world, environment));
-  const service = url && (await askService(url));
+  const service = url && (await askService(url, world.stopwatch));
 
   return [
     ...(configuration === undefined

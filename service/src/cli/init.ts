@@ -3,7 +3,6 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { readEnvironment } from "../config/environment.ts";
 import { codeOf } from "../kernel/faults.ts";
-import { systemRandom } from "../kernel/random.ts";
 import { newKek } from "./kek.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
@@ -67,10 +66,10 @@ async function writeConfiguration(folder: string, world: World): Promise<string>
   for (const name of names) await insistAbsent(join(folder, name));
   await warnOfMode(folder, world);
   await keepOutOfGit(folder, world);
-  await createKeyFile(join(folder, "kek"), `${newKek()}\n`, OTHER_FOLDER);
+  await createKeyFile(join(folder, "kek"), `${newKek(world.random)}\n`, OTHER_FOLDER);
   await createKeyFile(
     join(folder, "admin-token"),
-    `${systemRandom().bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`,
+    `${world.random.bytes(ADMIN_TOKEN_BYTES).toString("base64url")}\n`,
     OTHER_FOLDER,
   );
   const environment = join(folder, "macp-auth.env");

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { systemRandom } from "../kernel/random.ts";
+import type { Random } from "../kernel/random.ts";
 import { KEK_BYTES } from "../keys/custody/sealer.ts";
 import { StoreCorrupt } from "../keys/managed/key-store.ts";
 import { openPrivateKey, placeOf, type RotateDeps } from "../keys/managed/rotate.ts";
@@ -33,7 +33,7 @@ function generateCommand(world: World): Command {
     .addOption(new Option("--out <FILE>", "write it to a new file of mode 0600 instead of standard output"))
     .addOption(jsonOption())
     .action(async ({ out, json }: { out?: string; json?: true }) => {
-      const kek = newKek();
+      const kek = newKek(world.random);
       if (out !== undefined) {
         const append = `append the line: macp-auth kek generate >> ${shellWord(shown(out))}`;
         await createKeyFile(out, `${kek}\n`, append);
@@ -48,8 +48,8 @@ function generateCommand(world: World): Command {
 }
 
 /** A fresh key-encryption key as text. */
-export function newKek(): string {
-  return systemRandom().bytes(KEK_BYTES).toString("base64url");
+export function newKek(random: Random): string {
+  return random.bytes(KEK_BYTES).toString("base64url");
 }
 
 function rotateCommand(world: World): Command {

@@ -48,7 +48,7 @@ export function mintCommand(world: World): Command {
     .addHelpText("after", NOTES)
     .action(async (options: MintOptions) => {
       const url = below(serviceUrl(options.url, world), "/tokens");
-      const answer = await post(url, await mintBody(options));
+      const answer = await post(url, await mintBody(options), world);
       const minted = readMinted(answer, url);
       if (options.json) printJson(world, answer);
       else world.out(`${minted.token}\n`);
@@ -82,9 +82,13 @@ function readTtl(text: string): number {
 }
 
 /** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
-async function post(url: URL, body: string): Promise<Readonly<Record<string, unknown>>> {
+async function post(
+  url: URL,
+  body: string,
+  { stopwatch }: World,
+): Promise<Readonly<Record<string, unknown>>> {
   const { ask } = await import("./client/http-client.ts");
-  const answer = await ask(url, { method: "POST", body });
+  const answer = await ask(url, { method: "POST", body }, stopwatch);
   if (answer.kind === "silent")
     throw couldNot(
       `${url.href} does not answer: ${answer.why}; check that the service runs there, or name another with --url`,

@@ -140,7 +140,7 @@ async function jwksText(
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
   const { ask } = await import("./client/http-client.ts");
-  const answer = await ask(address, { method: "GET" });
+  const answer = await ask(address, { method: "GET" }, world.stopwatch);
   if (answer.kind === "silent")
     throw couldNot(
       `${address.href} does not answer: ${answer.why}; check that the service runs there, or name a JWK Set with --jwks`,

@@ -3,6 +3,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
+import { systemTimers } from "../kernel/timers.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
 import { type KeyStore, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
@@ -61,6 +62,7 @@ describe("the operators' listener", () => {
     listener = adminServer({
       log: pino({ level: "info", base: null }, { write }),
       random: systemRandom(),
+      timers: systemTimers,
       clock,
       directory: replica,
       managed: { ...rotation, keys: replica },

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
+import { systemTimers } from "../kernel/timers.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
 import { keepManaged } from "../keys/managed/keep-managed.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
@@ -70,6 +71,7 @@ describe("the operators' listener", () => {
     const deps: AdminDeps = {
       log: pino({ level: "silent" }),
       random: systemRandom(),
+      timers: systemTimers,
       clock,
       directory: keys,
       managed: { ...rotation, keys },

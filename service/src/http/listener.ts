@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
 import { codeOf, messageOf } from "../kernel/faults.ts";
 import { parseRequestId, type RequestId, requestIds } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import { delay } from "../kernel/timers.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, empty, problemAnswer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
@@ -34,6 +34,7 @@ const LIMITS = {
 export interface ListenerDeps {
   readonly log: Log;
   readonly random: Random;
+  readonly timers: Timers;
   /** How long a connection is kept on which nothing is under way. */
   readonly keepAliveSeconds: number;
 }
@@ -52,7 +53,7 @@ export interface Listener {
 
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
 export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
-  const { log } = deps;
+  const { log, timers } = deps;
   const table = new Map(Object.entries(routes));
   const newRequestId = requestIds(deps.random);
   const connections = new Connections();
@@ -64,7 +65,7 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     }
     owed.push(outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
-    void respond({ log, table, connections }, incoming, outgoing, requestId);
+    void respond({ log, timers, table, connections }, incoming, outgoing, requestId);
   };
   const server = createServer(
     {
@@ -85,7 +86,7 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     const requestId = newRequestId();
     connections.prepare(outgoing);
     send(outgoing, refused(log, "expectation_unsupported", requestId), requestId);
-    void lingerOver(incoming);
+    void lingerOver(incoming, timers);
   });
   server.on("connection", (socket) => {
     connections.add(socket);
@@ -111,6 +112,7 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
 
 interface Routing {
   readonly log: Log;
+  readonly timers: Timers;
   readonly table: ReadonlyMap<string, Routes[string]>;
   readonly connections: Connections;
 }
@@ -134,7 +136,7 @@ async function respond(
   }
   routing.connections.prepare(outgoing);
   send(outgoing, answer, requestId);
-  if (!incoming.complete) void lingerOver(incoming);
+  if (!incoming.complete) void lingerOver(incoming, routing.timers);
 }
 
 function answerTo(
@@ -200,9 +202,9 @@ function allowed({ GET, POST }: Routes[string]): string {
  * Takes in what a client still sends after its answer, for a moment and up to a bound: a connection that is closed at once
  * may lose the answer on its way. Then the connection ends.
  */
-async function lingerOver(incoming: IncomingMessage): Promise<void> {
+async function lingerOver(incoming: IncomingMessage, timers: Timers): Promise<void> {
   let bytes = 0;
-  const patience = delay(LIMITS.lingerMs);
+  const patience = timers.delay(LIMITS.lingerMs);
   const ended = new Promise<"ended">((resolve) => {
     for (const event of ["end", "close", "error"]) {
       incoming.once(event, () => {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemTimers } from "../kernel/timers.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
 import type { Listener } from "./listener.ts";
@@ -26,6 +27,7 @@ describe("the public listener", () => {
     };
     listener = publicServer({
       ...deps,
+      timers: systemTimers,
       keys,
       log: pino({ level: "silent" }),
       meter: {

@@ -1,28 +1,41 @@
-/** Calls `run` every `milliseconds`; the returned function ends that. */
-export function every(milliseconds: number, run: () => void): () => void {
-  const timer = setInterval(run, milliseconds);
-  return () => {
-    clearInterval(timer);
-  };
+/** Port. Waiting, which a test does by hand. */
+export interface Timers {
+  /** Calls `run` every `milliseconds`; the returned function ends that. */
+  every(milliseconds: number, run: () => void): () => void;
+  delay(milliseconds: number): Delay;
+  /** Resolves when the process has looked at everything that the network had brought by now. */
+  afterArrivals(): Promise<void>;
 }
 
-/** A promise that resolves after `milliseconds`, and a way to call it off; called off, it never resolves. */
-export function delay(milliseconds: number): { readonly over: Promise<void>; cancel(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  return {
-    over,
-    cancel() {
-      clearTimeout(timer);
-    },
-  };
+/** A wait that can be called off. */
+export interface Delay {
+  /** Resolves at the end of the wait; never, once it is called off. */
+  readonly over: Promise<void>;
+  cancel(): void;
 }
 
-/** Resolves once the process has looked at what the network had brought by now. */
-export function afterArrivals(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
+/** The machine's own timers. */
+export const systemTimers: Timers = {
+  every(milliseconds, run) {
+    const timer = setInterval(run, milliseconds);
+    return () => {
+      clearInterval(timer);
+    };
+  },
+  delay(milliseconds) {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    });
+    return {
+      over,
+      cancel() {
+        clearTimeout(timer);
+      },
+    };
+  },
+  afterArrivals: () =>
+    new Promise((resolve) => {
+      setImmediate(resolve);
+    }),
+};

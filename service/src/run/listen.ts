@@ -1,8 +1,8 @@
 import { shownValue } from "../config/shown-value.ts";
 import type { Listener } from "../http/listener.ts";
-import { systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
-import { afterArrivals, delay, every } from "../kernel/timers.ts";
+import type { Machine } from "../kernel/machine.ts";
+import type { Timers } from "../kernel/timers.ts";
 
 const SHUTDOWN_MS_MAX = 10_000;
 /** How often a shutdown looks for connections on which nothing happens. */
@@ -20,6 +20,9 @@ export interface Place {
   readonly portVariable: string;
   readonly hostVariable: string;
 }
+
+/** What a shutdown waits with. */
+type DrainMachine = Pick<Machine, "timers" | "stopwatch">;
 
 /** Makes all of them listen, or none: throws `ConfigError` with a line for each address that cannot be had. */
 export async function listenAll(
@@ -68,11 +71,12 @@ function listen(
  * or when `atOnce` resolves.
  */
 export async function drain(
+  machine: DrainMachine,
   listeners: readonly Listener[],
   acceptMs: number,
   atOnce: Promise<void>,
 ): Promise<number> {
-  const finished = acceptFor(listeners, acceptMs).then(() => finish(listeners));
+  const finished = acceptFor(machine, listeners, acceptMs).then(() => finish(machine, listeners));
   const code = await Promise.race([finished, atOnce.then(() => 1)]);
   closeAll(listeners);
   return code;
@@ -82,13 +86,17 @@ export async function drain(
  * Accepts for `milliseconds` more, while answers end their connections. At the end they do not for a moment: a client whose
  * connections end makes new ones all the time, and the kernel resets those that wait when accepting ends.
  */
-async function acceptFor(listeners: readonly Listener[], milliseconds: number): Promise<void> {
+async function acceptFor(
+  { timers }: DrainMachine,
+  listeners: readonly Listener[],
+  milliseconds: number,
+): Promise<void> {
   const accepting = milliseconds - SETTLE_MS;
   if (accepting <= 0) return;
   for (const { connections } of listeners) connections.endAfterAnswers(true);
-  await delay(accepting).over;
+  await timers.delay(accepting).over;
   for (const { connections } of listeners) connections.endAfterAnswers(false);
-  await delay(SETTLE_MS).over;
+  await timers.delay(SETTLE_MS).over;
 }
 
 function closeAll(listeners: readonly Listener[]): void {
@@ -99,15 +107,15 @@ function closeAll(listeners: readonly Listener[]): void {
 }
 
 /** Stops accepting; resolves to 0 when all connections have ended, or to 1 when they have not in ten seconds. */
-async function finish(listeners: readonly Listener[]): Promise<number> {
-  const closed = Promise.all(listeners.map(stopAccepting)).then(() => 0);
-  const stopLooking = every(LOOK_MS, () => {
+async function finish({ timers, stopwatch }: DrainMachine, listeners: readonly Listener[]): Promise<number> {
+  const closed = Promise.all(listeners.map((listener) => stopAccepting(timers, listener))).then(() => 0);
+  const stopLooking = timers.every(LOOK_MS, () => {
     // After what has arrived was looked at: a connection that brought something is not quiet.
-    void afterArrivals().then(() => {
-      for (const { connections } of listeners) connections.closeQuiet(systemStopwatch.elapsed());
+    void timers.afterArrivals().then(() => {
+      for (const { connections } of listeners) connections.closeQuiet(stopwatch.elapsed());
     });
   });
-  const patience = delay(SHUTDOWN_MS_MAX);
+  const patience = timers.delay(SHUTDOWN_MS_MAX);
   const code = await Promise.race([closed, patience.over.then(() => 1)]);
   stopLooking();
   patience.cancel();
@@ -115,11 +123,11 @@ async function finish(listeners: readonly Listener[]): Promise<number> {
 }
 
 /** Resolves when the listener's last connection has ended. Connections that wait to be accepted are accepted first: the kernel would reset them. */
-async function stopAccepting({ server, connections }: Listener): Promise<void> {
+async function stopAccepting(timers: Timers, { server, connections }: Listener): Promise<void> {
   // Two turns of the event loop in a row that brought none: the first may have begun before this.
   for (let turns = 0, idleTurns = 0; idleTurns < 2 && turns < BACKLOG_TURNS_MAX; turns += 1) {
     const before = connections.accepted;
-    await afterArrivals();
+    await timers.afterArrivals();
     idleTurns = connections.accepted === before ? idleTurns + 1 : 0;
   }
   const closed = new Promise((resolve) => {

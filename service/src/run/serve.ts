@@ -5,13 +5,12 @@ import { faultsOf } from "../config/faults-of.ts";
 import { type KeySource, type LoadedSettings, readSettings } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";
 import { publicServer } from "../http/public-server.ts";
-import { systemClock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
+import type { Machine } from "../kernel/machine.ts";
 import { printable } from "../kernel/printable.ts";
-import { systemRandom } from "../kernel/random.ts";
 import type { Secret } from "../kernel/secret.ts";
-import { delay, every } from "../kernel/timers.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import type { Custody } from "../wiring/custody.ts";
@@ -24,7 +23,8 @@ import { startUpkeep } from "./upkeep.ts";
 
 /** What serving needs of the process, beyond what every command has. */
 export interface ServeWorld
-  extends Pick<World, "environment" | "err" | "stdoutIsTerminal" | "version" | "nodeVersion"> {
+  extends Machine,
+    Pick<World, "environment" | "err" | "stdoutIsTerminal" | "version" | "nodeVersion"> {
   readonly signals: Signals;
 }
 
@@ -39,7 +39,7 @@ export async function serve(world: ServeWorld): Promise<number> {
   };
   // A start may wait for ever, for a disk that does not answer; nothing is in flight then.
   const tired = world.signals.stop.then(async () => {
-    await delay(START_MS_MAX).over;
+    await world.timers.delay(START_MS_MAX).over;
     return isStarted ? new Promise<never>(() => undefined) : 1;
   });
   try {
@@ -53,16 +53,18 @@ export async function serve(world: ServeWorld): Promise<number> {
 
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
 async function run(world: ServeWorld, started: () => void): Promise<number> {
-  const loaded = await loadAll(world.environment);
+  const loaded = await loadAll(world);
   const { settings } = loaded;
-  const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal);
-  const custody = await openCustody(settings, log);
+  const { clock, random, timers } = world;
+  const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal, world.timers);
+  const custody = await openCustody(settings, log, world);
   try {
     await custody.keep();
     const shared = {
       log,
-      random: systemRandom(),
-      clock: systemClock,
+      random,
+      clock,
+      timers,
       keepAliveSeconds: settings.keepAliveSeconds,
     };
     let isStopping = false;
@@ -86,7 +88,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
-    const stopUpkeep = startUpkeep(custody.loops, { log, every });
+    const stopUpkeep = startUpkeep(custody.loops, { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
       void reload(custody)
@@ -96,21 +98,21 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     const signal = await world.signals.stop;
     isStopping = true;
     log.info({ event: "stopping", signal });
-    const code = await drain(listeners, settings.drainSeconds * 1_000, world.signals.stopAtOnce);
-    await within(STEP_MS_MAX, stopUpkeep());
+    const code = await drain(world, listeners, settings.drainSeconds * 1_000, world.signals.stopAtOnce);
+    await within(timers, STEP_MS_MAX, stopUpkeep());
     log.info({ event: "stopped", code });
     return code;
   } finally {
-    await within(STEP_MS_MAX, custody.close());
-    await within(STEP_MS_MAX, flush());
+    await within(timers, STEP_MS_MAX, custody.close());
+    await within(timers, STEP_MS_MAX, flush());
   }
 }
 
 /** How long the end waits for a disk, a database or a log reader that does not answer. */
 const STEP_MS_MAX = 1_000;
 
-async function within(milliseconds: number, step: Promise<void>): Promise<void> {
-  const patience = delay(milliseconds);
+async function within(timers: Timers, milliseconds: number, step: Promise<void>): Promise<void> {
+  const patience = timers.delay(milliseconds);
   await Promise.race([step, patience.over]);
   patience.cancel();
 }
@@ -121,10 +123,10 @@ interface Loaded extends LoadedSettings {
 }
 
 /** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are told at once. */
-async function loadAll(environment: World["environment"]): Promise<Loaded> {
+async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
   const { settings, warnings, isAlgSound, faults: ownFaults } = readSettings(environment);
   const token = adminToken(settings);
-  const faults = [...ownFaults, ...(await faultsOf(token)), ...(await faultsOfManagedKeys(settings))];
+  const faults = [...ownFaults, ...(await faultsOf(token)), ...(await faultsOfManagedKeys(settings, random))];
   if (faults.length === 0) return { settings, warnings, token: await token };
   const alg = isAlgSound ? settings.alg : undefined;
   throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
@@ -166,7 +168,7 @@ function announce(
   custody: Custody,
   address: AddressInfo,
 ): void {
-  const { jwks } = custody.directory.viewAt(systemClock.now());
+  const { jwks } = custody.directory.viewAt(world.clock.now());
   const served = jwks === undefined ? [] : (JSON.parse(jwks.body) as { keys: { kid: string }[] }).keys;
   log.info({
     event: "listening",
@@ -179,7 +181,7 @@ function announce(
     kids: served.map((key) => printable(key.kid)),
     node: world.nodeVersion,
   });
-  const ended = endedNode(world.nodeVersion, systemClock.now());
+  const ended = endedNode(world.nodeVersion, world.clock.now());
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   const { keySource } = settings;

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { type DestinationStream, pino } from "pino";
-import { delay } from "../kernel/timers.ts";
+import type { Timers } from "../kernel/timers.ts";
 import { type Log, type LogLevel, openLog } from "../telemetry/log.ts";
 
 /** What the log may hold in memory while its reader stalls; lines beyond are dropped rather than tokens held up. */
@@ -13,6 +13,7 @@ const GATHER_MS = 5;
 export async function openServiceLog(
   level: LogLevel,
   isTerminal: boolean,
+  timers: Timers,
 ): Promise<{ log: Log; flush: () => Promise<void> }> {
   if (isTerminal) {
     const { default: pretty } = await import("pino-pretty");
@@ -29,7 +30,7 @@ export async function openServiceLog(
   const destination = pino.destination({ fd: 1, sync: false, maxLength: BYTES_WAITING_MAX });
   // A log reader that went away must not take the service with it.
   destination.on("error", () => undefined);
-  const gathered = gather((lines) => destination.write(lines));
+  const gathered = gather(timers, (lines) => destination.write(lines));
   const log = openLog(level, gathered);
   tellDrops(destination, log);
   return {
@@ -58,7 +59,10 @@ function tellDrops(destination: DestinationStream & EventEmitter, log: Log): voi
 }
 
 /** Holds lines back for a moment and passes them on together, in their order. */
-function gather(pass: (lines: string) => void): { write(line: string): void; release(): void } {
+function gather(
+  timers: Timers,
+  pass: (lines: string) => void,
+): { write(line: string): void; release(): void } {
   let lines = "";
   const release = () => {
     if (lines !== "") pass(lines);
@@ -66,7 +70,7 @@ function gather(pass: (lines: string) => void): { write(line: string): void; rel
   };
   return {
     write(line) {
-      if (lines === "") void delay(GATHER_MS).over.then(release);
+      if (lines === "") void timers.delay(GATHER_MS).over.then(release);
       lines += line;
     },
     release,

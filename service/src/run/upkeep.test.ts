@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type Log, openLog } from "../telemetry/log.ts";
+import { TestTimers } from "../testing/test-timers.ts";
 import type { UpkeepLoop } from "../wiring/custody.ts";
 import { startUpkeep } from "./upkeep.ts";
 
@@ -19,20 +20,12 @@ function upkeepOf(...loops: readonly UpkeepLoop[]) {
 /** The same with a log of one's own. */
 function upkeepWith(log: Log | undefined, loops: readonly UpkeepLoop[]) {
   const lines: Record<string, unknown>[] = [];
-  const ticks: (() => void)[] = [];
-  const stopped: number[] = [];
+  const timers = new TestTimers();
   const stop = startUpkeep(loops, {
     log: log ?? openLog("info", { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }),
-    every: (_milliseconds, run) => {
-      const loop = ticks.push(run) - 1;
-      return () => stopped.push(loop);
-    },
+    timers,
   });
-  const tick = async (): Promise<void> => {
-    for (const run of ticks) run();
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  return { tick, stop, stopped, lines };
+  return { tick: () => timers.move(1), stop, timers, lines };
 }
 
 test("a loop goes on after a round that rejects and after one that throws, and each is logged with its loop", async () => {
@@ -81,7 +74,7 @@ test("a loop whose round does not end holds up no other loop, and has one round 
 
 test("the end stops every loop and waits for the rounds under way", async () => {
   let finish = (): void => undefined;
-  const { tick, stop, stopped } = upkeepOf(
+  const { tick, stop, timers } = upkeepOf(
     { name: "rotation", everyMs: 1, run: () => new Promise<void>((resolve) => (finish = resolve)) },
     { name: "lease", everyMs: 1, run: () => Promise.resolve() },
   );
@@ -89,7 +82,7 @@ test("the end stops every loop and waits for the rounds under way", async () => 
   let isOver = false;
   const over = stop().then(() => (isOver = true));
   await tick();
-  expect([stopped, isOver]).toEqual([[0, 1], false]);
+  expect([timers.waiting, isOver]).toEqual([0, false]);
   finish();
   await over;
   expect(isOver).toBe(true);

@@ -1,11 +1,11 @@
 import { messageOf } from "../kernel/faults.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { UpkeepLoop } from "../wiring/custody.ts";
 
 export interface UpkeepDeps {
   readonly log: Log;
-  /** Calls `run` every `milliseconds`; the returned function ends that. */
-  readonly every: (milliseconds: number, run: () => void) => () => void;
+  readonly timers: Pick<Timers, "every">;
 }
 
 /**
@@ -19,7 +19,7 @@ export function startUpkeep(loops: readonly UpkeepLoop[], deps: UpkeepDeps): () 
   };
 }
 
-function startLoop(loop: UpkeepLoop, { log, every }: UpkeepDeps): () => Promise<void> {
+function startLoop(loop: UpkeepLoop, { log, timers }: UpkeepDeps): () => Promise<void> {
   let round: Promise<void> | undefined;
   const runOnce = async (): Promise<void> => {
     try {
@@ -28,7 +28,7 @@ function startLoop(loop: UpkeepLoop, { log, every }: UpkeepDeps): () => Promise<
       log.error({ event: "upkeep_failed", loop: loop.name, fault: messageOf(thrown) });
     }
   };
-  const stop = every(loop.everyMs, () => {
+  const stop = timers.every(loop.everyMs, () => {
     round ??= runOnce()
       // The log itself failed: there is nowhere left to say so, and the next round runs anyway.
       .catch(() => undefined)

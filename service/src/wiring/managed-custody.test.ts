@@ -1,8 +1,17 @@
 import { expect, test } from "vitest";
 import { loadSettings } from "../config/settings.ts";
-import { systemClock } from "../kernel/clock.ts";
+import { systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { systemTimers } from "../kernel/timers.ts";
 import { openLog } from "../telemetry/log.ts";
 import { managedCustody } from "./managed-custody.ts";
+
+const MACHINE = {
+  clock: systemClock,
+  stopwatch: systemStopwatch,
+  random: systemRandom(),
+  timers: systemTimers,
+};
 
 /** Managed keys in memory, and a log that cannot write the lines of one event. */
 async function custodyWhoseLogFailsAt(event: string) {
@@ -16,7 +25,7 @@ async function custodyWhoseLogFailsAt(event: string) {
       lines.push(line);
     },
   });
-  return { custody: await managedCustody(settings.keySource, settings, log), lines };
+  return { custody: await managedCustody(settings.keySource, settings, log, MACHINE), lines };
 }
 
 test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {

@@ -1,9 +1,8 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
-import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
+import type { Machine } from "../kernel/machine.ts";
 import { oneAtATime } from "../kernel/one-at-a-time.ts";
 import { printablePath } from "../kernel/printable.ts";
-import { systemRandom } from "../kernel/random.ts";
 import { type KeepReport, keepManaged, keepRotated } from "../keys/managed/keep-managed.ts";
 import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
@@ -21,19 +20,20 @@ export async function managedCustody(
   source: ManagedSettings,
   settings: Settings,
   log: Log,
+  machine: Machine,
 ): Promise<Custody> {
+  const { clock, stopwatch } = machine;
   const versionSeenBefore = await versionSeenIn(source.versionFile);
   let watcher: UpkeepWatcher | undefined;
-  const deps = await openRotation(
-    settings,
-    source,
-    reportsTo(log, (count) => watcher?.fetchesDropped(count)),
-  );
-  const keys = viewOf(deps, versionSeenBefore);
-  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
-  const tellFence = fenceTeller(keys, systemClock, log, deps.rules);
+  const deps = await openRotation(settings, source, {
+    ...machine,
+    ...reportsTo(log, (count) => watcher?.fetchesDropped(count)),
+  });
+  const keys = viewOf(deps, machine, versionSeenBefore);
+  const tellSigningKey = signingKeyTeller(keys, clock, log);
+  const tellFence = fenceTeller(keys, clock, log, deps.rules);
   const tellChanges = changeTeller(log);
-  const tellAlarms = alarmTeller(systemStopwatch, log);
+  const tellAlarms = alarmTeller(stopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
   const reportRound = ({ changes, alarms }: KeepReport): void => {
     tellChanges.made(changes);
@@ -88,14 +88,18 @@ function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
 }
 
 /** The keys as this replica will see them, under a name of its own for this life. */
-function viewOf({ store, sealer, rules }: RotateDeps, versionSeenBefore: number): ManagedKeys {
+function viewOf(
+  { store, sealer, rules }: RotateDeps,
+  { clock, stopwatch, random }: Machine,
+  versionSeenBefore: number,
+): ManagedKeys {
   return new ManagedKeys({
     store,
     sealer,
-    clock: systemClock,
-    stopwatch: systemStopwatch,
+    clock,
+    stopwatch,
     ...rules,
-    replicaId: systemRandom().bytes(9).toString("base64url"),
+    replicaId: random.bytes(9).toString("base64url"),
     versionSeenBefore,
   });
 }

@@ -1,9 +1,11 @@
 import { faultsOf } from "../config/faults-of.ts";
 import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
 import type { Settings } from "../config/settings.ts";
-import { steadyClock, systemClock, systemStopwatch } from "../kernel/clock.ts";
+import { steadyClock } from "../kernel/clock.ts";
+import type { Machine } from "../kernel/machine.ts";
 import { oneAtATime } from "../kernel/one-at-a-time.ts";
 import { printable } from "../kernel/printable.ts";
+import type { Random } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import { keyFileFollower, keyFileMark } from "../keys/given/follow-file.ts";
@@ -20,19 +22,25 @@ import { openSealer } from "./open-rotation.ts";
 import { signingKeyTeller } from "./tell-upkeep.ts";
 
 /** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
-export async function openCustody(settings: Settings, log: Log): Promise<Custody> {
+export async function openCustody(settings: Settings, log: Log, machine: Machine): Promise<Custody> {
   const { keySource, alg } = settings;
   switch (keySource.kind) {
     case "ephemeral":
-      return staticCustody(await ephemeralKeys(alg), settings, log);
+      return staticCustody(await ephemeralKeys(alg), settings, log, machine);
     case "env":
-      return staticCustody(keysFromJwk(keySource.variable, keySource.jwk, alg), settings, log);
+      return staticCustody(keysFromJwk(keySource.variable, keySource.jwk, alg), settings, log, machine);
     case "file": {
       const mark = await keyFileMark(keySource.path);
-      return staticCustody(await keysFromFile(keySource.variable, keySource.path, alg), settings, log, mark);
+      return staticCustody(
+        await keysFromFile(keySource.variable, keySource.path, alg),
+        settings,
+        log,
+        machine,
+        mark,
+      );
     }
     case "managed":
-      return managedCustody(keySource, settings, log);
+      return managedCustody(keySource, settings, log, machine);
   }
 }
 
@@ -52,26 +60,35 @@ export async function faultsOfGivenKey(
 }
 
 /** What is wrong with the files and secrets that managed keys need. Looks only: no store is opened, nothing is written. */
-export async function faultsOfManagedKeys({ keySource }: Settings): Promise<readonly string[]> {
+export async function faultsOfManagedKeys(
+  { keySource }: Settings,
+  random: Random,
+): Promise<readonly string[]> {
   if (keySource.kind !== "managed") return [];
   const { versionFile } = keySource;
   return [
-    ...(await faultsOf(openSealer(keySource))),
+    ...(await faultsOf(openSealer(keySource, random))),
     ...(versionFile === undefined ? [] : await faultsOf(readVersionFile(versionFile))),
   ];
 }
 
 /** Keys that were given; a key file is followed. */
-function staticCustody(imported: readonly ImportedKey[], settings: Settings, log: Log, mark = ""): Custody {
+function staticCustody(
+  imported: readonly ImportedKey[],
+  settings: Settings,
+  log: Log,
+  machine: Machine,
+  mark = "",
+): Custody {
   const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
-  const clock = steadyClock(systemClock, systemStopwatch);
+  const clock = steadyClock(machine.clock, machine.stopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const rules = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
   const look =
     keySource.kind === "file"
       ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, rules }, mark)
       : undefined;
-  const tellSigningKey = signingKeyTeller(keys, systemClock, log);
+  const tellSigningKey = signingKeyTeller(keys, machine.clock, log);
   const lookAtFile = async (): Promise<void> => {
     const seen = await look?.();
     if (seen?.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });

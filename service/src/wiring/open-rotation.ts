@@ -1,6 +1,6 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
-import { systemClock } from "../kernel/clock.ts";
-import { systemRandom } from "../kernel/random.ts";
+import type { Machine } from "../kernel/machine.ts";
+import type { Random } from "../kernel/random.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import { readKeyFile } from "../keys/given/read-key-file.ts";
@@ -17,7 +17,7 @@ export interface StoreReports {
   readonly fetchesDropped?: FetchesDropped;
 }
 
-export interface OpenOptions extends StoreReports {
+export interface OpenOptions extends StoreReports, Pick<Machine, "clock" | "random"> {
   /** What may be done to the store; `make` when left out. */
   readonly access?: StoreAccess;
 }
@@ -28,16 +28,13 @@ export async function openRotation(
   managed: ManagedSettings,
   options: OpenOptions,
 ): Promise<RotateDeps> {
-  const sealer = await openSealer(managed);
-  const store = await patiently(() =>
-    openKeyStore(managed.store, { sealer, clock: systemClock, ...options }),
-  );
+  const sealer = await openSealer(managed, options.random);
+  const store = await patiently(() => openKeyStore(managed.store, { sealer, ...options }));
   return { store, sealer, rules: rulesOf(settings, managed) };
 }
 
 /** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. Throws `ConfigError`. */
-export async function openSealer({ kek }: Pick<ManagedSettings, "kek">): Promise<Sealer> {
-  const random = systemRandom();
+export async function openSealer({ kek }: Pick<ManagedSettings, "kek">, random: Random): Promise<Sealer> {
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
   return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);

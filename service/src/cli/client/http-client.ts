@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { systemStopwatch } from "../../kernel/clock.ts";
+import type { Stopwatch } from "../../kernel/clock.ts";
 import { codeOf } from "../../kernel/faults.ts";
 
 /** One answer of a running service, or why there was none. Redirects are answers: they are never followed. */
@@ -34,10 +34,11 @@ const WHY: Readonly<Record<string, string>> = {
 export async function ask(
   url: URL,
   { method, body }: { readonly method: "GET" | "POST"; readonly body?: string },
+  stopwatch: Stopwatch,
 ): Promise<Answer> {
   const signal = AbortSignal.timeout(ANSWER_MS_MAX);
-  // The machine's own stopwatch and none passed in: what it measures is the network, which no test can repeat either.
-  const started = systemStopwatch.elapsed();
+  const started = stopwatch.elapsed();
+  const msSinceStart = () => (stopwatch.elapsed() - started) * 1_000;
   try {
     const request = url.protocol === "https:" ? requestHttps : requestHttp;
     const headers =
@@ -50,7 +51,7 @@ export async function ask(
     let connectMs = 0;
     outgoing.once("socket", (socket) => {
       socket.once("connect", () => {
-        connectMs = millisecondsSince(started);
+        connectMs = msSinceStart();
       });
     });
     outgoing.end(body);
@@ -62,16 +63,12 @@ export async function ask(
       headers: incoming.headers,
       ...read,
       connectMs,
-      totalMs: millisecondsSince(started),
+      totalMs: msSinceStart(),
     };
   } catch (thrown) {
     const code = codeOf(thrown) ?? "unknown fault";
     return { kind: "silent", why: WHY[code] ?? code };
   }
-}
-
-function millisecondsSince(startedSeconds: number): number {
-  return (systemStopwatch.elapsed() - startedSeconds) * 1_000;
 }
 
 async function readBody(incoming: IncomingMessage): Promise<{ body: string; bodyIs: "whole" | "cut" }> {

@@ -75,7 +75,12 @@ export async function openExistingStore(world: World, access: StoreAccess): Prom
     throw couldNot(
       `${shown(store.path)} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)`,
     );
-  return openRotation(settings, managed, { warn: warner(world), access });
+  return openRotation(settings, managed, {
+    clock: world.clock,
+    random: world.random,
+    warn: warner(world),
+    access,
+  });
 }
 
 /** Writes a warning to standard error. */

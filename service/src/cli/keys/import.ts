@@ -34,7 +34,11 @@ export function importCommand(world: World): Command {
     .action(async (file: string | undefined, options: { readonly json?: true }) => {
       const { settings, managed } = managedSettings(withoutGivenKey(world));
       const key = onlyOne(await readKey(file, world));
-      const rotation = await openRotation(settings, managed, { warn: warner(world) });
+      const rotation = await openRotation(settings, managed, {
+        clock: world.clock,
+        random: world.random,
+        warn: warner(world),
+      });
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
         const answer = await explainStoreFaults(

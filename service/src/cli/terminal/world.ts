@@ -1,5 +1,7 @@
+import type { Machine } from "../../kernel/machine.ts";
+
 /** What a command may touch of the process it runs in. Made in main.ts; a test makes its own. */
-export interface World {
+export interface World extends Machine {
   /** The variables that are set to something: a blank one is left out. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes to standard output: what was asked for, and nothing else. */
@@ -10,8 +12,6 @@ export interface World {
   readStdin(bytesMax: number): Promise<string | undefined>;
   readonly stdoutIsTerminal: boolean;
   readonly stdinIsTerminal: boolean;
-  /** The wall clock in seconds since 1970, whole. */
-  readonly clock: import("../../kernel/clock.ts").Clock;
   /** The user that the process runs as; `undefined` where the system has no such number. */
   readonly userId: number | undefined;
   readonly nodeVersion: string;

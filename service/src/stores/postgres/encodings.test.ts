@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publicServer } from "../../http/public-server.ts";
 import { epochSeconds, systemClock, systemStopwatch } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
+import { systemTimers } from "../../kernel/timers.ts";
 import { keepManaged } from "../../keys/managed/keep-managed.ts";
 import type { VerifierSighting } from "../../keys/managed/key-store.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
@@ -77,6 +78,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
       const listener = publicServer({
         ...mintDeps(),
         clock: systemClock,
+        timers: systemTimers,
         keys,
         log: pino({ level: "silent" }),
         meter: noMeter,

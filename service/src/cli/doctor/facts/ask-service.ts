@@ -1,3 +1,4 @@
+import type { Stopwatch } from "../../../kernel/clock.ts";
 import { type Answer, ask } from "../../client/http-client.ts";
 import { below } from "../../client/service-url.ts";
 
@@ -11,11 +12,11 @@ export interface ServiceFacts {
 }
 
 /** Asks the service below `base` for its health, its keys, and a token that it must not give. */
-export async function askService(base: URL): Promise<ServiceFacts> {
+export async function askService(base: URL, stopwatch: Stopwatch): Promise<ServiceFacts> {
   const [health, jwks, emptyMint] = await Promise.all([
-    ask(below(base, "/healthz"), { method: "GET" }),
-    ask(below(base, "/.well-known/jwks.json"), { method: "GET" }),
-    ask(below(base, "/tokens"), { method: "POST", body: "{}" }),
+    ask(below(base, "/healthz"), { method: "GET" }, stopwatch),
+    ask(below(base, "/.well-known/jwks.json"), { method: "GET" }, stopwatch),
+    ask(below(base, "/tokens"), { method: "POST", body: "{}" }, stopwatch),
   ]);
   return { base, health, jwks, emptyMint };
 }
