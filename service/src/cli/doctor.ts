@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { withoutBlanks } from "../config/given.ts";
+import { readSmallInput } from "../files/small-file.ts";
 import { readUrl } from "./client/service-url.ts";
 import { askService } from "./doctor/facts/ask-service.ts";
 import {
@@ -15,7 +16,6 @@ import { judgeJwks } from "./doctor/rules/jwks-rules.ts";
 import { MACHINE_RULES, type MachineFacts } from "./doctor/rules/machine-rules.ts";
 import { RUNTIME_RULES } from "./doctor/rules/runtime-rules.ts";
 import { SERVICE_RULES } from "./doctor/rules/service-rules.ts";
-import { readSmallFile } from "./input/small-file.ts";
 import { answeredNo } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./terminal/world.ts";
@@ -64,7 +64,7 @@ async function examine(world: World, options: DoctorOptions): Promise<readonly F
   const runtimeFile =
     options.runtimeEnv === undefined
       ? undefined
-      : parseEnvironmentFile(await readSmallFile(options.runtimeEnv));
+      : parseEnvironmentFile(await readSmallInput(options.runtimeEnv));
 
   const configuration = environment && (await gatherConfiguration(world, environment));
   const service = url && (await askService(url, world.stopwatch));
@@ -90,7 +90,7 @@ async function gradedEnvironment(
   { environment, url }: DoctorOptions,
 ): Promise<GradedEnvironment | undefined> {
   if (environment !== undefined) {
-    const { values, unreadLines } = parseEnvironmentFile(await readSmallFile(environment));
+    const { values, unreadLines } = parseEnvironmentFile(await readSmallInput(environment));
     return { kind: "file", path: environment, values: withoutBlanks(values), unreadLines };
   }
   return url === undefined ? { kind: "process", values: world.environment } : undefined;

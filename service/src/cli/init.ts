@@ -1,8 +1,8 @@
-import { lstat, mkdir, open, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { readEnvironment } from "../config/environment.ts";
-import { codeOf } from "../kernel/faults.ts";
+import { exists, lookAtFolder } from "../files/file-facts.ts";
+import { makeFolder } from "../files/write-file.ts";
 import { newKek } from "./kek.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
@@ -56,11 +56,7 @@ function folderOf(given: string): string {
 
 /** Writes the folder, 0700, and its files, 0600. Overwrites nothing. Gives the path of the environment file. */
 async function writeConfiguration(folder: string, world: World): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
-    throw couldNot(
-      `${shown(folder)} cannot be made (${codeOf(thrown) ?? "unknown fault"}); choose another place`,
-    );
-  });
+  await makeFolder(folder);
   await insistOwn(folder, world);
   const names = ["kek", "admin-token", "macp-auth.env"];
   for (const name of names) await insistAbsent(join(folder, name));
@@ -79,18 +75,17 @@ async function writeConfiguration(folder: string, world: World): Promise<string>
 
 /** A folder that was there already must be this user's, and nobody else may put files into it. */
 async function insistOwn(folder: string, { userId }: World): Promise<void> {
-  const facts = await lstat(folder);
-  const own =
-    facts.isDirectory() && (userId === undefined || facts.uid === userId) && (facts.mode & 0o022) === 0;
+  const { isFolder, ownerId, mode } = await lookAtFolder(folder);
+  const own = isFolder && (userId === undefined || ownerId === userId) && (mode & 0o022) === 0;
   if (!own)
     throw couldNot(
       `${shown(folder)} is another user's, a link, or writable by others; choose a folder of your own`,
     );
 }
 
-/** The mode of a folder that was there already is its owner's choice: it is kept, and told when others may look in. */
+/** The mode of a folder that was there already is its owner's choice: it is kept, with a warning when others may look in. */
 async function warnOfMode(folder: string, world: World): Promise<void> {
-  const { mode } = await lstat(folder);
+  const { mode } = await lookAtFolder(folder);
   if ((mode & FOR_OTHERS) === 0) return;
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   world.err(
@@ -100,7 +95,7 @@ async function warnOfMode(folder: string, world: World): Promise<void> {
 
 /** Git passes over all of a folder that holds nothing but what stands here; what others keep there is theirs to commit. */
 async function keepOutOfGit(folder: string, world: World): Promise<void> {
-  if ((await readdir(folder)).length === 0)
+  if ((await lookAtFolder(folder)).isEmpty)
     await createKeyFile(join(folder, ".gitignore"), "*\n", OTHER_FOLDER);
   else
     world.err(
@@ -109,9 +104,7 @@ async function keepOutOfGit(folder: string, world: World): Promise<void> {
 }
 
 async function insistAbsent(path: string): Promise<void> {
-  const file = await open(path).catch(() => undefined);
-  await file?.close();
-  if (file !== undefined) throw couldNot(`${shown(path)} exists and is never overwritten; ${OTHER_FOLDER}`);
+  if (await exists(path)) throw couldNot(`${shown(path)} exists and is never overwritten; ${OTHER_FOLDER}`);
 }
 
 function environmentText(folder: string): string {

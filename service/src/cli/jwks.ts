@@ -36,8 +36,8 @@ async function readKeys(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (file !== "-") {
-    const { readSmallFile } = await import("./input/small-file.ts");
-    return { text: await readSmallFile(file), place: shown(file) };
+    const { readSmallInput } = await import("../files/small-file.ts");
+    return { text: await readSmallInput(file), place: shown(file) };
   }
   if (world.stdinIsTerminal)
     throw wrongCall("standard input is a terminal; pipe a key into it, or name a file");

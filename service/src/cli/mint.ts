@@ -67,8 +67,8 @@ async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
 
 async function readScopes(option: string): Promise<string> {
   if (option === "@") throw wrongCall("--scopes @ names no file; give @FILE, or the JSON object itself");
-  const { readSmallFile } = await import("./input/small-file.ts");
-  const text = option.startsWith("@") ? await readSmallFile(option.slice(1)) : option;
+  const { readSmallInput } = await import("../files/small-file.ts");
+  const text = option.startsWith("@") ? await readSmallInput(option.slice(1)) : option;
   if (objectIn(text) === undefined)
     throw wrongCall('--scopes is not a JSON object; give one such as {"can_start_sessions":false}, or @FILE');
   return text.replace(/^\uFEFF/, "");

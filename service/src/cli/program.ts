@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
+import { FileFault } from "../files/file-fault.ts";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
+import { whyUnusable } from "../wiring/file-fault-words.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
@@ -12,6 +14,7 @@ import { migrateCommand } from "./migrate.ts";
 import { mintCommand } from "./mint.ts";
 import { serveCommand } from "./serve.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
+import { shown } from "./terminal/shown.ts";
 import { usageFault } from "./terminal/usage-fault.ts";
 import type { ExitCode, World } from "./terminal/world.ts";
 import { verifyCommand } from "./verify.ts";
@@ -23,7 +26,7 @@ A fault is one line on standard error; standard output holds what was asked for 
 /** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
   try {
-    const given = withSettingsFile(args, world);
+    const given = await withSettingsFile(args, world);
     const program = macpAuth(given.world);
     await program.parseAsync(asHelpOption(program, given.args), { from: "user" });
     return 0;
@@ -118,6 +121,7 @@ function codeOfParser({ code, exitCode }: CommanderError): ExitCode {
 
 function linesOf(thrown: unknown): readonly string[] {
   if (thrown instanceof ConfigError) return thrown.faults;
+  if (thrown instanceof FileFault) return [`${shown(thrown.path)} ${whyUnusable(thrown)}`];
   // The message is dropped on purpose: it may quote a token or a key.
   const kind = codeOf(thrown) ?? (thrown instanceof Error ? thrown.name : typeof thrown);
   return [`a fault of this program (${kind}); report it with the command, without its tokens and keys`];

@@ -134,8 +134,8 @@ async function jwksText(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (jwks !== undefined && !/^[a-z][a-z0-9+.-]*:\/\//i.test(jwks)) {
-    const { readSmallFile } = await import("./input/small-file.ts");
-    return { text: await readSmallFile(jwks), place: shown(jwks) };
+    const { readSmallInput } = await import("../files/small-file.ts");
+    return { text: await readSmallInput(jwks), place: shown(jwks) };
   }
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");

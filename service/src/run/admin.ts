@@ -4,10 +4,10 @@ import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
-import { readKeyFile } from "../keys/given/read-key-file.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Custody } from "../wiring/custody.ts";
+import { readSettingFile } from "../wiring/read-setting-file.ts";
 import type { Place } from "./listen.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */
@@ -73,7 +73,7 @@ export async function adminToken({ admin }: Settings): Promise<Secret | undefine
   const token = admin?.token;
   if (token === undefined) return undefined;
   if (token.kind === "text") return token.text;
-  const text = (await readKeyFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
+  const text = (await readSettingFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
   const fault = faultOfAdminToken("MACP_AUTH_ADMIN_TOKEN_FILE", text);
   if (fault !== undefined) throw new ConfigError([fault]);
   return new Secret(text);

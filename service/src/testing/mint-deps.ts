@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Random } from "../kernel/random.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
-import { signersFor } from "../keys/given/load-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
+import { signersFor } from "../keys/given/signers-for.ts";
 import type { MintDeps } from "../tokens/mint.ts";
 import { TestClock } from "./moments.ts";
 import { testKey } from "./test-keys.ts";

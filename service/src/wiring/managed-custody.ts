@@ -1,19 +1,21 @@
 import type { ManagedSettings, Settings } from "../config/settings.ts";
-import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
+import { FileFault } from "../files/file-fault.ts";
+import { replaceFile } from "../files/write-file.ts";
+import { ConfigError, messageOf } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { oneAtATime } from "../kernel/one-at-a-time.ts";
-import { printablePath } from "../kernel/printable.ts";
 import { type KeepReport, keepManaged, keepRotated } from "../keys/managed/keep-managed.ts";
 import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
-import { readVersionFile, writeVersionFile } from "../keys/managed/version-file.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { corruptionLine } from "./corruption-line.ts";
 import { type Custody, LOOK_MS, type UpkeepWatcher } from "./custody.ts";
+import { fileFaultLine } from "./file-fault-words.ts";
 import { openRotation, type StoreReports } from "./open-rotation.ts";
 import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
+import { readVersionFile } from "./version-file.ts";
 
 /** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
 export async function managedCustody(
@@ -138,7 +140,7 @@ function versionNoter(versionFile: string | undefined, versionSeenBefore: number
   return (version: number): Promise<void> =>
     inTurn(async () => {
       if (versionFile === undefined || version <= written) return;
-      await writeVersionFile(versionFile, version);
+      await replaceFile(versionFile, `${String(version)}\n`);
       written = version;
     });
 }
@@ -149,13 +151,10 @@ function versionNoter(versionFile: string | undefined, versionSeenBefore: number
  */
 async function versionSeenIn(versionFile: string | undefined): Promise<number> {
   if (versionFile === undefined) return 0;
-  const version = await readVersionFile(versionFile);
-  try {
-    await writeVersionFile(versionFile, version);
-  } catch (thrown) {
-    throw new ConfigError([
-      `MACP_AUTH_KEY_VERSION_FILE: ${printablePath(versionFile)} cannot be written (${codeOf(thrown) ?? "unknown fault"}); correct the path or its permissions`,
-    ]);
-  }
+  const setting = "MACP_AUTH_KEY_VERSION_FILE";
+  const version = await readVersionFile(setting, versionFile);
+  await replaceFile(versionFile, `${String(version)}\n`).catch((thrown: unknown) => {
+    throw thrown instanceof FileFault ? new ConfigError([fileFaultLine(setting, thrown)]) : thrown;
+  });
   return version;
 }

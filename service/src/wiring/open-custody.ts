@@ -1,43 +1,45 @@
 import { faultsOf } from "../config/faults-of.ts";
 import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
 import type { Settings } from "../config/settings.ts";
+import { fileMark } from "../files/follow.ts";
 import { steadyClock } from "../kernel/clock.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { oneAtATime } from "../kernel/one-at-a-time.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Random } from "../kernel/random.ts";
-import { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
-import { keyFileFollower, keyFileMark } from "../keys/given/follow-file.ts";
+import { makeKey } from "../keys/custody/make-key.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
-import { ephemeralKeys, keysFromFile, keysFromJwk, signersFor } from "../keys/given/load-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
+import { signersFor } from "../keys/given/signers-for.ts";
 import type { ImportedKey } from "../keys/import/import-key.ts";
-import { readVersionFile } from "../keys/managed/version-file.ts";
 import { overlapSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Custody, LOOK_MS } from "./custody.ts";
+import { keyFileFollower } from "./follow-key-file.ts";
+import { keysFromFile, keysFromJwk } from "./given-keys.ts";
 import { managedCustody } from "./managed-custody.ts";
 import { openSealer } from "./open-rotation.ts";
 import { signingKeyTeller } from "./tell-upkeep.ts";
+import { readVersionFile } from "./version-file.ts";
 
 /** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
 export async function openCustody(settings: Settings, log: Log, machine: Machine): Promise<Custody> {
   const { keySource, alg } = settings;
   switch (keySource.kind) {
     case "ephemeral":
-      return staticCustody(await ephemeralKeys(alg), settings, log, machine);
+      return staticCustody([await makeKey(alg)], settings, log, machine);
     case "env":
-      return staticCustody(keysFromJwk(keySource.variable, keySource.jwk, alg), settings, log, machine);
-    case "file": {
-      const mark = await keyFileMark(keySource.path);
       return staticCustody(
-        await keysFromFile(keySource.variable, keySource.path, alg),
+        keysFromJwk(keySource.variable, keySource.jwk.reveal(), alg),
         settings,
         log,
         machine,
-        mark,
       );
+    case "file": {
+      const mark = await fileMark(keySource.path);
+      const keys = await keysFromFile(keySource.variable, keySource.path, alg);
+      return staticCustody(keys, settings, log, machine, mark);
     }
     case "managed":
       return managedCustody(keySource, settings, log, machine);
@@ -53,7 +55,7 @@ export async function faultsOfGivenKey(
   const jwk = given["MACP_AUTH_SIGNING_KEY_JSON"];
   const path = given["MACP_AUTH_SIGNING_KEY_FILE"]?.trim();
   const look = async () => {
-    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", new Secret(jwk), alg);
+    if (jwk) keysFromJwk("MACP_AUTH_SIGNING_KEY_JSON", jwk, alg);
     if (path) await keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, alg);
   };
   return faultsOf(look());
@@ -68,7 +70,9 @@ export async function faultsOfManagedKeys(
   const { versionFile } = keySource;
   return [
     ...(await faultsOf(openSealer(keySource, random))),
-    ...(versionFile === undefined ? [] : await faultsOf(readVersionFile(versionFile))),
+    ...(versionFile === undefined
+      ? []
+      : await faultsOf(readVersionFile("MACP_AUTH_KEY_VERSION_FILE", versionFile))),
   ];
 }
 
@@ -86,7 +90,7 @@ function staticCustody(
   const rules = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
   const look =
     keySource.kind === "file"
-      ? keyFileFollower({ clock, keys, variable: keySource.variable, path: keySource.path, rules }, mark)
+      ? keyFileFollower({ clock, keys, setting: keySource.variable, path: keySource.path, rules }, mark)
       : undefined;
   const tellSigningKey = signingKeyTeller(keys, machine.clock, log);
   const lookAtFile = async (): Promise<void> => {

@@ -3,12 +3,12 @@ import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
-import { readKeyFile } from "../keys/given/read-key-file.ts";
 import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import type { RotateDeps } from "../keys/managed/rotate.ts";
 import { openKeyStore, type StoreAccess } from "../stores/open.ts";
 import { patiently } from "../stores/patient-store.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
+import { readSettingFile } from "./read-setting-file.ts";
 
 /** What an opened store reports while it is used. */
 export interface StoreReports {
@@ -37,7 +37,10 @@ export async function openRotation(
 export async function openSealer({ kek }: Pick<ManagedSettings, "kek">, random: Random): Promise<Sealer> {
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
-  return sealerOf(parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path)), random);
+  return sealerOf(
+    parseKeks("MACP_AUTH_KEK_FILE", await readSettingFile("MACP_AUTH_KEK_FILE", kek.path)),
+    random,
+  );
 }
 
 function rulesOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationRules {

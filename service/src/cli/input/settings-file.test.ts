@@ -21,7 +21,8 @@ describe("a settings file", () => {
     const path = join(folder, "some.env");
     await writeFile(path, content);
     try {
-      return withSettingsFile(["serve", "--settings", path], { environment } as World).world.environment;
+      const given = await withSettingsFile(["serve", "--settings", path], { environment } as World);
+      return given.world.environment;
     } catch (thrown) {
       if (!(thrown instanceof CommandEnd)) throw thrown;
       return `${String(thrown.exitCode)}: ${thrown.lines.join("\n").replaceAll(path, "FILE")}`;
@@ -54,7 +55,7 @@ describe("a settings file", () => {
   ])(
     "is refused for %j, with the number of the line and nothing of what stands there",
     async (text, line) => {
-      expect(await environmentOf(text)).toBe(`1: FILE line ${String(line)} is not NAME=VALUE; mend it`);
+      expect(await environmentOf(text)).toBe(`1: FILE line ${String(line)} is not NAME=VALUE; correct it`);
     },
   );
 

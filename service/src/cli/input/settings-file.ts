@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { overFile } from "../../config/given.ts";
-import { codeOf } from "../../kernel/faults.ts";
-import { whyUnreadable } from "../../kernel/file-faults.ts";
+import { readSmallInput } from "../../files/small-file.ts";
 import { parseEnvironmentFile } from "../doctor/facts/environment-file.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
@@ -9,12 +7,12 @@ import type { World } from "../terminal/world.ts";
 
 /**
  * Takes `--settings FILE` out of the arguments (Node keeps `--env-file` for itself, wherever it stands), wherever it stands, and gives a world whose environment has the file's settings
- * too. What the process was given wins over the file, a blank variable aside. Throws `CommandEnd` when the file cannot be read, or a line of it is not understood.
+ * too. What the process was given wins over the file, a blank variable aside. Throws `FileFault` when the file cannot be read, and `CommandEnd` when a line of it is not understood.
  */
-export function withSettingsFile(
+export async function withSettingsFile(
   args: readonly string[],
   world: World,
-): { readonly args: readonly string[]; readonly world: World } {
+): Promise<{ readonly args: readonly string[]; readonly world: World }> {
   const at = args.findIndex((arg) => arg === "--settings" || arg.startsWith("--settings="));
   if (at < 0) return { args, world };
   const joined = args[at]?.includes("=");
@@ -23,33 +21,19 @@ export function withSettingsFile(
   const rest = [...args.slice(0, at), ...args.slice(at + (joined ? 1 : 2))];
   return {
     args: rest,
-    world: { ...world, environment: overFile(world.environment, readSettingsFile(path)) },
+    world: { ...world, environment: overFile(world.environment, await readSettingsFile(path)) },
   };
 }
 
 /** A line that is not understood ends the command: what it was to set, such as HOST, would be open by default. */
-function readSettingsFile(path: string): Readonly<Record<string, string>> {
-  const text = decoded(bytesOf(path));
-  if (text === undefined) throw couldNot(`${shown(path)} is not UTF-8 text; name a file of NAME=VALUE lines`);
+async function readSettingsFile(path: string): Promise<Readonly<Record<string, string>>> {
+  const text = await readSmallInput(path);
+  // What a decoder puts in the place of bytes that are no UTF-8, and what UTF-16 is full of.
+  if (/[\0\uFFFD]/.test(text))
+    throw couldNot(`${shown(path)} is not UTF-8 text; name a file of NAME=VALUE lines`);
   const { values, unreadLines } = parseEnvironmentFile(text);
   const [first] = unreadLines;
-  if (first !== undefined) throw couldNot(`${shown(path)} line ${String(first)} is not NAME=VALUE; mend it`);
+  if (first !== undefined)
+    throw couldNot(`${shown(path)} line ${String(first)} is not NAME=VALUE; correct it`);
   return values;
-}
-
-function bytesOf(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (thrown) {
-    throw couldNot(`${shown(path)} ${whyUnreadable(codeOf(thrown))}`);
-  }
-}
-
-/** `undefined`: the bytes are no text. */
-function decoded(bytes: Buffer): string | undefined {
-  try {
-    return bytes.includes(0) ? undefined : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }

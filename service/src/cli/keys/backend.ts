@@ -1,11 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { loadSettings, type ManagedSettings, readSettings, type Settings } from "../../config/settings.ts";
-import { codeOf } from "../../kernel/faults.ts";
-import { whyUnreadable } from "../../kernel/file-faults.ts";
+import { lookAtFile } from "../../files/file-facts.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
-import { printablePath } from "../../kernel/printable.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-shapes.ts";
@@ -15,6 +12,7 @@ import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
 import { openRotation } from "../../wiring/open-rotation.ts";
+import { readSettingFile } from "../../wiring/read-setting-file.ts";
 import { below, readUrl } from "../client/service-url.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
@@ -71,7 +69,7 @@ export function managedSettings(world: World): {
 export async function openExistingStore(world: World, access: StoreAccess): Promise<RotateDeps> {
   const { settings, managed } = managedSettings(world);
   const { store } = managed;
-  if (store.kind === "sqlite" && !existsSync(store.path))
+  if (store.kind === "sqlite" && (await lookAtFile(store.path)) === undefined)
     throw couldNot(
       `${shown(store.path)} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)`,
     );
@@ -162,8 +160,8 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
   }
 }
 
-function adminBackend(url: URL, world: World): KeysBackend {
-  const token = adminToken(world);
+async function adminBackend(url: URL, world: World): Promise<KeysBackend> {
+  const token = await adminToken(world);
   if (token && url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw wrongCall(
       "--admin is plain http to another machine, where the token could be read on its way; use a tunnel to 127.0.0.1, or https through a proxy",
@@ -233,16 +231,13 @@ interface AdminToken {
 }
 
 /** The variable itself, else what its file holds. */
-function adminToken({ environment }: World): AdminToken | undefined {
+async function adminToken({ environment }: World): Promise<AdminToken | undefined> {
   const text = environment["MACP_AUTH_ADMIN_TOKEN"]?.trim();
   const path = environment["MACP_AUTH_ADMIN_TOKEN_FILE"]?.trim();
   if (text) return { text, from: "MACP_AUTH_ADMIN_TOKEN" };
   if (!path) return undefined;
-  try {
-    return { text: readFileSync(path, "utf8").trim(), from: "MACP_AUTH_ADMIN_TOKEN_FILE" };
-  } catch (thrown) {
-    throw couldNot(`MACP_AUTH_ADMIN_TOKEN_FILE: ${printablePath(path)} ${whyUnreadable(codeOf(thrown))}`);
-  }
+  const from = "MACP_AUTH_ADMIN_TOKEN_FILE";
+  return { text: (await readSettingFile(from, path)).trim(), from };
 }
 
 const ErrorBody = z.object({ error: z.string() });

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { keysFromFile, keysFromText } from "../../keys/given/load-keys.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
+import { keysFromFile, keysFromText } from "../../wiring/given-keys.ts";
 import { openRotation } from "../../wiring/open-rotation.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";

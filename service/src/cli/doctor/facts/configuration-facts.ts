@@ -4,16 +4,16 @@ import {
   type ManagedSettings,
   type Settings,
 } from "../../../config/settings.ts";
+import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import { ConfigError } from "../../../kernel/faults.ts";
 import { parseKeks } from "../../../keys/custody/key-encryption-keys.ts";
-import { keysFromFile, keysFromJwk } from "../../../keys/given/load-keys.ts";
-import { readKeyFile } from "../../../keys/given/read-key-file.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
+import { keysFromFile, keysFromJwk } from "../../../wiring/given-keys.ts";
+import { readSettingFile } from "../../../wiring/read-setting-file.ts";
 import type { World } from "../../terminal/world.ts";
 import { type DatabaseFacts, lookAtDatabase } from "./database-facts.ts";
 import type { EnvironmentFile } from "./environment-file.ts";
-import { lookAtSecretFile, type SecretFileFacts } from "./secret-file-facts.ts";
 import { lookAtStoreFile, type StoreFileFacts } from "./store-file-facts.ts";
 
 /** The environment to grade: the process's own, or a file's. */
@@ -41,7 +41,7 @@ type SettingsRead =
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
 /** A file with a secret, and what it holds. */
-export type SecretFile = SecretFileFacts & { readonly holds: "signing-key" | "other-secret" };
+export type SecretFile = FileFacts & { readonly holds: "signing-key" | "other-secret" };
 
 type KeysRead =
   /** Nothing can be said of the keys before the settings are mended. */
@@ -94,7 +94,7 @@ async function readKeys({ keySource, alg }: Settings): Promise<KeysRead> {
       case "ephemeral":
         return { kind: "ephemeral" };
       case "env":
-        return { kind: "imported", keys: keysFromJwk(keySource.variable, keySource.jwk, alg) };
+        return { kind: "imported", keys: keysFromJwk(keySource.variable, keySource.jwk.reveal(), alg) };
       case "file":
         return { kind: "imported", keys: await keysFromFile(keySource.variable, keySource.path, alg) };
       case "managed":
@@ -110,7 +110,7 @@ async function readKeys({ keySource, alg }: Settings): Promise<KeysRead> {
 async function readKeks(kek: ManagedSettings["kek"]): Promise<void> {
   if (kek?.kind === "text") parseKeks("MACP_AUTH_KEK", kek.text.reveal());
   if (kek?.kind === "file")
-    parseKeks("MACP_AUTH_KEK_FILE", await readKeyFile("MACP_AUTH_KEK_FILE", kek.path));
+    parseKeks("MACP_AUTH_KEK_FILE", await readSettingFile("MACP_AUTH_KEK_FILE", kek.path));
 }
 
 async function lookAtStore({ keySource }: Settings): Promise<StoreFileFacts | undefined> {
@@ -148,6 +148,6 @@ function otherSecretsOf({ keySource, admin }: Settings): readonly string[] {
 }
 
 async function lookAt(path: string, holds: SecretFile["holds"]): Promise<SecretFile | undefined> {
-  const facts = await lookAtSecretFile(path);
+  const facts = await lookAtFile(path);
   return facts && { ...facts, holds };
 }

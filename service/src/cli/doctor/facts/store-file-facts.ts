@@ -1,14 +1,14 @@
-import { readFile, realpath, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
+import { type FileFacts, lookAtFile, realPathOf } from "../../../files/file-facts.ts";
+import { readSmallFile } from "../../../files/small-file.ts";
 import { lookAround, type Surroundings } from "../../../stores/sqlite/surroundings.ts";
-import { lookAtSecretFile, type SecretFileFacts } from "./secret-file-facts.ts";
 
 /** A SQLite store, as the file system describes its place. Nothing is opened. */
 export interface StoreFileFacts {
   /** Absolute. */
   readonly path: string;
   /** `undefined` when there is none yet. */
-  readonly file: SecretFileFacts | undefined;
+  readonly file: FileFacts | undefined;
   /** Those of `-wal` and `-shm` that are there. */
   readonly companions: readonly { readonly path: string; readonly mode: number }[];
   readonly around: Surroundings;
@@ -30,23 +30,17 @@ export async function lookAtStoreFile(path: string): Promise<StoreFileFacts> {
   const real = await realPathOf(absolute);
   return {
     path: absolute,
-    file: await lookAtSecretFile(absolute),
+    file: await lookAtFile(absolute),
     companions: await companionsOf(real),
     around: lookAround(absolute),
-    mount: mountOf(await readFile(MOUNTS, "utf8").catch(() => ""), real),
+    mount: mountOf(await readSmallFile(MOUNTS).catch(() => ""), real),
   };
-}
-
-/** Where the name leads; for a file that is not there, where its folder leads. */
-async function realPathOf(path: string): Promise<string> {
-  const whole = await realpath(path).catch(() => undefined);
-  return whole ?? (await realpath(dirname(path)).catch(() => path));
 }
 
 async function companionsOf(real: string): Promise<StoreFileFacts["companions"]> {
   const looks = [`${real}-wal`, `${real}-shm`].map(async (path) => {
-    const mode = (await stat(path).catch(() => undefined))?.mode;
-    return mode === undefined ? [] : [{ path, mode: mode & 0o7777 }];
+    const mode = (await lookAtFile(path))?.mode;
+    return mode === undefined ? [] : [{ path, mode }];
   });
   return (await Promise.all(looks)).flat();
 }

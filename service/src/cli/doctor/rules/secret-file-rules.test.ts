@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { FileFacts, FolderFacts } from "../../../files/file-facts.ts";
 import { after, epochSeconds } from "../../../kernel/clock.ts";
-import type { FolderFacts, SecretFileFacts } from "../facts/secret-file-facts.ts";
 import {
   foldersAreOurs,
   keyIsYoung,
@@ -18,8 +18,8 @@ function folder(override: Partial<FolderFacts> = {}): FolderFacts {
   return { path: "/keys", mode: 0o700, ownerId: US, entryOwnerId: US, ...override };
 }
 
-function seen(file: Partial<SecretFileFacts> = {}, override: Partial<SecretFileCase> = {}): SecretFileCase {
-  const sound: SecretFileFacts = {
+function seen(file: Partial<FileFacts> = {}, override: Partial<SecretFileCase> = {}): SecretFileCase {
+  const sound: FileFacts = {
     path: "/keys/key.json",
     mode: 0o600,
     ownerId: US,

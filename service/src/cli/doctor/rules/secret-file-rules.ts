@@ -1,10 +1,10 @@
+import type { FileFacts, FolderFacts } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
-import type { FolderFacts, SecretFileFacts } from "../facts/secret-file-facts.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** A file with a secret, seen by the user that would serve. */
 export interface SecretFileCase {
-  readonly file: SecretFileFacts;
+  readonly file: FileFacts;
   /** `undefined` where the system has no user numbers: there the permission bits mean nothing. */
   readonly userId: number | undefined;
   readonly now: EpochSeconds;

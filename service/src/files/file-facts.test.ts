@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lookAtSecretFile } from "./secret-file-facts.ts";
+import { lookAtFile } from "./file-facts.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -15,7 +15,7 @@ test("a key file is described by its mode, its time and every folder above it", 
   await writeFile(path, "secret");
   await chmod(path, 0o640);
   await utimes(path, 1_700_000_000, 1_700_000_000.9);
-  const facts = await lookAtSecretFile(path);
+  const facts = await lookAtFile(path);
   expect(facts).toMatchObject({ path, mode: 0o640, modifiedAt: 1_700_000_000 });
   expect(facts?.folders.map((above) => above.path)).toEqual(expect.arrayContaining([folder, "/"]));
 });
@@ -27,7 +27,7 @@ test("the folders behind a symbolic link count as well as those above its name",
   await chmod(open, 0o777);
   await writeFile(join(open, "key.json"), "secret");
   await symlink(join(open, "key.json"), join(closed, "key.json"));
-  const facts = await lookAtSecretFile(join(closed, "key.json"));
+  const facts = await lookAtFile(join(closed, "key.json"));
   expect(facts?.folders).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ path: open, mode: 0o777 }),
@@ -37,5 +37,5 @@ test("the folders behind a symbolic link count as well as those above its name",
 });
 
 test("a file that is not there is not described", async () => {
-  expect(await lookAtSecretFile(join(folder, "absent"))).toBeUndefined();
+  expect(await lookAtFile(join(folder, "absent"))).toBeUndefined();
 });

@@ -2,14 +2,16 @@ import { mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { TestClock } from "../../testing/moments.ts";
-import { testKey } from "../../testing/test-keys.ts";
-import { privateJwkOf } from "../custody/make-key.ts";
-import type { ImportedKey } from "../import/import-key.ts";
-import { type FileLook, keyFileFollower, keyFileMark } from "./follow-file.ts";
-import { LiveKeys } from "./live-keys.ts";
-import { keysFromFile, signersFor } from "./load-keys.ts";
-import { ringAtBoot } from "./plan-file-change.ts";
+import { fileMark } from "../files/follow.ts";
+import { privateJwkOf } from "../keys/custody/make-key.ts";
+import { LiveKeys } from "../keys/given/live-keys.ts";
+import { ringAtBoot } from "../keys/given/plan-file-change.ts";
+import { signersFor } from "../keys/given/signers-for.ts";
+import type { ImportedKey } from "../keys/import/import-key.ts";
+import { TestClock } from "../testing/moments.ts";
+import { testKey } from "../testing/test-keys.ts";
+import { type KeyFileLook, keyFileFollower } from "./follow-key-file.ts";
+import { keysFromFile } from "./given-keys.ts";
 
 const [a, b] = [testKey("a"), testKey("b")];
 const rules = { alg: "ES256", leadSeconds: 7_200, overlapSeconds: 3_755 } as const;
@@ -25,15 +27,15 @@ describe("a followed key file", () => {
   let path: string;
   let clock: TestClock;
   let keys: LiveKeys;
-  let look: () => Promise<FileLook>;
+  let look: () => Promise<KeyFileLook>;
 
   /** Starts to follow what is there now. */
   async function follow(): Promise<void> {
-    const mark = await keyFileMark(path);
+    const mark = await fileMark(path);
     const imported = await keysFromFile("KEY_FILE", path, "ES256");
     clock = new TestClock();
     keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
-    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, rules }, mark);
+    look = keyFileFollower({ clock, keys, setting: "KEY_FILE", path, rules }, mark);
   }
 
   const signs = (): string | undefined => keys.viewAt().signing?.kid;
@@ -167,8 +169,8 @@ describe("a followed key file", () => {
   });
 
   test("that changed between its reading at boot and the first look is followed", async () => {
-    const mark = await keyFileMark(path);
-    look = keyFileFollower({ clock, keys, variable: "KEY_FILE", path, rules }, mark);
+    const mark = await fileMark(path);
+    look = keyFileFollower({ clock, keys, setting: "KEY_FILE", path, rules }, mark);
     await writeFile(path, textOf(b, a));
     await look();
     expect(await look()).toEqual({ kind: "changed" });

@@ -1,9 +1,9 @@
-import { lstat, realpath, stat } from "node:fs/promises";
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { type EpochSeconds, epochSeconds } from "../../../kernel/clock.ts";
+import { type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 
-/** A file with a secret in it, as the file system describes it. Symbolic links are followed. */
-export interface SecretFileFacts {
+/** A file as the file system describes it. Symbolic links are followed. */
+export interface FileFacts {
   readonly path: string;
   /** The permission bits, `0o7777` and below. */
   readonly mode: number;
@@ -24,7 +24,7 @@ export interface FolderFacts {
 const PERMISSION_BITS = 0o7777;
 
 /** Looks at the file without reading it; `undefined` when that cannot be done. */
-export async function lookAtSecretFile(path: string): Promise<SecretFileFacts | undefined> {
+export async function lookAtFile(path: string): Promise<FileFacts | undefined> {
   try {
     const { mode, uid, mtimeMs } = await stat(path);
     return {
@@ -37,6 +37,37 @@ export async function lookAtSecretFile(path: string): Promise<SecretFileFacts | 
   } catch {
     return undefined;
   }
+}
+
+/** Whether there is something of that name, a symbolic link to nowhere included. */
+export async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Where the name leads; for a file that is not there, where its folder leads. */
+export async function realPathOf(path: string): Promise<string> {
+  const whole = await realpath(path).catch(() => undefined);
+  return whole ?? (await realpath(dirname(path)).catch(() => path));
+}
+
+/** A folder itself; symbolic links are not followed. Rejects as the system does. */
+export async function lookAtFolder(path: string): Promise<{
+  readonly isFolder: boolean;
+  readonly mode: number;
+  readonly ownerId: number;
+  readonly isEmpty: boolean;
+}> {
+  const facts = await lstat(path);
+  const isFolder = facts.isDirectory();
+  return {
+    isFolder,
+    mode: facts.mode & PERMISSION_BITS,
+    ownerId: facts.uid,
+    isEmpty: isFolder && (await readdir(path)).length === 0,
+  };
 }
 
 async function foldersAbove(path: string): Promise<readonly FolderFacts[]> {

@@ -1,0 +1,61 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { codeOf } from "../kernel/faults.ts";
+import { FileFault } from "./file-fault.ts";
+
+/** No file that this program reads whole is larger. */
+const BYTES_MAX = 1_048_576;
+
+/** Without O_NONBLOCK a pipe would hold a thread of the pool until somebody writes to it. */
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/**
+ * The text of a file of at most 1 MiB. Only regular files, also behind symbolic links: opening a pipe without a writer would wait
+ * indefinitely, and a device may have no end. Throws `FileFault`.
+ */
+export function readSmallFile(path: string): Promise<string> {
+  return readFile(path, WITHOUT_WAITING, async (file) => {
+    if (!(await file.stat()).isFile()) throw new FileFault("not-regular", path);
+  });
+}
+
+/**
+ * The text of a file that a person names in a call, at most 1 MiB. Also of a pipe, as a shell makes one of `<(command)`: the call
+ * waits for what the other end writes. Throws `FileFault`.
+ */
+export function readSmallInput(path: string): Promise<string> {
+  return readFile(path, constants.O_RDONLY | constants.O_NOCTTY, () => Promise.resolve());
+}
+
+async function readFile(
+  path: string,
+  flags: number,
+  insist: (file: FileHandle) => Promise<void>,
+): Promise<string> {
+  try {
+    const file = await open(path, flags);
+    try {
+      await insist(file);
+      return await textOf(file, path);
+    } finally {
+      await file.close();
+    }
+  } catch (thrown) {
+    const code = thrown instanceof FileFault ? undefined : codeOf(thrown);
+    // What opening a socket gives.
+    if (code === "ENXIO") throw new FileFault("not-regular", path);
+    throw code === undefined ? thrown : new FileFault("unreadable", path, code);
+  }
+}
+
+/** All of an open file of at most 1 MiB, whatever size it claims: some file systems claim none, and a file may grow while it is read. Throws `FileFault`. */
+export async function textOf(file: FileHandle, path: string): Promise<string> {
+  const buffer = Buffer.alloc(BYTES_MAX + 1);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, size, buffer.length - size);
+    size += bytesRead;
+    if (size > BYTES_MAX) throw new FileFault("too-large", path);
+    if (bytesRead === 0) return buffer.toString("utf8", 0, size);
+  }
+}
