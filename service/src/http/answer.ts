@@ -46,10 +46,8 @@ export function empty(status: 204 | 304, headers: readonly string[]): Answer {
 }
 
 /** An error as JSON, in the one shape that callers know: `{"error": text}`. */
-export function problemAnswer(problem: Problem): Answer {
-  const retry =
-    problem.retryAfterSeconds === undefined ? [] : ["retry-after", String(problem.retryAfterSeconds)];
-  return json(problem.status, { error: problem.text }, retry);
+export function problemAnswer({ status, text, headers }: Problem): Answer {
+  return json(status, { error: text }, headers);
 }
 
 /** Writes an answer. A HEAD request gets the headers of the body that it does not get. */

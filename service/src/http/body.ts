@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { parse as parseContentType } from "content-type";
 import { codeOf } from "../kernel/faults.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -11,11 +12,14 @@ const BODY_BYTES_MAX = 102_400;
 /** How deep a body's arrays and objects may be nested. */
 const JSON_DEPTH_MAX = 32;
 
+/** Why no body of the wanted media type was read: there is none, or it cannot be read. */
+type NotRead = { readonly kind: "absent" } | { readonly kind: "refused"; readonly problem: Problem };
+
 /** A parsed JSON object or array with its text; `absent` when the request has no JSON body; or why it cannot be read. */
-export type JsonBody =
-  | { readonly kind: "json"; readonly value: unknown; readonly text: string }
-  | { readonly kind: "absent" }
-  | { readonly kind: "refused"; readonly problem: Problem };
+export type JsonBody = { readonly kind: "json"; readonly value: unknown; readonly text: string } | NotRead;
+
+/** The fields of a form; `absent` when the request has no form as its body; or why it cannot be read. */
+export type FormBody = { readonly kind: "form"; readonly fields: ReadonlyMap<string, string> } | NotRead;
 
 const INFLATERS = {
   gzip: promisify(gunzip),
@@ -28,15 +32,17 @@ const INFLATERS = {
  * content type counts as no body. Rejects only when the connection broke before the body was whole.
  */
 export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
-  const framing = framingOf(incoming.headers);
-  if (framing.kind !== "body") return framing;
-  const received = await collect(incoming);
-  if (received === "too-large") return refused("body_too_large");
-  const { encoding } = framing;
-  const bytes = encoding === "identity" ? received : await inflateInTurn(received, encoding);
-  if (bytes === "too-large") return refused("body_too_large");
-  if (bytes === "corrupt") return refused("body_corrupt");
-  return bytes.length === 0 ? { kind: "absent" } : parse(bytes);
+  const body = await readBody(incoming, "application/json");
+  return body.kind === "bytes" ? parseJson(body.bytes) : body;
+}
+
+/**
+ * Reads a request's `application/x-www-form-urlencoded` body, bounded as a JSON body is. Percent-encoding and UTF-8 must be
+ * valid, and no name may be there twice (RFC 6749 section 3.2). Rejects only when the connection broke before the body was whole.
+ */
+export async function readFormBody(incoming: IncomingMessage): Promise<FormBody> {
+  const body = await readBody(incoming, "application/x-www-form-urlencoded");
+  return body.kind === "bytes" ? parseForm(body.bytes) : body;
 }
 
 /**
@@ -61,15 +67,33 @@ function hasNoBody(headers: IncomingMessage["headers"]): boolean {
 }
 
 type Inflatable = keyof typeof INFLATERS;
-type Framing =
-  | { readonly kind: "body"; readonly encoding: Inflatable | "identity" }
-  | Exclude<JsonBody, { kind: "json" }>;
+type MediaType = "application/json" | "application/x-www-form-urlencoded";
+type Framing = { readonly kind: "body"; readonly encoding: Inflatable | "identity" } | NotRead;
+
+/** All bytes of a body of this media type, out of its coding. */
+async function readBody(
+  incoming: IncomingMessage,
+  mediaType: MediaType,
+): Promise<{ readonly kind: "bytes"; readonly bytes: Buffer } | NotRead> {
+  const framing = framingOf(incoming.headers, mediaType);
+  if (framing.kind !== "body") return framing;
+  const received = await collect(incoming);
+  if (received === "too-large") return refused("body_too_large");
+  const { encoding } = framing;
+  const bytes = encoding === "identity" ? received : await inflateInTurn(received, encoding);
+  if (bytes === "too-large") return refused("body_too_large");
+  if (bytes === "corrupt") return refused("body_corrupt");
+  return bytes.length === 0 ? { kind: "absent" } : { kind: "bytes", bytes };
+}
 
 /** What the headers say of the body, before any of it is read. */
-function framingOf(headers: IncomingMessage["headers"]): Framing {
-  const charset = charsetOfJson(headers["content-type"]);
+function framingOf(headers: IncomingMessage["headers"], mediaType: MediaType): Framing {
+  const charset = charsetOf(headers["content-type"], mediaType);
   if (charset === undefined) return { kind: "absent" };
-  if (charset !== "utf-8") return refused("charset_unsupported");
+  if (charset !== "utf-8")
+    return mediaType === "application/json"
+      ? refused("charset_unsupported")
+      : refused("charset_unsupported", "unsupported charset: send the form as UTF-8");
   const encoding = encodingOf(headers["content-encoding"]);
   if (encoding === undefined) return refused("encoding_unsupported");
   return Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX
@@ -77,7 +101,7 @@ function framingOf(headers: IncomingMessage["headers"]): Framing {
     : { kind: "body", encoding };
 }
 
-function parse(bytes: Buffer): JsonBody {
+function parseJson(bytes: Buffer): JsonBody {
   // Two byte sequences that decode to one replacement character must not become one sender: no lenient decoding.
   if (!isUtf8(bytes)) return refused("json_invalid");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
@@ -91,7 +115,22 @@ function parse(bytes: Buffer): JsonBody {
   return isDeeperThan(value, JSON_DEPTH_MAX) ? refused("json_too_deep") : { kind: "json", value, text };
 }
 
-/** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: whoever walks the value later may recurse. */
+function parseForm(bytes: Buffer): FormBody {
+  if (!isUtf8(bytes)) return refused("form_invalid");
+  const text = bytes.toString("utf8");
+  try {
+    // URLSearchParams keeps a broken escape as text, and puts a replacement character for bytes that are not UTF-8.
+    decodeURIComponent(text);
+  } catch {
+    return refused("form_invalid");
+  }
+  // The leading `&` is an empty field: without it URLSearchParams would drop a leading `?`.
+  const pairs = [...new URLSearchParams(`&${text}`)];
+  const fields = new Map(pairs);
+  return fields.size < pairs.length ? refused("form_invalid") : { kind: "form", fields };
+}
+
+/** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: later code may recurse. */
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
@@ -126,8 +165,8 @@ function collect(stream: Readable): Promise<Buffer | "too-large"> {
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * Inflates a whole body, one body at a time in this process: two hundred bytes can make an inflater hold 16 MiB, so a crowd of
- * them at once would be an attack on the memory. Nobody waits for a slow sender here, for the bytes have all arrived.
+ * Inflates a whole body, one body at a time in this process: two hundred bytes can make an inflater hold 16 MiB, so many of
+ * them at once would be an attack on the memory. No body waits for a slow sender here: the bytes have all arrived.
  */
 function inflateInTurn(received: Buffer, encoding: Inflatable): Promise<Buffer | "too-large" | "corrupt"> {
   const inflated = turn.then(() =>
@@ -157,29 +196,16 @@ function isInflatable(encoding: string): encoding is Inflatable {
   return Object.hasOwn(INFLATERS, encoding);
 }
 
-const PARAMETER =
-  /^[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+))[ \t]*$/;
-
 /**
- * The charset that a Content-Type (RFC 9110 section 8.3) of `application/json` names, `utf-8` when it names none. `undefined`
- * when the type is another one, absent or not well-formed.
+ * The charset that a Content-Type (RFC 9110 section 8.3) of this media type names, in lower case; `utf-8` when it names none.
+ * `undefined` when the type is another one or absent.
  */
-function charsetOfJson(header: string | undefined): string | undefined {
-  if (header === "application/json") return "utf-8";
-  const [type = "", ...parameters] = (header ?? "").split(";");
-  if (type.trim().toLowerCase() !== "application/json") return undefined;
-  const read = parameters
-    .filter((parameter) => parameter.trim() !== "")
-    .map((parameter) => PARAMETER.exec(parameter));
-  if (read.includes(null)) return undefined;
-  return charsetAmong(read) ?? "utf-8";
+function charsetOf(header: string | undefined, mediaType: MediaType): string | undefined {
+  if (header === mediaType) return "utf-8";
+  const { type, parameters } = parseContentType(header ?? "");
+  return type === mediaType ? (parameters["charset"] ?? "utf-8").toLowerCase() : undefined;
 }
 
-function charsetAmong(parameters: readonly (RegExpExecArray | null)[]): string | undefined {
-  const [, , quoted, token] = parameters.find((match) => match?.[1]?.toLowerCase() === "charset") ?? [];
-  return (quoted ?? token)?.toLowerCase();
-}
-
-function refused(reason: Parameters<typeof problem>[0]): Extract<JsonBody, { kind: "refused" }> {
-  return { kind: "refused", problem: problem(reason) };
+function refused(...why: Parameters<typeof problem>): Extract<NotRead, { kind: "refused" }> {
+  return { kind: "refused", problem: problem(...why) };
 }

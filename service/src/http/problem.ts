@@ -1,34 +1,15 @@
 import type { MintRefusal } from "../tokens/mint.ts";
 import type { InvalidRequest } from "../tokens/mint-request.ts";
 
-/** Why a request is answered with an error. One fixed code for each cause: in the log, in metrics and in docs/api/problems.md. */
-export type Reason =
-  | InvalidRequest["reason"]
-  | MintRefusal["reason"]
-  | "busy"
-  | "not_found"
-  | "body_too_large"
-  | "body_corrupt"
-  | "json_invalid"
-  | "json_too_deep"
-  | "charset_unsupported"
-  | "encoding_unsupported"
-  | "expectation_unsupported"
-  | "request_malformed"
-  | "headers_too_large"
-  | "request_timeout"
-  | "internal";
-
-/** An error as the wire sees it: `{"error": text}` with `status`; `reason` stays in the log. */
-export interface Problem {
+interface ProblemRow {
   readonly status: number;
-  readonly reason: Reason;
+  /** The usual text; one that depends on the request may take its place. */
   readonly text: string;
-  /** Seconds after which asking again makes sense. */
-  readonly retryAfterSeconds?: number;
+  /** Header names and values in turn that every answer with this reason carries. */
+  readonly headers?: readonly string[];
 }
 
-/** Each reason's status and its text where the text does not depend on the request. */
+/** Every reason for an error, of both listeners: one fixed code each, in the log, in metrics and in docs/api/problems.md. */
 export const PROBLEMS = {
   sender_required: { status: 400, text: "sender is required" },
   scopes_invalid: { status: 400, text: "scopes must be an object" },
@@ -36,13 +17,14 @@ export const PROBLEMS = {
   not_unicode: { status: 400, text: "sender and scopes must be Unicode text" },
   number_inexact: { status: 400, text: "scopes hold a number that a double cannot hold exactly" },
   token_too_large: { status: 400, text: "the token would be larger than 12288 bytes" },
-  no_signing_key: { status: 503, text: "no signing key is available" },
-  busy: { status: 503, text: "too many tokens are being signed at once" },
+  no_signing_key: { status: 503, text: "no signing key is available", headers: ["retry-after", "5"] },
+  busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
   not_found: { status: 404, text: "not found" },
   body_too_large: { status: 413, text: "request body is larger than 102400 bytes" },
   body_corrupt: { status: 400, text: "request body does not match its content-encoding" },
   json_invalid: { status: 400, text: "invalid JSON body" },
   json_too_deep: { status: 400, text: "JSON body is nested deeper than 32 levels" },
+  form_invalid: { status: 400, text: "invalid form body" },
   charset_unsupported: { status: 415, text: "unsupported charset: send the JSON body as UTF-8" },
   encoding_unsupported: { status: 415, text: "unsupported content-encoding: use gzip, deflate, br or none" },
   expectation_unsupported: { status: 417, text: "unsupported Expect header: only 100-continue is known" },
@@ -50,14 +32,48 @@ export const PROBLEMS = {
   headers_too_large: { status: 431, text: "request headers are larger than 16384 bytes" },
   request_timeout: { status: 408, text: "the request took too long to arrive" },
   internal: { status: 500, text: "internal error" },
-} as const satisfies Record<Reason, { status: number; text: string }>;
+  unauthorised: {
+    status: 401,
+    text: "a bearer token is required",
+    headers: ["www-authenticate", "Bearer"],
+  },
+  not_this_machine: {
+    status: 403,
+    text: "without a token only this machine's own programs are answered",
+  },
+  json_required: { status: 415, text: "send a JSON body as application/json, or none" },
+  operation_invalid: { status: 400, text: "the body is not as docs/operations.md describes it" },
+  keys_given: {
+    status: 409,
+    text: "the keys are given from outside and cannot be operated here; replace the key file, or move the key into a store with: macp-auth keys import",
+  },
+  store_rejected: { status: 409, text: "this replica rejects the store; see docs/operations.md" },
+  store_unavailable: {
+    status: 503,
+    text: "the key store cannot be reached",
+    headers: ["retry-after", "10"],
+  },
+} as const satisfies Readonly<
+  Record<InvalidRequest["reason"] | MintRefusal["reason"], ProblemRow> & Record<string, ProblemRow>
+>;
 
-/** The problem for a reason, with its usual text or one that names the member at fault. */
-export function problem(reason: Reason, text: string = PROBLEMS[reason].text): Problem {
-  return { status: PROBLEMS[reason].status, reason, text };
+export type Reason = keyof typeof PROBLEMS;
+
+/** An error as the wire sees it: `{"error": text}` with `status` and `headers`; `reason` stays in the log. */
+export interface Problem {
+  readonly status: number;
+  readonly reason: Reason;
+  readonly text: string;
+  readonly headers: readonly string[];
 }
 
-/** What a caller is told of a refusal to mint. */
+/** The problem for a reason, with its usual text or one that depends on the request. */
+export function problem(reason: Reason, text: string = PROBLEMS[reason].text): Problem {
+  const { status, headers = [] }: ProblemRow = PROBLEMS[reason];
+  return { status, reason, text, headers };
+}
+
+/** The problem of a mint that was rejected. */
 export function problemOf(refusal: MintRefusal): Problem {
   switch (refusal.reason) {
     case "token_too_large":
@@ -66,6 +82,6 @@ export function problemOf(refusal: MintRefusal): Problem {
         `the token would be ${String(refusal.bytes)} bytes long, more than ${String(refusal.bytesMax)}: send a shorter sender or fewer scopes`,
       );
     case "no_signing_key":
-      return { ...problem(refusal.reason), retryAfterSeconds: 5 };
+      return problem(refusal.reason);
   }
 }

@@ -52,7 +52,7 @@ export function jwks(deps: JwksDeps, incoming: IncomingMessage, requestId: Reque
   if (document === undefined) {
     deps.meter.jwksServed(503);
     deps.log.warn({ event: "request_refused", reason: "no_signing_key", status: 503, request_id: requestId });
-    return problemAnswer({ ...problem("no_signing_key"), retryAfterSeconds: 5 });
+    return problemAnswer(problem("no_signing_key"));
   }
   deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
   const answer = answers.get(document) ?? remember(document, deps.jwksMaxAgeSeconds);

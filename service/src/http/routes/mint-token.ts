@@ -38,8 +38,7 @@ const MINTS_AT_ONCE_MAX = 1_000;
 export function mintRoute(deps: MintRouteDeps): Route {
   let underWay = 0;
   return async (incoming, requestId) => {
-    if (underWay >= MINTS_AT_ONCE_MAX)
-      return refuse(deps, { ...problem("busy"), retryAfterSeconds: 1 }, requestId);
+    if (underWay >= MINTS_AT_ONCE_MAX) return refuse(deps, problem("busy"), requestId);
     underWay += 1;
     try {
       return await mintToken(deps, incoming, requestId);
