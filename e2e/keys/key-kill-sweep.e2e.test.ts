@@ -8,10 +8,11 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../service/src/kernel/clock.ts";
 import { systemRandom } from "../../service/src/kernel/random.ts";
 import { type Sealer, sealerOf } from "../../service/src/keys/custody/sealer.ts";
+import { openPrivateKey } from "../../service/src/keys/managed/carry-out.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import { isSigning, isStandby } from "../../service/src/keys/managed/managed-key.ts";
 import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
-import { openPrivateKey, rotate } from "../../service/src/keys/managed/rotate.ts";
+import { rotate } from "../../service/src/keys/managed/rotate.ts";
 import { openKeyStore } from "../../service/src/stores/open.ts";
 import { storeAt } from "../../service/src/testing/store-places.ts";
 

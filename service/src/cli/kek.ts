@@ -1,11 +1,9 @@
 import { Command, Option } from "commander";
 import type { Random } from "../kernel/random.ts";
 import { KEK_BYTES } from "../keys/custody/sealer.ts";
-import { StoreCorrupt } from "../keys/managed/key-store.ts";
-import { openPrivateKey, placeOf, type RotateDeps } from "../keys/managed/rotate.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
-import { explainStoreFaults, openExistingStore } from "./keys/backend.ts";
+import { openBackend } from "./keys/backend.ts";
 import { couldNot } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
@@ -15,7 +13,7 @@ const NOTES = `
 Changing the key-encryption key, without a pause:
   1. macp-auth kek generate            add the new line LAST in MACP_AUTH_KEK_FILE; restart all replicas: all can read it
   2. move the new line first           restart all replicas: all write with it
-  3. macp-auth kek rotate              everything stored is encrypted anew with the first key
+  3. macp-auth kek rotate              everything stored is encrypted again with the first key
   4. take the old line out             restart all replicas`;
 
 /** `macp-auth kek …`: the keys that encrypt the stored private keys. */
@@ -54,39 +52,22 @@ export function newKek(random: Random): string {
 
 function rotateCommand(world: World): Command {
   return new Command("rotate")
-    .description("encrypt all that is stored anew with the first key-encryption key")
+    .description("encrypt all that is stored again with the first key-encryption key")
+    .addOption(new Option("--admin <URL>", "work through a running service's admin listener"))
     .addOption(jsonOption())
-    .action(async ({ json }: { json?: true }) => {
-      const rotation = await openExistingStore(world, "change");
+    .action(async ({ admin, json }: { admin?: string; json?: true }) => {
+      const backend = await openBackend(admin, world, "change");
       try {
-        const keys = await explainStoreFaults(() => resealAll(rotation), world);
+        const { changes = [], refused } = await backend.operate({ kind: "reseal" }, new Set());
+        if (refused !== undefined) throw couldNot(refused.outage);
+        const keys = changes.length;
         if (json) printJson(world, { resealed: keys });
         else
           world.out(
             `${keys === 1 ? "1 private key is" : `${String(keys)} private keys are`} encrypted with the first key-encryption key; the others may be removed\n`,
           );
       } finally {
-        await rotation.store.close();
+        await backend.close();
       }
     });
-}
-
-/** Seals every private key with the first key-encryption key, in one transaction; the store signs all its rows anew with it. */
-async function resealAll({ store, sealer }: RotateDeps): Promise<number> {
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    const set = await store.load();
-    const changes = set.keys.flatMap((key) => {
-      if (key.sealed === undefined) return [];
-      const bytes = openPrivateKey(sealer, key)?.export({ type: "pkcs8", format: "der" });
-      if (bytes === undefined)
-        throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`, "altered_or_other_kek");
-      return [
-        { kind: "reseal" as const, kid: key.kid, sealed: sealer.seal(bytes, placeOf(key.kid, key.alg)) },
-      ];
-    });
-    if (changes.length === 0)
-      throw couldNot("the store holds no private key yet; there is nothing to encrypt anew");
-    if ((await store.replace(set.version, changes)) === "replaced") return changes.length;
-  }
-  throw couldNot("others changed the keys at the same moment; try again");
 }

@@ -6,9 +6,9 @@ import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { systemTimers } from "../kernel/timers.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
-import { keepManaged } from "../keys/managed/keep-managed.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
+import { wholeRound } from "../keys/managed/round.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
@@ -66,7 +66,7 @@ describe("the operators' listener", () => {
     });
     const rotation = { store, sealer, rules };
     keep = async () => {
-      await keepManaged(rotation, keys);
+      await wholeRound(rotation, keys);
     };
     const deps: AdminDeps = {
       log: pino({ level: "silent" }),
@@ -135,7 +135,7 @@ describe("the operators' listener", () => {
         text: '{"error":"a bearer token is required"}',
       });
     }
-    for (const operation of ["prepare", "activate", "rotate", "taint", "revoke", "retire"]) {
+    for (const operation of ["prepare", "activate", "rotate", "taint", "revoke", "retire", "reseal"]) {
       expect((await ask(`/keys/${operation}`, {}, authorization)).status).toBe(401);
     }
     expect(await states()).toEqual([]);

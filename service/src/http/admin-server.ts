@@ -6,12 +6,13 @@ import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeySetDeps, PlanDoubt } from "../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../keys/managed/key-report.ts";
 import { StoreUnavailable } from "../keys/managed/key-store.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import { operate } from "../keys/managed/operate.ts";
 import { OPERATION_BODIES } from "../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../keys/managed/plan/plan-operation.ts";
-import { operate, type PlanDoubt, type RotateDeps } from "../keys/managed/rotate.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { type Answer, answerWith, json, problemAnswer } from "./answer.ts";
 import { readOptionalJsonBody } from "./body.ts";
@@ -21,7 +22,7 @@ export interface AdminDeps extends ListenerDeps {
   readonly clock: Clock;
   readonly directory: KeyDirectory;
   /** `undefined`: keys are given from outside and cannot be operated. */
-  readonly managed: (RotateDeps & { readonly keys: ManagedKeys }) | undefined;
+  readonly managed: (KeySetDeps & { readonly keys: ManagedKeys }) | undefined;
   readonly metrics: Metrics;
   /** What callers must send as bearer; `undefined` on loopback only. */
   readonly token: Secret | undefined;
@@ -173,6 +174,8 @@ function operationOf(
     case "rotate":
     case "activate":
       return { operation: { kind: "activate", kid }, accepted };
+    case "reseal":
+      return { operation: { kind: "reseal" }, accepted };
     default:
       return kid && { operation: { kind: name, kid, reason: printable(reason) }, accepted };
   }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { epochSeconds } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
+import { openPrivateKey } from "../keys/managed/carry-out.ts";
 import { type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
-import { openPrivateKey } from "../keys/managed/rotate.ts";
 import { migrateStore } from "../stores/open.ts";
 import {
   activate,

@@ -1,6 +1,6 @@
 import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
-import type { RotateDeps } from "../keys/managed/rotate.ts";
 
 /** Work that is done again and again while the service runs. */
 export interface UpkeepLoop {
@@ -34,7 +34,7 @@ export interface UpkeepWatcher {
   fetchesDropped(count: number): void;
 }
 
-export interface ManagedCustody extends RotateDeps {
+export interface ManagedCustody extends KeySetDeps {
   readonly keys: ManagedKeys;
 }
 

@@ -4,10 +4,10 @@ import { replaceFile } from "../files/write-file.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { oneAtATime } from "../kernel/one-at-a-time.ts";
-import { type KeepReport, keepManaged, keepRotated } from "../keys/managed/keep-managed.ts";
+import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
-import type { RotateDeps } from "../keys/managed/rotate.ts";
+import { type RoundReport, rotationRound, wholeRound } from "../keys/managed/round.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { corruptionLine } from "./corruption-line.ts";
@@ -37,7 +37,7 @@ export async function managedCustody(
   const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(stopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
-  const reportRound = ({ changes, alarms }: KeepReport): void => {
+  const reportRound = ({ changes, alarms }: RoundReport): void => {
     tellChanges.made(changes);
     tellAlarms(alarms);
     for (const { kind } of alarms) watcher?.alarm(kind);
@@ -56,13 +56,13 @@ export async function managedCustody(
     return Promise.resolve();
   };
   const rotationInTurn = oneAtATime();
-  const rotation = round(() => keepRotated(deps, keys, reportRound));
+  const rotation = round(() => rotationRound(deps, keys, reportRound));
   const everyMs = Math.round(leaseRoundSeconds(settings.timing) * 1_000);
-  const wholeRound = round(() => keepManaged(deps, keys, reportRound));
+  const whole = round(() => wholeRound(deps, keys, reportRound));
   return {
     directory: keys,
     managed: { ...deps, keys },
-    keep: () => rotationInTurn(wholeRound).then(round(watch)).catch(UNREPORTABLE),
+    keep: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
     // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
     loops: [
       { name: "lease", everyMs, run: round(() => keys.renew()) },
@@ -91,7 +91,7 @@ function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
 
 /** The keys as this replica will see them, under a name of its own for this life. */
 function viewOf(
-  { store, sealer, rules }: RotateDeps,
+  { store, sealer, rules }: KeySetDeps,
   { clock, stopwatch, random }: Machine,
   versionSeenBefore: number,
 ): ManagedKeys {

@@ -3,8 +3,8 @@ import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
+import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
-import type { RotateDeps } from "../keys/managed/rotate.ts";
 import { openKeyStore, type StoreAccess } from "../stores/open.ts";
 import { patiently } from "../stores/patient-store.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
@@ -27,7 +27,7 @@ export async function openRotation(
   settings: Settings,
   managed: ManagedSettings,
   options: OpenOptions,
-): Promise<RotateDeps> {
+): Promise<KeySetDeps> {
   const sealer = await openSealer(managed, options.random);
   const store = await patiently(() => openKeyStore(managed.store, { sealer, ...options }));
   return { store, sealer, rules: rulesOf(settings, managed) };

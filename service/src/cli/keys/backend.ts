@@ -3,12 +3,13 @@ import { loadSettings, type ManagedSettings, readSettings, type Settings } from 
 import { lookAtFile } from "../../files/file-facts.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
+import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { operate } from "../../keys/managed/operate.ts";
 import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
-import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
 import { openRotation } from "../../wiring/open-rotation.ts";
@@ -66,7 +67,7 @@ export function managedSettings(world: World): {
 }
 
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
-export async function openExistingStore(world: World, access: StoreAccess): Promise<RotateDeps> {
+export async function openExistingStore(world: World, access: StoreAccess): Promise<KeySetDeps> {
   const { settings, managed } = managedSettings(world);
   const { store } = managed;
   if (store.kind === "sqlite" && (await lookAtFile(store.path)) === undefined)
@@ -99,7 +100,7 @@ async function storeBackend(world: World, access: StoreAccess): Promise<KeysBack
 }
 
 /** What a store holds, by the settings that it was run with; a look is not worth stopping for another setting of the shell. */
-async function listOnStore({ store, rules }: RotateDeps, all: boolean, world: World): Promise<KeysReport> {
+async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: World): Promise<KeysReport> {
   const set = await store.load();
   const found = rulesOnStore(shellRules(rules, world), set);
   for (const line of found.contradictions) world.err(`macp-auth: warning: ${line}\n`);
@@ -111,7 +112,7 @@ async function listOnStore({ store, rules }: RotateDeps, all: boolean, world: Wo
  * when the shell's own settings contradict those.
  */
 export async function operateOnStore(
-  rotation: RotateDeps,
+  rotation: KeySetDeps,
   operation: Operation,
   accepted: ReadonlySet<Acceptance>,
   world: World,
@@ -119,7 +120,8 @@ export async function operateOnStore(
   const { store } = rotation;
   const shell = shellRules(rotation.rules, world);
   const { rules, algs, contradictions } = rulesOnStore(shell, await store.load());
-  if (contradictions.length > 0) throw couldNot(...contradictions);
+  // How private parts are encrypted depends on no rule.
+  if (contradictions.length > 0 && operation.kind !== "reseal") throw couldNot(...contradictions);
   if (meansAnyAlgorithm(operation) && algs.length > 1 && !shell.isSet("MACP_AUTH_SIGNING_ALG"))
     throw couldNot(
       `the service on this store runs with ${algs.join(" and ")}; say which one is meant with MACP_AUTH_SIGNING_ALG`,

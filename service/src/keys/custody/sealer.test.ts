@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
 import { standbyKey } from "../../testing/managed-key-sets.ts";
 import { countingRandom } from "../../testing/mint-deps.ts";
-import { openPrivateKey, placeOf } from "../managed/rotate.ts";
+import { openPrivateKey, placeOf } from "../managed/carry-out.ts";
 import { makeKey } from "./make-key.ts";
 import { sealerOf } from "./sealer.ts";
 

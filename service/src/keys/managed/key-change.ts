@@ -29,6 +29,22 @@ export type KeyChange =
   | { readonly kind: "pause"; readonly kid: Kid; readonly seconds: number }
   | { readonly kind: "reseal"; readonly kid: Kid; readonly sealed: SealedKey };
 
+/** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
+export interface MakeKey {
+  readonly kind: "make";
+  readonly alg: Algorithm;
+  readonly activate: boolean;
+}
+
+/** A key's private part is to be sealed again, as all are that are sealed now. */
+export interface ResealKey {
+  readonly kind: "reseal";
+  readonly kid: Kid;
+}
+
+/** One step of a plan; the steps of one plan are applied together or not at all. */
+export type KeyStep = Exclude<KeyChange, { readonly kind: "publish" | "reseal" }> | MakeKey | ResealKey;
+
 /**
  * The keys after the changes, stamped with `now`; pure, so that every store does the same. `version` is the set's version
  * after the change. Throws `Impossible` when a change names a key that is not there or a kid that was used before: the caller

@@ -10,10 +10,11 @@ import {
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
 import { answerOf, reportOf } from "./key-report.ts";
-import type { OperationReport } from "./rotate.ts";
+import type { OperationReport } from "./operate.ts";
 
 const revocation: OperationReport = {
   kind: "done",
+  plan: { kind: "planned", steps: [] },
   changes: [{ kind: "revoke", kid: "old" as Kid, reason: "leaked" }],
   before: keySet([]),
 };

@@ -2,12 +2,12 @@ import { KEY_STATES } from "../key-state.ts";
 import { revocationSeconds } from "../timing.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom, stateOf } from "./managed-key.ts";
+import type { OperationReport } from "./operate.ts";
 import type { KeyLine, KeysReport, OperationAnswer, UntrackedLine, VerifierLine } from "./operator-shapes.ts";
 import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { readyFrom } from "./plan/unserved-gap.ts";
-import type { OperationReport } from "./rotate.ts";
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
 export function reportOf(set: KeySet, own: RotationRules, all = false): KeysReport {

@@ -8,11 +8,13 @@ import { TestClock } from "../../testing/moments.ts";
 import { mint } from "../../tokens/mint.ts";
 import type { Algorithm } from "../algorithm.ts";
 import { sealerOf } from "../custody/sealer.ts";
-import { keepRotated } from "./keep-managed.ts";
+import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyChange } from "./key-change.ts";
 import { type Beat, type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "./key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "./managed-keys.ts";
-import { operate, type RotateDeps, rotate } from "./rotate.ts";
+import { operate } from "./operate.ts";
+import { rotate } from "./rotate.ts";
+import { rotationRound } from "./round.ts";
 
 const { replicaLagSeconds: F, clockSkewSeconds: skew } = RULES.timing;
 const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
@@ -72,7 +74,7 @@ class Store implements KeyStore {
 async function house(alg: Algorithm = "ES256") {
   const storeClock = new TestClock();
   const store = new Store(storeClock);
-  const rotation: RotateDeps = { store, sealer, rules: { ...RULES, alg } };
+  const rotation: KeySetDeps = { store, sealer, rules: { ...RULES, alg } };
   await rotate(rotation);
   const moving: { move(seconds: number): void }[] = [storeClock];
   const replica = (override: Partial<ManagedKeysDeps> = {}) => {
@@ -109,7 +111,7 @@ async function house(alg: Algorithm = "ES256") {
   return { store, storeClock, rotation, replica, pass };
 }
 
-async function rotateOn(rotation: RotateDeps, pass: (seconds: number) => void): Promise<void> {
+async function rotateOn(rotation: KeySetDeps, pass: (seconds: number) => void): Promise<void> {
   pass(RULES.periodSeconds);
   await rotate(rotation);
 }
@@ -524,7 +526,7 @@ describe("a set that was read beside the beats", () => {
     await keys.renew();
     store.replaceWith(older);
     // Both begin in the same tick, as the loops of the service do.
-    await Promise.all([keepRotated(rotation, keys), keys.renew()]);
+    await Promise.all([rotationRound(rotation, keys), keys.renew()]);
     expect((await older.load()).version).toBeLessThan(version);
     expect((await older.load()).version).toBe(1);
     expect(state()).toBe("store_older");
@@ -544,7 +546,7 @@ describe("a set that was read beside the beats", () => {
     await keys.renew();
     const { version } = await store.load();
     storeClock.move(10_800);
-    await keepRotated(rotation, keys);
+    await rotationRound(rotation, keys);
     expect((await store.load()).version).toBe(version);
     expect(keys.doubtAbout(await store.load())).toBe("clock_off");
   });

@@ -5,11 +5,12 @@ import type { Sealer } from "../custody/sealer.ts";
 import { renderJwks } from "../jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "../key-directory.ts";
 import { localSigner, type Signer } from "../signer.ts";
+import { openPrivateKey } from "./carry-out.ts";
+import type { PlanDoubt } from "./change-key-set.ts";
 import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
 import { isSigning, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { hasOpenGap } from "./plan/unserved-gap.ts";
-import { openPrivateKey, type PlanDoubt } from "./rotate.ts";
 import { VerifierLog } from "./verifier-sightings.ts";
 
 /** With what this replica is configured to rotate by, which it reports to the store. */

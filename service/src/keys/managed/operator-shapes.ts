@@ -111,4 +111,5 @@ export const OPERATION_BODIES = {
   taint: z.strictObject({ kid, reason, accept }).meta({ id: "TaintBody" }),
   revoke: z.strictObject({ kid, reason, accept }).meta({ id: "RevokeBody" }),
   retire: z.strictObject({ kid, accept }).meta({ id: "RetireBody" }),
+  reseal: z.strictObject({ accept }).meta({ id: "ResealBody" }),
 } as const;

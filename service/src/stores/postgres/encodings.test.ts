@@ -7,10 +7,10 @@ import { publicServer } from "../../http/public-server.ts";
 import { epochSeconds, systemClock, systemStopwatch } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { systemTimers } from "../../kernel/timers.ts";
-import { keepManaged } from "../../keys/managed/keep-managed.ts";
+import { placeOf } from "../../keys/managed/carry-out.ts";
 import type { VerifierSighting } from "../../keys/managed/key-store.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
-import { placeOf } from "../../keys/managed/rotate.ts";
+import { wholeRound } from "../../keys/managed/round.ts";
 import { noMeter } from "../../telemetry/meter.ts";
 import { beatOf, publishFresh, replicaOf, sealerUnder } from "../../testing/key-store-contract.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
@@ -74,7 +74,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         replicaId: "one",
         versionSeenBefore: 0,
       });
-      await keepManaged(deps, keys);
+      await wholeRound(deps, keys);
       const listener = publicServer({
         ...mintDeps(),
         clock: systemClock,
@@ -93,7 +93,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         await fc.assert(
           fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }), async (agents) => {
             await Promise.all(agents.map((agent) => fetchAs(port, agent)));
-            await keepManaged(deps, keys);
+            await wholeRound(deps, keys);
           }),
           { numRuns: 15, examples: [[[Uint8Array.from({ length: 128 }, (_, byte) => byte + 128)]]] },
         );

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import type { Kid } from "../../kernel/ids.ts";
+import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import type { KeySet } from "../../keys/managed/key-store.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
-import { type RotateDeps, rotate } from "../../keys/managed/rotate.ts";
+import { rotate } from "../../keys/managed/rotate.ts";
 import { LONGEST_TTL_SECONDS } from "./invariants.ts";
 import {
   ALL_ACCEPTED,
@@ -278,10 +279,10 @@ export const rotationCommands = fc.commands<World, World, false>(
 /** I14: many runners at once come to what one comes to. */
 async function rotateAtOnce(world: World, seat: Seat): Promise<void> {
   const twin = await world.trueStore.copyAt(world.trueStore.writes);
-  const alone: RotateDeps = { ...seat.rotation, store: twin };
+  const alone: KeySetDeps = { ...seat.rotation, store: twin };
   const together = world.seats
     .filter((other) => isFree(world, other))
-    .map((other): RotateDeps => ({ ...other.rotation, rules: seat.rotation.rules }));
+    .map((other): KeySetDeps => ({ ...other.rotation, rules: seat.rotation.rules }));
   await untilDone(alone);
   await Promise.all(together.map((deps) => rotate(deps).catch(() => undefined)));
   await untilDone({ ...alone, store: world.trueStore });
@@ -289,7 +290,7 @@ async function rotateAtOnce(world: World, seat: Seat): Promise<void> {
   if (one !== many) world.invariants.broken("I14", `one runner comes to ${one}, many come to ${many}`);
 }
 
-async function untilDone(deps: RotateDeps): Promise<void> {
+async function untilDone(deps: KeySetDeps): Promise<void> {
   for (let round = 0; round < 4; round += 1) if ((await rotate(deps)).changes.length === 0) return;
 }
 

@@ -4,12 +4,13 @@ import type { Algorithm } from "../../keys/algorithm.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
-import { keepManaged, keepRotated } from "../../keys/managed/keep-managed.ts";
+import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "../../keys/managed/managed-keys.ts";
+import { operate } from "../../keys/managed/operate.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
-import { operate, type RotateDeps } from "../../keys/managed/rotate.ts";
+import { rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
 import { mint } from "../../tokens/mint.ts";
 import { countingRandom } from "../mint-deps.ts";
@@ -100,7 +101,7 @@ export class Seat {
   get directory(): KeyDirectory {
     return this.#life.directory;
   }
-  get rotation(): RotateDeps {
+  get rotation(): KeySetDeps {
     return this.#life.rotation;
   }
   now(): EpochSeconds {
@@ -142,7 +143,7 @@ export class Seat {
     };
     const keys = new ManagedKeys(mutation.keysDeps?.(keysDeps) ?? keysDeps);
     if (mutation.plansBlindly === true) keys.doubtAbout = () => undefined;
-    const rotation: RotateDeps = {
+    const rotation: KeySetDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
       sealer,
       rules,
@@ -156,7 +157,7 @@ interface Life {
   readonly link: StoreLink;
   readonly keys: ManagedKeys;
   readonly directory: KeyDirectory;
-  readonly rotation: RotateDeps;
+  readonly rotation: KeySetDeps;
 }
 
 export type FetchSource = "cache" | "nowhere" | number;
@@ -322,7 +323,7 @@ export class World {
     if (!seat.up || seat.beating !== undefined) return;
     const { keys, rotation } = seat;
     const loops =
-      keys.set === undefined ? [keepManaged(rotation, keys)] : [keys.renew(), keepRotated(rotation, keys)];
+      keys.set === undefined ? [wholeRound(rotation, keys)] : [keys.renew(), rotationRound(rotation, keys)];
     seat.kept = (await Promise.all(loops.map((loop) => this.#attempt(loop)))).every(Boolean);
     this.#forgetIfMutant(seat);
   }

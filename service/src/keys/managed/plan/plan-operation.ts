@@ -2,11 +2,11 @@ import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { Kid } from "../../../kernel/ids.ts";
 import type { Algorithm } from "../../algorithm.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "../../timing.ts";
-import type { KeyChange } from "../key-change.ts";
+import type { KeyStep } from "../key-change.ts";
 import type { KeySet, VerifierSighting } from "../key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom } from "../managed-key.ts";
 import { fleetRules } from "./fleet-rules.ts";
-import { fetchesBehind, KEYS_SERVED_MAX, type MakeKey, takeOver } from "./plan-rotation.ts";
+import { fetchesBehind, KEYS_SERVED_MAX, takeOver } from "./plan-rotation.ts";
 import type { RotationRules } from "./rotation-rules.ts";
 import { readyFrom, servedSeconds } from "./unserved-gap.ts";
 
@@ -18,7 +18,9 @@ export type Operation =
   | { readonly kind: "activate"; readonly kid: Kid | undefined }
   | { readonly kind: "taint"; readonly kid: Kid; readonly reason: string }
   | { readonly kind: "revoke"; readonly kid: Kid; readonly reason: string }
-  | { readonly kind: "retire"; readonly kid: Kid };
+  | { readonly kind: "retire"; readonly kid: Kid }
+  /** Every private part is sealed again with the first key-encryption key, and every row tagged with it. */
+  | { readonly kind: "reseal" };
 
 /** An outage that an operator may accept by name. */
 export type Acceptance =
@@ -43,13 +45,14 @@ export interface OperationRefusal {
     | "too_many_keys"
     | "verifiers_behind"
     | "live_tokens"
-    | "last_key";
+    | "last_key"
+    | "nothing_sealed";
   readonly outage: string;
   readonly accept?: Acceptance;
 }
 
 export type OperationPlan =
-  | { readonly kind: "planned"; readonly steps: readonly (KeyChange | MakeKey)[] }
+  | { readonly kind: "planned"; readonly steps: readonly KeyStep[] }
   | OperationRefusal;
 
 /** What an operation would change, or the outage that it would be. Pure. */
@@ -62,6 +65,7 @@ export function planOperation(
   const rules = fleetRules(own, set);
   if (operation.kind === "prepare") return planPrepare(set, operation.alg ?? rules.alg, rules);
   if (operation.kind === "import") return planImport(set, operation.alg);
+  if (operation.kind === "reseal") return planReseal(set);
   if (operation.kind === "activate") return planActivate(set, operation.kid, rules, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
   if (key === undefined)
@@ -108,6 +112,13 @@ function planImport(set: KeySet, alg: Algorithm): OperationPlan {
     );
   }
   return planned([{ kind: "make", alg, activate: true }]);
+}
+
+function planReseal({ keys }: KeySet): OperationPlan {
+  const sealed = keys.filter((key) => key.sealed !== undefined);
+  if (sealed.length === 0)
+    return refused("nothing_sealed", "the store holds no private key yet; there is nothing to encrypt again");
+  return planned(sealed.map(({ kid }) => ({ kind: "reseal", kid })));
 }
 
 function planActivate(
@@ -187,7 +198,7 @@ function refuseBehind(
 function planRemovalFromDuty(
   set: KeySet,
   key: ManagedKey,
-  change: KeyChange,
+  change: KeyStep,
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
@@ -254,7 +265,7 @@ function namesOf(verifiers: readonly VerifierSighting[]): string {
   return verifiers.map((verifier) => verifier.address).join(", ");
 }
 
-function planned(steps: readonly (KeyChange | MakeKey)[]): OperationPlan {
+function planned(steps: readonly KeyStep[]): OperationPlan {
   return { kind: "planned", steps };
 }
 

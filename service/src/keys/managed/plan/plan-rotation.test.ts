@@ -13,15 +13,16 @@ import {
   standbyKey,
   untrackedFetches,
 } from "../../../testing/managed-key-sets.ts";
+import type { KeyStep } from "../key-change.ts";
 import type { KeySet } from "../key-store.ts";
-import { KEYS_SERVED_MAX, planRotation, type RotationStep } from "./plan-rotation.ts";
+import { KEYS_SERVED_MAX, planRotation } from "./plan-rotation.ts";
 import type { RotationRules } from "./rotation-rules.ts";
 
 /** A plan in words that a reader can compare. */
 function planOf(set: KeySet, rules: RotationRules = RULES): readonly string[] {
   return planRotation(set, rules).steps.map(inWords);
 }
-function inWords(step: RotationStep): string {
+function inWords(step: KeyStep): string {
   if (step.kind === "make") return `make ${step.alg}${step.activate ? " and activate" : ""}`;
   return step.kind === "pause" ? `pause ${step.kid} ${String(step.seconds)}` : `${step.kind} ${step.kid}`;
 }

@@ -2,24 +2,14 @@ import { after, type EpochSeconds } from "../../../kernel/clock.ts";
 import type { Kid } from "../../../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "../../algorithm.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
-import type { KeyChange } from "../key-change.ts";
+import type { KeyStep } from "../key-change.ts";
 import type { JwksFetches, KeySet, UntrackedFetches, VerifierSighting } from "../key-store.ts";
 import { canSign, isServed, isSigning, isStandby, type ManagedKey, removableFrom } from "../managed-key.ts";
 import { fleetRules, isLive } from "./fleet-rules.ts";
 import type { RotationRules } from "./rotation-rules.ts";
 import { readyFrom, unservedSeconds } from "./unserved-gap.ts";
 
-/** One step of a rotation; steps of one plan are applied together or not at all. */
-export type RotationStep = KeyChange | MakeKey;
-
-/** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
-export interface MakeKey {
-  readonly kind: "make";
-  readonly alg: Algorithm;
-  readonly activate: boolean;
-}
-
-/** Something that is not as it should be and that rotation cannot mend by itself now. */
+/** Something that is not as it should be and that rotation cannot fix by itself now. */
 export type RotationAlarm =
   | { readonly kind: "overdue"; readonly alg: Algorithm; readonly kid: Kid; readonly sinceSeconds: number }
   | {
@@ -33,7 +23,7 @@ export type RotationAlarm =
   | { readonly kind: "too_many_keys"; readonly alg: Algorithm };
 
 export interface RotationPlan {
-  readonly steps: readonly RotationStep[];
+  readonly steps: readonly KeyStep[];
   readonly alarms: readonly RotationAlarm[];
 }
 
@@ -41,8 +31,8 @@ export interface RotationPlan {
 export const KEYS_SERVED_MAX = 4;
 
 /**
- * What is to be done now so that tokens are signed by a key that every verifier knows, a successor stands ready, and no key
- * leaves before its last token: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
+ * What is to be done now so that tokens are signed by a key that every verifier knows, a standby key is ready, and no key
+ * leaves before its last token expired: all of docs/keys.md, section by section. Pure; the same set gives the same plan on every
  * replica, so any number of runners equals one.
  */
 export function planRotation(set: KeySet, own: RotationRules): RotationPlan {
@@ -76,7 +66,7 @@ function interimAlgorithms({ keys, now }: KeySet, wanted: readonly Algorithm[]):
 }
 
 /** The lead counts only time in which the key was really served: a gap in which no replica served stops it. */
-function pauses(set: KeySet, timing: RotationTiming): Extract<KeyChange, { kind: "pause" }>[] {
+function pauses(set: KeySet, timing: RotationTiming): KeyStep[] {
   return set.keys.filter(isStandby).flatMap((key) => {
     const seconds = unservedSeconds(key, set, timing);
     return seconds > 0 ? [{ kind: "pause", kid: key.kid, seconds }] : [];
@@ -105,7 +95,7 @@ function planAlgorithm(set: KeySet, alg: Algorithm, rules: RotationRules): Rotat
 
 /** The first key of all, and its successor. When another algorithm bootstraps in the same plan, only one key signs at once. */
 function bootstrap(set: KeySet, alg: Algorithm): RotationPlan {
-  const steps: RotationStep[] = [{ kind: "make", alg, activate: true }];
+  const steps: KeyStep[] = [{ kind: "make", alg, activate: true }];
   if (set.keys.length === 0) steps.push({ kind: "make", alg, activate: false });
   return { steps, alarms: [] };
 }
@@ -131,8 +121,8 @@ export function takeOver(
   ready: ManagedKey,
   signing: ManagedKey | undefined,
   rules: RotationRules,
-): KeyChange[] {
-  const activate: KeyChange = {
+): KeyStep[] {
+  const activate: KeyStep = {
     kind: "activate",
     kid: ready.kid,
     lifeSeconds: lifeSeconds(rules),
@@ -189,19 +179,19 @@ function withStandby(
 }
 
 /** Keys of an algorithm that no live replica wants: the signing key stops signing once another algorithm signs; the rest go. */
-function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): KeyChange[] {
+function windDown(keys: readonly ManagedKey[], wanted: readonly Algorithm[]): KeyStep[] {
   const successorSigns = keys.some((key) => isSigning(key) && wanted.includes(key.alg));
   if (!successorSigns) return [];
   return keys
     .filter((key) => !wanted.includes(key.alg))
-    .flatMap((key): KeyChange[] => {
+    .flatMap((key): KeyStep[] => {
       if (isSigning(key)) return [{ kind: "deactivate", kid: key.kid }];
       return isStandby(key) ? [{ kind: "retire", kid: key.kid }] : [];
     });
 }
 
-/** B3: keys whose last token is dead leave the JWKS, and their private part is destroyed. */
-function retirements(keys: readonly ManagedKey[], now: EpochSeconds, timing: RotationTiming): KeyChange[] {
+/** B3: keys whose last token has expired leave the JWKS, and their private part is destroyed. */
+function retirements(keys: readonly ManagedKey[], now: EpochSeconds, timing: RotationTiming): KeyStep[] {
   return keys
     .filter((key) => isServed(key) && now >= (removableFrom(key, timing) ?? Number.POSITIVE_INFINITY))
     .map((key) => ({ kind: "retire", kid: key.kid }));

@@ -5,11 +5,12 @@ import { memoryKeyStore } from "../../stores/memory/key-store.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
-import { type KeepReport, keepManaged, keepRotated } from "./keep-managed.ts";
 import { type KeyStore, StoreUnavailable } from "./key-store.ts";
 import { isSigning } from "./managed-key.ts";
 import { ManagedKeys } from "./managed-keys.ts";
-import { operate, rotate } from "./rotate.ts";
+import { operate } from "./operate.ts";
+import { rotate } from "./rotate.ts";
+import { type RoundReport, rotationRound, wholeRound } from "./round.ts";
 
 /** A store and one replica, whose clock is off by so much, that saw so much of the store in an earlier life. */
 function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
@@ -40,8 +41,8 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
 describe("a round of upkeep", () => {
   test("makes what is to be made, tells of it, and has it in force and beaten for when it ends", async () => {
     const { deps, store, keys, clock } = house();
-    const told: KeepReport[] = [];
-    await keepManaged(deps, keys, (report) => told.push(report));
+    const told: RoundReport[] = [];
+    await wholeRound(deps, keys, (report) => told.push(report));
     expect(told.map(({ changes }) => changes.map(({ kind }) => kind))).toEqual([
       ["publish", "activate", "publish"],
     ]);
@@ -56,8 +57,8 @@ describe("a round of upkeep", () => {
       state.down = true;
       return deps.store.replace(seen, changes);
     };
-    const seen: KeepReport[] = [];
-    const round = keepManaged({ ...deps, store: { ...deps.store, replace } }, keys, (one) => seen.push(one));
+    const seen: RoundReport[] = [];
+    const round = wholeRound({ ...deps, store: { ...deps.store, replace } }, keys, (one) => seen.push(one));
     await expect(round).rejects.toThrow(StoreUnavailable);
     expect(seen.map(({ changes }) => changes.length)).toEqual([3]);
   });
@@ -65,20 +66,20 @@ describe("a round of upkeep", () => {
   test("without a lease changes nothing", async () => {
     const { deps, store, state, keys } = house();
     state.down = true;
-    await keepRotated(deps, keys);
+    await rotationRound(deps, keys);
     expect((await store.load()).version).toBe(0);
   });
 
   test("counts a gap in which nobody served before it says that somebody serves again", async () => {
     const { deps, store, keys, clock, storeClock } = house();
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     const served = (await store.load()).servedAt ?? 0;
     for (const one of [clock, storeClock]) one.move(1_000);
     // Two beats on the way, as from a lease loop that is faster than the rotation.
     await keys.renew();
     await keys.renew();
     expect((await store.load()).servedAt).toBe(served);
-    await keepRotated(deps, keys);
+    await rotationRound(deps, keys);
     const set = await store.load();
     expect(set.servedAt).toBe(clock.now());
     expect(set.keys.filter((key) => key.signingFrom === undefined).map((key) => key.pausedSeconds)).toEqual([
@@ -94,7 +95,7 @@ describe("a round of upkeep", () => {
     // As a lease loop does that is faster than the rotation: no beat may hide that nobody has served yet.
     await keys.renew();
     await keys.renew();
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     const { servedAt, keys: stored } = await store.load();
     expect(servedAt).toBe(clock.now());
     expect(stored.map(({ pausedSeconds }) => pausedSeconds)).toEqual([0, 7_300]);
@@ -110,15 +111,15 @@ describe("a round of upkeep", () => {
     const move = (seconds: number): void => {
       for (const one of [clock, storeClock]) one.move(seconds);
     };
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     move(60);
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     // Once with a key that is due, once with one that has come to its end.
     for (const days of [8, 8]) {
       move(days * 86_400);
       const outcome = await operate(deps, { kind: "activate", kid: undefined }, new Set());
       expect(outcome).toMatchObject({ kind: "refused", accept: "short-lead" });
-      await keepManaged(deps, keys);
+      await wholeRound(deps, keys);
       expect((await store.load()).keys.map((key) => key.signingFrom === undefined)).toEqual([false, true]);
     }
   });
@@ -131,7 +132,7 @@ describe("a round of upkeep", () => {
         for (let age = 0; age < seconds; age += 10) {
           stopwatch.move(10);
           for (const one of [clock, storeClock]) one.move(10);
-          await keepManaged(deps, keys);
+          await wholeRound(deps, keys);
         }
       };
       await pass(7_300);
@@ -149,7 +150,7 @@ describe("a round of upkeep", () => {
 
   test("changes nothing in a store that is older than what was seen of it", async () => {
     const { deps, store, keys } = house({ versionSeenBefore: 1 });
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     expect(keys.mayChangeStore()).toBe(false);
     expect((await store.load()).version).toBe(0);
   });
@@ -157,7 +158,7 @@ describe("a round of upkeep", () => {
   test.each([-30, 30])("changes nothing while its clock is %i s from the store's", async (clockOff) => {
     const { deps, store, keys } = house({ clockOff });
     await rotate(deps);
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     expect(keys.mayChangeStore()).toBe(false);
     const { version, servedAt } = await store.load();
     expect([version, servedAt]).toEqual([1, undefined]);
@@ -167,7 +168,7 @@ describe("a round of upkeep", () => {
 describe("a replica", () => {
   test("is fenced from the very second at which its key's tokens must end", async () => {
     const { deps, keys, clock, storeClock } = house();
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     const end = keys.viewAt(clock.now()).signing?.notAfter ?? clock.now();
     for (const one of [clock, storeClock]) one.move(end - 1 - one.now());
     await keys.renew();
@@ -180,7 +181,7 @@ describe("a replica", () => {
 
   test("whose beat fails tells with the next who fetched the JWKS, and what it signed", async () => {
     const { deps, store, state, keys, clock } = house();
-    await keepManaged(deps, keys);
+    await wholeRound(deps, keys);
     const kid = keys.viewAt(clock.now()).signing?.kid as Kid;
     keys.noteFetch("10.0.0.1", "runtime");
     keys.noteSigned(kid, clock.now());

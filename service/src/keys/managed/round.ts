@@ -1,10 +1,11 @@
+import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { ManagedKeys } from "./managed-keys.ts";
 import type { RotationAlarm } from "./plan/plan-rotation.ts";
-import { type RotateDeps, rotate } from "./rotate.ts";
+import { rotate } from "./rotate.ts";
 
 /** What one round of rotation led to. */
-export interface KeepReport {
+export interface RoundReport {
   readonly changes: readonly KeyChange[];
   readonly alarms: readonly RotationAlarm[];
 }
@@ -13,13 +14,13 @@ export interface KeepReport {
  * Renews the lease and brings the set to where it should be: one whole round, run at start and after an operation. Rejects as the
  * store does; the keys in force then stay until their lease ends.
  */
-export async function keepManaged(
-  deps: RotateDeps,
+export async function wholeRound(
+  deps: KeySetDeps,
   keys: ManagedKeys,
-  report: (report: KeepReport) => void = () => undefined,
+  report: (report: RoundReport) => void = () => undefined,
 ): Promise<void> {
   await keys.renew();
-  await keepRotated(deps, keys, report);
+  await rotationRound(deps, keys, report);
 }
 
 /**
@@ -27,10 +28,10 @@ export async function keepManaged(
  * key takes to make, no lease ends over it. Does nothing without a lease. Rejects as the store does; whatever was changed by then is
  * reported all the same.
  */
-export async function keepRotated(
-  deps: RotateDeps,
+export async function rotationRound(
+  deps: KeySetDeps,
   keys: ManagedKeys,
-  report: (report: KeepReport) => void = () => undefined,
+  report: (report: RoundReport) => void = () => undefined,
 ): Promise<void> {
   if (!keys.mayChangeStore()) return;
   const { changes, alarms, lost } = await rotate(deps, (set) => keys.doubtAbout(set));

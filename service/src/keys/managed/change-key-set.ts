@@ -1,0 +1,68 @@
+import type { Algorithm } from "../algorithm.ts";
+import type { Sealer } from "../custody/sealer.ts";
+import type { ImportedKey } from "../import/import-key.ts";
+import { carryOut } from "./carry-out.ts";
+import type { KeyChange, KeyStep } from "./key-change.ts";
+import type { KeySet, KeyStore } from "./key-store.ts";
+import type { RotationRules } from "./plan/rotation-rules.ts";
+
+/** All that a change of a key set needs. */
+export interface KeySetDeps {
+  readonly store: KeyStore;
+  readonly sealer: Sealer;
+  readonly rules: RotationRules;
+  /** Where new keys come from; `makeKey` when left out. */
+  readonly makeKey?: (alg: Algorithm) => Promise<ImportedKey>;
+}
+
+/** Why a set that was read must not be planned on; `undefined` when it may be. */
+export type Doubt = (set: KeySet) => PlanDoubt | undefined;
+/** The store went back in time, is another one, or its clock and this replica's disagree. */
+export type PlanDoubt = "store_older" | "store_forked" | "clock_off";
+
+/** Of a command on the store, which has seen nothing of it before. */
+const NO_DOUBT: Doubt = () => undefined;
+
+/** What a planner decided. */
+export interface Planned {
+  readonly kind: "planned";
+  readonly steps: readonly KeyStep[];
+}
+
+/** What became of a change: `done` with the set that it was decided on, or why nothing changed. */
+export type ChangeOutcome<Plan extends Planned, Refusal> =
+  | {
+      readonly kind: "done";
+      readonly plan: Plan;
+      readonly changes: readonly KeyChange[];
+      readonly before: KeySet;
+    }
+  | { readonly kind: "doubted"; readonly doubt: PlanDoubt }
+  /** Another replica was faster every time; nothing is wrong, and the next attempt looks again. */
+  | { readonly kind: "lost" }
+  | Refusal;
+
+/** How often a loser of the race reads the set again before it gives up. */
+const ATTEMPTS_MAX = 5;
+
+/**
+ * The one way in which a key set changes: load, doubt, plan, carry out, replace; and from the start when another was faster, so
+ * that each change is decided on the set that it changes. `plan` is pure; one that has no steps, or refuses, changes nothing.
+ */
+export async function changeKeySet<Plan extends Planned, Refusal extends { readonly kind: "refused" }>(
+  deps: KeySetDeps,
+  plan: (set: KeySet) => Plan | Refusal,
+  doubt: Doubt = NO_DOUBT,
+): Promise<ChangeOutcome<Plan, Refusal>> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const before = await deps.store.load();
+    const doubted = doubt(before);
+    if (doubted !== undefined) return { kind: "doubted", doubt: doubted };
+    const planned = plan(before);
+    if (planned.kind === "refused") return planned;
+    const changes = await carryOut(deps, before, planned.steps);
+    if (changes.length === 0 || (await deps.store.replace(before.version, changes)) === "replaced")
+      return { kind: "done", plan: planned, changes, before };
+  }
+  return { kind: "lost" };
+}
