@@ -9,11 +9,16 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["service/src/**/*.test.ts"],
+          exclude: ["**/*.model.test.ts"],
           // Properties run hundreds of cases, on machines of any speed: a limit for hangs, not for slowness.
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        // Random histories of a whole deployment, for minutes: apart, so that the unit tests stay quick.
+        test: { name: "model", include: ["service/src/**/*.model.test.ts"], sequence: { groupOrder: 0 } },
       },
       {
         // Black box: starts what `npm run build` left in dist, so it runs after the unit tests and two files at a time.
