@@ -126,14 +126,14 @@ describe("an operator with nothing but init's folder", () => {
       expect(await service.stop()).toBe(0);
     });
     expect(list().map((key) => key.state)).toEqual(["signing", "standby"]);
-    expect(keys("list").out).toMatch(/signs {2}served .*stops signing.*becomes ready/s);
+    expect(keys("list").out).toMatch(/ signing .*stops signing.* standby .*becomes ready/s);
 
     const first = kidOf("signing");
     expect(keys("rotate")).toMatchObject({
       code: 1,
       out: "",
       err: expect.stringMatching(
-        /^macp-auth: refused: the key has been served for .*--accept-short-lead\n$/,
+        /^macp-auth: rejected: the key has been served for .*--accept-short-lead\n$/,
       ) as string,
     });
     expect(keys("rotate", "--accept-short-lead")).toMatchObject({ code: 0, err: "" });
@@ -150,7 +150,7 @@ describe("an operator with nothing but init's folder", () => {
     expect(keys("prepare").code).toBe(0);
     const leaked = kidOf("signing");
     const revoked = keys("revoke", leaked.slice(0, 12), "--reason", "leaked", "--accept-short-lead");
-    expect(revoked.out).toMatch(/revoked: .*\n.*tokens die within 7 min 5 s.*within 1 h 7 min/s);
+    expect(revoked.out).toMatch(/revoked: .*\n.*reject its tokens within 7 min 5 s.*within 1 h 7 min/s);
     expect(list().find((key) => key.kid === leaked)).toMatchObject({ state: "revoked", reason: "leaked" });
     expect(keys("retire", first, "--accept-live-tokens").code).toBe(0);
     expect(kidOf("retired")).toBe(first);

@@ -61,7 +61,7 @@ describe("an operator who moves from a given key to managed keys", () => {
       code: 1,
       out: "",
       err: expect.stringMatching(
-        /^macp-auth: refused: the store has keys already, .* new store.*\n$/,
+        /^macp-auth: rejected: the store has keys already, .* new store.*\n$/,
       ) as string,
     });
   });

@@ -16,6 +16,7 @@ import { judgeJwks } from "./doctor/rules/jwks-rules.ts";
 import { MACHINE_RULES, type MachineFacts } from "./doctor/rules/machine-rules.ts";
 import { RUNTIME_RULES } from "./doctor/rules/runtime-rules.ts";
 import { SERVICE_RULES } from "./doctor/rules/service-rules.ts";
+import { paintFor } from "./terminal/colour.ts";
 import { answeredNo } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./terminal/world.ts";
@@ -49,10 +50,7 @@ export function doctorCommand(world: World): Command {
     .action(async (options: DoctorOptions) => {
       const findings = await examine(world, options);
       if (options.json === true) printJson(world, asDocument(findings));
-      else
-        world.out(
-          asTable(findings, world.stdoutIsTerminal && !world.environment["NO_COLOR"] ? "coloured" : "plain"),
-        );
+      else world.out(asTable(findings, paintFor(world)));
       if (findings.some(({ grade }) => grade === "fail")) throw answeredNo();
     });
 }

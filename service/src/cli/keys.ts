@@ -2,10 +2,10 @@ import { Command, Option } from "commander";
 import { ALGORITHMS, parseAlgorithm } from "../keys/algorithm.ts";
 import type { Acceptance, Operation } from "../keys/managed/plan/plan-operation.ts";
 import type { StoreAccess } from "../stores/open.ts";
+import { printAnswer } from "./keys/answer-text.ts";
 import { insistOnKid, type KeysBackend, openBackend, resolveKid } from "./keys/backend.ts";
 import { importCommand } from "./keys/import.ts";
-import { tell } from "./keys/tell.ts";
-import { timeline } from "./keys/timeline.ts";
+import { listText } from "./keys/list-text.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./terminal/world.ts";
 
@@ -82,7 +82,7 @@ function listCommand(world: World): Command {
 async function list(backend: KeysBackend, { all, json }: Options, world: World): Promise<void> {
   const report = await backend.list(all === true);
   if (json) printJson(world, report);
-  else world.out(timeline(report));
+  else world.out(listText(report));
 }
 
 function prepareCommand(world: World): Command {
@@ -104,7 +104,7 @@ function operation(
 ): Command {
   return accepting(common(new Command(name).description(description))).action((options: Options) =>
     withBackend(options, world, async (backend) => {
-      tell(world, options, await backend.operate(await make(options, backend), acceptedIn(options)));
+      printAnswer(world, options, await backend.operate(await make(options, backend), acceptedIn(options)));
     }),
   );
 }
@@ -123,7 +123,7 @@ function withKid(
       insistOnKid(given);
       return withBackend(options, world, async (backend) => {
         const kid = resolveKid(given, await backend.list(true));
-        tell(world, options, await backend.operate(make(kid, options), acceptedIn(options)));
+        printAnswer(world, options, await backend.operate(make(kid, options), acceptedIn(options)));
       });
     });
 }

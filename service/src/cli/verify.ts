@@ -78,7 +78,7 @@ async function examine(
 ): Promise<TokenReport> {
   const { readToken } = await import("./verify/read-token.ts");
   const read = readToken(text);
-  if (read.kind === "refused") return { findings: [{ verdict: "refused", about: "token", text: read.why }] };
+  if (read.kind === "rejected") return { findings: [{ verdict: "rejected", about: "token", text: read.why }] };
 
   const { keys, symmetric } = await keysOf();
   const { checkSignature } = await import("./verify/check-signature.ts");
@@ -124,7 +124,7 @@ async function trustedKeys(
   const { readTrustedKeys } = await import("./verify/trusted-keys.ts");
   const { text, place } = await jwksText(jwks, url, world);
   const keys = readTrustedKeys(text);
-  if (keys.kind === "refused") throw couldNot(`${place} ${keys.why}; name a JWK Set with --jwks`);
+  if (keys.kind === "rejected") throw couldNot(`${place} ${keys.why}; name a JWK Set with --jwks`);
   return keys;
 }
 

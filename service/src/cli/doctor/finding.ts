@@ -1,7 +1,7 @@
 /** How a check came out: `fail` must be fixed before the deployment is relied on, `warn` is a risk to accept knowingly, `skip` was not looked at. */
 export type Grade = "ok" | "warn" | "fail" | "skip";
 
-/** What one check found. Its texts hold no key material, no token and no secret value. */
+/** What one check found. Its texts hold no key material, no token and no secret value; what strangers wrote in them went through `shown`. */
 export interface Finding {
   readonly grade: Grade;
   /** Names the check, kebab-case, the same in every release. */
@@ -29,11 +29,6 @@ export function fail(check: string, found: string, fix?: string): Finding {
 /** The check was not made; `found` says why, and how to have it made. */
 export function skip(check: string, found: string): Finding {
   return { grade: "skip", check, found };
-}
-
-/** Text from outside for a finding: at most `charactersMax` of it, and else as it came. The report makes it printable. */
-export function cut(text: string, charactersMax = 120): string {
-  return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
 }
 
 /** A rule looks at facts alone: no clock, no file, no network. */

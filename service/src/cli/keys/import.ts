@@ -5,8 +5,8 @@ import { openRotation } from "../../wiring/open-rotation.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
+import { printAnswer } from "./answer-text.ts";
 import { explainStoreFaults, managedSettings, operateOnStore, warner } from "./backend.ts";
-import { tell } from "./tell.ts";
 
 const KEY_BYTES_MAX = 1_048_576;
 const GIVEN = ["MACP_AUTH_SIGNING_KEY_JSON", "MACP_AUTH_SIGNING_KEY_FILE"] as const;
@@ -45,7 +45,7 @@ export function importCommand(world: World): Command {
           () => operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
           world,
         );
-        tell(world, options, answer);
+        printAnswer(world, options, answer);
       } finally {
         await rotation.store.close();
       }

@@ -4,7 +4,7 @@ import type { KeySet, Replica } from "../../keys/managed/key-store.ts";
 import { isSigning, servedInOrder } from "../../keys/managed/managed-key.ts";
 import { isLive, widest } from "../../keys/managed/plan/fleet-rules.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
-import { spanOf } from "./span.ts";
+import { duration } from "../terminal/time.ts";
 
 /** What the shell of a command says: its settings, defaults included, and which variables it sets. */
 export interface ShellRules {
@@ -95,6 +95,6 @@ function contradiction(
   if (theirs.includes(own)) return [];
   const values = [...new Set(theirs)].join(" and ");
   return [
-    `${variable} is ${own} here, and the service on this store runs with ${values} (last report ${spanOf(now - heardAt)} ago); unset it here, or restart the service with ${variable}=${own} first`,
+    `${variable} is ${own} here, and the service on this store runs with ${values} (last report ${duration(now - heardAt)} ago); unset it here, or restart the service with ${variable}=${own} first`,
   ];
 }

@@ -5,3 +5,8 @@ export function shown(text: string, charactersMax = 120): string {
   const safe = printable(text.length > charactersMax ? text.slice(0, charactersMax) : text);
   return text.length > charactersMax ? `${safe}…` : safe;
 }
+
+/** A line whose parts may have gone through `shown`: what else could move a cursor is escaped, and no escape twice. */
+export function harmlessLine(text: string): string {
+  return text.split("\\").map(printable).join("\\");
+}

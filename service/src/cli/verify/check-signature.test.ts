@@ -25,7 +25,7 @@ async function signed(key: ImportedKey, header: object): Promise<string> {
 async function check(token: string, keys: readonly object[]) {
   const read = readToken(token);
   const trusted = readTrustedKeys(JSON.stringify({ keys }));
-  if (read.kind === "refused" || trusted.kind === "refused")
+  if (read.kind === "rejected" || trusted.kind === "rejected")
     throw new Error("the test's token and keys can be read");
   return checkSignature(read, trusted.keys);
 }
@@ -67,7 +67,7 @@ test.each(["none", "HS256", "PS256", "ES384", "EdDSA", "rs256", "noNE", 7, undef
   "refuses the algorithm %s before any key is tried",
   async (alg) => {
     const token = await signed(es, { alg, kid: "es" });
-    expect(await check(token, [es.publicJwk])).toMatchObject([{ verdict: "refused", about: "algorithm" }]);
+    expect(await check(token, [es.publicJwk])).toMatchObject([{ verdict: "rejected", about: "algorithm" }]);
   },
 );
 
@@ -152,6 +152,6 @@ test("reads a private key file as its public half, and passes over what the runt
 test.each(["", "[]", "7", "null", '{"keys":{}}', '{"keys":[]}', '{"keys":[{"kty":"oct"}]}'])(
   "refuses a set without a usable key: %s",
   (text) => {
-    expect(readTrustedKeys(text).kind).toBe("refused");
+    expect(readTrustedKeys(text).kind).toBe("rejected");
   },
 );

@@ -26,7 +26,7 @@ export async function checkSignature(
   const signature: Finding =
     good === undefined
       ? {
-          verdict: "refused",
+          verdict: "rejected",
           about: "signature",
           text: choice.keys.length === 1 ? "not made by that key" : "made by none of the keys",
         }
@@ -44,19 +44,19 @@ function headerFaults({ alg, crit, kid }: JsonObject): Finding[] {
   if (typeof alg !== "string" || parseAlgorithm(alg) === undefined) {
     const named = typeof alg === "string" ? `"${shown(alg, 40)}"` : "no algorithm";
     faults.push({
-      verdict: "refused",
+      verdict: "rejected",
       about: "algorithm",
       text: `${named}, and the runtime takes ${ALGORITHMS.join(" and ")} alone`,
     });
   }
   if (crit !== undefined)
     faults.push({
-      verdict: "refused",
+      verdict: "rejected",
       about: "header",
       text: "has crit: an extension that must be understood, and none is",
     });
   if (kid !== undefined && typeof kid !== "string")
-    faults.push({ verdict: "refused", about: "header", text: "has a kid that is no text" });
+    faults.push({ verdict: "rejected", about: "header", text: "has a kid that is no text" });
   return faults;
 }
 

@@ -1,5 +1,5 @@
 /** How the runtime takes one thing about a token. `note`: it accepts it, and the token's author may not expect what follows. */
-export type Verdict = "ok" | "note" | "refused";
+export type Verdict = "ok" | "note" | "rejected";
 
 /** One thing about a token, in words for a person. Made of claims, never of the token itself. */
 export interface Finding {
@@ -10,5 +10,5 @@ export interface Finding {
 
 /** Whether the runtime would accept a token of which these things are true. */
 export function isAccepted(findings: readonly { readonly verdict: Verdict }[]): boolean {
-  return findings.every(({ verdict }) => verdict !== "refused");
+  return findings.every(({ verdict }) => verdict !== "rejected");
 }

@@ -31,27 +31,27 @@ describe("the leeway of the runtime", () => {
     [0, "ok", "in 0 s"],
     [-3, "note", "expired 3 s ago; the runtime still accepts it for 57 s of its 60 s leeway"],
     [-60, "note", "expired 1 min ago; the runtime still accepts it for 0 s of its 60 s leeway"],
-    [-61, "refused", "expired 1 min 1 s ago, and the runtime's 60 s leeway is over"],
+    [-61, "rejected", "expired 1 min 1 s ago, and the runtime's 60 s leeway is over"],
   ])("takes an exp %d s from now as %s", (seconds, verdict, text) => {
     expect(finding("expires", { exp: NOW + seconds })).toEqual({ verdict, about: "expires", text });
   });
 
   test.each([[undefined], ["1800000300"], [null]])("does not go without a number: %j", (exp) => {
-    expect(finding("expires", { exp })?.verdict).toBe("refused");
+    expect(finding("expires", { exp })?.verdict).toBe("rejected");
   });
 });
 
 describe("issuer and audience must match when they are there", () => {
   test.each([
     ["iss", undefined, "note"],
-    ["iss", "another", "refused"],
-    ["iss", 7, "refused"],
-    ["iss", "macp-auth-service ", "refused"],
+    ["iss", "another", "rejected"],
+    ["iss", 7, "rejected"],
+    ["iss", "macp-auth-service ", "rejected"],
     ["aud", undefined, "note"],
-    ["aud", "macp-runtime/", "refused"],
+    ["aud", "macp-runtime/", "rejected"],
     ["aud", ["other", "macp-runtime"], "ok"],
-    ["aud", ["other"], "refused"],
-    ["aud", [], "refused"],
+    ["aud", ["other"], "rejected"],
+    ["aud", [], "rejected"],
   ])("%s %j is %s", (claim, value, verdict) => {
     const about = claim === "iss" ? "issuer" : "audience";
     expect(finding(about, { [claim]: value })?.verdict).toBe(verdict);
@@ -59,8 +59,8 @@ describe("issuer and audience must match when they are there", () => {
 });
 
 test("requires a sub that is text, and shows it harmless and short", () => {
-  expect(finding("sender", { sub: undefined })?.verdict).toBe("refused");
-  expect(finding("sender", { sub: 7 })?.verdict).toBe("refused");
+  expect(finding("sender", { sub: undefined })?.verdict).toBe("rejected");
+  expect(finding("sender", { sub: 7 })?.verdict).toBe("rejected");
   expect(finding("sender", { sub: " " })).toEqual({ verdict: "note", about: "sender", text: "blank" });
   expect(finding("sender", { sub: "a\nok  signature" })?.text).toBe("a\\u{a}ok  signature");
   expect(finding("sender", { sub: "a".repeat(5_000) })?.text).toHaveLength(121);

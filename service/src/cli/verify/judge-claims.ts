@@ -2,9 +2,9 @@ import type { EpochSeconds } from "../../kernel/clock.ts";
 import { FIXED_TIMING } from "../../keys/timing.ts";
 import { TOKEN_BYTES_MAX } from "../../tokens/token-size.ts";
 import { shown } from "../terminal/shown.ts";
+import { duration } from "../terminal/time.ts";
 import type { Finding } from "./finding.ts";
 import { type JsonObject, TOKEN_BYTES_END } from "./read-token.ts";
-import { inWords } from "./words.ts";
 
 const EXP_LEEWAY_SECONDS = FIXED_TIMING.expLeewaySeconds;
 
@@ -41,7 +41,7 @@ export function judgeSize(bytes: number): Finding {
 function judgeName(about: string, claim: unknown, expected: string): Finding {
   if (claim === undefined) return { verdict: "note", about, text: "absent, which the runtime accepts" };
   if (claim === expected) return { verdict: "ok", about, text: shown(expected) };
-  return { verdict: "refused", about, text: `${named(claim)}, and the runtime expects "${shown(expected)}"` };
+  return { verdict: "rejected", about, text: `${named(claim)}, and the runtime expects "${shown(expected)}"` };
 }
 
 function judgeAudience(claim: unknown, expected: string): Finding {
@@ -53,7 +53,7 @@ function judgeAudience(claim: unknown, expected: string): Finding {
 function judgeSender(sub: unknown): Finding {
   if (typeof sub !== "string")
     return {
-      verdict: "refused",
+      verdict: "rejected",
       about: "sender",
       text: "sub is absent or no text, and the runtime requires it",
     };
@@ -68,11 +68,11 @@ function judgeIssued(iat: unknown, now: EpochSeconds): Finding {
   const about = "issued";
   if (typeof iat !== "number")
     return { verdict: "note", about, text: "iat is absent or no number; the runtime does not look at it" };
-  if (iat <= now) return { verdict: "ok", about, text: `${inWords(now - iat)} ago` };
+  if (iat <= now) return { verdict: "ok", about, text: `${duration(now - iat)} ago` };
   return {
     verdict: "note",
     about,
-    text: `${inWords(iat - now)} in the future; the runtime does not look at it, and one of the clocks is wrong`,
+    text: `${duration(iat - now)} in the future; the runtime does not look at it, and one of the clocks is wrong`,
   };
 }
 
@@ -80,31 +80,31 @@ function judgeNotBefore(nbf: unknown, now: EpochSeconds): Finding {
   const about = "not before";
   if (typeof nbf !== "number")
     return { verdict: "note", about, text: "nbf is no number; the runtime does not look at it" };
-  if (nbf <= now) return { verdict: "ok", about, text: `reached ${inWords(now - nbf)} ago` };
+  if (nbf <= now) return { verdict: "ok", about, text: `reached ${duration(now - nbf)} ago` };
   return {
     verdict: "note",
     about,
-    text: `reached in ${inWords(nbf - now)}; the runtime does not look at it and accepts the token already`,
+    text: `reached in ${duration(nbf - now)}; the runtime does not look at it and accepts the token already`,
   };
 }
 
 function judgeExpiry(exp: unknown, now: EpochSeconds): Finding {
   const about = "expires";
   if (typeof exp !== "number")
-    return { verdict: "refused", about, text: "exp is absent or no number, and the runtime requires it" };
-  if (exp >= now) return { verdict: "ok", about, text: `in ${inWords(exp - now)}` };
+    return { verdict: "rejected", about, text: "exp is absent or no number, and the runtime requires it" };
+  if (exp >= now) return { verdict: "ok", about, text: `in ${duration(exp - now)}` };
   const past = now - exp;
   const leeway = `${String(EXP_LEEWAY_SECONDS)} s leeway`;
   if (past > EXP_LEEWAY_SECONDS)
     return {
-      verdict: "refused",
+      verdict: "rejected",
       about,
-      text: `expired ${inWords(past)} ago, and the runtime's ${leeway} is over`,
+      text: `expired ${duration(past)} ago, and the runtime's ${leeway} is over`,
     };
   return {
     verdict: "note",
     about,
-    text: `expired ${inWords(past)} ago; the runtime still accepts it for ${inWords(EXP_LEEWAY_SECONDS - past)} of its ${leeway}`,
+    text: `expired ${duration(past)} ago; the runtime still accepts it for ${duration(EXP_LEEWAY_SECONDS - past)} of its ${leeway}`,
   };
 }
 

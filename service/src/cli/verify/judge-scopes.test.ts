@@ -21,7 +21,7 @@ test("reads absent scopes as the runtime's defaults, which are grants", () => {
 
 test.each([["all"], [7], [[]], [true]])("refuses a token whose macp_scopes is no object: %j", (scopes) => {
   expect(judgeScopes(scopes)).toEqual({
-    verdict: "refused",
+    verdict: "rejected",
     text: "macp_scopes is no object",
     fields: [],
     ignored: [],
@@ -64,8 +64,8 @@ describe("one field of a wrong type refuses the whole token", () => {
     ["max_open_sessions", "3"],
     ["max_open_sessions", 2 ** 64],
   ])("%s %j", (name, value) => {
-    expect(judgeScopes({ [name]: value }).verdict).toBe("refused");
-    expect(field(name, value)?.verdict).toBe("refused");
+    expect(judgeScopes({ [name]: value }).verdict).toBe("rejected");
+    expect(field(name, value)?.verdict).toBe("rejected");
   });
 });
 

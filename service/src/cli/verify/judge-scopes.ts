@@ -69,13 +69,13 @@ export function judgeScopes(scopes: unknown): ScopesReading {
     };
   }
   if (typeof scopes !== "object" || Array.isArray(scopes))
-    return { verdict: "refused", text: "macp_scopes is no object", fields: [], ignored: [] };
+    return { verdict: "rejected", text: "macp_scopes is no object", fields: [], ignored: [] };
   const fields = FIELDS.map((field) => readField(field, scopes as Record<string, unknown>));
   const ignored = Object.keys(scopes).filter((name) => FIELDS.every((field) => field.name !== name));
-  const wrong = fields.filter(({ verdict }) => verdict === "refused").length;
+  const wrong = fields.filter(({ verdict }) => verdict === "rejected").length;
   if (wrong > 0)
     return {
-      verdict: "refused",
+      verdict: "rejected",
       text: "a field of a wrong type makes the runtime refuse the whole token",
       fields,
       ignored: ignored.map((name) => shown(name, 40)),
@@ -103,7 +103,7 @@ function readField(
     field: name,
     given,
     ...(read(value) ?? {
-      verdict: "refused",
+      verdict: "rejected",
       meaning: `no ${wanted.replace(/^an? /, "")}: the runtime refuses the whole token`,
     }),
   };

@@ -33,14 +33,14 @@ test.each([
   ["a byte order mark", token("{}", "\uFEFF{}")],
   ["more than 16 KiB", token("{}", JSON.stringify({ sub: "a".repeat(16_384) }))],
 ])("refuses %s", (_, text) => {
-  expect(readToken(text).kind).toBe("refused");
+  expect(readToken(text).kind).toBe("rejected");
 });
 
 test("never throws, and never says what it was given", () => {
   fc.assert(
     fc.property(fc.string({ minLength: 12, unit: "grapheme-ascii" }), (text) => {
       const read = readToken(text);
-      if (read.kind === "refused") expect(read.why).not.toContain(text.trim() || "\u0000");
+      if (read.kind === "rejected") expect(read.why).not.toContain(text.trim() || "\u0000");
     }),
   );
 });

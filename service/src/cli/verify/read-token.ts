@@ -9,7 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 export type ReadToken =
   | ({ readonly kind: "token" } & TokenParts)
-  | { readonly kind: "refused"; readonly why: string };
+  | { readonly kind: "rejected"; readonly why: string };
 
 /** The runtime's whole header list holds no more than this. */
 export const TOKEN_BYTES_END = 16_384;
@@ -17,25 +17,25 @@ export const TOKEN_BYTES_END = 16_384;
 /** Reads a token strictly: three canonical base64url segments, the first two JSON objects. `why` holds nothing of the text. */
 export function readToken(text: string): ReadToken {
   const token = text.trim();
-  if (token === "") return refused("there is no token");
-  if (token.startsWith("{")) return refused("JSON serialisation, and only the compact form is a token");
+  if (token === "") return rejected("there is no token");
+  if (token.startsWith("{")) return rejected("JSON serialisation, and only the compact form is a token");
   if (/^bearer\s/i.test(token))
-    return refused('starts with "Bearer ", which belongs to the authorization header and not to the token');
+    return rejected('starts with "Bearer ", which belongs to the authorization header and not to the token');
   if (Buffer.byteLength(token) > TOKEN_BYTES_END)
-    return refused(`longer than ${String(TOKEN_BYTES_END)} bytes, all that the runtime's header list holds`);
+    return rejected(`longer than ${String(TOKEN_BYTES_END)} bytes, all that the runtime's header list holds`);
   const segments = token.split(".");
   const [header, payload] = segments;
   if (header === undefined || payload === undefined || segments.length !== 3)
-    return refused(`${String(segments.length)} segments, and a signed token has 3`);
-  if (!segments.every(isCanonical)) return refused("a segment that is empty or no canonical base64url");
+    return rejected(`${String(segments.length)} segments, and a signed token has 3`);
+  if (!segments.every(isCanonical)) return rejected("a segment that is empty or no canonical base64url");
   return readParts(token, header, payload);
 }
 
 function readParts(token: string, headerSegment: string, payloadSegment: string): ReadToken {
   const header = objectIn(headerSegment);
-  if (header === undefined) return refused("a header that is no JSON object");
+  if (header === undefined) return rejected("a header that is no JSON object");
   const claims = objectIn(payloadSegment);
-  if (claims === undefined) return refused("a payload that is no JSON object");
+  if (claims === undefined) return rejected("a payload that is no JSON object");
   return { kind: "token", token, header, claims };
 }
 
@@ -60,6 +60,6 @@ function objectIn(segment: string): JsonObject | undefined {
   }
 }
 
-function refused(why: string): ReadToken {
-  return { kind: "refused", why };
+function rejected(why: string): ReadToken {
+  return { kind: "rejected", why };
 }

@@ -1,3 +1,4 @@
+import { table } from "../terminal/table.ts";
 import { type Finding, isAccepted } from "./finding.ts";
 import type { ScopesReading } from "./judge-scopes.ts";
 import type { JsonObject } from "./read-token.ts";
@@ -18,15 +19,11 @@ export function accepts({ findings, scopes }: TokenReport): boolean {
 export function asText(report: TokenReport): string {
   const { findings, scopes } = report;
   const rows = [...findings, ...(scopes === undefined ? [] : [{ about: "scopes", ...scopes }])];
-  const lines = table(rows.map(({ verdict, about, text }) => [verdict, about, text]));
-  if (scopes !== undefined && scopes.fields.length > 0) {
-    lines.push(
-      "",
-      ...table(scopes.fields.map(({ verdict, field, given, meaning }) => [verdict, field, given, meaning])),
-    );
-    if (scopes.ignored.length > 0) lines.push(`ignored by the runtime: ${scopes.ignored.join(", ")}`);
-  }
-  return `${lines.join("\n")}\n\n${accepts(report) ? "the runtime accepts this token" : "the runtime refuses this token"}\n`;
+  return [
+    table(rows.map(({ verdict, about, text }) => [verdict.padEnd(VERDICT_WIDTH), about, text])),
+    scopes === undefined ? "" : fieldsOf(scopes),
+    `\n${accepts(report) ? "the runtime accepts this token" : "the runtime rejects this token"}\n`,
+  ].join("");
 }
 
 /** The report for a program. */
@@ -34,16 +31,16 @@ export function asDocument(report: TokenReport): object {
   return { accepted: accepts(report), ...report };
 }
 
-const VERDICT_WIDTH = "refused".length;
+const VERDICT_WIDTH = "rejected".length;
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, column) => Math.max(cell.length, widest[column] ?? 0)),
-    [VERDICT_WIDTH],
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
-      .join("  "),
-  );
+function fieldsOf({ fields, ignored }: ScopesReading): string {
+  if (fields.length === 0) return "";
+  const rows = fields.map(({ verdict, field, given, meaning }) => [
+    verdict.padEnd(VERDICT_WIDTH),
+    field,
+    given,
+    meaning,
+  ]);
+  const rest = ignored.length === 0 ? "" : `ignored by the runtime: ${ignored.join(", ")}\n`;
+  return `\n${table(rows)}${rest}`;
 }

@@ -12,7 +12,7 @@ export interface TrustedKey {
 /** The keys in the order of the set. `symmetric`: the set shows a secret to the world, and the runtime would load it. */
 export type TrustedKeys =
   | { readonly kind: "keys"; readonly keys: readonly TrustedKey[]; readonly symmetric: number }
-  | { readonly kind: "refused"; readonly why: string };
+  | { readonly kind: "rejected"; readonly why: string };
 
 /**
  * Reads a JWK Set, or a single JWK, as the runtime does: `alg`, `use` and `key_ops` are not looked at, and a key that cannot
@@ -21,14 +21,14 @@ export type TrustedKeys =
 export function readTrustedKeys(text: string): TrustedKeys {
   const document = parse(text);
   if (typeof document !== "object" || document === null || Array.isArray(document))
-    return { kind: "refused", why: "is no JWK Set" };
+    return { kind: "rejected", why: "is no JWK Set" };
   const members: unknown = "keys" in document ? document.keys : [document];
-  if (!Array.isArray(members)) return { kind: "refused", why: "is no JWK Set" };
+  if (!Array.isArray(members)) return { kind: "rejected", why: "is no JWK Set" };
   const jwks = members.filter(
     (member): member is Record<string, unknown> => typeof member === "object" && member !== null,
   );
   const keys = jwks.flatMap((jwk) => trustedKey(jwk) ?? []);
-  if (keys.length === 0) return { kind: "refused", why: "holds no RSA or P-256 key" };
+  if (keys.length === 0) return { kind: "rejected", why: "holds no RSA or P-256 key" };
   return { kind: "keys", keys, symmetric: jwks.filter((jwk) => jwk["kty"] === "oct").length };
 }
 

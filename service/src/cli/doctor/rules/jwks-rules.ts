@@ -1,7 +1,8 @@
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import type { Answer } from "../../client/http-client.ts";
+import { shown } from "../../terminal/shown.ts";
 import { readServedKeys, type ServedKey } from "../facts/served-keys.ts";
-import { cut, type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
+import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { statusOf } from "./service-rules.ts";
 
@@ -98,7 +99,7 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
     .flatMap((directive) => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1] ?? [])
     .map(Number);
   if (ages.length === 0)
-    return [warn(check, `Cache-Control has no max-age: ${cut(cacheControl)}`, SEND_MAX_AGE)];
+    return [warn(check, `Cache-Control has no max-age: ${shown(cacheControl)}`, SEND_MAX_AGE)];
   const longest = Math.max(...ages);
   if (longest <= MAX_AGE_SECONDS_MAX) return [ok(check, `max-age=${String(longest)}`)];
   const found = `a cache may keep the JWKS for ${String(longest)} seconds, and a revoked key lives on for as long`;
@@ -111,7 +112,11 @@ export function jwksHasAStrongTag({ headers: { etag } }: Answered): readonly Fin
   if (etag === undefined) return [warn(check, "there is no ETag", "let no proxy remove it")];
   if (!/^"[^"]*"$/.test(etag))
     return [
-      warn(check, `the ETag is not a strong one: ${cut(etag)}`, "let no proxy compress or weaken the answer"),
+      warn(
+        check,
+        `the ETag is not a strong one: ${shown(etag)}`,
+        "let no proxy compress or weaken the answer",
+      ),
     ];
   return [ok(check, "a strong ETag")];
 }
@@ -133,7 +138,7 @@ function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
     ...foreign.map(({ position, kty }) =>
       warn(
         check,
-        `key ${String(position)} is of the type ${cut(kty ?? "(none)")}, which the runtime passes over`,
+        `key ${String(position)} is of the type ${shown(kty ?? "(none)")}, which the runtime passes over`,
         "remove it",
       ),
     ),
@@ -177,7 +182,7 @@ function kidsAreUnique(keys: readonly ServedKey[]): readonly Finding[] {
     ...repeated.map(({ position, kid }) =>
       fail(
         check,
-        `key ${String(position)} repeats the kid ${cut(kid ?? "")}`,
+        `key ${String(position)} repeats the kid ${shown(kid ?? "")}`,
         "give each key a kid of its own",
       ),
     ),

@@ -1,6 +1,7 @@
 import { ALGORITHMS } from "../../../keys/algorithm.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
-import { cut, type Finding, fail, ok, warn } from "../finding.ts";
+import { shown } from "../../terminal/shown.ts";
+import { type Finding, fail, ok, warn } from "../finding.ts";
 
 /** NIST SP 800-57 part 1: RSA of 3,072 bits and P-256 give 128 bits of strength, RSA of 2,048 bits gives 112. */
 const RSA_BITS_FOR_128 = 3072;
@@ -49,7 +50,7 @@ function listed(keys: readonly ImportedKey[]): string {
 
 function described(key: ImportedKey): string {
   const size = key.alg === "RS256" ? `RSA-${String(rsaBitsOf(key))}` : "P-256";
-  return `${size} ${cut(key.kid, 48)}`;
+  return `${size} ${shown(key.kid, 48)}`;
 }
 
 function rsaBitsOf(key: ImportedKey): number {

@@ -1,7 +1,8 @@
 import type { Settings } from "../../../config/settings.ts";
 import { loggedText, quotedName, shownValue } from "../../../config/shown-value.ts";
 import { isLoopback } from "../../../kernel/loopback.ts";
-import { cut, type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
+import { shown } from "../../terminal/shown.ts";
+import { type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 
 /** The runtime's environment file beside this service's settings. */
 export interface RuntimeFacts {
@@ -64,17 +65,17 @@ export function runtimeFetchesTheKeys({ runtime }: RuntimeFacts): readonly Findi
 }
 
 function judgedAddress(check: string, url: URL): Finding {
-  const shown = cut(`${url.protocol}//${url.host}${url.pathname}`);
+  const place = shown(`${url.protocol}//${url.host}${url.pathname}`);
   if (url.protocol !== "http:")
     return fail(
       check,
-      `${shown} is not plain http, and the runtime's client has no TLS`,
+      `${place} is not plain http, and the runtime's client has no TLS`,
       "let it begin with http://",
     );
-  if (url.pathname.endsWith(JWKS_PATH)) return ok(check, shown);
+  if (url.pathname.endsWith(JWKS_PATH)) return ok(check, place);
   return warn(
     check,
-    `${shown} does not end in ${JWKS_PATH}, where this service has its keys`,
+    `${place} does not end in ${JWKS_PATH}, where this service has its keys`,
     "fix the path, unless a proxy rewrites it",
   );
 }

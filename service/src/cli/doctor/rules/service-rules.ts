@@ -1,7 +1,8 @@
 import { isLoopback } from "../../../kernel/loopback.ts";
 import type { Answer } from "../../client/http-client.ts";
+import { shown } from "../../terminal/shown.ts";
 import type { ServiceFacts } from "../facts/ask-service.ts";
-import { cut, type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
+import { type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 
 /** Health checks of existing deployments read the status, and some the body: nothing may be added to it. */
 export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding[] {
@@ -36,7 +37,7 @@ export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly 
   return [
     warn(
       check,
-      `plain http to ${cut(base.host)}: whoever can listen on the way can read the tokens`,
+      `plain http to ${shown(base.host)}: whoever can listen on the way can read the tokens`,
       "let callers mint over TLS (a proxy or a mesh), and keep /.well-known/jwks.json on plain http without a redirect, for the runtime",
     ),
   ];
@@ -68,7 +69,7 @@ export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): reado
 /** The status of an answer, with where it sends on to: neither user nor query, which may be secret. */
 export function statusOf({ status, headers: { location } }: Extract<Answer, { kind: "answered" }>): string {
   if (location === undefined) return String(status);
-  return `${String(status)} to ${cut(location.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//"))}`;
+  return `${String(status)} to ${shown(location.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//"))}`;
 }
 
 function errorOf({ body }: Extract<Answer, { kind: "answered" }>): unknown {
