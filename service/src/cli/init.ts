@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { readEnvironment } from "../config/environment.ts";
+import { readSettings } from "../config/environment.ts";
 import { exists, lookAtFolder } from "../files/file-facts.ts";
 import { makeFolder } from "../files/write-file.ts";
 import { newKek } from "./kek.ts";
@@ -47,8 +47,10 @@ function folderOf(given: string): string {
     throw wrongCall(
       `${shown(folder)} has a quotation mark, a backslash, a line break or the like in its name, which a settings file cannot hold; choose another name`,
     );
-  const store = readEnvironment({ MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}` });
-  const [fault] = store.faults;
+  const [fault] = readSettings({
+    MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
+    MACP_AUTH_KEK_FILE: join(folder, "kek"),
+  }).faults;
   if (fault !== undefined)
     throw wrongCall(`${shown(folder)} cannot hold the store: ${fault}; choose another name`);
   return folder;

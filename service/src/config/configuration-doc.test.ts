@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Environment } from "./environment.ts";
+import type { z } from "zod";
+import { VARIABLES } from "./environment.ts";
+import { Written } from "./settings.ts";
 
 const page = readFileSync(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
 
@@ -17,11 +19,25 @@ const rows = page
   );
 
 test("docs/configuration.md has one row for each variable, with its default and its description, and no row for anything else", () => {
-  const defaults = Environment.parse({}) as Readonly<Record<string, string | number | undefined>>;
-  const known = Object.entries(Environment.shape).map(([name, schema]) => {
-    const value = defaults[name];
-    return [`\`${name}\``, value === undefined ? "unset" : `\`${String(value)}\``, schema.description];
-  });
+  const defaults = Written.parse({
+    listener: {},
+    tokens: {},
+    keys: {},
+    verifiers: {},
+    admin: {},
+    log: {},
+  }) as Readonly<Record<string, Readonly<Record<string, string | number | undefined>>>>;
+  const known = Object.entries(Written.shape).flatMap(([group, { shape }]) =>
+    Object.entries(shape).map(([name, schema]: [string, z.ZodType]) => {
+      const value = defaults[group]?.[name];
+      const variable = (VARIABLES as Readonly<Record<string, string>>)[`${group}.${name}`];
+      return [
+        `\`${String(variable)}\``,
+        value === undefined ? "unset" : `\`${String(value)}\``,
+        schema.description,
+      ];
+    }),
+  );
   const documented = rows.map(([name, preset, , description]) => [name, preset, description]);
   expect(documented.toSorted()).toEqual(known.toSorted());
 });

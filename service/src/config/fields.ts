@@ -5,7 +5,7 @@ import type { StoreLocation } from "../kernel/store-location.ts";
 import { beginsLikeASecret, shownAround, shownValue } from "./shown-value.ts";
 import { parseStoreUrl } from "./store-url.ts";
 
-/** A variable's text, read into a value. */
+/** A setting's text, read into a value. */
 type Read<T> = z.ZodPipe<z.ZodString, z.ZodTransform<T, string>>;
 
 /** No number and no name is longer. */
@@ -41,6 +41,11 @@ export function secret(): Read<Secret> {
     context.addIssue(invisibleFault(invisible));
     return z.NEVER;
   });
+}
+
+/** Reads a text that must never be shown, exactly as it stands. */
+export function secretVerbatim(): Read<Secret> {
+  return z.string().transform((text) => new Secret(text));
 }
 
 /** Reads a text that is used as it stands, blanks included. A character that cannot be seen is a fault: the same text elsewhere would be another one, and nobody would see why. */

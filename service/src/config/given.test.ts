@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { loadSettings } from "./environment.ts";
 import { overFile, withoutBlanks } from "./given.ts";
-import { loadSettings } from "./settings.ts";
 
 test.each(["", " ", "\t\r\n", "\uFEFF", " \uFEFF "])("a variable that is %j counts as unset", (blank) => {
   expect(withoutBlanks({ HOST: blank, PORT: "1", MACP_AUTH_ISSUER: undefined })).toEqual({ PORT: "1" });
@@ -13,7 +13,11 @@ test.each(["", "  ", "\r", "\uFEFF"])(
     const process = Object.fromEntries(Object.keys(file).map((name) => [name, blank]));
     expect(overFile(process, file)).toMatchObject(file);
     const { settings } = loadSettings(overFile(process, { ...file, MACP_AUTH_KEK_FILE: "/kek" }));
-    expect(settings).toMatchObject({ host: "127.0.0.1", issuer: "ours", keySource: { kind: "managed" } });
+    expect(settings).toMatchObject({
+      listener: { host: "127.0.0.1" },
+      tokens: { issuer: "ours" },
+      keys: { source: { kind: "managed" } },
+    });
   },
 );
 
@@ -24,8 +28,8 @@ test("a blank line of the settings file does not hide a variable, and of two tha
 test("a byte order mark before a value is dropped", () => {
   expect(withoutBlanks({ MACP_AUTH_ISSUER: "\uFEFFours" })).toEqual({ MACP_AUTH_ISSUER: "ours" });
   const { settings } = loadSettings({ MACP_AUTH_SIGNING_KEY_JSON: "\uFEFF{}", PORT: "\uFEFF81" });
-  expect(settings.port).toBe(81);
-  expect(settings.keySource.kind === "env" && settings.keySource.jwk.reveal()).toBe("{}");
+  expect(settings.listener.port).toBe(81);
+  expect(settings.keys.source.kind === "env" && settings.keys.source.jwk.reveal()).toBe("{}");
 });
 
 test("a byte order mark before a name does not lose the variable, and does not beat one without it", () => {

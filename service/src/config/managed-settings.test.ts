@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings } from "./environment.ts";
 
 const KEK = "a".repeat(43);
 const TOKEN = "t".repeat(32);

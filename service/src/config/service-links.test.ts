@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { Environment } from "./environment.ts";
+import { loadSettings, VARIABLES } from "./environment.ts";
 import { serviceLinksIn } from "./service-links.ts";
-import { loadSettings } from "./settings.ts";
 
 /** What Kubernetes sets in every pod for a Service (`pkg/kubelet/envvars`), for one port that has a name. */
 function linksOf(service: string, host: string, port: number, protocol: "tcp" | "udp" | "sctp" = "tcp") {
@@ -103,7 +102,7 @@ test.each([
 });
 
 test("of all settings only those whose name ends in _PORT can be hit by the links of a Service", () => {
-  const hit = Object.keys(Environment.shape).filter((name) =>
+  const hit = Object.values(VARIABLES).filter((name) =>
     serviceLinksIn({ [name]: "tcp://10.96.3.4:3201", MACP_AUTH_PORT: "tcp://10.96.3.3:3200" }).has(name),
   );
   expect(hit).toEqual(["MACP_AUTH_ADMIN_PORT"]);
@@ -121,7 +120,7 @@ const SET_BY_OTHERS = [
   .split(" ");
 
 test("of what systemd, CI systems, platforms and shells set, no name but PORT and HOST is a setting", () => {
-  const met = Object.keys(Environment.shape).filter((name) =>
+  const met = Object.values(VARIABLES).filter((name) =>
     SET_BY_OTHERS.some((other) => (other.endsWith("_") ? name.startsWith(other) : name === other)),
   );
   expect(met).toEqual(["PORT", "HOST"]);

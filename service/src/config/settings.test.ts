@@ -2,8 +2,13 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../kernel/faults.ts";
-import { Environment } from "./environment.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings, VARIABLES } from "./environment.ts";
+import type { LoadedSettings } from "./sources.ts";
+
+/** What is loaded, without the functions that name it. */
+function plainly({ settings, warnings }: LoadedSettings) {
+  return { settings, warnings };
+}
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {
@@ -18,24 +23,26 @@ function faultsOf(environment: Record<string, string>): readonly string[] {
 test("with nothing set, the service is what its predecessor was", () => {
   const { settings, warnings } = loadSettings({});
   expect(settings).toMatchObject({
-    port: 3200,
-    host: undefined,
-    issuer: "macp-auth-service",
-    audience: "macp-runtime",
-    maxTtlSeconds: 3600,
-    defaultTtlSeconds: 300,
-    alg: "RS256",
-    keySource: { kind: "ephemeral" },
-    keyLeadSeconds: 7200,
+    listener: { port: 3200, keepAliveSeconds: 65, drainSeconds: 0 },
+    tokens: {
+      issuer: "macp-auth-service",
+      audience: "macp-runtime",
+      maxTtlSeconds: 3600,
+      defaultTtlSeconds: 300,
+    },
+    keys: { alg: "RS256", leadSeconds: 7200, source: { kind: "ephemeral" } },
+    admin: undefined,
+    log: { level: "info" },
   });
+  expect(settings.listener.host).toBeUndefined();
   expect(warnings).toEqual([]);
 });
 
 test("a variable that is set to nothing counts as unset", () => {
   const blank = Object.fromEntries(
-    Object.keys(Environment.shape).map((name, index) => [name, index % 2 === 0 ? "" : "  "]),
+    Object.values(VARIABLES).map((name, index) => [name, index % 2 === 0 ? "" : "  "]),
   );
-  expect(loadSettings(blank)).toEqual(loadSettings({}));
+  expect(plainly(loadSettings(blank))).toEqual(plainly(loadSettings({})));
 });
 
 test("blanks around a value are dropped, a carriage return too, except where they are part of every token or of the key", () => {
@@ -55,27 +62,29 @@ test("blanks around a value are dropped, a carriage return too, except where the
     MACP_AUTH_LOG_LEVEL: "debug",
   };
   const padded = (env: Record<string, string>) =>
-    loadSettings(Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ` ${value}\r\n`])));
-  expect(padded(environment)).toStrictEqual(loadSettings(environment));
+    plainly(
+      loadSettings(Object.fromEntries(Object.entries(env).map(([name, value]) => [name, ` ${value}\r\n`]))),
+    );
+  expect(padded(environment)).toStrictEqual(plainly(loadSettings(environment)));
   const files = { MACP_AUTH_SIGNING_KEY_FILE: "/key" };
-  expect(padded(files)).toStrictEqual(loadSettings(files));
+  expect(padded(files)).toStrictEqual(plainly(loadSettings(files)));
 
   const { settings } = loadSettings({
     MACP_AUTH_ISSUER: " i ",
     MACP_AUTH_AUDIENCE: " a ",
     MACP_AUTH_SIGNING_KEY_JSON: " {}\n",
   });
-  expect(settings).toMatchObject({ issuer: " i ", audience: " a " });
-  expect(settings.keySource.kind === "env" && settings.keySource.jwk.reveal()).toBe(" {}\n");
-  const secrets = padded(environment).settings;
-  expect(secrets.keySource.kind === "managed" && secrets.keySource.store).toEqual({
+  expect(settings.tokens).toMatchObject({ issuer: " i ", audience: " a " });
+  expect(settings.keys.source.kind === "env" && settings.keys.source.jwk.reveal()).toBe(" {}\n");
+  const { source } = padded(environment).settings.keys;
+  expect(source.kind === "managed" && source.store).toEqual({
     kind: "sqlite",
     path: "keys.db",
   });
 });
 
 test("an IPv6 address is taken in the brackets that it has in a URL", () => {
-  expect(loadSettings({ HOST: "[::1]" }).settings.host).toBe("::1");
+  expect(loadSettings({ HOST: "[::1]" }).settings.listener.host).toBe("::1");
   expect(
     loadSettings({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: " [::1] " }).settings.admin?.host,
   ).toBe("::1");
@@ -204,7 +213,7 @@ describe("a character that cannot be seen", () => {
   });
 
   test("around any other value is dropped where it is a blank, and shown where it is none", () => {
-    expect(loadSettings({ PORT: "\u00a081\uFEFF", HOST: "\u3000::1" }).settings).toMatchObject({
+    expect(loadSettings({ PORT: "\u00a081\uFEFF", HOST: "\u3000::1" }).settings.listener).toMatchObject({
       port: 81,
       host: "::1",
     });
@@ -216,7 +225,7 @@ test.each(["'ours'", '"ours"', " ours", "ours "])(
   "an issuer that is %j is used, with a warning that shows what every token carries",
   (issuer) => {
     const { settings, warnings } = loadSettings({ MACP_AUTH_ISSUER: issuer, MACP_AUTH_AUDIENCE: "it's" });
-    expect(settings.issuer).toBe(issuer);
+    expect(settings.tokens.issuer).toBe(issuer);
     expect(warnings).toEqual([expect.stringMatching(/^MACP_AUTH_ISSUER is .*, and every token carries /)]);
   },
 );
@@ -227,7 +236,7 @@ test.each([
   [620, "620"],
 ])("an idle connection is kept for %s seconds when MACP_AUTH_KEEP_ALIVE_SECONDS is %s", (seconds, value) => {
   const env = value === undefined ? {} : { MACP_AUTH_KEEP_ALIVE_SECONDS: value };
-  expect(loadSettings(env).settings.keepAliveSeconds).toBe(seconds);
+  expect(loadSettings(env).settings.listener.keepAliveSeconds).toBe(seconds);
   expect(faultsOf({ MACP_AUTH_KEEP_ALIVE_SECONDS: "0" })).toHaveLength(1);
 });
 
@@ -282,7 +291,7 @@ describe("a secret that was put in the place of another setting is not shown", (
     "a PEM key": "-----BEGIN PRIVATE KEY-----\nMIIs3cret\n-----END PRIVATE KEY-----",
     "a random token": "s3cret".repeat(8),
   };
-  const names = Object.keys(Environment.shape).filter((name) => !/JSON|FILE|ISSUER|AUDIENCE/.test(name));
+  const names = Object.values(VARIABLES).filter((name) => !/JSON|FILE|ISSUER|AUDIENCE/.test(name));
   test.each(Object.entries(secrets))("%s", (_kind, value) => {
     for (const name of names) {
       const faults = faultsOf({ [name]: value }).join("\n");
@@ -308,13 +317,13 @@ describe("a lead", () => {
   });
 });
 
-test("a default above the ceiling is cut to it, with a warning", () => {
+test("a default above the maximum is kept for mint to cut, with a warning that says what tokens get", () => {
   const { settings, warnings } = loadSettings({
     MACP_AUTH_DEFAULT_TTL_SECONDS: "500",
     MACP_AUTH_MAX_TTL_SECONDS: "100",
   });
-  expect(settings.defaultTtlSeconds).toBe(100);
-  expect(warnings).toHaveLength(1);
+  expect(settings.tokens).toMatchObject({ defaultTtlSeconds: 500, maxTtlSeconds: 100 });
+  expect(warnings).toEqual([expect.stringMatching(/tokens live 100 seconds by default$/)]);
 });
 
 test("a mistyped name is told and ignored; a neighbour's name is neither", () => {
@@ -333,7 +342,7 @@ test("a key never shows when settings are printed", () => {
 });
 
 test("whatever the environment holds, it is either read or refused with lines that name their variables", () => {
-  const names = fc.constantFrom(...Object.keys(Environment.shape));
+  const names = fc.constantFrom(...Object.values(VARIABLES));
   fc.assert(
     fc.property(fc.dictionary(names, fc.oneof(fc.string(), fc.integer().map(String))), (environment) => {
       for (const fault of faultsOf(environment)) expect(fault).toMatch(/^(PORT|HOST|MACP_AUTH_[A-Z_]+)/);

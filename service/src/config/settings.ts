@@ -1,171 +1,200 @@
-import { ConfigError } from "../kernel/faults.ts";
-import { Secret } from "../kernel/secret.ts";
+import { z } from "zod";
+import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
-import type { ALGORITHMS } from "../keys/algorithm.ts";
-import { FAST_TIMING, FIXED_TIMING, type RotationTiming } from "../keys/timing.ts";
-import type { LOG_LEVELS } from "../telemetry/log.ts";
-import {
-  Environment,
-  type EnvironmentRead,
-  ROTATION_SECONDS_DEFAULT,
-  readEnvironment,
-} from "./environment.ts";
-import { faultsOfAdmin, faultsOfLead, faultsOfManaged, faultsOfPairs } from "./faults-across.ts";
-import type { RawEnvironment } from "./given.ts";
-import { warningsAboutLinks } from "./service-links.ts";
-import { warningsAbout, warningsAboutNames, warningsAboutStore } from "./warnings.ts";
+import { ALGORITHMS } from "../keys/algorithm.ts";
+import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
+import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, whole } from "./fields.ts";
 
-/** Every setting of the service, read once from the environment. Units are in the names. */
-export interface Settings {
-  readonly port: number;
-  /** `undefined`: every address of the machine, IPv6 and IPv4. */
-  readonly host: string | undefined;
-  readonly issuer: string;
-  readonly audience: string;
-  readonly maxTtlSeconds: number;
-  readonly defaultTtlSeconds: number;
-  readonly alg: (typeof ALGORITHMS)[number];
-  readonly keySource: KeySource;
-  readonly keyLeadSeconds: number;
-  readonly timing: RotationTiming;
+/** How long a managed key signs. Not a default of its setting, which turns managed keys on. */
+const ROTATION_SECONDS_DEFAULT = 604_800;
+
+/** One setting a line, as a person writes it: how its text is read, its default, and what docs/configuration.md says of it. */
+export const Written = z.object({
+  listener: z.object({
+    port: whole(0, 65_535).default(3200).describe("TCP port; 0 takes any free one"),
+    host: host().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
+    keepAliveSeconds: whole(1, 86_400)
+      .default(65)
+      .describe("how long an idle connection is kept; longer than the proxy in front keeps its own"),
+    drainSeconds: whole(0, 300)
+      .default(0)
+      .describe(
+        "how long a service that is asked to stop still accepts connections, while `/readyz` answers 503 and every answer closes its connection",
+      ),
+  }),
+  tokens: z.object({
+    issuer: verbatim().default("macp-auth-service").describe("the `iss` of every token"),
+    audience: verbatim().default("macp-runtime").describe("the `aud` of every token"),
+    maxTtlSeconds: whole(1, SECONDS_MAX)
+      .default(3600)
+      .describe("maximum TTL of a token; a longer requested TTL is cut to it"),
+    defaultTtlSeconds: whole(1, SECONDS_MAX).default(300).describe("TTL of a token whose request names none"),
+  }),
+  keys: z.object({
+    alg: oneOf(ALGORITHMS).default("RS256").describe("algorithm of every signature"),
+    jwk: secretVerbatim()
+      .optional()
+      .describe("a private JWK; unset and no key file means a key made at start"),
+    file: path().optional().describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
+    leadSeconds: whole(1, SECONDS_MAX)
+      .default(7200)
+      .describe("how long a new first key of the file is served before it signs"),
+    store: storeLocation()
+      .optional()
+      .describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
+    kek: secret()
+      .optional()
+      .describe(
+        "key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt",
+      ),
+    kekFile: path().optional().describe("a file with the key-encryption keys, one a line"),
+    rotationSeconds: whole(1, 2_592_000)
+      .optional()
+      .describe(
+        "how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on",
+      ),
+    gate: oneOf(["off", "warn", "enforce"])
+      .default("warn")
+      .describe("whether a new key waits until every known verifier has fetched it"),
+    versionFile: path()
+      .optional()
+      .describe("where this replica remembers the newest key set it saw; an older store is rejected"),
+    unsafeFastRotation: oneOf(["1"])
+      .optional()
+      .describe("1 shrinks every bound of rotation to a second; only for tests"),
+  }),
+  verifiers: z.object({
+    jwksMaxAgeSeconds: whole(0, 86_400).default(60).describe("`max-age` of the JWKS answer"),
+    jwksTtlSeconds: whole(1, SECONDS_MAX)
+      .default(300)
+      .describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
+    staleGraceSeconds: whole(0, SECONDS_MAX)
+      .default(3600)
+      .describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
+  }),
+  admin: z.object({
+    port: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
+    host: host().default("127.0.0.1").describe("address of the admin listener"),
+    token: secret()
+      .optional()
+      .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
+    tokenFile: path().optional().describe("a file with that secret"),
+  }),
+  log: z.object({
+    level: oneOf(["debug", "info", "warn", "error", "silent"])
+      .default("info")
+      .describe("least severe level that is written"),
+  }),
+});
+
+/** The settings as they are written, a default where one is not. */
+export type Written = z.infer<typeof Written>;
+
+type Texts = z.input<typeof Written>;
+type Group = keyof Texts;
+
+/** The name of a setting in every source: its group and its place there, such as `listener.port`. */
+export type SettingPath = { [G in Group]: `${G}.${keyof Texts[G] & string}` }[Group];
+
+/** What the service runs with: the settings as they are written, parsed to the end. Units are in the names. */
+export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" | "log">> {
+  readonly keys: KeySettings;
+  /** The listener for operators. */
   readonly admin: AdminSettings | undefined;
-  /** How long a connection without a request is kept. */
-  readonly keepAliveSeconds: number;
-  /** How long a service that is asked to stop still accepts connections. */
-  readonly drainSeconds: number;
-  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+export interface KeySettings extends Readonly<Pick<Written["keys"], "alg" | "leadSeconds">> {
+  readonly timing: RotationTiming;
+  readonly source: KeySource;
 }
 
 /** Where the signing key comes from. */
 export type KeySource =
+  /** Made at start, gone at the end. */
   | { readonly kind: "ephemeral" }
-  | { readonly kind: "env"; readonly variable: "MACP_AUTH_SIGNING_KEY_JSON"; readonly jwk: Secret }
-  | { readonly kind: "file"; readonly variable: "MACP_AUTH_SIGNING_KEY_FILE"; readonly path: string }
-  | ManagedSettings;
+  /** A private JWK that stands in the settings themselves. */
+  | { readonly kind: "env"; readonly jwk: Secret }
+  | { readonly kind: "file"; readonly path: string }
+  | ManagedSource;
 
 /** Keys that the service makes, keeps and rotates itself. */
-export interface ManagedSettings {
+export interface ManagedSource extends Readonly<Pick<Written["keys"], "gate" | "versionFile">> {
   readonly kind: "managed";
   readonly store: StoreLocation;
   /** Where the key-encryption keys are; `undefined` for `memory:`, whose keys never leave the process. */
-  readonly kek:
-    | { readonly kind: "text"; readonly text: Secret }
-    | { readonly kind: "file"; readonly path: string }
-    | undefined;
+  readonly kek: SecretSource | undefined;
   readonly periodSeconds: number;
-  readonly gate: "off" | "warn" | "enforce";
-  /** Where this replica remembers the newest version of the key set that it saw; `undefined`: only while it runs. */
-  readonly versionFile: string | undefined;
 }
 
-/** The listener for operators. */
-export interface AdminSettings {
+export interface AdminSettings extends Readonly<Pick<Written["admin"], "host">> {
   readonly port: number;
-  readonly host: string;
   /** What a caller must send as bearer; `undefined` only on loopback. */
-  readonly token:
-    | { readonly kind: "text"; readonly text: Secret }
-    | { readonly kind: "file"; readonly path: string }
-    | undefined;
+  readonly token: SecretSource | undefined;
 }
 
-/** Settings that can be run with, and what the operator should know of them, a line each. */
-export interface LoadedSettings {
-  readonly settings: Settings;
-  readonly warnings: readonly string[];
-}
+/** A secret that a setting holds, or names the file of; `setting` is that one. */
+export type SecretSource =
+  | { readonly kind: "text"; readonly text: Secret; readonly setting: SettingPath }
+  | { readonly kind: "file"; readonly path: string; readonly setting: SettingPath };
 
-/** What the environment says, sound or not. With a fault, the settings are for a further look at what is given, and never to run with. */
-export interface SettingsRead extends LoadedSettings {
-  readonly faults: readonly string[];
-  /** Whether the algorithm of the settings is the one that was asked for. */
-  readonly isAlgSound: boolean;
-}
-
-/** Reads the environment. Throws `ConfigError` with every fault at once; a variable that is set to nothing counts as unset. */
-export function loadSettings(environment: RawEnvironment): LoadedSettings {
-  const { settings, warnings, faults } = readSettings(environment);
-  if (faults.length > 0) throw new ConfigError(faults);
-  return { settings, warnings };
-}
-
-/** Reads the environment as far as it can be read, with every fault that it has by itself. */
-export function readSettings(environment: RawEnvironment): SettingsRead {
-  const read = readEnvironment(environment);
-  const { env, given, links } = read;
-  const timing: RotationTiming = {
-    maxTtlSeconds: env.MACP_AUTH_MAX_TTL_SECONDS,
-    jwksMaxAgeSeconds: env.MACP_AUTH_JWKS_MAX_AGE_SECONDS,
-    verifierTtlSeconds: env.MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS,
-    verifierGraceSeconds: env.MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS,
-    ...(env.MACP_AUTH_UNSAFE_FAST_ROTATION === undefined ? FIXED_TIMING : FAST_TIMING),
-  };
-  const keySource = keySourceOf(read);
-  const settings: Settings = {
-    port: env.PORT,
-    host: env.HOST,
-    issuer: env.MACP_AUTH_ISSUER,
-    audience: env.MACP_AUTH_AUDIENCE,
-    maxTtlSeconds: env.MACP_AUTH_MAX_TTL_SECONDS,
-    defaultTtlSeconds: Math.min(env.MACP_AUTH_DEFAULT_TTL_SECONDS, env.MACP_AUTH_MAX_TTL_SECONDS),
-    alg: env.MACP_AUTH_SIGNING_ALG,
-    keySource,
-    keyLeadSeconds: env.MACP_AUTH_KEY_LEAD_SECONDS,
-    timing,
-    admin: adminOf(read),
-    keepAliveSeconds: env.MACP_AUTH_KEEP_ALIVE_SECONDS,
-    drainSeconds: env.MACP_AUTH_DRAIN_SECONDS,
-    logLevel: env.MACP_AUTH_LOG_LEVEL,
-  };
+/** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
+export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
+  const { listener, tokens, keys, verifiers, admin, log } = written;
+  const [source = EPHEMERAL] = keySourcesOf(written, isGiven);
   return {
-    settings,
-    warnings: [
-      ...warningsAbout(env, timing),
-      ...(keySource.kind === "managed" ? warningsAboutStore(keySource.store) : []),
-      ...warningsAboutLinks(links, (name) => name in Environment.shape),
-      ...warningsAboutNames([...given]),
-    ],
-    faults: [
-      ...read.faults,
-      ...faultsOfPairs(given),
-      ...faultsOfLead(read, timing),
-      ...(keySource.kind === "managed" ? faultsOfManaged(read, keySource.store) : []),
-      ...faultsOfAdmin(read),
-    ],
-    isAlgSound: read.isSound("MACP_AUTH_SIGNING_ALG"),
+    listener,
+    tokens,
+    keys: {
+      alg: keys.alg,
+      leadSeconds: keys.leadSeconds,
+      timing: {
+        maxTtlSeconds: tokens.maxTtlSeconds,
+        jwksMaxAgeSeconds: verifiers.jwksMaxAgeSeconds,
+        verifierTtlSeconds: verifiers.jwksTtlSeconds,
+        verifierGraceSeconds: verifiers.staleGraceSeconds,
+        ...(keys.unsafeFastRotation === undefined ? FIXED_TIMING : FAST_TIMING),
+      },
+      source,
+    },
+    admin: isGiven("admin.port")
+      ? {
+          port: admin.port ?? 0,
+          host: admin.host,
+          token: secretSource("admin.token", admin.token, "admin.tokenFile", admin.tokenFile),
+        }
+      : undefined,
+    log,
   };
 }
 
-function keySourceOf({ env, given }: EnvironmentRead): KeySource {
-  if (env.MACP_AUTH_SIGNING_KEY_JSON !== undefined) {
-    return {
-      kind: "env",
-      variable: "MACP_AUTH_SIGNING_KEY_JSON",
-      jwk: new Secret(env.MACP_AUTH_SIGNING_KEY_JSON),
-    };
-  }
-  if (env.MACP_AUTH_SIGNING_KEY_FILE !== undefined) {
-    return { kind: "file", variable: "MACP_AUTH_SIGNING_KEY_FILE", path: env.MACP_AUTH_SIGNING_KEY_FILE };
-  }
-  if (!given.has("MACP_AUTH_STORE_URL") && !given.has("MACP_AUTH_KEY_ROTATION_SECONDS"))
-    return { kind: "ephemeral" };
-  return {
-    kind: "managed",
-    store: env.MACP_AUTH_STORE_URL ?? { kind: "memory" },
-    kek: textOrFile(env.MACP_AUTH_KEK, env.MACP_AUTH_KEK_FILE),
-    periodSeconds: env.MACP_AUTH_KEY_ROTATION_SECONDS ?? ROTATION_SECONDS_DEFAULT,
-    gate: env.MACP_AUTH_ACTIVATION_GATE,
-    versionFile: env.MACP_AUTH_KEY_VERSION_FILE,
-  };
+const EPHEMERAL = { kind: "ephemeral" } as const;
+
+/** Every key source that the settings name. The first is used. */
+export function keySourcesOf(
+  { keys }: Written,
+  isGiven: (setting: SettingPath) => boolean,
+): readonly KeySource[] {
+  const sources: KeySource[] = [];
+  if (keys.jwk !== undefined) sources.push({ kind: "env", jwk: keys.jwk });
+  if (keys.file !== undefined) sources.push({ kind: "file", path: keys.file });
+  if (isGiven("keys.store") || isGiven("keys.rotationSeconds"))
+    sources.push({
+      kind: "managed",
+      store: keys.store ?? { kind: "memory" },
+      kek: secretSource("keys.kek", keys.kek, "keys.kekFile", keys.kekFile),
+      periodSeconds: keys.rotationSeconds ?? ROTATION_SECONDS_DEFAULT,
+      gate: keys.gate,
+      versionFile: keys.versionFile,
+    });
+  return sources;
 }
 
-function adminOf({ env, given }: EnvironmentRead): AdminSettings | undefined {
-  if (!given.has("MACP_AUTH_ADMIN_PORT")) return undefined;
-  const token = textOrFile(env.MACP_AUTH_ADMIN_TOKEN, env.MACP_AUTH_ADMIN_TOKEN_FILE);
-  return { port: env.MACP_AUTH_ADMIN_PORT ?? 0, host: env.MACP_AUTH_ADMIN_HOST, token };
-}
-
-function textOrFile(text: Secret | undefined, path: string | undefined): ManagedSettings["kek"] {
-  if (text !== undefined) return { kind: "text", text };
-  return path === undefined ? undefined : { kind: "file", path };
+function secretSource(
+  setting: SettingPath,
+  text: Secret | undefined,
+  fileSetting: SettingPath,
+  path: string | undefined,
+): SecretSource | undefined {
+  if (text !== undefined) return { kind: "text", text, setting };
+  return path === undefined ? undefined : { kind: "file", path, setting: fileSetting };
 }

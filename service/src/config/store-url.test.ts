@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { loadSettings } from "./settings.ts";
+import { loadSettings } from "./environment.ts";
 import { parseStoreUrl } from "./store-url.ts";
 
 const KEK = Buffer.alloc(32, 1).toString("base64url");
@@ -82,11 +82,11 @@ describe("a store URL", () => {
   });
 
   test("has blanks around it removed, as every setting has, and names its variable in a fault", () => {
-    const { keySource } = loadSettings({
+    const { settings } = loadSettings({
       MACP_AUTH_STORE_URL: " sqlite:keys.db \r\n",
       MACP_AUTH_KEK: KEK,
-    }).settings;
-    expect(keySource).toMatchObject({ store: { kind: "sqlite", path: "keys.db" } });
+    });
+    expect(settings.keys.source).toMatchObject({ store: { kind: "sqlite", path: "keys.db" } });
     expect(() => loadSettings({ MACP_AUTH_STORE_URL: "sqlite::memory:", MACP_AUTH_KEK: KEK })).toThrow(
       /^MACP_AUTH_STORE_URL must be sqlite:PATH/,
     );

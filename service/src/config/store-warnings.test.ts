@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSettings } from "./settings.ts";
+import { loadSettings } from "./environment.ts";
 
 function warningsOf(url: string, more: Readonly<Record<string, string>> = {}): readonly string[] {
   return loadSettings({ MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: "a".repeat(43), ...more }).warnings;

@@ -1,4 +1,4 @@
-import { faultOfAdminToken } from "../config/admin-token.ts";
+import { faultsOfAdminToken } from "../config/admin-token.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -74,7 +74,7 @@ export async function adminToken({ admin }: Settings): Promise<Secret | undefine
   if (token === undefined) return undefined;
   if (token.kind === "text") return token.text;
   const text = (await readSettingFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
-  const fault = faultOfAdminToken("MACP_AUTH_ADMIN_TOKEN_FILE", text);
-  if (fault !== undefined) throw new ConfigError([fault]);
+  const faults = faultsOfAdminToken("MACP_AUTH_ADMIN_TOKEN_FILE", text);
+  if (faults.length > 0) throw new ConfigError(faults);
   return new Secret(text);
 }

@@ -1,9 +1,11 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/terminal/world.ts";
 import { endedNode } from "../cli/words/node-line.ts";
+import { readSettings } from "../config/environment.ts";
 import { faultsOf } from "../config/faults-of.ts";
-import { type KeySource, type LoadedSettings, readSettings } from "../config/settings.ts";
+import type { KeySource } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";
+import type { LoadedSettings } from "../config/sources.ts";
 import { publicServer } from "../http/public-server.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
@@ -54,9 +56,10 @@ export async function serve(world: ServeWorld): Promise<number> {
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
 async function run(world: ServeWorld, started: () => void): Promise<number> {
   const loaded = await loadAll(world);
-  const { settings } = loaded;
+  const { settings, labels } = loaded;
+  const { port, host, keepAliveSeconds, drainSeconds } = settings.listener;
   const { clock, random, timers } = world;
-  const { log, flush } = await openServiceLog(settings.logLevel, world.stdoutIsTerminal, world.timers);
+  const { log, flush } = await openServiceLog(settings.log.level, world.stdoutIsTerminal, world.timers);
   const custody = await openCustody(settings, log, world);
   try {
     await custody.keep();
@@ -65,23 +68,24 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
       random,
       clock,
       timers,
-      keepAliveSeconds: settings.keepAliveSeconds,
+      keepAliveSeconds,
     };
     let isStopping = false;
     const admin = await openAdmin(settings, loaded.token, custody, {
       ...shared,
       isStopping: () => isStopping,
     });
-    const { jwksMaxAgeSeconds } = settings.timing;
+    const { jwksMaxAgeSeconds } = settings.keys.timing;
     const meter = admin?.metrics ?? noMeter;
     const listener = publicServer({
       ...shared,
       keys: custody.directory,
       meter,
-      policy: settings,
+      policy: settings.tokens,
       jwksMaxAgeSeconds,
     });
-    const place = { port: settings.port, host: settings.host, portVariable: "PORT", hostVariable: "HOST" };
+    const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
+    const place = { port, host, portVariable, hostVariable };
     const listeners = await listenAll([{ listener, place }, ...(admin === undefined ? [] : [admin])]);
     started();
     announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
@@ -92,13 +96,13 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
       void reload(custody)
-        .then(() => tellReload(log, settings.keySource))
+        .then(() => tellReload(log, settings.keys.source))
         .catch(() => undefined);
     });
     const signal = await world.signals.stop;
     isStopping = true;
     log.info({ event: "stopping", signal });
-    const code = await drain(world, listeners, settings.drainSeconds * 1_000, world.signals.stopAtOnce);
+    const code = await drain(world, listeners, drainSeconds * 1_000, world.signals.stopAtOnce);
     await within(timers, STEP_MS_MAX, stopUpkeep());
     log.info({ event: "stopped", code });
     return code;
@@ -124,11 +128,11 @@ interface Loaded extends LoadedSettings {
 
 /** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are told at once. */
 async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
-  const { settings, warnings, isAlgSound, faults: ownFaults } = readSettings(environment);
+  const { settings, labels, warnings, faults: ownFaults } = readSettings(environment);
   const token = adminToken(settings);
   const faults = [...ownFaults, ...(await faultsOf(token)), ...(await faultsOfManagedKeys(settings, random))];
-  if (faults.length === 0) return { settings, warnings, token: await token };
-  const alg = isAlgSound ? settings.alg : undefined;
+  if (faults.length === 0) return { settings, labels, warnings, token: await token };
+  const alg = labels.areRead("keys.alg") ? settings.keys.alg : undefined;
   throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
 }
 
@@ -174,17 +178,17 @@ function announce(
     event: "listening",
     version: world.version,
     ...placeOf(address),
-    issuer: loggedText(settings.issuer),
-    audience: loggedText(settings.audience),
-    key_source: settings.keySource.kind,
-    alg: settings.alg,
+    issuer: loggedText(settings.tokens.issuer),
+    audience: loggedText(settings.tokens.audience),
+    key_source: settings.keys.source.kind,
+    alg: settings.keys.alg,
     kids: served.map((key) => printable(key.kid)),
     node: world.nodeVersion,
   });
   const ended = endedNode(world.nodeVersion, world.clock.now());
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
-  const { keySource } = settings;
+  const keySource = settings.keys.source;
   if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
     const message =
       "EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSettings } from "../config/settings.ts";
+import { loadSettings } from "../config/environment.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { systemTimers } from "../kernel/timers.ts";
@@ -16,7 +16,7 @@ const MACHINE = {
 /** Managed keys in memory, and a log that cannot write the lines of one event. */
 async function custodyWhoseLogFailsAt(event: string) {
   const { settings } = loadSettings({ MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_SIGNING_ALG: "ES256" });
-  if (settings.keySource.kind !== "managed") throw new Error("the keys of this test are managed");
+  if (settings.keys.source.kind !== "managed") throw new Error("the keys of this test are managed");
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", {
     write(text) {
@@ -25,7 +25,7 @@ async function custodyWhoseLogFailsAt(event: string) {
       lines.push(line);
     },
   });
-  return { custody: await managedCustody(settings.keySource, settings, log, MACHINE), lines };
+  return { custody: await managedCustody(settings.keys.source, settings, log, MACHINE), lines };
 }
 
 test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {

@@ -1,4 +1,4 @@
-import type { ManagedSettings, Settings } from "../config/settings.ts";
+import type { ManagedSource, Settings } from "../config/settings.ts";
 import { FileFault } from "../files/file-fault.ts";
 import { replaceFile } from "../files/write-file.ts";
 import { ConfigError, messageOf } from "../kernel/faults.ts";
@@ -19,7 +19,7 @@ import { readVersionFile } from "./version-file.ts";
 
 /** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
 export async function managedCustody(
-  source: ManagedSettings,
+  source: ManagedSource,
   settings: Settings,
   log: Log,
   machine: Machine,
@@ -57,7 +57,7 @@ export async function managedCustody(
   };
   const rotationInTurn = oneAtATime();
   const rotation = round(() => rotationRound(deps, keys, reportRound));
-  const everyMs = Math.round(leaseRoundSeconds(settings.timing) * 1_000);
+  const everyMs = Math.round(leaseRoundSeconds(settings.keys.timing) * 1_000);
   const whole = round(() => wholeRound(deps, keys, reportRound));
   return {
     directory: keys,
@@ -111,7 +111,7 @@ const UNREPORTABLE = (): void => undefined;
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
 function roundOf(
-  { log, kek }: { readonly log: Log; readonly kek: ManagedSettings["kek"] },
+  { log, kek }: { readonly log: Log; readonly kek: ManagedSource["kek"] },
   done: () => Promise<void>,
   failed: () => void,
 ) {

@@ -1,3 +1,4 @@
+import { VARIABLES } from "../config/environment.ts";
 import { faultsOf } from "../config/faults-of.ts";
 import { type RawEnvironment, withoutBlanks } from "../config/given.ts";
 import type { Settings } from "../config/settings.ts";
@@ -25,20 +26,20 @@ import { readVersionFile } from "./version-file.ts";
 
 /** Takes the keys into custody as the settings say. Throws `ConfigError` when they cannot be had. */
 export async function openCustody(settings: Settings, log: Log, machine: Machine): Promise<Custody> {
-  const { keySource, alg } = settings;
+  const { source: keySource, alg } = settings.keys;
   switch (keySource.kind) {
     case "ephemeral":
       return staticCustody([await makeKey(alg)], settings, log, machine);
     case "env":
       return staticCustody(
-        keysFromJwk(keySource.variable, keySource.jwk.reveal(), alg),
+        keysFromJwk(VARIABLES["keys.jwk"], keySource.jwk.reveal(), alg),
         settings,
         log,
         machine,
       );
     case "file": {
       const mark = await fileMark(keySource.path);
-      const keys = await keysFromFile(keySource.variable, keySource.path, alg);
+      const keys = await keysFromFile(VARIABLES["keys.file"], keySource.path, alg);
       return staticCustody(keys, settings, log, machine, mark);
     }
     case "managed":
@@ -63,7 +64,7 @@ export async function faultsOfGivenKey(
 
 /** What is wrong with the files and secrets that managed keys need. Looks only: no store is opened, nothing is written. */
 export async function faultsOfManagedKeys(
-  { keySource }: Settings,
+  { keys: { source: keySource } }: Settings,
   random: Random,
 ): Promise<readonly string[]> {
   if (keySource.kind !== "managed") return [];
@@ -84,13 +85,13 @@ function staticCustody(
   machine: Machine,
   mark = "",
 ): Custody {
-  const { keySource, alg, keyLeadSeconds: leadSeconds, timing } = settings;
+  const { source: keySource, alg, leadSeconds, timing } = settings.keys;
   const clock = steadyClock(machine.clock, machine.stopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const rules = { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) };
   const look =
     keySource.kind === "file"
-      ? keyFileFollower({ clock, keys, setting: keySource.variable, path: keySource.path, rules }, mark)
+      ? keyFileFollower({ clock, keys, setting: VARIABLES["keys.file"], path: keySource.path, rules }, mark)
       : undefined;
   const tellSigningKey = signingKeyTeller(keys, machine.clock, log);
   const lookAtFile = async (): Promise<void> => {

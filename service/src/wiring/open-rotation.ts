@@ -1,4 +1,4 @@
-import type { ManagedSettings, Settings } from "../config/settings.ts";
+import type { ManagedSource, Settings } from "../config/settings.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
@@ -25,7 +25,7 @@ export interface OpenOptions extends StoreReports, Pick<Machine, "clock" | "rand
 /** Opens the store of managed keys with its sealer and rules. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(
   settings: Settings,
-  managed: ManagedSettings,
+  managed: ManagedSource,
   options: OpenOptions,
 ): Promise<KeySetDeps> {
   const sealer = await openSealer(managed, options.random);
@@ -34,7 +34,7 @@ export async function openRotation(
 }
 
 /** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. Throws `ConfigError`. */
-export async function openSealer({ kek }: Pick<ManagedSettings, "kek">, random: Random): Promise<Sealer> {
+export async function openSealer({ kek }: Pick<ManagedSource, "kek">, random: Random): Promise<Sealer> {
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
   return sealerOf(
@@ -43,12 +43,12 @@ export async function openSealer({ kek }: Pick<ManagedSettings, "kek">, random: 
   );
 }
 
-function rulesOf(settings: Settings, { periodSeconds, gate }: ManagedSettings): RotationRules {
+function rulesOf(settings: Settings, { periodSeconds, gate }: ManagedSource): RotationRules {
   return {
-    alg: settings.alg,
+    alg: settings.keys.alg,
     periodSeconds,
-    leadSeconds: settings.keyLeadSeconds,
-    timing: settings.timing,
+    leadSeconds: settings.keys.leadSeconds,
+    timing: settings.keys.timing,
     gate,
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { loadSettings, type ManagedSettings, readSettings, type Settings } from "../../config/settings.ts";
+import { loadSettings, readSettings } from "../../config/environment.ts";
+import type { ManagedSource, Settings } from "../../config/settings.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
@@ -49,11 +50,11 @@ function adminUrl(text: string): URL {
 /** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
 export function managedSettings(world: World): {
   readonly settings: Settings;
-  readonly managed: ManagedSettings;
+  readonly managed: ManagedSource;
 } {
   const { settings, warnings } = loadSettings(world.environment);
   for (const warning of warnings) world.err(`macp-auth: warning: ${warning}\n`);
-  const { keySource } = settings;
+  const keySource = settings.keys.source;
   if (keySource.kind !== "managed")
     throw couldNot(
       "no managed keys are configured here; give this command the settings of the service: --settings FILE, or MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE",
@@ -149,7 +150,7 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
       throw couldNot(
         `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
       );
-    const { keySource } = readSettings(environment).settings;
+    const keySource = readSettings(environment).settings.keys.source;
     const kek = keySource.kind === "managed" ? keySource.kek : undefined;
     if (thrown instanceof StoreCorrupt)
       throw couldNot(

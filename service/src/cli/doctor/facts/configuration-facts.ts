@@ -1,9 +1,6 @@
-import {
-  type LoadedSettings,
-  loadSettings,
-  type ManagedSettings,
-  type Settings,
-} from "../../../config/settings.ts";
+import { loadSettings, VARIABLES } from "../../../config/environment.ts";
+import type { SecretSource, Settings } from "../../../config/settings.ts";
+import type { LoadedSettings } from "../../../config/sources.ts";
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import { ConfigError } from "../../../kernel/faults.ts";
@@ -88,15 +85,15 @@ function readSettings(values: GradedEnvironment["values"]): SettingsRead {
   }
 }
 
-async function readKeys({ keySource, alg }: Settings): Promise<KeysRead> {
+async function readKeys({ keys: { source: keySource, alg } }: Settings): Promise<KeysRead> {
   try {
     switch (keySource.kind) {
       case "ephemeral":
         return { kind: "ephemeral" };
       case "env":
-        return { kind: "imported", keys: keysFromJwk(keySource.variable, keySource.jwk.reveal(), alg) };
+        return { kind: "imported", keys: keysFromJwk(VARIABLES["keys.jwk"], keySource.jwk.reveal(), alg) };
       case "file":
-        return { kind: "imported", keys: await keysFromFile(keySource.variable, keySource.path, alg) };
+        return { kind: "imported", keys: await keysFromFile(VARIABLES["keys.file"], keySource.path, alg) };
       case "managed":
         await readKeks(keySource.kek);
         return { kind: "managed" };
@@ -107,19 +104,19 @@ async function readKeys({ keySource, alg }: Settings): Promise<KeysRead> {
   }
 }
 
-async function readKeks(kek: ManagedSettings["kek"]): Promise<void> {
+async function readKeks(kek: SecretSource | undefined): Promise<void> {
   if (kek?.kind === "text") parseKeks("MACP_AUTH_KEK", kek.text.reveal());
   if (kek?.kind === "file")
     parseKeks("MACP_AUTH_KEK_FILE", await readSettingFile("MACP_AUTH_KEK_FILE", kek.path));
 }
 
-async function lookAtStore({ keySource }: Settings): Promise<StoreFileFacts | undefined> {
+async function lookAtStore({ keys: { source: keySource } }: Settings): Promise<StoreFileFacts | undefined> {
   return keySource.kind === "managed" && keySource.store.kind === "sqlite"
     ? lookAtStoreFile(keySource.store.path)
     : undefined;
 }
 
-async function askDatabase({ keySource }: Settings): Promise<DatabaseFacts | undefined> {
+async function askDatabase({ keys: { source: keySource } }: Settings): Promise<DatabaseFacts | undefined> {
   return keySource.kind === "managed" && keySource.store.kind === "postgres"
     ? lookAtDatabase(keySource.store)
     : undefined;
@@ -129,7 +126,7 @@ async function lookAtFiles(
   settings: Settings,
   environment: GradedEnvironment,
 ): Promise<readonly SecretFile[]> {
-  const { keySource } = settings;
+  const keySource = settings.keys.source;
   const isSecret = environment.kind === "file" && SECRET_VARIABLES.some((name) => name in environment.values);
   const others = [...otherSecretsOf(settings), ...(isSecret ? [environment.path] : [])];
   const looks = [
@@ -140,7 +137,7 @@ async function lookAtFiles(
 }
 
 /** The files of the key-encryption keys and of the admin listener's token. */
-function otherSecretsOf({ keySource, admin }: Settings): readonly string[] {
+function otherSecretsOf({ keys: { source: keySource }, admin }: Settings): readonly string[] {
   return [
     ...(keySource.kind === "managed" && keySource.kek?.kind === "file" ? [keySource.kek.path] : []),
     ...(admin?.token?.kind === "file" ? [admin.token.path] : []),

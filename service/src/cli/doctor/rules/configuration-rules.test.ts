@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { loadSettings, type Settings } from "../../../config/settings.ts";
+import { loadSettings } from "../../../config/environment.ts";
+import type { Settings } from "../../../config/settings.ts";
 import { epochSeconds } from "../../../kernel/clock.ts";
 import { testKey } from "../../../testing/test-keys.ts";
 import type { ConfigurationFacts, SecretFile } from "../facts/configuration-facts.ts";

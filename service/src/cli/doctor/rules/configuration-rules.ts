@@ -41,13 +41,13 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
   return [
     ok(
       check,
-      `issuer ${loggedText(settings.settings.issuer)}, audience ${loggedText(settings.settings.audience)}`,
+      `issuer ${loggedText(settings.settings.tokens.issuer)}, audience ${loggedText(settings.settings.tokens.audience)}`,
     ),
   ];
 }
 
 /** Minting asks no caller who it is: whoever reaches the port has every identity. */
-export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Finding[] {
+export function mintIsNotOpenToTheNetwork({ listener: { host, port } }: Settings): readonly Finding[] {
   const check = "mint-exposure";
   if (host !== undefined && isLoopback(host)) return [ok(check, `listens on ${host} alone`)];
   const place = host === undefined ? "every address of this machine (HOST is not set)" : shownValue(host);
@@ -61,8 +61,10 @@ export function mintIsNotOpenToTheNetwork({ host, port }: Settings): readonly Fi
 }
 
 /** A stolen token is good for its whole life. */
-export function tokensAreShortLived({ defaultTtlSeconds, maxTtlSeconds }: Settings): readonly Finding[] {
+export function tokensAreShortLived({ tokens }: Settings): readonly Finding[] {
   const check = "token-life";
+  const { maxTtlSeconds } = tokens;
+  const defaultTtlSeconds = Math.min(tokens.defaultTtlSeconds, maxTtlSeconds);
   const findings: Finding[] = [];
   if (maxTtlSeconds > TTL_SECONDS_MAX) {
     const grade = maxTtlSeconds > TTL_SECONDS_FAIL ? fail : warn;
@@ -81,7 +83,11 @@ export function tokensAreShortLived({ defaultTtlSeconds, maxTtlSeconds }: Settin
 }
 
 /** A cache in between delays the news of a removed key by its whole time. */
-export function jwksIsNotCachedForLong({ timing: { jwksMaxAgeSeconds } }: Settings): readonly Finding[] {
+export function jwksIsNotCachedForLong({
+  keys: {
+    timing: { jwksMaxAgeSeconds },
+  },
+}: Settings): readonly Finding[] {
   const check = "jwks-max-age";
   if (jwksMaxAgeSeconds <= JWKS_MAX_AGE_SECONDS_MAX)
     return [ok(check, `${String(jwksMaxAgeSeconds)} seconds`)];
@@ -110,7 +116,7 @@ function pathOf(path: string, found: FilesFound["secretFiles"]): string {
 
 /** The signing key outlives the process, and can be exchanged without a restart. */
 export function keyOutlivesTheProcess(
-  { keySource }: Settings,
+  { keys: { source: keySource } }: Settings,
   { secretFiles }: FilesFound = NONE_FOUND,
 ): readonly Finding[] {
   const check = "key-source";
@@ -126,7 +132,7 @@ export function keyOutlivesTheProcess(
         ),
       ];
     case "env": {
-      const found = `the key stands in ${keySource.variable}: tools that show an environment show it, and another key needs a restart that refuses tokens`;
+      const found = `the key stands in MACP_AUTH_SIGNING_KEY_JSON: tools that show an environment show it, and another key needs a restart that refuses tokens`;
       return [warn(check, found, "put it into a file and set MACP_AUTH_SIGNING_KEY_FILE")];
     }
     case "file":
@@ -151,7 +157,7 @@ export function keyOutlivesTheProcess(
 
 /** The keys that encrypt the managed keys stand where tools do not show them. */
 export function kekIsNotInTheEnvironment(
-  { keySource }: Settings,
+  { keys: { source: keySource } }: Settings,
   { secretFiles }: FilesFound = NONE_FOUND,
 ): readonly Finding[] {
   const check = "key-encryption";

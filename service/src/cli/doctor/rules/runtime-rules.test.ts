@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { loadSettings, type Settings } from "../../../config/settings.ts";
+import { loadSettings } from "../../../config/environment.ts";
+import type { Settings } from "../../../config/settings.ts";
 import { judge } from "../finding.ts";
 import {
   algorithmsAgree,

@@ -28,13 +28,13 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
       fail(
         check,
         found,
-        `set MACP_AUTH_ISSUER=${loggedText(settings?.issuer ?? "(this service's issuer)")} for the runtime`,
+        `set MACP_AUTH_ISSUER=${loggedText(settings?.tokens.issuer ?? "(this service's issuer)")} for the runtime`,
       ),
     ];
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (issuer === settings.issuer) return [ok(check, loggedText(issuer))];
-  const found = `the runtime expects the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.issuer)}`;
+  if (issuer === settings.tokens.issuer) return [ok(check, loggedText(issuer))];
+  const found = `the runtime expects the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.tokens.issuer)}`;
   return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
 }
 
@@ -43,8 +43,8 @@ export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Fi
   const check = "runtime-audience";
   const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  if (audience === settings.audience) return [ok(check, loggedText(audience))];
-  const found = `the runtime expects the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.audience)}`;
+  if (audience === settings.tokens.audience) return [ok(check, loggedText(audience))];
+  const found = `the runtime expects the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.tokens.audience)}`;
   return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
 }
 
@@ -95,7 +95,7 @@ export function keyLifetimesAgree({ runtime, settings }: RuntimeFacts): readonly
     ];
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
-  const declared = settings.timing.verifierTtlSeconds;
+  const declared = settings.keys.timing.verifierTtlSeconds;
   const kept = Number(written);
   if (kept === declared) return [ok(check, `${String(kept)} seconds, as declared`)];
   const found = `the runtime keeps the JWKS for ${String(kept)} seconds, and this service is set to ${String(declared)}`;
@@ -114,10 +114,10 @@ export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly F
   const allowed = known.length > 0 ? known : algorithmsOf(DEFAULT_ALGORITHMS);
   const accepted = allowed.join(", ");
   const findings: Finding[] = [];
-  if (settings !== undefined && !allowed.includes(settings.alg)) {
-    const fix = `add ${settings.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
+  if (settings !== undefined && !allowed.includes(settings.keys.alg)) {
+    const fix = `add ${settings.keys.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
     findings.push(
-      fail(check, `the runtime accepts ${accepted}, and tokens are signed with ${settings.alg}`, fix),
+      fail(check, `the runtime accepts ${accepted}, and tokens are signed with ${settings.keys.alg}`, fix),
     );
   }
   if (allowed.includes("HS256")) {

@@ -1,0 +1,95 @@
+import { ConfigError } from "../kernel/faults.ts";
+import { faultsAcross } from "./faults-across.ts";
+import {
+  type KeySource,
+  keySourcesOf,
+  type SettingPath,
+  type Settings,
+  settingsOf,
+  Written,
+} from "./settings.ts";
+import { warningsAbout } from "./warnings.ts";
+
+/** One place that settings are read from. The environment is one; a document beside it is another. */
+export interface Source {
+  /** What it gives: each text under its setting, with the label of its place there, such as a variable's name or a line's number. */
+  readonly given: SettingsGiven;
+  /** How this source names a setting that it may not give: for advice. */
+  nameOf(setting: SettingPath): string;
+  /** What the operator should know of what it holds besides, a line each. */
+  readonly warnings: readonly string[];
+}
+
+export type SettingsGiven = ReadonlyMap<SettingPath, GivenText>;
+
+interface GivenText {
+  readonly text: string;
+  readonly label: string;
+}
+
+/** What the settings are called where a person wrote them. */
+export interface Labels {
+  /** The label of the place that the setting was given in; of one that was not given, its name in the first source. */
+  readonly of: (setting: SettingPath) => string;
+  /** Whether it was given, readable or not. */
+  readonly isGiven: (setting: SettingPath) => boolean;
+  /** Whether none of these has a fault of its own, so that what they say together can be judged. */
+  readonly areRead: (...settings: readonly SettingPath[]) => boolean;
+}
+
+/** Settings that can be run with, and what the operator should know of them, a line each. */
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly labels: Labels;
+  readonly warnings: readonly string[];
+}
+
+/** What the sources say, valid or not. With a fault, the settings are for a further look at what is given, and never to run with. */
+export interface SettingsRead extends LoadedSettings {
+  readonly faults: readonly string[];
+  /** Every key source that is named; the first is the one of the settings. */
+  readonly keySources: readonly KeySource[];
+}
+
+/** Reads the settings as far as they can be read, with every fault that they have by themselves. Of two sources that give one setting, the first wins. */
+export function readSources(sources: readonly [Source, ...Source[]]): SettingsRead {
+  const given = new Map(sources.toReversed().flatMap((source) => [...source.given]));
+  const { data, error } = Written.safeParse(nested(given));
+  const issues = error?.issues ?? [];
+  const broken = new Set(issues.map(({ path }) => path.join(".")));
+  const written = data ?? Written.parse(nested(new Map([...given].filter(([path]) => !broken.has(path)))));
+  const labels: Labels = {
+    of: (setting) => given.get(setting)?.label ?? sources[0].nameOf(setting),
+    isGiven: (setting) => given.has(setting),
+    areRead: (...settings) => settings.every((setting) => !broken.has(setting)),
+  };
+  const settings = settingsOf(written, labels.isGiven);
+  return {
+    settings,
+    labels,
+    keySources: keySourcesOf(written, labels.isGiven),
+    warnings: [...warningsAbout(settings, labels), ...sources.flatMap(({ warnings }) => warnings)],
+    faults: [
+      ...issues.map(({ path, message }) => `${labels.of(path.join(".") as SettingPath)} ${message}`),
+      ...faultsAcross(settings, labels),
+    ],
+  };
+}
+
+/** Reads the settings. Throws `ConfigError` with every fault at once. */
+export function loadSources(sources: readonly [Source, ...Source[]]): LoadedSettings {
+  const { faults, ...loaded } = readSources(sources);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return loaded;
+}
+
+/** The texts by group and place, as the schema reads them. */
+function nested(given: SettingsGiven): Record<string, Record<string, string>> {
+  const inGroup = (group: string) =>
+    [...given]
+      .filter(([setting]) => setting.startsWith(`${group}.`))
+      .map(([setting, { text }]) => [setting.slice(group.length + 1), text] as const);
+  return Object.fromEntries(
+    Object.keys(Written.shape).map((group) => [group, Object.fromEntries(inGroup(group))]),
+  );
+}
