@@ -78,7 +78,8 @@ async function examine(
 ): Promise<TokenReport> {
   const { readToken } = await import("./verify/read-token.ts");
   const read = readToken(text);
-  if (read.kind === "rejected") return { findings: [{ verdict: "rejected", about: "token", text: read.why }] };
+  if (read.kind === "rejected")
+    return { findings: [{ verdict: "rejected", about: "token", text: read.why }] };
 
   const { keys, symmetric } = await keysOf();
   const { checkSignature } = await import("./verify/check-signature.ts");

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { Scopes } from "../scopes/scopes.ts";
 import { MintRequestBody } from "../tokens/mint-request.ts";
-import { Scopes } from "../tokens/scopes.ts";
 import { PROBLEMS, type Reason } from "./problem.ts";
 import { HealthBody } from "./routes/health.ts";
 import { JwksBody } from "./routes/jwks.ts";

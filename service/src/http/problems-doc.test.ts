@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseMintRequest } from "../tokens/mint-request.ts";
 import { TOKEN_BYTES_MAX } from "../tokens/token-size.ts";
+import { textOf } from "./mint-words.ts";
 import { PROBLEMS, problemOf } from "./problem.ts";
 
 const page = readFileSync(new URL("../../../docs/api/problems.md", import.meta.url), "utf8");
@@ -47,7 +48,7 @@ test("each text that names what is at fault is on the page, beside its reason", 
   const texts = [...bodies.map((body) => JSON.stringify(body)), '{"sender":"a","scopes":{"limit":1e400}}'];
   const given = texts.map((text) => {
     const parsed = parseMintRequest(JSON.parse(text), text);
-    return parsed.kind === "invalid" ? [parsed.invalid.reason, parsed.invalid.text] : [];
+    return parsed.kind === "invalid" ? [parsed.invalid.reason, textOf(parsed.invalid)] : [];
   });
   const large = problemOf({
     reason: "token_too_large",

@@ -81,7 +81,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
       ...shared,
       keys: custody.directory,
       meter,
-      policy: settings.tokens,
+      rules: settings.tokens,
       jwksMaxAgeSeconds,
     });
     const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];

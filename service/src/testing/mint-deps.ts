@@ -4,6 +4,7 @@ import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import { signersFor } from "../keys/given/signers-for.ts";
 import type { MintDeps } from "../tokens/mint.ts";
+import { type MintRequest, parseMintRequest } from "../tokens/mint-request.ts";
 import { TestClock } from "./moments.ts";
 import { testKey } from "./test-keys.ts";
 
@@ -18,7 +19,15 @@ export function countingRandom(): Random {
   };
 }
 
-/** What minting needs, sound by default; override the one thing a test is about. */
+/** The request in this body, which is valid. */
+export function mintRequest(body: object): MintRequest {
+  const text = JSON.stringify(body);
+  const parsed = parseMintRequest(JSON.parse(text), text);
+  if (parsed.kind === "invalid") throw new Error(parsed.invalid.reason);
+  return parsed.request;
+}
+
+/** What minting needs, valid by default; override the one thing a test is about. */
 export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
   const clock = new TestClock();
   const keys = [testKey("signing")];
@@ -26,7 +35,7 @@ export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
     clock,
     random: countingRandom(),
     keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
-    policy: {
+    rules: {
       issuer: "macp-auth-service",
       audience: "macp-runtime",
       defaultTtlSeconds: 300,

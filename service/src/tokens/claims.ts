@@ -1,7 +1,8 @@
 import { Impossible } from "../kernel/assert.ts";
+import type { Branded } from "../kernel/branded.ts";
 import { after, type EpochSeconds } from "../kernel/clock.ts";
 import type { Jti, Sender } from "../kernel/ids.ts";
-import type { Scopes } from "./scopes.ts";
+import type { Scopes } from "../scopes/scopes.ts";
 
 /** The payload of an access token (RFC 7519 section 4.1), as the runtime reads it. */
 export interface Claims {
@@ -15,31 +16,34 @@ export interface Claims {
   readonly jti: Jti;
 }
 
+/** Claims that may be signed: `checkClaims` found no broken promise in them. */
+export type CheckedClaims = Branded<Claims, "CheckedClaims">;
+
 /** What every token of this service has in common. */
-export interface TokenPolicy {
+export interface TokenRules {
   readonly issuer: string;
   readonly audience: string;
   readonly defaultTtlSeconds: number;
   readonly maxTtlSeconds: number;
 }
 
-/** The life that a token gets: as asked for, whole seconds, at least 1, never above the ceiling. */
-export function grantedTtlSeconds(askedSeconds: number | undefined, policy: TokenPolicy): number {
-  const asked = askedSeconds ?? policy.defaultTtlSeconds;
-  return Math.max(1, Math.floor(Math.min(asked, policy.maxTtlSeconds)));
+/** The TTL that a token gets: as requested, whole seconds, at least 1, at most the maximum. */
+export function grantedTtlSeconds(requestedSeconds: number | undefined, rules: TokenRules): number {
+  const requested = requestedSeconds ?? rules.defaultTtlSeconds;
+  return Math.max(1, Math.floor(Math.min(requested, rules.maxTtlSeconds)));
 }
 
 /** The claims of a token that is issued at `iat` and lives `ttlSeconds`. */
 export function claimsOf(
-  policy: TokenPolicy,
+  rules: TokenRules,
   token: { sender: Sender; scopes: Scopes; jti: Jti; iat: EpochSeconds; ttlSeconds: number },
 ): Claims {
   const { sender, scopes, jti, iat, ttlSeconds } = token;
   return {
     macp_scopes: scopes,
     sub: sender,
-    iss: policy.issuer,
-    aud: policy.audience,
+    iss: rules.issuer,
+    aud: rules.audience,
     iat,
     exp: after(iat, ttlSeconds),
     jti,
@@ -50,13 +54,14 @@ export function claimsOf(
  * The last look before a signature: throws `Impossible` when the claims break a promise that this service makes of every
  * token, whatever code built them. The signer does not trust its own template.
  */
-export function checkClaims(claims: Claims, policy: TokenPolicy): void {
+export function checkClaims(claims: Claims, rules: TokenRules): CheckedClaims {
   const life = claims.exp - claims.iat;
   const whole = Number.isSafeInteger(claims.iat) && Number.isSafeInteger(claims.exp);
-  if (!whole || life < 1 || life > policy.maxTtlSeconds)
+  if (!whole || life < 1 || life > rules.maxTtlSeconds)
     throw new Impossible(`a token would live ${String(life)} seconds`);
   if (claims.sub.trim() === "") throw new Impossible("a token would have no subject");
-  if (claims.iss !== policy.issuer || claims.aud !== policy.audience)
+  if (claims.iss !== rules.issuer || claims.aud !== rules.audience)
     throw new Impossible("a token would name another issuer or audience");
   if (claims.jti.length !== 22) throw new Impossible("a token would have no proper id");
+  return claims as CheckedClaims;
 }

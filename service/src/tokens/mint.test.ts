@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import { expect, test } from "vitest";
+import { anyone } from "../callers/caller.ts";
 import { Impossible } from "../kernel/assert.ts";
 import { after } from "../kernel/clock.ts";
 import type { Sender } from "../kernel/ids.ts";
@@ -8,7 +9,7 @@ import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import { localSigner } from "../keys/signer.ts";
-import { mintDeps } from "../testing/mint-deps.ts";
+import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
 import { type Claims, checkClaims } from "./claims.ts";
@@ -17,9 +18,7 @@ import { parseMintRequest } from "./mint-request.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
 async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
-  const parsed = parseMintRequest(JSON.parse(JSON.stringify(body)), JSON.stringify(body));
-  if (parsed.kind === "invalid") throw new Error(parsed.invalid.text);
-  return mint(deps, parsed.request);
+  return mint(deps, anyone(), mintRequest(body));
 }
 
 function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> {
@@ -57,12 +56,12 @@ test.each([
   [1.5, 1],
   [0.4, 1],
   [1e-7, 1],
-])("a wish for %s seconds is granted as %s", async (asked, granted) => {
-  const { claims } = minted(await mintFrom({ sender: "a", ttl_seconds: asked }));
+])("a requested TTL of %s seconds is granted as %s", async (requested, granted) => {
+  const { claims } = minted(await mintFrom({ sender: "a", ttl_seconds: requested }));
   expect(claims.exp - claims.iat).toBe(granted);
 });
 
-test("a token that could not reach the runtime is refused with its size, and one byte less is minted", async () => {
+test("a token that could not reach the runtime is rejected with its size, and one byte less is minted", async () => {
   const sizeFor = async (length: number): Promise<MintOutcome> => mintFrom({ sender: "a".repeat(length) });
   let length = 8_000;
   while ((await sizeFor(length)).kind === "minted") length += 1;
@@ -73,13 +72,13 @@ test("a token that could not reach the runtime is refused with its size, and one
 });
 
 test.each(["1", "1e1", "1e400", "12345678901234567890", '"\\u00e9"'])(
-  "scopes that fit into no token are refused for their size, whatever they hold: 10,000 times %s",
+  "scopes that fit into no token are rejected for their size, whatever they hold: 10,000 times %s",
   async (value) => {
     const text = `{"sender":"a","y":1e1,"scopes":{"x":[${Array.from({ length: 10_000 }, () => value).join(",")}]}}`;
     const parsed = parseMintRequest(JSON.parse(text), text);
-    if (parsed.kind === "invalid") throw new Error(parsed.invalid.text);
+    if (parsed.kind === "invalid") throw new Error(parsed.invalid.reason);
     const least = JSON.stringify(parsed.request.scopes).length;
-    const outcome = await mint(mintDeps(), parsed.request);
+    const outcome = await mint(mintDeps(), anyone(), parsed.request);
     expect(outcome).toMatchObject({ refusal: { reason: "token_too_large", bytesMax: TOKEN_BYTES_MAX } });
     const { bytes } = (outcome as { refusal: { bytes: number } }).refusal;
     expect(bytes).toBeGreaterThan(least);
@@ -108,12 +107,12 @@ test("a signer whose key is not the served one is found at its first signature, 
 });
 
 test("claims that break a promise are never signed, whatever code built them", () => {
-  const { policy } = mintDeps();
-  const sound = {
+  const { rules } = mintDeps();
+  const valid = {
     macp_scopes: {},
     sub: "a",
-    iss: policy.issuer,
-    aud: policy.audience,
+    iss: rules.issuer,
+    aud: rules.audience,
     iat: 1_000,
     exp: 1_300,
     jti: "A".repeat(22),
@@ -129,10 +128,10 @@ test("claims that break a promise are never signed, whatever code built them", (
     { aud: "other" },
     { jti: "short" },
   ];
-  expect(() => checkClaims(sound as unknown as Claims, policy)).not.toThrow();
+  expect(() => checkClaims(valid as unknown as Claims, rules)).not.toThrow();
   for (const change of broken)
     expect(
-      () => checkClaims({ ...sound, ...change } as unknown as Claims, policy),
+      () => checkClaims({ ...valid, ...change } as unknown as Claims, rules),
       JSON.stringify(change),
     ).toThrow(Impossible);
 });
@@ -148,7 +147,7 @@ test("any scopes reach the token with the meaning that they had in the request, 
       const text = JSON.stringify({ sender: "a", scopes });
       const parsed = parseMintRequest(JSON.parse(text), text);
       if (parsed.kind === "invalid") return;
-      const { token } = minted(await mint(deps, parsed.request));
+      const { token } = minted(await mint(deps, anyone(), parsed.request));
       const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
       expect(payload).toContain(JSON.stringify((JSON.parse(text) as { scopes: object }).scopes));
       expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
@@ -174,9 +173,9 @@ function watched(notAfterSeconds: number) {
   const now = deps.clock.now();
   const { signing } = deps.keys.viewAt(now);
   if (signing === undefined) throw new Error("nothing signs");
-  const told: string[] = [];
+  const seen: string[] = [];
   const sign = (input: Buffer): Promise<Buffer> => {
-    told.push("signed");
+    seen.push("signed");
     return signing.signer.sign(input);
   };
   const keys: KeyDirectory = {
@@ -184,16 +183,16 @@ function watched(notAfterSeconds: number) {
       signing: { ...signing, signer: { ...signing.signer, sign }, notAfter: after(now, notAfterSeconds) },
       jwks: undefined,
     }),
-    noteSigned: (kid, exp) => told.push(`noted ${kid} to ${String(exp - now)}`),
+    noteSigned: (kid, exp) => seen.push(`noted ${kid} to ${String(exp - now)}`),
     noteFetch: () => undefined,
   };
-  return { deps: { ...deps, keys }, told };
+  return { deps: { ...deps, keys }, seen };
 }
 
 test("a signature is noted before it is made: no token is ever out that nobody would wait for", async () => {
-  const { deps, told } = watched(10_000);
+  const { deps, seen } = watched(10_000);
   minted(await mintFrom({ sender: "a", ttl_seconds: 600 }, deps));
-  expect(told).toEqual(["noted signing to 600", "signed"]);
+  expect(seen).toEqual(["noted signing to 600", "signed"]);
 });
 
 test.each([
@@ -201,14 +200,14 @@ test.each([
   [0, { kind: "refused", refusal: { reason: "no_signing_key" } }],
   [-1, { kind: "refused", refusal: { reason: "no_signing_key" } }],
 ])("a key whose end is %i s away has the outcome %j", async (seconds, outcome) => {
-  const { deps, told } = watched(seconds);
+  const { deps, seen } = watched(seconds);
   expect(await mintFrom({ sender: "a" }, deps)).toMatchObject(outcome);
-  expect(told).toEqual(seconds > 0 ? ["noted signing to 1", "signed"] : []);
+  expect(seen).toEqual(seconds > 0 ? ["noted signing to 1", "signed"] : []);
 });
 
 test("the claims are looked at before each signature: with an id that is too short nothing is signed", async () => {
-  const { deps, told } = watched(10_000);
+  const { deps, seen } = watched(10_000);
   const random = { bytes: () => Buffer.alloc(15) };
   await expect(mintFrom({ sender: "a" }, { ...deps, random })).rejects.toThrow(Impossible);
-  expect(told).toEqual([]);
+  expect(seen).toEqual([]);
 });

@@ -41,7 +41,11 @@ export function judgeSize(bytes: number): Finding {
 function judgeName(about: string, claim: unknown, expected: string): Finding {
   if (claim === undefined) return { verdict: "note", about, text: "absent, which the runtime accepts" };
   if (claim === expected) return { verdict: "ok", about, text: shown(expected) };
-  return { verdict: "rejected", about, text: `${named(claim)}, and the runtime expects "${shown(expected)}"` };
+  return {
+    verdict: "rejected",
+    about,
+    text: `${named(claim)}, and the runtime expects "${shown(expected)}"`,
+  };
 }
 
 function judgeAudience(claim: unknown, expected: string): Finding {

@@ -19,14 +19,17 @@ test("reads absent scopes as the runtime's defaults, which are grants", () => {
   expect(judgeScopes(null)).toMatchObject({ verdict: "note", fields });
 });
 
-test.each([["all"], [7], [[]], [true]])("refuses a token whose macp_scopes is no object: %j", (scopes) => {
-  expect(judgeScopes(scopes)).toEqual({
-    verdict: "rejected",
-    text: "macp_scopes is no object",
-    fields: [],
-    ignored: [],
-  });
-});
+test.each([["all"], [7], [[]], [true]])(
+  "rejects a token whose macp_scopes is not an object: %j",
+  (scopes) => {
+    expect(judgeScopes(scopes)).toEqual({
+      verdict: "rejected",
+      text: "macp_scopes is not an object",
+      fields: [],
+      ignored: [],
+    });
+  },
+);
 
 describe("what one field means", () => {
   test.each([
@@ -37,13 +40,13 @@ describe("what one field means", () => {
     ["is_observer", true, "ok", "may read the sessions of others; sending is not limited by it"],
     ["allowed_modes", null, "note", "all modes (null is the default)"],
     ["allowed_modes", [], "note", "no mode at all"],
-    ["allowed_modes", [""], "note", "no mode at all, ambient signals alone"],
-    ["allowed_modes", ["vote", ""], "ok", "this mode alone, and ambient signals"],
-    ["allowed_modes", ["vote", "", "task"], "ok", "these 2 modes alone, and ambient signals"],
-    ["allowed_modes", ["vote", "", "vote"], "ok", "this mode alone, and ambient signals"],
-    ["allowed_modes", ["*", ""], "note", 'this mode alone, and ambient signals; "*" is no wildcard'],
-    ["allowed_modes", ["vote"], "note", 'this mode alone; without "" no ambient signals'],
-    ["allowed_modes", ["*"], "note", 'this mode alone; "*" is no wildcard; without "" no ambient signals'],
+    ["allowed_modes", [""], "note", "no mode at all, only ambient signals"],
+    ["allowed_modes", ["vote", ""], "ok", "only this mode, and ambient signals"],
+    ["allowed_modes", ["vote", "", "task"], "ok", "only these 2 modes, and ambient signals"],
+    ["allowed_modes", ["vote", "", "vote"], "ok", "only this mode, and ambient signals"],
+    ["allowed_modes", ["*", ""], "note", 'only this mode, and ambient signals; "*" is not a wildcard'],
+    ["allowed_modes", ["vote"], "note", 'only this mode; without "" no ambient signals'],
+    ["allowed_modes", ["*"], "note", 'only this mode; "*" is not a wildcard; without "" no ambient signals'],
     ["max_open_sessions", 0, "note", "may hold no session open"],
     ["max_open_sessions", 1, "ok", "at most 1 open session"],
     ["max_open_sessions", 3, "ok", "at most 3 open sessions"],
@@ -52,13 +55,14 @@ describe("what one field means", () => {
   });
 });
 
-describe("one field of a wrong type refuses the whole token", () => {
+describe("one field of a wrong type rejects the whole token", () => {
   test.each([
     ["can_start_sessions", "true"],
     ["can_manage_mode_registry", 1],
     ["is_observer", {}],
     ["allowed_modes", "vote"],
     ["allowed_modes", ["vote", 1]],
+    ["allowed_modes", ["\ud800"]],
     ["max_open_sessions", -1],
     ["max_open_sessions", 1.5],
     ["max_open_sessions", "3"],

@@ -1,3 +1,5 @@
+import { type Grants, readField } from "../../scopes/meaning.ts";
+import { SCOPE_FIELDS, type ScopeField, type Scopes } from "../../scopes/scopes.ts";
 import { shown } from "../terminal/shown.ts";
 import type { Verdict } from "./finding.ts";
 
@@ -20,128 +22,102 @@ export interface ScopesReading {
   readonly ignored: readonly string[];
 }
 
-interface Field {
-  readonly name: string;
-  /** What absent and null mean. */
-  readonly whenAbsent: string;
-  /** What a value means, or `undefined` when it is of a wrong type. */
-  readonly read: (value: unknown) => { readonly verdict: Verdict; readonly meaning: string } | undefined;
-  readonly wanted: string;
-}
-
-const FIELDS: readonly Field[] = [
-  flag("can_start_sessions", { yes: "may start sessions", no: "may not start sessions" }, "yes"),
-  flag(
-    "can_manage_mode_registry",
-    { yes: "may register modes and policies", no: "may not register modes or policies" },
-    "no",
-  ),
-  flag(
-    "is_observer",
-    {
-      yes: "may read the sessions of others; sending is not limited by it",
-      no: "may not read the sessions of others",
-    },
-    "no",
-  ),
-  { name: "allowed_modes", whenAbsent: "all modes", read: readModes, wanted: "a list of texts" },
-  {
-    name: "max_open_sessions",
-    whenAbsent: "any number of open sessions",
-    read: readCount,
-    wanted: "a whole number of 0 or more",
-  },
-];
-
 const GIVEN_CHARACTERS_MAX = 48;
-/** The runtime reads the number as an unsigned integer of 64 bits. */
-const U64_END = 2 ** 64;
+const IGNORED_CHARACTERS_MAX = 40;
 
-/** Reads the claim `macp_scopes` field by field. One field of a wrong type makes the runtime refuse the whole token. */
+/** Reads the claim `macp_scopes` field by field. One field of a wrong type makes the runtime reject the whole token. */
 export function judgeScopes(scopes: unknown): ScopesReading {
-  if (scopes === undefined || scopes === null) {
-    const fields = FIELDS.map((field) => readField(field, {}));
+  if (scopes === undefined || scopes === null)
     return {
       verdict: "note",
       text: `${scopes === null ? "null" : "absent"}: the runtime's defaults, which are grants`,
-      fields,
+      fields: judgeFields({}),
       ignored: [],
     };
-  }
   if (typeof scopes !== "object" || Array.isArray(scopes))
-    return { verdict: "rejected", text: "macp_scopes is no object", fields: [], ignored: [] };
-  const fields = FIELDS.map((field) => readField(field, scopes as Record<string, unknown>));
-  const ignored = Object.keys(scopes).filter((name) => FIELDS.every((field) => field.name !== name));
-  const wrong = fields.filter(({ verdict }) => verdict === "rejected").length;
-  if (wrong > 0)
+    return { verdict: "rejected", text: "macp_scopes is not an object", fields: [], ignored: [] };
+  const fields = judgeFields(scopes as Scopes);
+  const ignored = Object.keys(scopes)
+    .filter((name) => SCOPE_FIELDS.every((field) => field !== name))
+    .map((name) => shown(name, IGNORED_CHARACTERS_MAX));
+  if (fields.some(({ verdict }) => verdict === "rejected"))
     return {
       verdict: "rejected",
-      text: "a field of a wrong type makes the runtime refuse the whole token",
+      text: "a field of a wrong type makes the runtime reject the whole token",
       fields,
-      ignored: ignored.map((name) => shown(name, 40)),
+      ignored,
     };
   const given = fields.filter(({ given: text }) => text !== "absent").length;
-  return {
-    verdict: "ok",
-    text: `${String(given)} of ${String(FIELDS.length)} fields given`,
-    fields,
-    ignored: ignored.map((name) => shown(name, 40)),
-  };
+  const text = `${String(given)} of ${String(SCOPE_FIELDS.length)} fields given`;
+  return { verdict: "ok", text, fields, ignored };
 }
 
-function readField(
-  { name, whenAbsent, read, wanted }: Field,
-  scopes: Readonly<Record<string, unknown>>,
-): ScopeReading {
-  if (!Object.hasOwn(scopes, name))
-    return { field: name, given: "absent", verdict: "ok", meaning: `${whenAbsent} (default)` };
-  const value = scopes[name];
-  if (value === null)
-    return { field: name, given: "null", verdict: "note", meaning: `${whenAbsent} (null is the default)` };
-  const given = shown(JSON.stringify(value), GIVEN_CHARACTERS_MAX);
-  return {
-    field: name,
-    given,
-    ...(read(value) ?? {
-      verdict: "rejected",
-      meaning: `no ${wanted.replace(/^an? /, "")}: the runtime refuses the whole token`,
-    }),
-  };
+function judgeFields(scopes: Scopes): readonly ScopeReading[] {
+  return SCOPE_FIELDS.map((field) => judgeField(scopes, field));
 }
 
-function flag(
-  name: string,
-  means: { readonly yes: string; readonly no: string },
-  whenAbsent: "yes" | "no",
-): Field {
-  return {
-    name,
-    whenAbsent: means[whenAbsent],
-    read: (value) =>
-      typeof value === "boolean" ? { verdict: "ok", meaning: value ? means.yes : means.no } : undefined,
-    wanted: "a boolean",
-  };
+function judgeField(scopes: Scopes, field: ScopeField): ScopeReading {
+  const reading = readField(scopes, field);
+  const given =
+    reading.kind === "absent" ? "absent" : shown(JSON.stringify(scopes[field]), GIVEN_CHARACTERS_MAX);
+  if (reading.kind === "wrong_type") {
+    const meaning = `not ${WANTED[field]}: the runtime rejects the whole token`;
+    return { field, given, verdict: "rejected", meaning };
+  }
+  const { verdict, meaning } = meaningOf(field, reading.grants);
+  switch (reading.kind) {
+    case "absent":
+      return { field, given, verdict: "ok", meaning: `${meaning} (default)` };
+    case "null":
+      return { field, given, verdict: "note", meaning: `${meaning} (null is the default)` };
+    case "value":
+      return { field, given, verdict, meaning };
+  }
 }
 
-function readModes(value: unknown): ReturnType<Field["read"]> {
-  if (!Array.isArray(value) || !value.every((mode) => typeof mode === "string")) return undefined;
-  if (value.length === 0) return { verdict: "note", meaning: "no mode at all" };
-  // The empty name is no mode: it stands for the signals that belong to no session.
-  const modes = new Set(value.filter((mode) => mode !== ""));
-  if (modes.size === 0) return { verdict: "note", meaning: "no mode at all, ambient signals alone" };
-  const ambient = value.includes("");
-  const count = modes.size === 1 ? "this mode alone" : `these ${String(modes.size)} modes alone`;
+const WANTED: Readonly<Record<ScopeField, string>> = {
+  can_start_sessions: "a boolean",
+  can_manage_mode_registry: "a boolean",
+  is_observer: "a boolean",
+  allowed_modes: "a list of strings",
+  max_open_sessions: "a whole number of 0 or more",
+};
+
+const YES_AND_NO: Readonly<Record<string, readonly [string, string]>> = {
+  can_start_sessions: ["may start sessions", "may not start sessions"],
+  can_manage_mode_registry: ["may register modes and policies", "may not register modes or policies"],
+  is_observer: [
+    "may read the sessions of others; sending is not limited by it",
+    "may not read the sessions of others",
+  ],
+};
+
+type Meaning = Pick<ScopeReading, "verdict" | "meaning">;
+
+/** What a field of the right type grants, in words. */
+function meaningOf(field: ScopeField, grants: Grants[ScopeField]): Meaning {
+  if (typeof grants === "boolean")
+    return { verdict: "ok", meaning: YES_AND_NO[field]?.[grants ? 0 : 1] ?? String(grants) };
+  if (typeof grants === "number") return meaningOfCount(grants);
+  if (grants !== undefined) return meaningOfModes(grants);
+  return { verdict: "ok", meaning: field === "allowed_modes" ? "all modes" : "any number of open sessions" };
+}
+
+function meaningOfModes(list: readonly string[]): Meaning {
+  if (list.length === 0) return { verdict: "note", meaning: "no mode at all" };
+  const modes = new Set(list.filter((mode) => mode !== ""));
+  if (modes.size === 0) return { verdict: "note", meaning: "no mode at all, only ambient signals" };
+  const ambient = list.includes("");
+  const count = modes.size === 1 ? "only this mode" : `only these ${String(modes.size)} modes`;
   const notes = [
-    ...(modes.has("*") ? ['"*" is no wildcard'] : []),
+    ...(modes.has("*") ? ['"*" is not a wildcard'] : []),
     ...(ambient ? [] : ['without "" no ambient signals']),
   ];
   const meaning = [ambient ? `${count}, and ambient signals` : count, ...notes].join("; ");
   return { verdict: notes.length > 0 ? "note" : "ok", meaning };
 }
 
-function readCount(value: unknown): ReturnType<Field["read"]> {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= U64_END)
-    return undefined;
-  if (value === 0) return { verdict: "note", meaning: "may hold no session open" };
-  return { verdict: "ok", meaning: `at most ${String(value)} open session${value === 1 ? "" : "s"}` };
+function meaningOfCount(count: number): Meaning {
+  if (count === 0) return { verdict: "note", meaning: "may hold no session open" };
+  return { verdict: "ok", meaning: `at most ${String(count)} open session${count === 1 ? "" : "s"}` };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";
+import { anyone } from "../../callers/caller.ts";
 import type { RequestId } from "../../kernel/ids.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -9,6 +10,7 @@ import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import type { Route } from "../listener.ts";
+import { textOf, warningOf } from "../mint-words.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
@@ -48,23 +50,24 @@ export function mintRoute(deps: MintRouteDeps): Route {
   };
 }
 
-/** Read the body, read the request, mint, answer. */
+/** Know the caller, read the body, read the request, mint, answer. */
 async function mintToken(
   deps: MintRouteDeps,
   incoming: IncomingMessage,
   requestId: RequestId,
 ): Promise<Answer> {
+  const caller = anyone();
   const body = await readJsonBody(incoming);
   if (body.kind === "refused") return refuse(deps, body.problem, requestId);
 
   const parsed = body.kind === "json" ? parseMintRequest(body.value, body.text) : parseMintRequest({}, "{}");
   if (parsed.kind === "invalid")
-    return refuse(deps, problem(parsed.invalid.reason, parsed.invalid.text), requestId);
+    return refuse(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), requestId);
 
-  const outcome = await mint(deps, parsed.request);
+  const outcome = await mint(deps, caller, parsed.request);
   if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), requestId);
 
-  const { token, claims, kid, warnings } = outcome;
+  const { token, claims, kid, surprises } = outcome;
   const ttlSeconds = claims.exp - claims.iat;
   deps.meter.minted(kid);
   deps.log.info({
@@ -73,6 +76,7 @@ async function mintToken(
     ttl_seconds: ttlSeconds,
     jti: claims.jti,
     kid: printable(kid),
+    caller: outcome.caller.kind,
     request_id: requestId,
   });
   return json(200, {
@@ -81,7 +85,7 @@ async function mintToken(
     expires_in_seconds: ttlSeconds,
     expires_at: claims.exp,
     token_id: claims.jti,
-    warnings: warnings.length > 0 ? warnings : undefined,
+    warnings: surprises.length > 0 ? surprises.map(warningOf) : undefined,
   });
 }
 

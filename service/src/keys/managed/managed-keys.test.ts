@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { Kid, Sender } from "../../kernel/ids.ts";
+import { anyone } from "../../callers/caller.ts";
+import type { Kid } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
 import { replica as otherReplica, RULES } from "../../testing/managed-key-sets.ts";
-import { mintDeps } from "../../testing/mint-deps.ts";
+import { mintDeps, mintRequest } from "../../testing/mint-deps.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { mint } from "../../tokens/mint.ts";
 import type { Algorithm } from "../algorithm.ts";
@@ -391,7 +392,7 @@ describe("the key that signs", () => {
     const { replica, pass, rotation } = await house();
     const { keys, clock, view } = replica();
     const ask = () =>
-      mint(mintDeps({ keys, clock }), { sender: "agent" as Sender, scopes: {}, ttlSeconds: 3_600 });
+      mint(mintDeps({ keys, clock }), anyone(), mintRequest({ sender: "agent", ttl_seconds: 3_600 }));
     await keys.renew();
     const end = view().signing?.notAfter ?? 0;
     expect(end).toBe(clock.now() + 2 * RULES.periodSeconds + 3_600);

@@ -1,5 +1,6 @@
+import { anyone } from "../../callers/caller.ts";
 import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
-import type { Kid, Sender } from "../../kernel/ids.ts";
+import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
@@ -13,7 +14,7 @@ import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
 import { mint } from "../../tokens/mint.ts";
-import { countingRandom } from "../mint-deps.ts";
+import { countingRandom, mintRequest } from "../mint-deps.ts";
 import { RuntimeDouble } from "../runtime-double/runtime-double.ts";
 import { testKey } from "../test-keys.ts";
 import { Invariants, type Promised } from "./invariants.ts";
@@ -356,9 +357,9 @@ export class World {
       clock: seat,
       random: countingRandom(),
       keys: seat.directory,
-      policy: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
+      rules: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
     };
-    const outcome = await mint(deps, { sender: "agent" as Sender, scopes: {}, ttlSeconds });
+    const outcome = await mint(deps, anyone(), mintRequest({ sender: "agent", ttl_seconds: ttlSeconds }));
     if (outcome.kind === "refused") return;
     const { token: text, kid, claims } = outcome;
     this.tokens.push({ text, kid, exp: claims.exp });

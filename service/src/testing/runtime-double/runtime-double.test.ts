@@ -184,11 +184,11 @@ describe("the scopes", () => {
   }
   const everything = {
     sender: "agent",
-    canStartSessions: true,
-    canManageModeRegistry: false,
-    isObserver: false,
-    allowedModes: undefined,
-    maxOpenSessions: undefined,
+    can_start_sessions: true,
+    can_manage_mode_registry: false,
+    is_observer: false,
+    allowed_modes: undefined,
+    max_open_sessions: undefined,
   };
 
   test.each([
@@ -211,11 +211,11 @@ describe("the scopes", () => {
     };
     const read = {
       sender: "agent",
-      canStartSessions: false,
-      canManageModeRegistry: true,
-      isObserver: true,
-      allowedModes: ["m"],
-      maxOpenSessions: 0,
+      can_start_sessions: false,
+      can_manage_mode_registry: true,
+      is_observer: true,
+      allowed_modes: ["m"],
+      max_open_sessions: 0,
     };
     expect(await identityWith(scopes)).toEqual(read);
     expect(await identityWith(Object.values(scopes))).toEqual(read);
@@ -237,9 +237,9 @@ describe("the scopes", () => {
   });
 
   test("name modes exactly: no wildcard, and an empty list allows none", () => {
-    const identity = (allowedModes: readonly string[] | undefined): Identity => ({
+    const identity = (allowed_modes: readonly string[] | undefined): Identity => ({
       ...everything,
-      allowedModes,
+      allowed_modes,
     });
     expect(allowsMode(identity(undefined), "any")).toBe(true);
     expect(allowsMode(identity(["*"]), "any")).toBe(false);

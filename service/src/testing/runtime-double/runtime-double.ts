@@ -1,5 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
 import type { Clock, Stopwatch } from "../../kernel/clock.ts";
+import { type Grants, grantsOf } from "../../scopes/meaning.ts";
+import { SCOPE_FIELDS } from "../../scopes/scopes.ts";
 
 /** How one MACP runtime is configured to check tokens. Defaults of the runtime: 300 s, 3,600 s, 60 s. */
 export interface RuntimeDoubleSettings {
@@ -21,15 +23,8 @@ export interface RuntimeDoubleDeps {
 }
 
 /** Who the bearer of a token is to the runtime, and what it may do. */
-export interface Identity {
+export interface Identity extends Grants {
   readonly sender: string;
-  readonly canStartSessions: boolean;
-  readonly canManageModeRegistry: boolean;
-  readonly isObserver: boolean;
-  /** `undefined`: every mode. */
-  readonly allowedModes: readonly string[] | undefined;
-  /** `undefined`: no limit. */
-  readonly maxOpenSessions: number | undefined;
 }
 
 /** What the runtime says to an `authorization` header. `not_a_jwt`: it asks its next resolver. */
@@ -163,7 +158,7 @@ export class RuntimeDouble {
 
 /** Whether the runtime lets its bearer use a mode; `""` is what ambient signals need. `"*"` is no wildcard. */
 export function allowsMode(identity: Identity, mode: string): boolean {
-  return identity.allowedModes === undefined || identity.allowedModes.includes(mode);
+  return identity.allowed_modes === undefined || identity.allowed_modes.includes(mode);
 }
 
 /** The usable keys of a JWKS body; `undefined` when it is no JSON, no key set, or holds none. */
@@ -249,37 +244,13 @@ function identityOf(claims: Record<string, unknown>): Identity | undefined {
   const sender = claims["sub"];
   const scopes = claims["macp_scopes"] ?? {};
   if (!isText(sender) || typeof scopes !== "object") return undefined;
-  const names = [
-    "can_start_sessions",
-    "can_manage_mode_registry",
-    "is_observer",
-    "allowed_modes",
-    "max_open_sessions",
-  ] as const;
   // A list is read as the fields in their order.
-  if (Array.isArray(scopes) && scopes.length > names.length) return undefined;
-  const field = (name: (typeof names)[number]): unknown =>
-    (Array.isArray(scopes)
-      ? (scopes as unknown[])[names.indexOf(name)]
-      : (scopes as Record<string, unknown>)[name]) ?? undefined;
-  const flags = [field("can_start_sessions"), field("can_manage_mode_registry"), field("is_observer")];
-  const modes = field("allowed_modes");
-  const most = field("max_open_sessions");
-  if (flags.some((flag) => flag !== undefined && typeof flag !== "boolean")) return undefined;
-  if (modes !== undefined && !(Array.isArray(modes) && modes.every(isText))) return undefined;
-  if (
-    most !== undefined &&
-    !(typeof most === "number" && Number.isInteger(most) && most >= 0 && most < 2 ** 64)
-  )
-    return undefined;
-  return {
-    sender,
-    canStartSessions: flags[0] !== false,
-    canManageModeRegistry: flags[1] === true,
-    isObserver: flags[2] === true,
-    allowedModes: modes,
-    maxOpenSessions: most,
-  };
+  if (Array.isArray(scopes) && scopes.length > SCOPE_FIELDS.length) return undefined;
+  const named = Array.isArray(scopes)
+    ? Object.fromEntries(SCOPE_FIELDS.map((field, index) => [field, (scopes as unknown[])[index]]))
+    : (scopes as Record<string, unknown>);
+  const grants = grantsOf(named);
+  return grants && { sender, ...grants };
 }
 
 /** Absent, null and of a type that is neither text nor a list of texts: not looked at. A list must hold the wanted text. */
