@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../service/src/kernel/clock.ts";
 import { systemRandom } from "../../service/src/kernel/random.ts";
 import { type Sealer, sealerOf } from "../../service/src/keys/custody/sealer.ts";
 import { openPrivateKey } from "../../service/src/keys/managed/carry-out.ts";
@@ -13,8 +12,7 @@ import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import { isSigning, isStandby } from "../../service/src/keys/managed/managed-key.ts";
 import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { rotate } from "../../service/src/keys/managed/rotate.ts";
-import { openKeyStore } from "../../service/src/stores/open.ts";
-import { storeAt } from "../../service/src/testing/store-places.ts";
+import { openKeyStore, storeAt } from "../../service/src/testing/store-places.ts";
 
 const KILLS = Number(process.env["E2E_KILLS"] || 40);
 const hasStrace = spawnSync("strace", ["-V"]).status === 0;
@@ -120,7 +118,7 @@ describe.skipIf(!hasStrace)(
         const outcome = await rotateUntilKilled(url, kek, nth);
         killed += outcome.killed ? 1 : 0;
         const sealer = sealerOf([kek], systemRandom());
-        const store = await openKeyStore(storeAt(url), { sealer, clock: systemClock });
+        const store = await openKeyStore(storeAt(url), sealer);
         await expectSound(store, sealer, outcome.seen.at(-1)).finally(() => store.close());
         await rm(directory, { recursive: true });
       }

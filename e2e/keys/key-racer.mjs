@@ -4,10 +4,12 @@ import { systemClock } from "../../service/dist/kernel/clock.js";
 import { systemRandom } from "../../service/dist/kernel/random.js";
 import { sealerOf } from "../../service/dist/keys/custody/sealer.js";
 import { rotate } from "../../service/dist/keys/managed/rotate.js";
-import { openKeyStore } from "../../service/dist/stores/open.js";
+import { keyStore } from "../../service/dist/stores/key-store.js";
+import { openDatabase } from "../../service/dist/stores/open.js";
 
 const [kek, rules] = [Buffer.from(process.argv[2], "hex"), JSON.parse(process.argv[3])];
 const sealer = sealerOf([kek], systemRandom());
+let database;
 let store;
 let pass;
 
@@ -41,8 +43,9 @@ function racing(meetAt, counts) {
 
 const ORDERS = {
   async open({ url }) {
-    await store?.close();
-    store = await openKeyStore(parseStoreUrl(url), { sealer, clock: systemClock });
+    await database?.close();
+    database = await openDatabase(parseStoreUrl(url));
+    store = keyStore(database, { sealer, clock: systemClock });
     return {};
   },
   async rotate({ meetAt }) {

@@ -124,7 +124,7 @@ async function putBack(
     }
     const tag = rows.length === 0 ? "" : setTagOf(sealer, version, rows);
     // Keys were served until now, else the standby key's lead has not begun.
-    const [row] = (await query(place.database.words.now)) as readonly { readonly now: number | string }[];
+    const [row] = (await query(place.database.dialect.now)) as readonly { readonly now: number | string }[];
     const servedAt = rows.length === 0 ? null : Number(row?.now);
     await query("UPDATE keyset SET version = $1, tag = $2, served_at = $3 WHERE id = 1", [
       version,

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDatabase } from "../../service/src/stores/open.ts";
+import { openAdapter } from "../../service/src/stores/open.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../service/src/testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../service/src/testing/store-places.ts";
 import { type CommandResult, macpAuthWith } from "../support/operator.ts";
@@ -224,7 +224,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     async (version, fault) => {
       const { folder, path, url } = await place(`schema ${String(version)}`);
       await copyFile(join(made, "keys.db"), path);
-      const database = await openDatabase({ kind: "sqlite", path });
+      const database = await openAdapter({ kind: "sqlite", path });
       await database.write((query) => query("UPDATE schema_version SET version = $1", [version]));
       await database.close();
       const before = await traces(folder);

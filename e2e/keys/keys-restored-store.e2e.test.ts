@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDatabase } from "../../service/src/stores/open.ts";
+import { openAdapter } from "../../service/src/stores/open.ts";
 import type { Database, Parameter, Query } from "../../service/src/stores/sql/database.ts";
 import { type CommandResult, macpAuthWith } from "../support/operator.ts";
 import { ask } from "../support/raw-http.ts";
@@ -58,7 +58,7 @@ describe("a store that was put back to an older state", { timeout: 120_000 }, ()
       MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
     };
     service = await startService(settings);
-    database = await openDatabase({ kind: "sqlite", path });
+    database = await openAdapter({ kind: "sqlite", path });
     older = await database.read(backUp);
     revoked = (await kids())[0] ?? "none";
     expect(keys("revoke", "--accept-short-lead", "--reason", "leaked", "--", revoked).code).toBe(0);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDatabase } from "../../service/src/stores/open.ts";
+import { openAdapter } from "../../service/src/stores/open.ts";
 import { asRoot, runAsRoot } from "../support/as-root.ts";
 import { admin, F_MS, FAST_LEASE, mintStatus, until } from "../support/managed-service.ts";
 import { ask } from "../support/raw-http.ts";
@@ -20,7 +20,7 @@ const readiness = async (service: RunningService) => (await admin(service, "/rea
 
 /** Reads a SQLite file in one transaction that lasts until the signal. */
 async function readUntil(path: string, end: AbortSignal): Promise<void> {
-  const database = await openDatabase({ kind: "sqlite", path });
+  const database = await openAdapter({ kind: "sqlite", path });
   await database.read(async (query) => {
     await query("SELECT version FROM keyset");
     await new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StoreUnavailable } from "../../service/src/keys/managed/key-store.ts";
-import { openDatabase } from "../../service/src/stores/open.ts";
+import { openAdapter } from "../../service/src/stores/open.ts";
 import { onPostgresAt } from "../../service/src/testing/postgres-server.ts";
 import { storeAt } from "../../service/src/testing/store-places.ts";
 import { admin, F_MS, FAST_LEASE, until } from "../support/managed-service.ts";
@@ -138,7 +138,7 @@ describe.skipIf(POSTGRES === undefined)(
         "ALTER SYSTEM SET synchronous_standby_names = '*'",
         "SELECT pg_reload_conf()",
       );
-      const database = await openDatabase(storeAt(primary));
+      const database = await openAdapter(storeAt(primary));
       const beat = (id: number) => database.write((query) => query("INSERT INTO beats VALUES ($1)", [id]));
       await beat(1);
       await onPostgresAt(standby, "SELECT pg_promote()");

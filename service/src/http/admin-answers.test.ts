@@ -41,7 +41,6 @@ describe("the operators' listener", () => {
       load: async () => reach().load(),
       replace: async (seen, changes) => reach().replace(seen, changes),
       beat: async (beat) => reach().beat(beat),
-      close: () => inner.close(),
     };
     const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), rules: RULES };
     prepareOlder = async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import type { PostgresLocation } from "../kernel/store-location.ts";
-import { openDatabase } from "../stores/open.ts";
+import { openAdapter } from "../stores/open.ts";
 import { openPostgres } from "../stores/postgres/database.ts";
 import type { ValueTypes } from "../stores/postgres/hosts.ts";
 import type { Database } from "../stores/sql/database.ts";
@@ -62,7 +62,7 @@ export async function databasePlace(encoding: string): Promise<StoredPlace> {
     `CREATE DATABASE ${database} ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
   );
   const url = urlOf({ database });
-  return storedPlace(url, await openDatabase(storeAt(url)), () =>
+  return storedPlace(url, await openAdapter(storeAt(url)), () =>
     onPostgres(`DROP DATABASE ${database} WITH (FORCE)`),
   );
 }
@@ -96,7 +96,7 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
       const database = openPostgres(postgresAt(place.url), AS_TEXT);
       opened.push(database);
       await migrate(database);
-      return sqlKeyStore(database, sealer);
+      return { ...sqlKeyStore(database, sealer), close: () => database.close() };
     },
     async remove() {
       for (const one of opened) await one.close();

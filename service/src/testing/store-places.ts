@@ -7,15 +7,34 @@ import { parseStoreUrl } from "../config/store-url.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import type { Sealer } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
+import { keyStore } from "../stores/key-store.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
-import { openDatabase, openKeyStore } from "../stores/open.ts";
+import { openAdapter, openDatabase } from "../stores/open.ts";
 import type { Database, Query } from "../stores/sql/database.ts";
 import { TestClock } from "./moments.ts";
+
+/** A key store with a database of its own. */
+export interface OwnKeyStore extends KeyStore {
+  close(): Promise<void>;
+}
+
+/** Opens one; rejects when the database cannot be reached now. */
+export async function openKeyStore(location: StoreLocation, sealer: Sealer): Promise<OwnKeyStore> {
+  const database = await openDatabase(location);
+  const own = { ...keyStore(database, { sealer, clock: new TestClock() }), close: () => database.close() };
+  try {
+    if (database.kind === "sql") await database.read(() => Promise.resolve());
+    return own;
+  } catch (thrown) {
+    await own.close();
+    throw thrown;
+  }
+}
 
 /** Where one test's keys are. */
 export interface StorePlace {
   /** One more connection to the same store. */
-  open(sealer: Sealer): Promise<KeyStore>;
+  open(sealer: Sealer): Promise<OwnKeyStore>;
   /** Makes the store think that its replicas reported this much earlier. */
   age(seconds: number): Promise<unknown>;
   /** Closes what was opened and leaves nothing behind. */
@@ -33,11 +52,12 @@ export interface StoredPlace extends StorePlace {
 
 export function memoryPlace(): Promise<StorePlace> {
   const clock = new TestClock();
-  const store = memoryKeyStore(clock);
+  const close = () => Promise.resolve();
+  const store = { ...memoryKeyStore(clock), close };
   return Promise.resolve({
     open: () => Promise.resolve(store),
     age: async (seconds) => clock.move(seconds),
-    remove: () => store.close(),
+    remove: close,
   });
 }
 
@@ -73,7 +93,7 @@ export function storeAt(url: string): Exclude<StoreLocation, { readonly kind: "m
 }
 
 function openAt(url: string): Promise<Database> {
-  return openDatabase(storeAt(url));
+  return openAdapter(storeAt(url));
 }
 
 /** Where the tests' PostgreSQL is, as `tools/postgres.sh start DIR` prints it. */
@@ -97,7 +117,7 @@ export function storedPlace(
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
   return {
     async open(sealer) {
-      const store = await openKeyStore(location, { sealer, clock: new TestClock() });
+      const store = await openKeyStore(location, sealer);
       opened.push(store);
       return store;
     },

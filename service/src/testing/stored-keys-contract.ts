@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { epochSeconds } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { openPrivateKey } from "../keys/managed/carry-out.ts";
-import { type KeySet, type KeyStore, StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
+import { type KeySet, StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
 import { migrateStore } from "../stores/open.ts";
 import {
   activate,
@@ -13,7 +13,7 @@ import {
   replicaOf,
   sealerUnder,
 } from "./key-store-contract.ts";
-import type { StoredPlace } from "./store-places.ts";
+import type { OwnKeyStore, StoredPlace } from "./store-places.ts";
 
 /** What an adapter of `KeyStore` promises whose keys outlive the process: the contract of the port, and that nothing stored is believed. */
 export function storedKeysContract(name: string, makePlace: () => Promise<StoredPlace>): void {
@@ -35,7 +35,7 @@ export function storedKeysContract(name: string, makePlace: () => Promise<Stored
 /** Version 1 of a set: one active key and one standby key. */
 interface Stored {
   readonly place: StoredPlace;
-  readonly store: KeyStore;
+  readonly store: OwnKeyStore;
   readonly active: Publish;
   readonly standby: Publish;
   readonly set: KeySet;

@@ -72,7 +72,7 @@ export async function managedCustody(
     watch(one) {
       watcher = one;
     },
-    close: () => deps.store.close(),
+    close: () => deps.database.close(),
   };
 }
 

@@ -13,7 +13,7 @@ import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operati
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
-import { openRotation } from "../../wiring/open-rotation.ts";
+import { type OpenRotation, openRotation } from "../../wiring/open-rotation.ts";
 import { readSettingFile } from "../../wiring/read-setting-file.ts";
 import { below, readUrl } from "../client/service-url.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
@@ -68,7 +68,7 @@ export function managedSettings(world: World): {
 }
 
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
-export async function openExistingStore(world: World, access: StoreAccess): Promise<KeySetDeps> {
+export async function openExistingStore(world: World, access: StoreAccess): Promise<OpenRotation> {
   const { settings, managed } = managedSettings(world);
   const { store } = managed;
   if (store.kind === "sqlite" && (await lookAtFile(store.path)) === undefined)
@@ -96,7 +96,7 @@ async function storeBackend(world: World, access: StoreAccess): Promise<KeysBack
     list: (all) => explainStoreFaults(() => listOnStore(rotation, all, world), world),
     operate: (operation, accepted) =>
       explainStoreFaults(() => operateOnStore(rotation, operation, accepted, world), world),
-    close: () => rotation.store.close(),
+    close: () => rotation.database.close(),
   };
 }
 

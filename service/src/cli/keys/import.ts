@@ -47,7 +47,7 @@ export function importCommand(world: World): Command {
         );
         printAnswer(world, options, answer);
       } finally {
-        await rotation.store.close();
+        await rotation.database.close();
       }
     });
 }

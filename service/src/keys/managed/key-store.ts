@@ -87,7 +87,6 @@ export interface KeyStore {
    * be called again when the transaction is tried again; what it returns last counts, and for `undefined` nothing is written.
    */
   beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet>;
-  close(): Promise<void>;
 }
 
 /** The store cannot be reached, or not in time. Nothing is known to have changed; trying again is sound. */

@@ -62,9 +62,6 @@ class Store implements KeyStore {
     if (beat !== undefined) this.beats.push(beat);
     return this.#shown?.(set) ?? set;
   }
-  close(): Promise<void> {
-    return this.#inner.close();
-  }
   #reach(): KeyStore {
     if (this.down) throw new StoreUnavailable("down");
     return this.#inner;
@@ -560,7 +557,6 @@ test("a beat that began later, found an older version and was answered last is o
   const inHand: KeyStore = {
     load: () => store.load(),
     replace: (seen, changes) => store.replace(seen, changes),
-    close: () => store.close(),
     beat: (report) =>
       new Promise((resolve) => {
         let found: KeySet | undefined;

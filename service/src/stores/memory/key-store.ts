@@ -5,7 +5,7 @@ import type { ManagedKey } from "../../keys/managed/managed-key.ts";
 import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
 import { isForgotten } from "../replica-life.ts";
 
-/** A key store that lives and dies with the process; `clock` is its own clock. */
+/** A key store that ends with the process; `clock` is its own clock. */
 export function memoryKeyStore(clock: Clock): KeyStore {
   let version = 0;
   let keys: readonly ManagedKey[] = [];
@@ -38,7 +38,6 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         fetches = mergeFetches(fetches, beat);
         return set;
       }),
-    close: () => Promise.resolve(),
   };
 }
 

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { PostgresLocation } from "../../kernel/store-location.ts";
 import type { Database, Query } from "../sql/database.ts";
+import { POSTGRES } from "./dialect.ts";
 import { NOT_CONFIRMED, type Phase, PostgresFault } from "./faults.ts";
 import { type Home, homeOf, LOOK, parseLook, pathTo } from "./home.ts";
 import { faultOf, type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
@@ -54,11 +55,7 @@ export function openPostgres(location: PostgresLocation, types?: ValueTypes): Da
   const hosts = openHosts(location, tlsPlanOf(location.tls), types);
   const homes = new Homes(location.schema);
   return {
-    words: {
-      now: "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint AS now",
-      tables: `SELECT relname AS name FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE n.nspname = current_schema() AND relname = 'keyset'`,
-    },
+    dialect: POSTGRES,
     read: (work) => retried(hosts, () => transaction(hosts, homes, READ, work)),
     write: (work) => retried(hosts, () => transaction(hosts, homes, WRITE, work)),
     close: () => hosts.close(),

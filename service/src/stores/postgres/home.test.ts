@@ -2,10 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
 import { type KeySet, type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
-import { TestClock } from "../../testing/moments.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";
-import { mayLeavePostgresOut, storeAt } from "../../testing/store-places.ts";
-import { openKeyStore } from "../open.ts";
+import { mayLeavePostgresOut, type OwnKeyStore, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { homeOf, type Look } from "./home.ts";
 
 const sealer = sealerUnder(1);
@@ -155,7 +153,7 @@ describe.skipIf(mayLeavePostgresOut())(
   () => {
     let database: string;
     let role: string;
-    let opened: KeyStore[];
+    let opened: OwnKeyStore[];
 
     const sql = (...statements: readonly string[]) => onPostgresAt(urlOf({ database }), ...statements);
     const url = (parameters: Readonly<Record<string, string>> = {}, as = role): string => {
@@ -164,8 +162,8 @@ describe.skipIf(mayLeavePostgresOut())(
       // URLSearchParams writes a blank as +, which libpq and this service take for a plus.
       return made.href.replaceAll("+", "%20");
     };
-    const open = async (parameters?: Readonly<Record<string, string>>, as?: string): Promise<KeyStore> => {
-      const store = await openKeyStore(storeAt(url(parameters, as)), { sealer, clock: new TestClock() });
+    const open = async (parameters?: Readonly<Record<string, string>>, as?: string): Promise<OwnKeyStore> => {
+      const store = await openKeyStore(storeAt(url(parameters, as)), sealer);
       opened.push(store);
       return store;
     };

@@ -1,13 +1,11 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { activate, beatOf, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
-import { TestClock } from "../../testing/moments.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
-import { mayLeavePostgresOut, storeAt } from "../../testing/store-places.ts";
-import { openKeyStore } from "../open.ts";
+import { mayLeavePostgresOut, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
 
 const sealer = sealerUnder(1);
@@ -46,7 +44,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
       hostsOf(primary, standby),
       hostsOf(gone, standby, primary),
     ]) {
-      const store = await openKeyStore(storeAt(url), { sealer, clock: new TestClock() });
+      const store = await openKeyStore(storeAt(url), sealer);
       await store.beat(beatOf());
       await store.close();
     }
@@ -58,10 +56,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
   });
 
   test("a failover is followed, from a primary that turned read-only under its connections to the standby that was promoted", async () => {
-    const store: KeyStore = await openKeyStore(storeAt(hostsOf(primary, standby)), {
-      sealer,
-      clock: new TestClock(),
-    });
+    const store = await openKeyStore(storeAt(hostsOf(primary, standby)), sealer);
     const { version } = await store.load();
     const fresh = await publishFresh(sealer);
     expect(await store.replace(version, [fresh, activate(fresh)])).toBe("replaced");

@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
-import { TestClock } from "../../testing/moments.ts";
 import { mayLeavePgbouncerOut, type Pgbouncer, startPgbouncer } from "../../testing/pgbouncer.ts";
 import { freshName, onPostgres, onPostgresAt, serverUrl } from "../../testing/postgres-server.ts";
-import { storeAt } from "../../testing/store-places.ts";
-import { openKeyStore } from "../open.ts";
+import { openKeyStore, storeAt } from "../../testing/store-places.ts";
 
 const sealer = sealerUnder(1);
 
@@ -20,7 +18,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
       url.port = String(pooler.port);
       return url;
     };
-    const open = (url: URL) => openKeyStore(storeAt(url.href), { sealer, clock: new TestClock() });
+    const open = (url: URL) => openKeyStore(storeAt(url.href), sealer);
 
     beforeEach(async () => {
       pooler = undefined;

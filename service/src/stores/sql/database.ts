@@ -6,11 +6,11 @@ export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<
 export type Parameter = string | number | null;
 
 /**
- * What the SQL stores need of an engine. Both methods reject with `StoreUnavailable` when the engine fails or is too slow, and
- * take back all that `work` did when it rejects.
+ * Port. The database of a process, for every family of tables; an adapter for each engine. Both methods reject with
+ * `StoreUnavailable` when the engine fails or is too slow, and undo all that `work` did when it rejects.
  */
 export interface Database {
-  readonly words: Words;
+  readonly dialect: Dialect;
   /** One consistent look at the whole database. */
   read<T>(work: (query: Query) => Promise<T>): Promise<T>;
   /** One transaction. `work` may be run again from its beginning when others were in its way. */
@@ -19,7 +19,8 @@ export interface Database {
 }
 
 /** Where the engines' SQL differs. */
-export interface Words {
+export interface Dialect {
+  readonly name: "sqlite" | "postgres";
   /** A SELECT of the engine's clock as `now`, whole seconds since the epoch. */
   readonly now: string;
   /** A SELECT of the names of our tables as `name`. */

@@ -58,8 +58,6 @@ export function sqlKeyStore(
       if (beat !== undefined) await noteApart(database, beat, dropped);
       return found;
     },
-
-    close: () => database.close(),
   };
 }
 
@@ -108,7 +106,7 @@ async function readSet(
 }
 
 async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
-  const [row] = parseRows(MomentRow, "keyset", await query(database.words.now));
+  const [row] = parseRows(MomentRow, "keyset", await query(database.dialect.now));
   if (row === undefined) throw new StoreCorrupt("the store has no clock");
   return row.now;
 }

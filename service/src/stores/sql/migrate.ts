@@ -38,7 +38,7 @@ export async function insistOnSchema(database: Database): Promise<void> {
 
 function versionOf(database: Database): Promise<number> {
   return database.read(async (query) => {
-    const tables = await query(database.words.tables);
+    const tables = await query(database.dialect.tables);
     return tables.length > 0 ? versionIn(await query("SELECT version FROM schema_version")) : 0;
   });
 }

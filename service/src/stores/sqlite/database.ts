@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Database, Parameter, Query } from "../sql/database.ts";
+import { SQLITE } from "./dialect.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { StoreFiles } from "./files.ts";
 import type { Begin } from "./store-file.ts";
@@ -82,10 +83,7 @@ export async function openSqlite(
     return turn;
   };
   return {
-    words: {
-      now: "SELECT unixepoch() AS now",
-      tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
-    },
+    dialect: SQLITE,
     read: (work) => inTurn("BEGIN", work),
     write: (work) => inTurn("BEGIN IMMEDIATE", work),
     close: () => last.then(() => line?.close()),

@@ -171,7 +171,6 @@ function through(store: KeyStore): KeyStore {
     load: () => store.load(),
     replace: (seen, changes) => store.replace(seen, changes),
     beat: (report) => store.beat(report),
-    close: () => store.close(),
   };
 }
 

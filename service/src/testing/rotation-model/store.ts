@@ -42,10 +42,6 @@ export class ModelStore implements KeyStore {
     });
   }
 
-  close(): Promise<void> {
-    return this.#inner.close();
-  }
-
   /** The store as it was after its first `writes` writes: a backup of that moment, or a twin of now. */
   async copyAt(writes: number): Promise<ModelStore> {
     const copy = new ModelStore(this.#now);

@@ -1,7 +1,7 @@
 import { ConfigError } from "../../../kernel/faults.ts";
 import type { PostgresLocation } from "../../../kernel/store-location.ts";
 import { StoreUnavailable } from "../../../keys/managed/key-store.ts";
-import { openDatabase } from "../../../stores/open.ts";
+import { openAdapter } from "../../../stores/open.ts";
 
 /** A PostgreSQL store, as it answers. */
 export interface DatabaseFacts {
@@ -14,7 +14,7 @@ export interface DatabaseFacts {
 /** Connects as the service would, and writes nothing. Rejects only for bugs. */
 export async function lookAtDatabase(location: PostgresLocation): Promise<DatabaseFacts> {
   try {
-    const database = await openDatabase(location);
+    const database = await openAdapter(location);
     const rows = await database
       .write((query) => query("SHOW transaction_read_only"))
       .finally(() => database.close());

@@ -1,0 +1,28 @@
+import { StoreUnavailable } from "../keys/managed/key-store.ts";
+import type { Database, Dialect } from "./sql/database.ts";
+
+/**
+ * A database that may be down when the process starts: it is opened now, and, when it cannot be reached, again at each use until it
+ * can. Rejects with what `open` rejects with, except `StoreUnavailable`, with which each use rejects then.
+ */
+export async function patientDatabase(dialect: Dialect, open: () => Promise<Database>): Promise<Database> {
+  let opened: Promise<Database> | undefined;
+  const database = (): Promise<Database> => {
+    opened ??= open().catch((thrown: unknown) => {
+      opened = undefined;
+      throw thrown;
+    });
+    return opened;
+  };
+  await database().catch((thrown: unknown) => {
+    if (!(thrown instanceof StoreUnavailable)) throw thrown;
+  });
+  return {
+    dialect,
+    read: async (work) => (await database()).read(work),
+    write: async (work) => (await database()).write(work),
+    close: async () => {
+      await (await opened)?.close();
+    },
+  };
+}
