@@ -20,10 +20,7 @@ const STEPS = [
   ],
   ["No file, export or dependency is unused", ["knip"]],
   ["No type is an any in disguise", ["type-coverage", "--strict", "--at-least", String(TYPE_COVERAGE_FLOOR)]],
-  [
-    "The OpenAPI description is what the built schemas say, and lint-free",
-    ["node", "tools/openapi.mjs", "--check"],
-  ],
+  ["The OpenAPI descriptions are lint-free", ["node", "tools/openapi.mjs"]],
 ];
 
 const broken = STEPS.filter(([guarantee, [tool, ...args]]) => {

@@ -70,7 +70,7 @@ describe("the operators' listener", () => {
         fence: () => replica.fenceAt(clock.now()),
         clockOffsetSeconds: () => 0,
       }),
-      token: new Secret(TOKEN),
+      operators: { kind: "token", token: new Secret(TOKEN) },
       keepAliveSeconds: 65,
       keep: () => Promise.resolve(),
       isStopping: () => false,
@@ -132,8 +132,8 @@ describe("the operators' listener", () => {
     await listen(99);
     expect(replica.refusesStore).toBe("store_older");
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
-    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (store_older)")]);
-    expect(logged).toEqual([]);
+    expect([status, text]).toEqual([409, expect.stringContaining("rejects the store (store_older)")]);
+    expect(logged).toEqual([expect.objectContaining({ event: "request_refused", reason: "store_rejected" })]);
   });
 
   test("carries nothing out on a store that was put back since the replica's last beat", async () => {
@@ -142,7 +142,7 @@ describe("the operators' listener", () => {
     await replica.renew();
     await prepareOlder();
     const { status, text } = await ask("/keys/prepare", {});
-    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (store_older)")]);
+    expect([status, text]).toEqual([409, expect.stringContaining("rejects the store (store_older)")]);
     expect((await inner.load()).version).toBe(1);
   });
 
@@ -150,7 +150,7 @@ describe("the operators' listener", () => {
     await listen(0);
     storeClock.move(10_800);
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
-    expect([status, text]).toEqual([409, expect.stringContaining("refuses the store (clock_off)")]);
+    expect([status, text]).toEqual([409, expect.stringContaining("rejects the store (clock_off)")]);
     expect((await inner.load()).version).toBe(1);
   });
 
@@ -165,6 +165,7 @@ describe("the operators' listener", () => {
       expect.objectContaining({
         event: "key_operation",
         operation: "taint",
+        proved_by: "token",
         done: true,
         changes: [`taint ${kid}`],
         request_id: headers.get("x-request-id"),

@@ -80,12 +80,12 @@ describe("the operators' listener", () => {
         fence: () => keys.fenceAt(clock.now()),
         clockOffsetSeconds: () => 0,
       }),
-      token: new Secret(TOKEN),
+      operators: { kind: "token", token: new Secret(TOKEN) },
       keepAliveSeconds: 65,
       keep,
       isStopping: () => isStopping,
     };
-    withoutToken = { ...deps, token: undefined };
+    withoutToken = { ...deps, operators: { kind: "this_machine" } };
     listener = adminServer(deps);
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
     base = `http://127.0.0.1:${String((listener.server.address() as AddressInfo).port)}`;

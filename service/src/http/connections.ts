@@ -8,6 +8,8 @@ const QUIET_SECONDS = 1;
 export class Connections {
   /** With each connection the responses that it owes or owed last: those already given are dropped at the next look. */
   readonly #owed = new Map<Socket, ServerResponse[]>();
+  /** The TCP connections whose TLS handshake goes on, by their two ends: the TLS socket that follows has the same. */
+  readonly #handshakes = new Map<string, Socket>();
   readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly since: number }>();
   #accepted = 0;
   #isEnding = false;
@@ -17,8 +19,37 @@ export class Connections {
     return this.#accepted;
   }
 
+  /** A connection on which HTTP is spoken. */
   add(socket: Socket): void {
     this.#accepted += 1;
+    this.#track(socket);
+  }
+
+  /** A TCP connection on which a TLS handshake begins. */
+  addHandshake(socket: Socket): void {
+    this.add(socket);
+    const ends = endsOf(socket);
+    this.#handshakes.set(ends, socket);
+    socket.once("close", () => {
+      if (this.#handshakes.get(ends) === socket) this.#handshakes.delete(ends);
+    });
+  }
+
+  /** The TLS connection on which HTTP is spoken: it takes the place of the TCP connection below it, which never brings a request. */
+  addSecured(secured: Socket): void {
+    const ends = endsOf(secured);
+    const below = this.#handshakes.get(ends);
+    if (below !== undefined) this.#owed.delete(below);
+    this.#handshakes.delete(ends);
+    this.#track(secured);
+  }
+
+  /** Whether HTTP, or a handshake, goes on over this socket. */
+  has(socket: Socket): boolean {
+    return this.#owed.has(socket);
+  }
+
+  #track(socket: Socket): void {
     this.#owed.set(socket, []);
     socket.once("close", () => this.#owed.delete(socket));
   }
@@ -60,4 +91,9 @@ export class Connections {
       if (nowSeconds - since >= QUIET_SECONDS) socket.destroySoon();
     }
   }
+}
+
+/** The two ends of a connection, which no other open connection has. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return [remoteAddress, remotePort, localAddress, localPort].join(" ");
 }

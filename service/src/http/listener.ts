@@ -3,17 +3,22 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
+  STATUS_CODES,
 } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Socket } from "node:net";
-import { codeOf, messageOf } from "../kernel/faults.ts";
+import { codeOf } from "../kernel/faults.ts";
 import { parseRequestId, type RequestId, requestIds } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type Answer, empty, problemAnswer, send } from "./answer.ts";
+import { type Answer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
-import { problem, type Reason } from "./problem.ts";
+import { lingerOver, refused, respond } from "./exchange.ts";
+import type { Reason } from "./problem.ts";
+import { type BoundRoute, routerOf } from "./router.ts";
 
 /** How much a client may take of this server (docs/operations.md says why each number). */
 const LIMITS = {
@@ -24,11 +29,8 @@ const LIMITS = {
   connectionsMax: 1_000,
   /** Requests of one connection that wait for their answers. No known caller sends a second one before the first is answered. */
   pipelinedMax: 128,
-  /** How long a connection may stand still while an answer is owed: one that is not read would hold its place for ever. */
+  /** How long a connection may stand still while an answer is owed: one that is not read would hold its place indefinitely. */
   stillMsMax: 30_000,
-  /** How long and how much is taken in of a request that is already answered. */
-  lingerMs: 500,
-  lingerBytesMax: 64 * 1024 * 1024,
 } as const;
 
 export interface ListenerDeps {
@@ -37,26 +39,28 @@ export interface ListenerDeps {
   readonly timers: Timers;
   /** How long a connection is kept on which nothing is under way. */
   readonly keepAliveSeconds: number;
+  /** Makes the server itself; `createServer` of `node:http` when left out. */
+  readonly createServer?: ServerFactory;
 }
 
-/** Answers one request. */
-export type Route = (incoming: IncomingMessage, requestId: RequestId) => Answer | Promise<Answer>;
-
-/** Paths in lower case without a trailing slash, and the methods that each has. GET answers HEAD as well. */
-export type Routes = Readonly<Record<string, { readonly GET?: Route; readonly POST?: Route }>>;
+/** `createServer` of `node:http`, or of `node:https` with a certificate: accounting and limits hold for both. */
+export type ServerFactory = (
+  options: ServerOptions & { readonly handshakeTimeout: number },
+  onRequest: RequestListener,
+) => Server | SecureServer;
 
 /** An HTTP server, and the ways in which its connections end at a shutdown. */
 export interface Listener {
-  readonly server: Server;
+  readonly server: Server | SecureServer;
   readonly connections: Connections;
 }
 
 /** An HTTP server with this service's limits, in which every request ends in a JSON answer. Not yet listening. */
-export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
+export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): Listener {
   const { log, timers } = deps;
-  const table = new Map(Object.entries(routes));
   const newRequestId = requestIds(deps.random);
   const connections = new Connections();
+  const exchangeDeps = { log, timers, connections, router: routerOf(routes) };
   const onRequest: RequestListener = (incoming, outgoing) => {
     const owed = connections.owedBy(incoming.socket);
     if (owed.length >= LIMITS.pipelinedMax) {
@@ -65,15 +69,17 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     }
     owed.push(outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
-    void respond({ log, timers, table, connections }, incoming, outgoing, requestId);
+    void respond(exchangeDeps, incoming, outgoing, requestId);
   };
-  const server = createServer(
+  const make: ServerFactory = deps.createServer ?? createServer;
+  const server = make(
     {
       headersTimeout: LIMITS.headersTimeoutMs,
       requestTimeout: LIMITS.requestTimeoutMs,
       connectionsCheckingInterval: LIMITS.checkingIntervalMs,
       keepAliveTimeout: deps.keepAliveSeconds * 1_000,
       maxHeaderSize: LIMITS.headerBytesMax,
+      handshakeTimeout: LIMITS.headersTimeoutMs,
       requireHostHeader: false,
       noDelay: true,
     },
@@ -88,15 +94,15 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
     send(outgoing, refused(log, "expectation_unsupported", requestId), requestId);
     void lingerOver(incoming, timers);
   });
-  server.on("connection", (socket) => {
-    connections.add(socket);
-  });
+  account(server, connections);
   const refuseSocket = (socket: Socket, reason: Reason): void => {
     const requestId = newRequestId();
     refuseRaw(socket, connections.owedBy(socket), refused(log, reason, requestId), requestId);
   };
   server.on("clientError", (fault: Error, socket: Socket) => {
-    refuseSocket(socket, reasonOf(fault));
+    // Also called for a handshake that failed: there is no HTTP on such a connection to answer in.
+    if (connections.has(socket)) refuseSocket(socket, reasonOf(fault));
+    else socket.destroy();
   });
   // Without this, Node would close the connection without a word.
   server.on("connect", (_incoming, socket: Socket) => {
@@ -110,118 +116,21 @@ export function httpServer(deps: ListenerDeps, routes: Routes): Listener {
   return { server, connections };
 }
 
-interface Routing {
-  readonly log: Log;
-  readonly timers: Timers;
-  readonly table: ReadonlyMap<string, Routes[string]>;
-  readonly connections: Connections;
-}
-
-/** One request from its arrival to its answer. Never rejects. */
-async function respond(
-  routing: Routing,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  requestId: RequestId,
-): Promise<void> {
-  let answer: Answer;
-  try {
-    answer = await answerTo(routing, incoming, requestId);
-  } catch (thrown) {
-    if (outgoing.destroyed || incoming.socket.destroyed) return;
-    // A fault that nobody expected: its text goes to the log, never to the caller.
-    const fault = messageOf(thrown);
-    routing.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
-    answer = problemAnswer(problem("internal"));
-  }
-  routing.connections.prepare(outgoing);
-  send(outgoing, answer, requestId);
-  if (!incoming.complete) void lingerOver(incoming, routing.timers);
-}
-
-function answerTo(
-  { log, table }: Routing,
-  incoming: IncomingMessage,
-  requestId: RequestId,
-): Answer | Promise<Answer> {
-  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
-  const { hosts, spaced } = headerLines(incoming.rawHeaders);
-  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
-    return refused(log, "request_malformed", requestId);
-  const { method = "", url = "" } = incoming;
-  const methods = table.get(url) ?? table.get(pathOf(url));
-  const route = methods && routeFor(methods, method);
-  return route === undefined ? refused(log, "not_found", requestId) : route(incoming, requestId);
-}
-
-/** The answer to a request that no route looks at, and its line in the log. */
-function refused(log: Log, reason: Reason, requestId: RequestId): Answer {
-  const refusal = problem(reason);
-  log.info({ event: "request_refused", reason, status: refusal.status, request_id: requestId });
-  return problemAnswer(refusal);
-}
-
-/**
- * How many Host lines there are, and whether a name has a space before its colon, which the parser of Node 20.18 lets pass and
- * RFC 9112 section 5.1 does not. `rawHeaders` has names and values in turn.
- */
-function headerLines(rawHeaders: readonly string[]): { hosts: number; spaced: boolean } {
-  const names = rawHeaders.filter((_, index) => index % 2 === 0);
-  return {
-    hosts: names.filter((name) => name.length === 4 && name.toLowerCase() === "host").length,
-    spaced: names.some((name) => name.endsWith(" ") || name.endsWith("\t")),
-  };
-}
-
-function routeFor(methods: Routes[string], method: string): Route | undefined {
-  switch (method) {
-    case "GET":
-    case "HEAD":
-      return methods.GET;
-    case "POST":
-      return methods.POST;
-    case "OPTIONS":
-      return () => empty(204, ["allow", allowed(methods)]);
-    default:
-      return undefined;
-  }
-}
-
-/** The path that routes are matched on: as the request line has it, without query, letter case and one trailing slash. */
-function pathOf(url: string): string {
-  const [path = "/"] = url.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
-  const plain = path.toLowerCase();
-  return plain.length > 1 && plain.endsWith("/") ? plain.slice(0, -1) : plain;
-}
-
-function allowed({ GET, POST }: Routes[string]): string {
-  return [...(GET === undefined ? [] : ["GET, HEAD"]), ...(POST === undefined ? [] : ["POST"])].join(", ");
-}
-
-/**
- * Takes in what a client still sends after its answer, for a moment and up to a bound: a connection that is closed at once
- * may lose the answer on its way. Then the connection ends.
- */
-async function lingerOver(incoming: IncomingMessage, timers: Timers): Promise<void> {
-  let bytes = 0;
-  const patience = timers.delay(LIMITS.lingerMs);
-  const ended = new Promise<"ended">((resolve) => {
-    for (const event of ["end", "close", "error"]) {
-      incoming.once(event, () => {
-        resolve("ended");
-      });
-    }
-  });
-  const flooded = new Promise<void>((resolve) => {
-    incoming.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > LIMITS.lingerBytesMax) resolve();
+/** Has the connections known under the socket that requests and faults name: under TLS that is not the one that was accepted. */
+function account(server: Server | SecureServer, connections: Connections): void {
+  // Listeners before Node's own: what a connection brings at once is then accounted for.
+  if ("setSecureContext" in server) {
+    server.prependListener("connection", (socket: Socket) => {
+      connections.addHandshake(socket);
     });
-  });
-  incoming.resume();
-  const how = await Promise.race([ended, flooded, patience.over]);
-  patience.cancel();
-  if (how !== "ended") incoming.socket.destroySoon();
+    server.prependListener("secureConnection", (socket: Socket) => {
+      connections.addSecured(socket);
+    });
+  } else {
+    server.prependListener("connection", (socket: Socket) => {
+      connections.add(socket);
+    });
+  }
 }
 
 /**
@@ -249,7 +158,7 @@ function refuseRaw(
   }
   const text = body?.text ?? "";
   const lines = [
-    `HTTP/1.1 ${String(status)} ${STATUS_TEXT[status] ?? "Error"}`,
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? "Error"}`,
     "content-type: application/json",
     `content-length: ${String(text.length)}`,
     `x-request-id: ${requestId}`,
@@ -257,13 +166,6 @@ function refuseRaw(
   ];
   socket.end(`${lines.join("\r\n")}\r\n\r\n${text}`);
 }
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  404: "Not Found",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-};
 
 function reasonOf(fault: Error): Reason {
   switch (codeOf(fault)) {

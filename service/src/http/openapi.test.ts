@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseMintRequest } from "../tokens/mint-request.ts";
-import { openApiDocument } from "./openapi.ts";
+import { ADMIN_ROUTES } from "./admin-server.ts";
+import { adminDescription, publicDescription } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
 
 interface Response {
@@ -19,15 +21,25 @@ interface Description {
   };
 }
 
-const description = openApiDocument("1.0.0") as Description;
-const operations = Object.entries(description.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(
-    ([method, { responses }]) => [`${method.toUpperCase()} ${path}`, responses] as const,
-  ),
-);
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+const PUBLIC = publicDescription(version) as Description;
+const ADMIN = adminDescription(version) as Description;
 
-test("every method that a path has is described", () => {
-  expect(operations.map(([name]) => name).toSorted()).toEqual([
+const operationsOf = ({ paths }: Description) =>
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(
+      ([method, { responses }]) => [`${method.toUpperCase()} ${path}`, responses] as const,
+    ),
+  );
+
+test("every method that a public path has is described", () => {
+  expect(
+    operationsOf(PUBLIC)
+      .map(([name]) => name)
+      .toSorted(),
+  ).toEqual([
     "GET /.well-known/jwks.json",
     "GET /healthz",
     "HEAD /.well-known/jwks.json",
@@ -39,49 +51,61 @@ test("every method that a path has is described", () => {
   ]);
 });
 
-test.each(operations)(
-  "%s says what any request may be answered with, and with which headers",
-  (_, responses) => {
-    for (const status of ["400", "408", "417", "431", "500"])
-      expect(responses[status]?.description, status).toBeTruthy();
-    for (const { headers } of Object.values(responses)) expect(headers).toHaveProperty("x-request-id");
-  },
-);
-
-test("every header that an answer refers to is there, and none is there for nothing", () => {
-  const used = operations.flatMap(([, responses]) =>
-    Object.values(responses).flatMap(({ headers }) => Object.values(headers).map(({ $ref }) => $ref)),
-  );
-  expect([...new Set(used)].toSorted()).toEqual(
-    Object.keys(description.components.headers)
-      .map((name) => `#/components/headers/${name}`)
-      .toSorted(),
-  );
+test("every route for operators is described, with what strangers are answered", () => {
+  for (const { method, path } of ADMIN_ROUTES) {
+    const responses = ADMIN.paths[path]?.[method.toLowerCase()]?.responses;
+    expect([responses?.["401"]?.description, responses?.["403"]?.description]).toEqual([
+      "unauthorised",
+      "not_this_machine",
+    ]);
+  }
 });
 
-test("every reason but that of an unknown path is told with an operation", () => {
-  const told = new Set(
-    operations.flatMap(([, responses]) =>
-      Object.values(responses).flatMap((response) => response.description.split(", ")),
-    ),
+describe.each([
+  ["openapi.json", PUBLIC],
+  ["admin-openapi.json", ADMIN],
+])("docs/api/%s", (name, description) => {
+  test("is what the routes say; npm run openapi writes it", async () => {
+    await expect(`${JSON.stringify(description, null, 2)}\n`).toMatchFileSnapshot(
+      `../../../docs/api/${name}`,
+    );
+  });
+
+  test.each(operationsOf(description))(
+    "says of %s what any request may be answered with, and with which headers",
+    (_, responses) => {
+      for (const status of ["400", "408", "417", "431", "500"])
+        expect(responses[status]?.description, status).toBeTruthy();
+      for (const { headers } of Object.values(responses)) expect(headers).toHaveProperty("x-request-id");
+    },
   );
-  const elsewhere = [
-    "not_found",
-    "form_invalid",
-    "unauthorised",
-    "not_this_machine",
-    "json_required",
-    "operation_invalid",
-    "keys_given",
-    "store_rejected",
-    "store_unavailable",
-  ];
-  for (const reason of Object.keys(PROBLEMS).filter((name) => !elsewhere.includes(name)))
-    expect(told).toContain(reason);
+
+  test("has every header that an answer refers to, and no other", () => {
+    const used = operationsOf(description).flatMap(([, responses]) =>
+      Object.values(responses).flatMap(({ headers }) => Object.values(headers).map(({ $ref }) => $ref)),
+    );
+    expect([...new Set(used)].toSorted()).toEqual(
+      Object.keys(description.components.headers)
+        .map((header) => `#/components/headers/${header}`)
+        .toSorted(),
+    );
+  });
+});
+
+test("every reason but that of an unknown path, and of forms, which no operation reads yet, is described", () => {
+  const described = new Set(
+    [PUBLIC, ADMIN]
+      .flatMap(operationsOf)
+      .flatMap(([, responses]) =>
+        Object.values(responses).flatMap((response) => response.description.split(/, | Or: /)),
+      ),
+  );
+  for (const reason of Object.keys(PROBLEMS).filter((one) => one !== "not_found" && one !== "form_invalid"))
+    expect(described).toContain(reason);
 });
 
 test("the schema takes a sender exactly when the service does", () => {
-  const { pattern } = description.components.schemas.MintRequest.properties.sender;
+  const { pattern } = PUBLIC.components.schemas.MintRequest.properties.sender;
   const spaces = fc.string({
     unit: fc.constantFrom(
       ...Array.from(" \t\n\v\f\r\u0085\u00a0\u1680\u180e\u2003\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"),

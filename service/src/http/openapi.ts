@@ -1,23 +1,17 @@
 import { z } from "zod";
-import { Scopes } from "../scopes/scopes.ts";
-import { MintRequestBody } from "../tokens/mint-request.ts";
-import { PROBLEMS, type Reason } from "./problem.ts";
-import { HealthBody } from "./routes/health.ts";
-import { JwksBody } from "./routes/jwks.ts";
-import { MintResponseBody } from "./routes/mint-token.ts";
+import {
+  createDocument,
+  type ZodOpenApiObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathItemObject,
+  type ZodOpenApiResponseObject,
+} from "zod-openapi";
+import { ADMIN_ROUTES } from "./admin-server.ts";
+import { PROBLEMS, problem, type Reason } from "./problem.ts";
+import { PUBLIC_ROUTES } from "./public-server.ts";
+import { type AnswerFacts, NO_SNIFF, type OpenRoute, type OperatorRoute, UNCACHED } from "./route.ts";
 
-const ErrorBody = z
-  .strictObject({ error: z.string().meta({ description: "One line: what is wrong." }) })
-  .meta({ id: "Error" });
-
-const SCHEMAS = {
-  Scopes,
-  MintRequest: MintRequestBody,
-  MintResponse: MintResponseBody,
-  Jwks: JwksBody,
-  Health: HealthBody,
-  Error: ErrorBody,
-};
+type Route = OpenRoute<never> | OperatorRoute<never>;
 
 /** What any request may be answered with, whatever it asks for. */
 const COMMON_REASONS: readonly Reason[] = [
@@ -28,77 +22,56 @@ const COMMON_REASONS: readonly Reason[] = [
   "internal",
 ];
 
-const MINT_REASONS: readonly Reason[] = [
-  "sender_required",
-  "scopes_invalid",
-  "ttl_invalid",
-  "not_unicode",
-  "number_inexact",
-  "token_too_large",
-  "body_corrupt",
-  "json_invalid",
-  "json_too_deep",
-  "body_too_large",
-  "charset_unsupported",
-  "encoding_unsupported",
-  "no_signing_key",
-  "busy",
-];
+/** What any request for operators may be answered with besides. */
+const OPERATOR_REASONS: readonly Reason[] = ["unauthorised", "not_this_machine"];
 
 /** Errors that may also be written before there is a request: those answers have fewer headers. */
 const UNREAD_STATUSES: readonly number[] = [400, 408, 431];
 
-/** Every header of an answer that is not one of the framing; `name` is where it stands on the wire. */
-const HEADERS = {
-  RequestId: header("x-request-id", "The caller's own where that is one, else a fresh one.", {
-    type: "string",
-    pattern: "^[A-Za-z0-9._-]{1,64}$",
+const REQUEST_ID = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/)
+  .meta({
+    description: "The caller's own where that is one, else a fresh one.",
+    header: { id: "RequestId" },
+  });
+
+const UNCACHED_IF_READ = {
+  "x-content-type-options": NO_SNIFF.optional().meta({
+    description: "`nosniff`; absent when the bytes could not be read as a request.",
+    header: { id: "NoSniffIfRead" },
   }),
-  NoSniff: header("x-content-type-options", "Always `nosniff`.", { const: "nosniff" }),
-  NoStore: header("cache-control", "Always `no-store`.", { const: "no-store" }),
-  NoSniffIfRead: header(
-    "x-content-type-options",
-    "`nosniff`; absent when the bytes could not be read as a request.",
-    { const: "nosniff" },
-    false,
-  ),
-  NoStoreIfRead: header(
-    "cache-control",
-    "`no-store`; absent when the bytes could not be read as a request.",
-    { const: "no-store" },
-    false,
-  ),
-  MaxAge: header("cache-control", "`public, max-age=60` unless configured.", {
-    type: "string",
-    pattern: "^public, max-age=[0-9]+$",
+  "cache-control": UNCACHED["cache-control"].optional().meta({
+    description: "`no-store`; absent when the bytes could not be read as a request.",
+    header: { id: "NoStoreIfRead" },
   }),
-  Etag: header("etag", "Strong; changes with the keys.", { type: "string", pattern: '^"[^"]+"$' }),
-  AnyOrigin: header("access-control-allow-origin", "Always `*`.", { const: "*" }),
-  RetryAfter: header("retry-after", "Seconds after which asking again makes sense.", {
-    type: "string",
-    pattern: "^[0-9]+$",
-  }),
-  AllowPost: header("allow", "Always `POST`.", { const: "POST" }),
-  AllowGet: header("allow", "Always `GET, HEAD`.", { const: "GET, HEAD" }),
 };
 
-type HeaderName = keyof typeof HEADERS;
-type Responses = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** The headers that a reason brings, by name. */
+const OF_REASONS: Readonly<Record<string, z.ZodType>> = {
+  "retry-after": z
+    .string()
+    .regex(/^[0-9]+$/)
+    .meta({ description: "Seconds after which asking again makes sense.", header: { id: "RetryAfter" } }),
+  "www-authenticate": z
+    .literal("Bearer")
+    .meta({ description: "Always `Bearer`.", header: { id: "WwwAuthenticate" } }),
+};
 
-interface Operation {
-  readonly operationId: string;
-  readonly tags: readonly string[];
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly object[];
-  readonly requestBody?: object;
-  readonly responses: Responses;
-}
+const ALLOW: Readonly<Record<string, z.ZodType>> = {
+  POST: z.literal("POST").meta({ description: "Always `POST`.", header: { id: "AllowPost" } }),
+  "GET, HEAD": z
+    .literal("GET, HEAD")
+    .meta({ description: "Always `GET, HEAD`.", header: { id: "AllowGet" } }),
+};
 
-/** The OpenAPI 3.1 description of the public listener, made from the schemas that the routes validate with. */
-export function openApiDocument(version: string): object {
-  return {
-    openapi: "3.1.0",
+const ErrorBody = z
+  .strictObject({ error: z.string().meta({ description: "One line: what is wrong." }) })
+  .meta({ id: "Error" });
+
+/** The OpenAPI 3.1 description of the public listener. */
+export function publicDescription(version: string): object {
+  return describe(PUBLIC_ROUTES, {
     info: {
       title: "macp-auth-service",
       version,
@@ -114,178 +87,181 @@ export function openApiDocument(version: string): object {
       { name: "keys", description: "What verifiers fetch." },
       { name: "health", description: "For probes." },
     ],
-    paths: {
-      "/tokens": {
-        post: mintOperation(),
-        options: optionsOperation("tokens", "tokensOptions", "AllowPost"),
-      },
-      "/.well-known/jwks.json": {
-        get: jwksOperation(),
-        head: headOf(jwksOperation(), "headJwks"),
-        options: optionsOperation("keys", "jwksOptions", "AllowGet"),
-      },
-      "/healthz": {
-        get: healthOperation(),
-        head: headOf(healthOperation(), "headHealth"),
-        options: optionsOperation("health", "healthOptions", "AllowGet"),
-      },
-    },
-    components: { schemas: schemas(), headers: headerComponents() },
-  };
+  });
 }
 
-function mintOperation(): Operation {
-  return {
-    operationId: "mintToken",
-    tags: ["tokens"],
-    summary: "Mint a token",
-    description:
-      "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip (or x-gzip), deflate or br.",
-    requestBody: {
-      required: true,
-      content: {
-        "application/json": {
-          schema: ref("MintRequest"),
-          example: { sender: "agent://planner", scopes: {}, ttl_seconds: 300 },
+/** The OpenAPI 3.1 description of the operators' listener. */
+export function adminDescription(version: string): object {
+  return describe(ADMIN_ROUTES, {
+    info: {
+      title: "macp-auth-service, for operators",
+      version,
+      summary: "Readiness, metrics, and the operations on managed keys.",
+      description:
+        "On a port of its own, off unless `MACP_AUTH_ADMIN_PORT` is set. Where no token is configured, only programs of the same machine are answered, and none that a web page could be.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "http://127.0.0.1:3201", description: "an example: there is no default port" }],
+    security: [{ token: [] }],
+    tags: [
+      { name: "keys", description: "The managed keys." },
+      { name: "health", description: "For probes and scrapers." },
+    ],
+    components: {
+      securitySchemes: {
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "The content of `MACP_AUTH_ADMIN_TOKEN_FILE`.",
         },
       },
     },
-    responses: {
-      "200": answer("The token.", ["NoSniff", "NoStore"], "MintResponse"),
-      ...errors(MINT_REASONS),
-    },
+  });
+}
+
+/** The library's type lacks the `summary` that OpenAPI 3.1 has. */
+type About = Omit<ZodOpenApiObject, "openapi" | "paths"> & {
+  readonly info: ZodOpenApiObject["info"] & { readonly summary: string };
+};
+
+function describe(routes: readonly Route[], about: About): object {
+  const paths: Record<string, ZodOpenApiPathItemObject> = {};
+  for (const path of new Set(routes.map((route) => route.path)))
+    paths[path] = pathItem(routes.filter((route) => route.path === path));
+  return createDocument({ openapi: "3.1.0", ...about, paths });
+}
+
+/** A path's operations: those of its routes, HEAD beside GET, and OPTIONS. */
+function pathItem(routes: readonly Route[]): ZodOpenApiPathItemObject {
+  const get = routes.find(({ method }) => method === "GET");
+  const post = routes.find(({ method }) => method === "POST");
+  const allow = [...(get ? ["GET, HEAD"] : []), ...(post ? ["POST"] : [])].join(", ");
+  const [first] = routes;
+  return {
+    ...(get && { get: operation(get), head: headOf(get) }),
+    ...(post && { post: operation(post) }),
+    ...(first && { options: optionsOf(first, allow) }),
   };
 }
 
-function jwksOperation(): Operation {
+function operation(route: Route): ZodOpenApiOperationObject {
+  const { operationId, tag, summary, description, params, body, answers, access, reasons } = route;
+  const own = [...reasons, ...(access === "operator" ? OPERATOR_REASONS : [])];
   return {
-    operationId: "getJwks",
-    tags: ["keys"],
-    summary: "The public keys that verify tokens",
-    description:
-      "Never an empty set: an empty set would not make a verifier forget its old keys, so the answer is then 503.",
-    parameters: [
-      {
-        name: "if-none-match",
-        in: "header",
-        required: false,
-        description: "A known ETag.",
-        schema: { type: "string" },
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description && { description }),
+    ...(params && { requestParams: { ...params } }),
+    ...(body && {
+      requestBody: {
+        required: body.required,
+        content: {
+          "application/json": { schema: body.schema, ...(body.example && { example: body.example }) },
+        },
       },
-    ],
-    responses: {
-      "200": answer("The JWK Set.", ["NoSniff", "MaxAge", "Etag", "AnyOrigin"], "Jwks"),
-      "304": answer("The set is still the one with the given ETag.", ["MaxAge", "Etag", "AnyOrigin"]),
-      ...errors(["no_signing_key"]),
-    },
-  };
-}
-
-function healthOperation(): Operation {
-  return {
-    operationId: "getHealth",
-    tags: ["health"],
-    summary: "Whether the process answers",
-    responses: { "200": answer("It does.", ["NoSniff", "NoStore"], "Health"), ...errors([]) },
+    }),
+    responses: responses(answers, own),
   };
 }
 
 /** The same answers, without their bodies. */
-function headOf({ summary, responses, ...get }: Operation, operationId: string): Operation {
-  const bodiless = Object.entries(responses).map(([status, { description, headers }]) => [
-    status,
-    { description, headers },
-  ]);
+function headOf(get: Route): ZodOpenApiOperationObject {
+  const { responses: withBodies, ...rest } = operation(get);
+  const bodiless = Object.entries(withBodies as Record<string, ZodOpenApiResponseObject>).map(
+    ([status, { description, headers }]) => [status, { description, headers }],
+  );
   return {
-    ...get,
-    operationId,
-    summary: `${summary}: the headers alone`,
-    responses: Object.fromEntries(bodiless) as Responses,
+    ...rest,
+    operationId: `${get.operationId}Head`,
+    summary: `${get.summary}: only the headers`,
+    responses: Object.fromEntries(bodiless) as ZodOpenApiOperationObject["responses"],
   };
 }
 
-function optionsOperation(tag: string, operationId: string, allow: HeaderName): Operation {
+function optionsOf({ operationId, tag, access }: Route, allow: string): ZodOpenApiOperationObject {
   return {
-    operationId,
+    operationId: `${operationId}Options`,
     tags: [tag],
     summary: "Which methods there are",
-    responses: { "204": answer("See the header.", [allow]), ...errors([]) },
-  };
-}
-
-/** A response with these headers and the request's id; without a `schema` it has no body. */
-function answer(
-  description: string,
-  headers: readonly HeaderName[],
-  schema?: keyof typeof SCHEMAS,
-  examples?: object,
-): Responses[string] {
-  const all: readonly HeaderName[] = ["RequestId", ...headers];
-  return {
-    description,
-    headers: Object.fromEntries(
-      all.map((name) => [HEADERS[name].name, { $ref: `#/components/headers/${name}` }]),
+    ...(access === "operator" && { security: [] }),
+    responses: responses(
+      { 204: { description: "See the header.", headers: { allow: ALLOW[allow] ?? z.string() } } },
+      [],
     ),
-    ...(schema && {
-      content: { "application/json": { schema: ref(schema), ...(examples && { examples }) } },
-    }),
   };
 }
 
-/** The errors of an operation, by status: those that any request may meet, and its own. */
-function errors(own: readonly Reason[]): Responses {
+/** Every answer by its status. A status of an answer and of problems has either body. */
+function responses(
+  answers: Readonly<Record<number, AnswerFacts>>,
+  own: readonly Reason[],
+): ZodOpenApiOperationObject["responses"] {
   const reasons = [...own, ...COMMON_REASONS];
-  const statuses = [...new Set(reasons.map((reason) => PROBLEMS[reason].status))].toSorted(
-    (one, other) => one - other,
-  );
+  const statuses = new Set([...Object.keys(answers).map(Number), ...reasons.map(statusOf)]);
   return Object.fromEntries(
-    statuses.map((status) => {
-      const members = reasons.filter((reason) => PROBLEMS[reason].status === status);
-      const examples = Object.fromEntries(
-        members.map((reason) => [reason, { value: { error: PROBLEMS[reason].text } }]),
-      );
-      return [status, answer(members.join(", "), headersOfError(status), "Error", examples)];
-    }),
+    [...statuses]
+      .toSorted((one, other) => one - other)
+      .map((status) => [
+        status,
+        response(
+          status,
+          answers[status],
+          reasons.filter((reason) => statusOf(reason) === status),
+        ),
+      ]),
   );
 }
 
-function headersOfError(status: number): readonly HeaderName[] {
-  if (UNREAD_STATUSES.includes(status)) return ["NoSniffIfRead", "NoStoreIfRead"];
-  return status === 503 ? ["NoSniff", "NoStore", "RetryAfter"] : ["NoSniff", "NoStore"];
+function response(
+  status: number,
+  answer: AnswerFacts | undefined,
+  reasons: readonly Reason[],
+): ZodOpenApiResponseObject {
+  const headers = { "x-request-id": REQUEST_ID, ...answer?.headers, ...headersOf(status, reasons, answer) };
+  const content = contentOf(answer, reasons);
+  return {
+    description: [answer?.description, reasons.join(", ")].filter(Boolean).join(" Or: "),
+    headers: z.object(headers),
+    ...(content && { content }),
+  };
 }
 
-function header(name: string, description: string, schema: object, required = true) {
-  return { name, description, schema, required };
+/** The body of an answer, of problems, or either; `undefined` when there is none. */
+function contentOf(
+  answer: AnswerFacts | undefined,
+  reasons: readonly Reason[],
+): ZodOpenApiResponseObject["content"] {
+  const { mediaType = "application/json", schema: own } = answer?.body ?? {};
+  if (reasons.length === 0) return own && { [mediaType]: { schema: own } };
+  const examples = reasons.map((reason) => [reason, { value: { error: PROBLEMS[reason].text } }] as const);
+  return {
+    [mediaType]: {
+      schema: own ? z.union([own, ErrorBody]) : ErrorBody,
+      examples: Object.fromEntries(examples),
+    },
+  };
 }
 
-function headerComponents(): object {
-  return Object.fromEntries(
-    Object.entries(HEADERS).map(([id, { description, required, schema }]) => [
-      id,
-      { description, required, schema },
-    ]),
-  );
-}
-
-function ref(schema: keyof typeof SCHEMAS): object {
-  return { $ref: `#/components/schemas/${schema}` };
-}
-
-/** JSON Schema of each body, the named ones referring to each other. */
-function schemas(): object {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(SCHEMAS)) registry.add(schema, { id });
-  const { schemas: made } = z.toJSONSchema(registry, {
-    uri: (id) => `#/components/schemas/${id}`,
-    unrepresentable: "any",
-    io: "input",
+/** The headers that problems of a status carry; one that only some of its answers carry is optional. */
+function headersOf(
+  status: number,
+  reasons: readonly Reason[],
+  answer: AnswerFacts | undefined,
+): Readonly<Record<string, z.ZodType>> {
+  if (reasons.length === 0) return {};
+  const lists = reasons.map((reason) => problem(reason).headers.filter((_, index) => index % 2 === 0));
+  const carried = [...new Set(lists.flat())].map((name) => {
+    const header = OF_REASONS[name] ?? z.string();
+    const isAlways = answer === undefined && lists.every((names) => names.includes(name));
+    return [name, isAlways ? header : header.optional()];
   });
-  return Object.fromEntries(
-    Object.entries(made).map(([id, schema]) => [
-      id,
-      Object.fromEntries(
-        Object.entries(schema).filter(([name]) => name !== "$schema" && name !== "$id" && name !== "id"),
-      ),
-    ]),
-  );
+  return {
+    ...(UNREAD_STATUSES.includes(status) ? UNCACHED_IF_READ : UNCACHED),
+    ...(Object.fromEntries(carried) as Record<string, z.ZodType>),
+  };
+}
+
+function statusOf(reason: Reason): number {
+  return PROBLEMS[reason].status;
 }

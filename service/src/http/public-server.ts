@@ -1,15 +1,19 @@
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
+import type { OpenRoute } from "./route.ts";
 import { health } from "./routes/health.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
-import { type MintRouteDeps, mintRoute } from "./routes/mint-token.ts";
+import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
 
-export type PublicDeps = MintRouteDeps & JwksDeps & ListenerDeps;
+export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, "underWay"> {}
 
-/** The public listener: three routes, and a JSON error for everything else. Not yet listening. */
+/** Every operation of the public listener. */
+export const PUBLIC_ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
+
+/** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
-  return httpServer(deps, {
-    "/tokens": { POST: mintRoute(deps) },
-    "/healthz": { GET: () => health },
-    "/.well-known/jwks.json": { GET: (incoming, requestId) => jwks(deps, incoming, requestId) },
-  });
+  const all = { ...deps, underWay: { mints: 0 } };
+  return httpServer(
+    deps,
+    PUBLIC_ROUTES.map((route) => ({ ...route, handle: (exchange) => route.handle(all, exchange) })),
+  );
 }

@@ -53,7 +53,7 @@ export async function openAdmin(
     directory: custody.directory,
     managed,
     metrics,
-    token,
+    operators: token === undefined ? { kind: "this_machine" } : { kind: "token", token },
     keep: () => custody.keep(),
   });
   return {

@@ -1,8 +1,19 @@
 import { z } from "zod";
 import { json } from "../answer.ts";
+import { jsonAnswer, type OpenRoute } from "../route.ts";
 
-/** The body of `GET /healthz`. */
-export const HealthBody = z.strictObject({ ok: z.literal(true) }).meta({ id: "Health" });
+const HealthBody = z.strictObject({ ok: z.literal(true) }).meta({ id: "Health" });
+const OK = json(200, { ok: true });
 
 /** `GET /healthz`: the process answers. Says nothing of its parts; those are for the admin listener. */
-export const health = json(200, { ok: true });
+export const health: OpenRoute<unknown> = {
+  operationId: "getHealth",
+  tag: "health",
+  summary: "Whether the process answers",
+  method: "GET",
+  path: "/healthz",
+  access: "anyone",
+  answers: { 200: jsonAnswer("It does.", HealthBody) },
+  reasons: [],
+  handle: () => OK,
+};

@@ -1,17 +1,16 @@
-import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { Clock } from "../../kernel/clock.ts";
-import type { RequestId } from "../../kernel/ids.ts";
 import type { JwksDocument } from "../../keys/jwks.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
 import { problem } from "../problem.ts";
+import { type Exchange, NO_SNIFF, type OpenRoute } from "../route.ts";
 
 const Text = z.string();
-/** The body of `GET /.well-known/jwks.json` (RFC 7517 section 5). */
-export const JwksBody = z
+/** RFC 7517 section 5. */
+const JwksBody = z
   .strictObject({
     keys: z.array(
       z.union([
@@ -46,8 +45,46 @@ export interface JwksDeps {
   readonly jwksMaxAgeSeconds: number;
 }
 
+const CACHING = {
+  "cache-control": z
+    .string()
+    .regex(/^public, max-age=[0-9]+$/)
+    .meta({ description: "`public, max-age=60` unless configured.", header: { id: "MaxAge" } }),
+  etag: z
+    .string()
+    .regex(/^"[^"]+"$/)
+    .meta({ description: "Strong; changes with the keys.", header: { id: "Etag" } }),
+  "access-control-allow-origin": z
+    .literal("*")
+    .meta({ description: "Always `*`.", header: { id: "AnyOrigin" } }),
+} as const;
+
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */
-export function jwks(deps: JwksDeps, incoming: IncomingMessage, requestId: RequestId): Answer {
+export const jwks: OpenRoute<JwksDeps> = {
+  operationId: "getJwks",
+  tag: "keys",
+  summary: "The public keys that verify tokens",
+  description:
+    "Never an empty set: an empty set would not make a verifier forget its old keys, so the answer is then 503.",
+  method: "GET",
+  path: "/.well-known/jwks.json",
+  access: "anyone",
+  params: {
+    header: z.object({ "if-none-match": z.string().optional().meta({ description: "A known ETag." }) }),
+  },
+  answers: {
+    200: {
+      description: "The JWK Set.",
+      headers: { "x-content-type-options": NO_SNIFF, ...CACHING },
+      body: { mediaType: "application/json", schema: JwksBody },
+    },
+    304: { description: "The set is still the one with the given ETag.", headers: CACHING },
+  },
+  reasons: ["no_signing_key"],
+  handle: serveJwks,
+};
+
+function serveJwks(deps: JwksDeps, { incoming, requestId }: Exchange): Answer {
   const document = deps.keys.viewAt(deps.clock.now()).jwks;
   if (document === undefined) {
     deps.meter.jwksServed(503);
@@ -70,7 +107,7 @@ interface JwksAnswer {
   readonly full: Answer;
 }
 
-/** The answer of each document, made once: every verifier gets the same. A document that is out of force is forgotten with it. */
+/** The answer of each document, made once: every verifier gets the same. An answer is dropped with its document. */
 const answers = new WeakMap<JwksDocument, JwksAnswer>();
 
 function remember(document: JwksDocument, maxAgeSeconds: number): JwksAnswer {

@@ -1,20 +1,18 @@
-import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import { anyone } from "../../callers/caller.ts";
-import type { RequestId } from "../../kernel/ids.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type MintDeps, mint } from "../../tokens/mint.ts";
-import { parseMintRequest } from "../../tokens/mint-request.ts";
+import { MintRequestBody, parseMintRequest } from "../../tokens/mint-request.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
-import type { Route } from "../listener.ts";
 import { textOf, warningOf } from "../mint-words.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
+import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
-export const MintResponseBody = z
+const MintResponseBody = z
   .strictObject({
     token: z.string().meta({ description: "The signed JWT." }),
     sender: z.string(),
@@ -31,41 +29,72 @@ export const MintResponseBody = z
 export interface MintRouteDeps extends MintDeps {
   readonly log: Log;
   readonly meter: Meter;
+  /** The mints of this listener that are not answered yet. */
+  readonly underWay: { mints: number };
 }
 
-/** As many as there may be connections: only clients that send a request before the last one is answered get beyond. */
+/**
+ * As many as there may be connections: only clients that send a request before the last one is answered get beyond. Each mint that
+ * waits for a signature holds memory, and honest ones wait behind it.
+ */
 const MINTS_AT_ONCE_MAX = 1_000;
 
-/** `POST /tokens`, with a bound on the mints that wait for a signature: each holds memory, and honest ones wait behind it. */
-export function mintRoute(deps: MintRouteDeps): Route {
-  let underWay = 0;
-  return async (incoming, requestId) => {
-    if (underWay >= MINTS_AT_ONCE_MAX) return refuse(deps, problem("busy"), requestId);
-    underWay += 1;
+/** `POST /tokens`. */
+export const mintToken: OpenRoute<MintRouteDeps> = {
+  operationId: "mintToken",
+  tag: "tokens",
+  summary: "Mint a token",
+  description:
+    "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip (or x-gzip), deflate or br.",
+  method: "POST",
+  path: "/tokens",
+  access: "anyone",
+  body: {
+    schema: MintRequestBody,
+    required: true,
+    example: { sender: "agent://planner", scopes: {}, ttl_seconds: 300 },
+  },
+  answers: { 200: jsonAnswer("The token.", MintResponseBody) },
+  reasons: [
+    "sender_required",
+    "scopes_invalid",
+    "ttl_invalid",
+    "not_unicode",
+    "number_inexact",
+    "token_too_large",
+    "body_corrupt",
+    "json_invalid",
+    "json_too_deep",
+    "body_too_large",
+    "charset_unsupported",
+    "encoding_unsupported",
+    "no_signing_key",
+    "busy",
+  ],
+  handle: async (deps, exchange) => {
+    const { underWay } = deps;
+    if (underWay.mints >= MINTS_AT_ONCE_MAX) return refuse(deps, problem("busy"), exchange);
+    underWay.mints += 1;
     try {
-      return await mintToken(deps, incoming, requestId);
+      return await mintOne(deps, exchange);
     } finally {
-      underWay -= 1;
+      underWay.mints -= 1;
     }
-  };
-}
+  },
+};
 
 /** Know the caller, read the body, read the request, mint, answer. */
-async function mintToken(
-  deps: MintRouteDeps,
-  incoming: IncomingMessage,
-  requestId: RequestId,
-): Promise<Answer> {
+async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer> {
   const caller = anyone();
-  const body = await readJsonBody(incoming);
-  if (body.kind === "refused") return refuse(deps, body.problem, requestId);
+  const body = await readJsonBody(exchange.incoming);
+  if (body.kind === "refused") return refuse(deps, body.problem, exchange);
 
   const parsed = body.kind === "json" ? parseMintRequest(body.value, body.text) : parseMintRequest({}, "{}");
   if (parsed.kind === "invalid")
-    return refuse(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), requestId);
+    return refuse(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange);
 
   const outcome = await mint(deps, caller, parsed.request);
-  if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), requestId);
+  if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), exchange);
 
   const { token, claims, kid, surprises } = outcome;
   const ttlSeconds = claims.exp - claims.iat;
@@ -77,7 +106,7 @@ async function mintToken(
     jti: claims.jti,
     kid: printable(kid),
     caller: outcome.caller.kind,
-    request_id: requestId,
+    request_id: exchange.requestId,
   });
   return json(200, {
     token,
@@ -89,7 +118,7 @@ async function mintToken(
   });
 }
 
-function refuse({ log, meter }: MintRouteDeps, refusal: Problem, requestId: RequestId): Answer {
+function refuse({ log, meter }: MintRouteDeps, refusal: Problem, { requestId }: Exchange): Answer {
   meter.refused(refusal.reason);
   log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
   return problemAnswer(refusal);

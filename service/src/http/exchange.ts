@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { codeOf, messageOf } from "../kernel/faults.ts";
+import type { RequestId } from "../kernel/ids.ts";
+import type { Timers } from "../kernel/timers.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type Answer, problemAnswer, send } from "./answer.ts";
+import type { Connections } from "./connections.ts";
+import { problem, type Reason } from "./problem.ts";
+import type { Router } from "./router.ts";
+
+/** How long and how much is read of a request that is already answered. */
+const LINGER_MS = 500;
+const LINGER_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface ExchangeDeps {
+  readonly log: Log;
+  readonly timers: Timers;
+  readonly router: Router;
+  readonly connections: Connections;
+}
+
+/** One request from its arrival to its answer. Never rejects. */
+export async function respond(
+  deps: ExchangeDeps,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  requestId: RequestId,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await answerTo(deps, incoming, requestId);
+  } catch (thrown) {
+    if (outgoing.destroyed || incoming.socket.destroyed) return;
+    // An unexpected fault: its text goes to the log, never to the caller.
+    const fault = messageOf(thrown);
+    deps.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
+    answer = problemAnswer(problem("internal"));
+  }
+  deps.connections.prepare(outgoing);
+  send(outgoing, answer, requestId);
+  if (!incoming.complete) void lingerOver(incoming, deps.timers);
+}
+
+function answerTo(
+  { log, router }: ExchangeDeps,
+  incoming: IncomingMessage,
+  requestId: RequestId,
+): Answer | Promise<Answer> {
+  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
+  const { hosts, spaced } = headerLines(incoming.rawHeaders);
+  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
+    return refused(log, "request_malformed", requestId);
+  const found = router(incoming.method ?? "", incoming.url ?? "");
+  if (found === undefined) return refused(log, "not_found", requestId);
+  return found.handle({ incoming, requestId, params: found.params });
+}
+
+/** The answer to a request that no route looks at, and its line in the log. */
+export function refused(log: Log, reason: Reason, requestId: RequestId): Answer {
+  const refusal = problem(reason);
+  log.info({ event: "request_refused", reason, status: refusal.status, request_id: requestId });
+  return problemAnswer(refusal);
+}
+
+/**
+ * How many Host lines there are, and whether a name has a space before its colon, which the parser of Node 20.18 lets pass and
+ * RFC 9112 section 5.1 does not. `rawHeaders` has names and values in turn.
+ */
+function headerLines(rawHeaders: readonly string[]): { hosts: number; spaced: boolean } {
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  return {
+    hosts: names.filter((name) => name.length === 4 && name.toLowerCase() === "host").length,
+    spaced: names.some((name) => name.endsWith(" ") || name.endsWith("\t")),
+  };
+}
+
+/**
+ * Reads what a client still sends after its answer, for a moment and up to a bound: a connection that is closed at once
+ * may lose the answer on its way. Then the connection ends.
+ */
+export async function lingerOver(incoming: IncomingMessage, timers: Timers): Promise<void> {
+  let bytes = 0;
+  const patience = timers.delay(LINGER_MS);
+  const ended = new Promise<"ended">((resolve) => {
+    for (const event of ["end", "close", "error"]) {
+      incoming.once(event, () => {
+        resolve("ended");
+      });
+    }
+  });
+  const flooded = new Promise<void>((resolve) => {
+    incoming.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > LINGER_BYTES_MAX) resolve();
+    });
+  });
+  incoming.resume();
+  const how = await Promise.race([ended, flooded, patience.over]);
+  patience.cancel();
+  if (how !== "ended") incoming.socket.destroySoon();
+}

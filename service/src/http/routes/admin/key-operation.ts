@@ -1,0 +1,135 @@
+import type { z } from "zod";
+import { printable } from "../../../kernel/printable.ts";
+import type { Algorithm } from "../../../keys/algorithm.ts";
+import type { KeySetDeps, PlanDoubt } from "../../../keys/managed/change-key-set.ts";
+import { answerOf } from "../../../keys/managed/key-report.ts";
+import type { ManagedKeys } from "../../../keys/managed/managed-keys.ts";
+import { operate } from "../../../keys/managed/operate.ts";
+import { OperationAnswer } from "../../../keys/managed/operator-shapes.ts";
+import type { Acceptance, Operation } from "../../../keys/managed/plan/plan-operation.ts";
+import type { Log } from "../../../telemetry/log.ts";
+import type { Metrics } from "../../../telemetry/metrics.ts";
+import { type Answer, json } from "../../answer.ts";
+import { readOptionalJsonBody } from "../../body.ts";
+import { type Problem, problem } from "../../problem.ts";
+import { type Exchange, jsonAnswer, type OperatorRoute } from "../../route.ts";
+
+/** The managed keys of this replica and what changes them. */
+export type ManagedParts = KeySetDeps & { readonly keys: ManagedKeys };
+
+export interface KeyOperationDeps {
+  /** `undefined`: keys are given from outside and cannot be operated. */
+  readonly managed: ManagedParts | undefined;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "refusedTransition">;
+  /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
+  readonly keep: () => Promise<void>;
+}
+
+interface KeyOperation<Body extends z.ZodType> {
+  readonly name: string;
+  readonly summary: string;
+  readonly body: Body;
+  /** The operation that a body asks for; `own` is the configured algorithm. */
+  readonly operationOf: (body: z.output<Body>, own: Algorithm) => Operation;
+}
+
+/** `POST /keys/<name>`: decided and carried out on the store, then put in force here; 409 names the outage that it would cause. */
+export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
+  name,
+  summary,
+  body: schema,
+  operationOf,
+}: KeyOperation<Body>): OperatorRoute<KeyOperationDeps> {
+  return {
+    operationId: `${name}Key`,
+    tag: "keys",
+    summary,
+    method: "POST",
+    path: `/keys/${name}`,
+    access: "operator",
+    body: { schema, required: !schema.safeParse({}).success },
+    answers: {
+      200: jsonAnswer("What was done.", OperationAnswer),
+      409: jsonAnswer("Not done, for it would cause an outage.", OperationAnswer),
+    },
+    reasons: [
+      "keys_given",
+      "store_rejected",
+      "store_unavailable",
+      "operation_invalid",
+      "json_required",
+      "json_invalid",
+      "json_too_deep",
+      "body_corrupt",
+      "body_too_large",
+      "charset_unsupported",
+      "encoding_unsupported",
+    ],
+    handle: async (deps, exchange, { provedBy }) => {
+      const { managed } = deps;
+      if (managed === undefined) return problem("keys_given");
+      const rejected = managed.keys.refusesStore;
+      if (rejected !== undefined) return storeRejected(rejected);
+      const sent = await readOptionalJsonBody(exchange.incoming);
+      if (sent.kind === "refused") return sent.problem;
+      // A web page can send text to this machine without asking; JSON it cannot.
+      if (sent.kind === "absent") return problem("json_required");
+      const body = schema.safeParse(sent.value);
+      if (!body.success) return problem("operation_invalid", faultOf(name, body.error));
+      const operation = operationOf(body.data, managed.rules.alg);
+      const accepted = new Set(body.data.accept);
+      return carryOut(deps, managed, operation, accepted, {
+        operation: name,
+        proved_by: provedBy,
+        ...idOf(exchange),
+      });
+    },
+  };
+}
+
+/** An operation that is well-formed: done or rejected, logged, and in force here before it is answered. */
+async function carryOut(
+  { log, metrics, keep }: KeyOperationDeps,
+  managed: ManagedParts,
+  operation: Operation,
+  accepted: ReadonlySet<Acceptance>,
+  logged: Readonly<Record<string, unknown>>,
+): Promise<Answer | Problem> {
+  // What this replica saw since its last round belongs into the picture: who fetched what.
+  await managed.keys.renew();
+  const report = await operate(managed, operation, accepted, (set) => managed.keys.doubtAbout(set));
+  if (report.kind === "doubted") return storeRejected(report.doubt);
+  const answer = answerOf(report, await managed.store.load(), managed.rules);
+  if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
+  const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
+  log.info({
+    event: "key_operation",
+    ...logged,
+    done: answer.done,
+    refused: answer.refused?.reason,
+    changes,
+  });
+  if (answer.done) await keep();
+  return json(answer.done ? 200 : 409, answer);
+}
+
+/** Nothing is changed in a store that this replica rejects, nor while its clock and the store's disagree. */
+function storeRejected(doubt: PlanDoubt): Problem {
+  return problem("store_rejected", `this replica rejects the store (${doubt}); see docs/operations.md`);
+}
+
+/** Which member of a body is wrong. */
+function faultOf(name: string, { issues: [issue] }: z.ZodError): string {
+  const what =
+    issue?.code === "unrecognized_keys"
+      ? `it has no member ${issue.keys.map((key) => `"${printable(key.slice(0, 40))}"`).join(", ")}`
+      : issue?.path[0] === undefined
+        ? "no object"
+        : `"${String(issue.path[0])}"`;
+  return `the body of ${name} is not as docs/operations.md describes it: ${what}`;
+}
+
+function idOf({ requestId }: Exchange): { readonly request_id: string } {
+  return { request_id: requestId };
+}

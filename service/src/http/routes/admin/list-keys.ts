@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { reportOf } from "../../../keys/managed/key-report.ts";
+import { KeysReport } from "../../../keys/managed/operator-shapes.ts";
+import { json } from "../../answer.ts";
+import { problem } from "../../problem.ts";
+import { jsonAnswer, type OperatorRoute } from "../../route.ts";
+import type { ManagedParts } from "./key-operation.ts";
+
+export interface ListKeysDeps {
+  readonly managed: ManagedParts | undefined;
+}
+
+/** `GET /keys`: the keys, what they do and what happens next; with `?all=true` also those that are gone. */
+export const listKeys: OperatorRoute<ListKeysDeps> = {
+  operationId: "listKeys",
+  tag: "keys",
+  summary: "The keys, what each does, and what happens next",
+  method: "GET",
+  path: "/keys",
+  access: "operator",
+  params: {
+    query: z.object({
+      all: z.literal("true").optional().meta({ description: "Include keys that are gone." }),
+    }),
+  },
+  answers: { 200: jsonAnswer("The key set.", KeysReport) },
+  reasons: ["keys_given", "store_unavailable"],
+  handle: async ({ managed }, { incoming }) => {
+    if (managed === undefined) return problem("keys_given");
+    const all = /[?&]all=true(?:&|$)/.test(incoming.url ?? "");
+    return json(200, reportOf(await managed.store.load(), managed.rules, all));
+  },
+};

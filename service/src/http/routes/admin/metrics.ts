@@ -1,0 +1,34 @@
+import { z } from "zod";
+import type { Metrics } from "../../../telemetry/metrics.ts";
+import { answerWith } from "../../answer.ts";
+import { type OperatorRoute, UNCACHED } from "../../route.ts";
+
+export interface MetricsDeps {
+  readonly metrics: Pick<Metrics, "contentType" | "render">;
+}
+
+const { "cache-control": NO_STORE } = UNCACHED;
+
+/** `GET /metrics`: figures in Prometheus' text form; docs/metrics.md lists them. */
+export const figures: OperatorRoute<MetricsDeps> = {
+  operationId: "getMetrics",
+  tag: "health",
+  summary: "Figures for Prometheus",
+  method: "GET",
+  path: "/metrics",
+  access: "operator",
+  answers: {
+    200: {
+      description: "The figures, in Prometheus' text form.",
+      headers: { "cache-control": NO_STORE },
+      body: { mediaType: "text/plain", schema: z.string() },
+    },
+  },
+  reasons: [],
+  handle: async ({ metrics }) =>
+    answerWith(
+      200,
+      ["content-type", metrics.contentType, "cache-control", "no-store"],
+      await metrics.render(),
+    ),
+};

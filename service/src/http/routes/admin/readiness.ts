@@ -1,0 +1,49 @@
+import { z } from "zod";
+import type { Clock } from "../../../kernel/clock.ts";
+import type { KeyDirectory } from "../../../keys/key-directory.ts";
+import { json } from "../../answer.ts";
+import { jsonAnswer, type OperatorRoute } from "../../route.ts";
+import type { ManagedParts } from "./key-operation.ts";
+
+export interface ReadinessDeps {
+  readonly clock: Clock;
+  readonly directory: KeyDirectory;
+  readonly managed: Pick<ManagedParts, "keys"> | undefined;
+  /** Whether the service was asked to stop: it is not ready for new work then. */
+  readonly isStopping: () => boolean;
+}
+
+const ReadinessBody = z
+  .strictObject({
+    ready: z.boolean(),
+    reasons: z.array(z.string()).meta({
+      description: "`stopping`, `no_signing_key`, or why this replica is fenced; empty when it is ready.",
+    }),
+  })
+  .meta({ id: "Readiness" });
+
+/** `GET /readyz`: 200 when this replica signs, serves and stays, else 503 with the reasons. */
+export const readiness: OperatorRoute<ReadinessDeps> = {
+  operationId: "getReadiness",
+  tag: "health",
+  summary: "Whether this replica signs and serves, and is not about to stop",
+  method: "GET",
+  path: "/readyz",
+  access: "operator",
+  answers: {
+    200: jsonAnswer("It is ready.", ReadinessBody),
+    503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
+  },
+  reasons: [],
+  handle: ({ directory, managed, clock, isStopping }) => {
+    const now = clock.now();
+    const view = directory.viewAt(now);
+    const fence = managed?.keys.fenceAt(now);
+    const reasons = [
+      ...(isStopping() ? ["stopping"] : []),
+      ...(fence === undefined ? [] : [fence]),
+      ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : []),
+    ];
+    return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+  },
+};

@@ -1,0 +1,9 @@
+import { OPERATION_BODIES } from "../../../keys/managed/operator-shapes.ts";
+import { keyOperation } from "./key-operation.ts";
+
+export const retireKey = keyOperation({
+  name: "retire",
+  summary: "Remove a key that no longer signs from the JWKS",
+  body: OPERATION_BODIES.retire,
+  operationOf: ({ kid }) => ({ kind: "retire", kid }),
+});

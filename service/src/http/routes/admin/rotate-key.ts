@@ -1,0 +1,9 @@
+import { OPERATION_BODIES } from "../../../keys/managed/operator-shapes.ts";
+import { keyOperation } from "./key-operation.ts";
+
+export const rotateKey = keyOperation({
+  name: "rotate",
+  summary: "Make the standby key the signing key now",
+  body: OPERATION_BODIES.rotate,
+  operationOf: () => ({ kind: "activate", kid: undefined }),
+});
