@@ -140,7 +140,7 @@ export type SecretSource =
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
   const { listener, tokens, keys, verifiers, admin, log } = written;
-  const [source = EPHEMERAL] = keySourcesOf(written, isGiven);
+  const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
     tokens,
@@ -167,26 +167,25 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
   };
 }
 
-const EPHEMERAL = { kind: "ephemeral" } as const;
-
-/** Every key source that the settings name. The first is used. */
+/** The key sources that are named, of which only one may be; the first is used. */
 export function keySourcesOf(
   { keys }: Written,
   isGiven: (setting: SettingPath) => boolean,
-): readonly KeySource[] {
-  const sources: KeySource[] = [];
-  if (keys.jwk !== undefined) sources.push({ kind: "env", jwk: keys.jwk });
-  if (keys.file !== undefined) sources.push({ kind: "file", path: keys.file });
-  if (isGiven("keys.store") || isGiven("keys.rotationSeconds"))
-    sources.push({
+): readonly [KeySource, ...KeySource[]] {
+  const file = keys.file === undefined ? undefined : ({ kind: "file", path: keys.file } as const);
+  if (keys.jwk !== undefined) return [{ kind: "env", jwk: keys.jwk }, ...(file === undefined ? [] : [file])];
+  if (file !== undefined) return [file];
+  if (!isGiven("keys.store") && !isGiven("keys.rotationSeconds")) return [{ kind: "ephemeral" }];
+  return [
+    {
       kind: "managed",
       store: keys.store ?? { kind: "memory" },
       kek: secretSource("keys.kek", keys.kek, "keys.kekFile", keys.kekFile),
       periodSeconds: keys.rotationSeconds ?? ROTATION_SECONDS_DEFAULT,
       gate: keys.gate,
       versionFile: keys.versionFile,
-    });
-  return sources;
+    },
+  ];
 }
 
 function secretSource(

@@ -47,8 +47,8 @@ export interface LoadedSettings {
 /** What the sources say, valid or not. With a fault, the settings are for a further look at what is given, and never to run with. */
 export interface SettingsRead extends LoadedSettings {
   readonly faults: readonly string[];
-  /** Every key source that is named; the first is the one of the settings. */
-  readonly keySources: readonly KeySource[];
+  /** The key sources that are named, of which only one may be; the first is the one of the settings. */
+  readonly keySources: readonly [KeySource, ...KeySource[]];
 }
 
 /** Reads the settings as far as they can be read, with every fault that they have by themselves. Of two sources that give one setting, the first wins. */

@@ -1,5 +1,6 @@
 import { faultsOfAdminToken } from "../config/admin-token.ts";
 import type { Settings } from "../config/settings.ts";
+import type { Labels, LoadedSettings } from "../config/sources.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
@@ -7,7 +8,7 @@ import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Custody } from "../wiring/custody.ts";
-import { readSettingFile } from "../wiring/read-setting-file.ts";
+import { readSecret } from "../wiring/read-secret.ts";
 import type { Place } from "./listen.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */
@@ -19,7 +20,7 @@ export interface Admin {
 
 /** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. */
 export async function openAdmin(
-  settings: Settings,
+  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
   custody: Custody,
   shared: ListenerDeps & { readonly clock: Clock; readonly isStopping: () => boolean },
@@ -62,19 +63,19 @@ export async function openAdmin(
     place: {
       port: admin.port,
       host: admin.host,
-      portVariable: "MACP_AUTH_ADMIN_PORT",
-      hostVariable: "MACP_AUTH_ADMIN_HOST",
+      portVariable: labels.of("admin.port"),
+      hostVariable: labels.of("admin.host"),
     },
   };
 }
 
 /** What a caller of the admin listener must send; `undefined` when there is no listener, or no token on loopback. Throws `ConfigError`. */
-export async function adminToken({ admin }: Settings): Promise<Secret | undefined> {
+export async function adminToken({ admin }: Settings, labels: Labels): Promise<Secret | undefined> {
   const token = admin?.token;
   if (token === undefined) return undefined;
-  if (token.kind === "text") return token.text;
-  const text = (await readSettingFile("MACP_AUTH_ADMIN_TOKEN_FILE", token.path)).trim();
-  const faults = faultsOfAdminToken("MACP_AUTH_ADMIN_TOKEN_FILE", text);
-  if (faults.length > 0) throw new ConfigError(faults);
+  const text = (await readSecret(token, labels)).reveal().trim();
+  const faults = faultsOfAdminToken(labels.of(token.setting), text);
+  // What stands in a setting itself was judged with the settings.
+  if (token.kind === "file" && faults.length > 0) throw new ConfigError(faults);
   return new Secret(text);
 }

@@ -1,9 +1,8 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/terminal/world.ts";
 import { endedNode } from "../cli/words/node-line.ts";
+import { attempt, faultsOf } from "../config/attempt.ts";
 import { readSettings } from "../config/environment.ts";
-import { faultsOf } from "../config/faults-of.ts";
-import type { KeySource } from "../config/settings.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import { publicServer } from "../http/public-server.ts";
@@ -16,7 +15,8 @@ import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
 import type { Custody } from "../wiring/custody.ts";
-import { faultsOfGivenKey, faultsOfManagedKeys, openCustody } from "../wiring/open-custody.ts";
+import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
+import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import { adminToken, openAdmin } from "./admin.ts";
 import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
@@ -60,7 +60,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
   const { port, host, keepAliveSeconds, drainSeconds } = settings.listener;
   const { clock, random, timers } = world;
   const { log, flush } = await openServiceLog(settings.log.level, world.stdoutIsTerminal, world.timers);
-  const custody = await openCustody(settings, log, world);
+  const custody = await loaded.keys.open(log, world);
   try {
     await custody.keep();
     const shared = {
@@ -71,7 +71,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
       keepAliveSeconds,
     };
     let isStopping = false;
-    const admin = await openAdmin(settings, loaded.token, custody, {
+    const admin = await openAdmin(loaded, loaded.token, custody, {
       ...shared,
       isStopping: () => isStopping,
     });
@@ -96,7 +96,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
       void reload(custody)
-        .then(() => tellReload(log, settings.keys.source))
+        .then(() => tellReload(log, loaded))
         .catch(() => undefined);
     });
     const signal = await world.signals.stop;
@@ -121,19 +121,20 @@ async function within(timers: Timers, milliseconds: number, step: Promise<void>)
   patience.cancel();
 }
 
-/** Settings that can be run with, and the admin listener's token. */
+/** Settings that can be run with, and what their files hold. */
 interface Loaded extends LoadedSettings {
   readonly token: Secret | undefined;
+  readonly keys: LoadedKeySource;
 }
 
-/** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are told at once. */
+/** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are reported at once. */
 async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
-  const { settings, labels, warnings, faults: ownFaults } = readSettings(environment);
-  const token = adminToken(settings);
-  const faults = [...ownFaults, ...(await faultsOf(token)), ...(await faultsOfManagedKeys(settings, random))];
-  if (faults.length === 0) return { settings, labels, warnings, token: await token };
-  const alg = labels.areRead("keys.alg") ? settings.keys.alg : undefined;
-  throw new ConfigError([...faults, ...(await faultsOfGivenKey(environment, alg))]);
+  const { faults: ownFaults, ...read } = readSettings(environment);
+  const token = await attempt(() => adminToken(read.settings, read.labels));
+  const keys = await attempt(() => loadKeys(read, random));
+  if (ownFaults.length === 0 && token.kind === "done" && keys.kind === "done")
+    return { ...read, token: token.value, keys: keys.value };
+  throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys)]);
 }
 
 /** Looks at once at what is followed; resolves when what was found is in force. */
@@ -144,22 +145,14 @@ async function reload(custody: Custody): Promise<void> {
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */
-function tellReload(log: Log, { kind }: KeySource): void {
-  const followed = FOLLOWED[kind];
+function tellReload(log: Log, { settings, labels }: LoadedSettings): void {
+  const followed = wiredKeySource(settings.keys.source).followed.map(labels.of);
   const message =
     followed.length === 0
       ? "nothing is followed: settings and keys are read at startup; restart the service to change them"
       : undefined;
   log.info({ event: "reloaded", signal: "SIGHUP", followed, message });
 }
-
-/** The settings whose files or stores may change while the service runs. */
-const FOLLOWED: Readonly<Record<KeySource["kind"], readonly string[]>> = {
-  ephemeral: [],
-  env: [],
-  file: ["MACP_AUTH_SIGNING_KEY_FILE"],
-  managed: ["MACP_AUTH_STORE_URL"],
-};
 
 function placeOf({ address, port }: AddressInfo): { address: string; port: number } {
   return { address, port };
@@ -188,8 +181,7 @@ function announce(
   const ended = endedNode(world.nodeVersion, world.clock.now());
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
-  const keySource = settings.keys.source;
-  if (keySource.kind === "ephemeral" || (keySource.kind === "managed" && keySource.store.kind === "memory")) {
+  if (wiredKeySource(settings.keys.source).endsWithProcess) {
     const message =
       "EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";
     log.warn({ event: "ephemeral_key", message });

@@ -1,4 +1,5 @@
-import type { ManagedSource, Settings } from "../config/settings.ts";
+import type { ManagedSource, SecretSource } from "../config/settings.ts";
+import type { Labels } from "../config/sources.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
@@ -6,11 +7,11 @@ import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { StoreCorrupt } from "../keys/managed/key-store.ts";
-import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { type OpenDatabase, openDatabase, type StoreAccess } from "../stores/open.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
-import { readSettingFile } from "./read-setting-file.ts";
+import type { LoadContext } from "./key-sources/key-source.ts";
+import { readSecret } from "./read-secret.ts";
 
 /** What an opened store reports while it is used. */
 export interface StoreReports {
@@ -29,37 +30,28 @@ export interface OpenRotation extends KeySetDeps {
   readonly database: OpenDatabase;
 }
 
-/** Opens the store of managed keys with its sealer and rules. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
+/** Opens the store of managed keys. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
 export async function openRotation(
-  settings: Settings,
-  managed: ManagedSource,
+  { keys: { alg, leadSeconds, timing }, labels }: Pick<LoadContext, "keys" | "labels">,
+  { store: location, periodSeconds, gate }: ManagedSource,
+  sealer: Sealer,
   options: OpenOptions,
 ): Promise<OpenRotation> {
-  const sealer = await openSealer(managed, options.random);
-  const database = await openDatabase(managed.store, options).catch((thrown: unknown) => {
+  const database = await openDatabase(location, options).catch((thrown: unknown) => {
     if (!(thrown instanceof StoreCorrupt)) throw thrown;
-    throw new ConfigError([`MACP_AUTH_STORE_URL: ${thrown.message}; restore the store from a backup`]);
+    throw new ConfigError([`${labels.of("keys.store")}: ${thrown.message}; restore the store from a backup`]);
   });
   const store = keyStore(database, { sealer, ...options });
-  return { database, store, sealer, rules: rulesOf(settings, managed) };
+  return { database, store, sealer, rules: { alg, periodSeconds, leadSeconds, timing, gate } };
 }
 
-/** The key-encryption keys of the settings; for `memory:` one that is forgotten with the process. Throws `ConfigError`. */
-export async function openSealer({ kek }: Pick<ManagedSource, "kek">, random: Random): Promise<Sealer> {
+/** What seals with the key-encryption keys of the settings; without any, as for `memory:`, with one that is forgotten with the process. Throws `ConfigError`. */
+export async function openSealer(
+  kek: SecretSource | undefined,
+  labels: Labels,
+  random: Random,
+): Promise<Sealer> {
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
-  if (kek.kind === "text") return sealerOf(parseKeks("MACP_AUTH_KEK", kek.text.reveal()), random);
-  return sealerOf(
-    parseKeks("MACP_AUTH_KEK_FILE", await readSettingFile("MACP_AUTH_KEK_FILE", kek.path)),
-    random,
-  );
-}
-
-function rulesOf(settings: Settings, { periodSeconds, gate }: ManagedSource): RotationRules {
-  return {
-    alg: settings.keys.alg,
-    periodSeconds,
-    leadSeconds: settings.keys.leadSeconds,
-    timing: settings.keys.timing,
-    gate,
-  };
+  const text = await readSecret(kek, labels);
+  return sealerOf(parseKeks(labels.of(kek.setting), text.reveal()), random);
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { loadSettings, readSettings } from "../../config/environment.ts";
-import type { ManagedSource, Settings } from "../../config/settings.ts";
+import type { ManagedSource } from "../../config/settings.ts";
+import type { LoadedSettings } from "../../config/sources.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
@@ -13,8 +14,9 @@ import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operati
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { corruptionLine } from "../../wiring/corruption-line.ts";
-import { type OpenRotation, openRotation } from "../../wiring/open-rotation.ts";
-import { readSettingFile } from "../../wiring/read-setting-file.ts";
+import { type OpenRotation, openRotation, openSealer } from "../../wiring/open-rotation.ts";
+import { readSettingFile } from "../../wiring/read-secret.ts";
+import { wiredStore } from "../../wiring/stores.ts";
 import { below, readUrl } from "../client/service-url.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
@@ -47,35 +49,47 @@ function adminUrl(text: string): URL {
   return readUrl(text, "--admin");
 }
 
-/** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
-export function managedSettings(world: World): {
-  readonly settings: Settings;
+/** Settings with managed keys whose store a command can reach. */
+export interface ManagedSettings extends LoadedSettings {
   readonly managed: ManagedSource;
-} {
-  const { settings, warnings } = loadSettings(world.environment);
-  for (const warning of warnings) world.err(`macp-auth: warning: ${warning}\n`);
-  const keySource = settings.keys.source;
-  if (keySource.kind !== "managed")
+}
+
+/** The managed-key settings of the environment, for the commands that work on the store. Throws when there is no store to work on. */
+export function managedSettings(world: World): ManagedSettings {
+  const loaded = loadSettings(world.environment);
+  for (const warning of loaded.warnings) world.err(`macp-auth: warning: ${warning}\n`);
+  const { source } = loaded.settings.keys;
+  if (source.kind !== "managed")
     throw couldNot(
       "no managed keys are configured here; give this command the settings of the service: --settings FILE, or MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE",
     );
-  if (keySource.store.kind === "memory") {
+  if (wiredStore(source.store).endsWithProcess) {
     throw couldNot(
       "keys in memory: can be reached through the running service alone; use --admin http://127.0.0.1:PORT with its MACP_AUTH_ADMIN_PORT",
     );
   }
-  return { settings, managed: keySource };
+  return { ...loaded, managed: source };
 }
 
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
 export async function openExistingStore(world: World, access: StoreAccess): Promise<OpenRotation> {
-  const { settings, managed } = managedSettings(world);
-  const { store } = managed;
-  if (store.kind === "sqlite" && (await lookAtFile(store.path)) === undefined)
+  const settings = managedSettings(world);
+  const { file } = wiredStore(settings.managed.store);
+  if (file !== undefined && (await lookAtFile(file)) === undefined)
     throw couldNot(
-      `${shown(store.path)} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)`,
+      `${shown(file)} does not exist; check the path in ${settings.labels.of("keys.store")} (serve makes a new store, with new keys)`,
     );
-  return openRotation(settings, managed, {
+  return openStore(settings, world, access);
+}
+
+/** Opens the store of these settings; `make`: also where there is none yet. */
+export async function openStore(
+  { settings, labels, managed }: ManagedSettings,
+  world: World,
+  access: StoreAccess,
+): Promise<OpenRotation> {
+  const sealer = await openSealer(managed.kek, labels, world.random);
+  return openRotation({ keys: settings.keys, labels }, managed, sealer, {
     clock: world.clock,
     random: world.random,
     warn: warner(world),
@@ -84,7 +98,7 @@ export async function openExistingStore(world: World, access: StoreAccess): Prom
 }
 
 /** Writes a warning to standard error. */
-export function warner(world: World): (message: string) => void {
+function warner(world: World): (message: string) => void {
   return (message) => {
     world.err(`macp-auth: warning: ${message}\n`);
   };
@@ -150,13 +164,13 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
       throw couldNot(
         `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
       );
-    const keySource = readSettings(environment).settings.keys.source;
-    const kek = keySource.kind === "managed" ? keySource.kek : undefined;
+    const { settings, labels } = readSettings(environment);
+    const kek = settings.keys.source.kind === "managed" ? settings.keys.source.kek : undefined;
     if (thrown instanceof StoreCorrupt)
       throw couldNot(
         corruptionLine(
           { message: shown(thrown.message, STORE_WORDS_CHARACTERS_MAX), mayBeKek: thrown.mayBeKek },
-          kek,
+          labels.of(kek?.setting ?? "keys.kekFile"),
         ),
       );
     throw thrown;

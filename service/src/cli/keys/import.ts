@@ -1,15 +1,16 @@
 import { Command } from "commander";
+import { readSettings, VARIABLES } from "../../config/environment.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
-import { keysFromFile, keysFromText } from "../../wiring/given-keys.ts";
-import { openRotation } from "../../wiring/open-rotation.ts";
+import { keysFromFile, keysFromText } from "../../wiring/key-sources/given-keys.ts";
+import { wiredKeySource } from "../../wiring/key-sources.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { printAnswer } from "./answer-text.ts";
-import { explainStoreFaults, managedSettings, operateOnStore, warner } from "./backend.ts";
+import { explainStoreFaults, managedSettings, openStore, operateOnStore } from "./backend.ts";
 
 const KEY_BYTES_MAX = 1_048_576;
-const GIVEN = ["MACP_AUTH_SIGNING_KEY_JSON", "MACP_AUTH_SIGNING_KEY_FILE"] as const;
+const GIVEN: readonly string[] = [VARIABLES["keys.jwk"], VARIABLES["keys.file"]];
 
 const NOTES = `
 From a given key to managed keys, without a refused token: import into a new store, then restart the service with the store
@@ -32,13 +33,9 @@ export function importCommand(world: World): Command {
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (file: string | undefined, options: { readonly json?: true }) => {
-      const { settings, managed } = managedSettings(withoutGivenKey(world));
+      const settings = managedSettings(withoutGivenKey(world));
       const key = onlyOne(await readKey(file, world));
-      const rotation = await openRotation(settings, managed, {
-        clock: world.clock,
-        random: world.random,
-        warn: warner(world),
-      });
+      const rotation = await openStore(settings, world, "make");
       try {
         const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
         const answer = await explainStoreFaults(
@@ -54,9 +51,7 @@ export function importCommand(world: World): Command {
 
 /** The settings as they will be once the store has taken the place of the given key. */
 function withoutGivenKey(world: World): World {
-  const kept = Object.entries(world.environment).filter(
-    ([name]) => !(GIVEN as readonly string[]).includes(name),
-  );
+  const kept = Object.entries(world.environment).filter(([name]) => !GIVEN.includes(name));
   return { ...world, environment: Object.fromEntries(kept) };
 }
 
@@ -65,13 +60,20 @@ async function readKey(file: string | undefined, world: World): Promise<readonly
     const text = await world.readStdin(KEY_BYTES_MAX);
     if (text === undefined)
       throw couldNot("standard input is larger than 1 MiB, so it is not a key; pipe only the key");
-    return keysFromText("standard input", text, undefined);
+    return keysFromText("standard input", text);
   }
-  if (file !== undefined) return keysFromFile(undefined, file, undefined);
-  const [json, path] = GIVEN.map((name) => world.environment[name]?.trim());
-  if (json) return keysFromText("MACP_AUTH_SIGNING_KEY_JSON", json, undefined);
-  if (path) return keysFromFile("MACP_AUTH_SIGNING_KEY_FILE", path, undefined);
-  throw wrongCall("there is no key to import; name its file, or - for standard input");
+  if (file !== undefined) return keysFromFile(undefined, file);
+  const { settings, labels, keySources } = readSettings(world.environment);
+  const { given } = await wiredKeySource(keySources[0]).load({
+    keys: settings.keys,
+    // The key may be for another algorithm than the one that the service will sign with.
+    wantedAlg: undefined,
+    labels,
+    random: world.random,
+  });
+  if (given === undefined)
+    throw wrongCall("there is no key to import; name its file, or - for standard input");
+  return given;
 }
 
 /** The other keys of a set would leave the JWKS with this change, and the tokens that they signed would be refused. */

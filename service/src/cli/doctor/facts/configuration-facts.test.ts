@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemRandom } from "../../../kernel/random.ts";
 import { TestClock } from "../../../testing/moments.ts";
 import type { World } from "../../terminal/world.ts";
 import { gatherConfiguration } from "./configuration-facts.ts";
@@ -11,7 +12,11 @@ const KEK = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toStrin
 describe("the files that are looked at", () => {
   let folder: string;
   const file = (name: string): string => join(folder, name);
-  const world = { clock: new TestClock(), userId: 1_000 } as unknown as World;
+  const world = {
+    clock: new TestClock(),
+    random: systemRandom(),
+    userId: 1_000,
+  } as unknown as World;
 
   /** Their names and what they hold, for an environment file with these settings. */
   async function lookedAt(values: Record<string, string>): Promise<readonly string[]> {

@@ -1,17 +1,15 @@
-import { loadSettings, VARIABLES } from "../../../config/environment.ts";
-import type { SecretSource, Settings } from "../../../config/settings.ts";
-import type { LoadedSettings } from "../../../config/sources.ts";
+import { attempt } from "../../../config/attempt.ts";
+import { environmentSource } from "../../../config/environment.ts";
+import type { SettingPath } from "../../../config/settings.ts";
+import { type LoadedSettings, readSources, type SettingsRead } from "../../../config/sources.ts";
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
-import { ConfigError } from "../../../kernel/faults.ts";
-import { parseKeks } from "../../../keys/custody/key-encryption-keys.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
-import { keysFromFile, keysFromJwk } from "../../../wiring/given-keys.ts";
-import { readSettingFile } from "../../../wiring/read-setting-file.ts";
+import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-source.ts";
+import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
+import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
 import type { World } from "../../terminal/world.ts";
-import { type DatabaseFacts, lookAtDatabase } from "./database-facts.ts";
 import type { EnvironmentFile } from "./environment-file.ts";
-import { lookAtStoreFile, type StoreFileFacts } from "./store-file-facts.ts";
 
 /** The environment to grade: the process's own, or a file's. */
 export type GradedEnvironment =
@@ -21,24 +19,22 @@ export type GradedEnvironment =
 /** Everything the configuration rules look at. */
 export interface ConfigurationFacts {
   readonly environment: GradedEnvironment;
-  readonly settings: SettingsRead;
+  readonly settings: SettingsFound;
   readonly keys: KeysRead;
   /** The files with secrets that could be looked at. */
   readonly secretFiles: readonly SecretFile[];
-  /** The place of a SQLite store; `undefined` when the settings name none. */
-  readonly storeFile: StoreFileFacts | undefined;
-  /** A PostgreSQL store, as it answers; `undefined` when the settings name none. */
-  readonly database: DatabaseFacts | undefined;
+  /** The store, as it looks where it is; `undefined` when the settings name none, or one in memory. */
+  readonly store: StoreFacts | undefined;
   readonly userId: number | undefined;
   readonly now: EpochSeconds;
 }
 
-type SettingsRead =
+type SettingsFound =
   | ({ readonly kind: "read" } & LoadedSettings)
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
 /** A file with a secret, and what it holds. */
-export type SecretFile = FileFacts & { readonly holds: "signing-key" | "other-secret" };
+export type SecretFile = FileFacts & Pick<NamedFile, "holds">;
 
 type KeysRead =
   /** Nothing can be said of the keys before the settings are mended. */
@@ -50,101 +46,54 @@ type KeysRead =
   | { readonly kind: "refused"; readonly faults: readonly string[] };
 
 /** What makes an environment file a secret itself. */
-const SECRET_VARIABLES = [
-  "MACP_AUTH_SIGNING_KEY_JSON",
-  "MACP_AUTH_KEK",
-  "MACP_AUTH_ADMIN_TOKEN",
-  "MACP_AUTH_STORE_URL",
-] as const;
+const SECRETS: readonly SettingPath[] = ["keys.jwk", "keys.kek", "admin.token", "keys.store"];
 
-/** Reads settings, keys and the state of their files, as a start of the service would. Rejects for bugs alone. */
+/** Reads settings, keys and the state of their files, as a start of the service would. Rejects only for bugs. */
 export async function gatherConfiguration(
   world: World,
   environment: GradedEnvironment,
 ): Promise<ConfigurationFacts> {
-  const settings = readSettings(environment.values);
-  const read = settings.kind === "read" ? settings.settings : undefined;
+  const { faults, ...read } = readSources([environmentSource(environment.values)]);
+  const base = { environment, userId: world.userId, now: world.clock.now() };
+  if (faults.length > 0) {
+    const settings = { kind: "refused", faults } as const;
+    return { ...base, settings, keys: { kind: "unknown" }, secretFiles: [], store: undefined };
+  }
+  const { source } = read.settings.keys;
   return {
-    environment,
-    settings,
-    keys: read === undefined ? { kind: "unknown" } : await readKeys(read),
-    secretFiles: read === undefined ? [] : await lookAtFiles(read, environment),
-    storeFile: read === undefined ? undefined : await lookAtStore(read),
-    database: read === undefined ? undefined : await askDatabase(read),
-    userId: world.userId,
-    now: world.clock.now(),
+    ...base,
+    settings: { kind: "read", ...read },
+    keys: await readKeys(read, world),
+    secretFiles: await lookAtFiles(read, environment),
+    store: source.kind === "managed" ? await wiredStore(source.store).look() : undefined,
   };
 }
 
-function readSettings(values: GradedEnvironment["values"]): SettingsRead {
-  try {
-    return { kind: "read", ...loadSettings(values) };
-  } catch (thrown) {
-    if (thrown instanceof ConfigError) return { kind: "refused", faults: thrown.faults };
-    throw thrown;
-  }
+async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): Promise<KeysRead> {
+  const loaded = await attempt(() => loadKeys(read, random));
+  if (loaded.kind === "faulty") return { kind: "refused", faults: loaded.faults };
+  const keys = loaded.value.given;
+  if (keys !== undefined) return { kind: "imported", keys };
+  return { kind: wiredKeySource(read.settings.keys.source).endsWithProcess ? "ephemeral" : "managed" };
 }
 
-async function readKeys({ keys: { source: keySource, alg } }: Settings): Promise<KeysRead> {
-  try {
-    switch (keySource.kind) {
-      case "ephemeral":
-        return { kind: "ephemeral" };
-      case "env":
-        return { kind: "imported", keys: keysFromJwk(VARIABLES["keys.jwk"], keySource.jwk.reveal(), alg) };
-      case "file":
-        return { kind: "imported", keys: await keysFromFile(VARIABLES["keys.file"], keySource.path, alg) };
-      case "managed":
-        await readKeks(keySource.kek);
-        return { kind: "managed" };
-    }
-  } catch (thrown) {
-    if (thrown instanceof ConfigError) return { kind: "refused", faults: thrown.faults };
-    throw thrown;
-  }
-}
-
-async function readKeks(kek: SecretSource | undefined): Promise<void> {
-  if (kek?.kind === "text") parseKeks("MACP_AUTH_KEK", kek.text.reveal());
-  if (kek?.kind === "file")
-    parseKeks("MACP_AUTH_KEK_FILE", await readSettingFile("MACP_AUTH_KEK_FILE", kek.path));
-}
-
-async function lookAtStore({ keys: { source: keySource } }: Settings): Promise<StoreFileFacts | undefined> {
-  return keySource.kind === "managed" && keySource.store.kind === "sqlite"
-    ? lookAtStoreFile(keySource.store.path)
-    : undefined;
-}
-
-async function askDatabase({ keys: { source: keySource } }: Settings): Promise<DatabaseFacts | undefined> {
-  return keySource.kind === "managed" && keySource.store.kind === "postgres"
-    ? lookAtDatabase(keySource.store)
-    : undefined;
-}
-
+/** The files of the keys, of the admin listener's token, and the environment file when secrets stand in it. */
 async function lookAtFiles(
-  settings: Settings,
+  { settings: { keys, admin }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,
 ): Promise<readonly SecretFile[]> {
-  const keySource = settings.keys.source;
-  const isSecret = environment.kind === "file" && SECRET_VARIABLES.some((name) => name in environment.values);
-  const others = [...otherSecretsOf(settings), ...(isSecret ? [environment.path] : [])];
-  const looks = [
-    ...(keySource.kind === "file" ? [lookAt(keySource.path, "signing-key")] : []),
-    ...others.map((path) => lookAt(path, "other-secret")),
+  const isSecret = environment.kind === "file" && SECRETS.some(labels.isGiven);
+  const named = [
+    ...wiredKeySource(keys.source).secretFiles,
+    ...(admin?.token?.kind === "file" ? [otherSecret(admin.token.path)] : []),
+    ...(isSecret ? [otherSecret(environment.path)] : []),
   ];
-  return (await Promise.all(looks)).filter((file) => file !== undefined);
+  const looks = await Promise.all(
+    named.map(async ({ path, holds }) => ({ facts: await lookAtFile(path), holds })),
+  );
+  return looks.flatMap(({ facts, holds }) => (facts === undefined ? [] : [{ ...facts, holds }]));
 }
 
-/** The files of the key-encryption keys and of the admin listener's token. */
-function otherSecretsOf({ keys: { source: keySource }, admin }: Settings): readonly string[] {
-  return [
-    ...(keySource.kind === "managed" && keySource.kek?.kind === "file" ? [keySource.kek.path] : []),
-    ...(admin?.token?.kind === "file" ? [admin.token.path] : []),
-  ];
-}
-
-async function lookAt(path: string, holds: SecretFile["holds"]): Promise<SecretFile | undefined> {
-  const facts = await lookAtFile(path);
-  return facts && { ...facts, holds };
+function otherSecret(path: string): NamedFile {
+  return { path, holds: "other-secret" };
 }

@@ -33,8 +33,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
     environment: { kind: "process", values: SOUND },
     settings: { kind: "read", ...loadSettings(SOUND) },
     keys: { kind: "imported", keys: [testKey("signing")] },
-    storeFile: undefined,
-    database: undefined,
+    store: undefined,
     secretFiles: [
       {
         path: "/keys/key.json",
@@ -60,8 +59,7 @@ describe("a configuration", () => {
     const refused = facts({
       settings: { kind: "refused", faults: ["PORT is bad", "HOST is bad"] },
       keys: { kind: "unknown" },
-      storeFile: undefined,
-      database: undefined,
+      store: undefined,
       secretFiles: [],
     });
     expect(judge(CONFIGURATION_RULES, refused)).toMatchObject([
@@ -185,19 +183,19 @@ describe("the JWKS", () => {
 
 describe("the signing key", () => {
   test("is a warning when it dies with the process or stands in the environment, and its file is sound", () => {
-    expect(keyOutlivesTheProcess(settingsOf())).toMatchObject([{ grade: "warn" }]);
-    expect(keyOutlivesTheProcess(settingsOf({ MACP_AUTH_SIGNING_KEY_JSON: "{}" }))).toMatchObject([
+    expect(keyOutlivesTheProcess(loadSettings({}))).toMatchObject([{ grade: "warn" }]);
+    expect(keyOutlivesTheProcess(loadSettings({ MACP_AUTH_SIGNING_KEY_JSON: "{}" }))).toMatchObject([
       { grade: "warn" },
     ]);
-    expect(keyOutlivesTheProcess(settingsOf(SOUND))).toMatchObject([{ grade: "ok" }]);
+    expect(keyOutlivesTheProcess(loadSettings(SOUND))).toMatchObject([{ grade: "ok" }]);
   });
 
   test("is sound when the service keeps it in a store, and a warning when that store is its memory", () => {
     const store = { MACP_AUTH_STORE_URL: "sqlite:keys.db", MACP_AUTH_KEK_FILE: "/keys/kek" };
-    expect(keyOutlivesTheProcess(settingsOf(store))).toMatchObject([
+    expect(keyOutlivesTheProcess(loadSettings(store))).toMatchObject([
       { grade: "ok", found: "managed keys, another every 7 days" },
     ]);
-    expect(keyOutlivesTheProcess(settingsOf({ MACP_AUTH_STORE_URL: "memory:" }))).toMatchObject([
+    expect(keyOutlivesTheProcess(loadSettings({ MACP_AUTH_STORE_URL: "memory:" }))).toMatchObject([
       { grade: "warn" },
     ]);
     expect(keysAreSound(facts({ keys: { kind: "managed" } }))).toMatchObject([{ grade: "skip" }]);
@@ -205,13 +203,13 @@ describe("the signing key", () => {
 
   test("is encrypted with keys that belong into a file and not into the environment", () => {
     const store = { MACP_AUTH_STORE_URL: "sqlite:keys.db" };
-    expect(kekIsNotInTheEnvironment(settingsOf({ ...store, MACP_AUTH_KEK_FILE: "/keys/kek" }))).toMatchObject(
-      [{ grade: "ok" }],
+    expect(
+      kekIsNotInTheEnvironment(loadSettings({ ...store, MACP_AUTH_KEK_FILE: "/keys/kek" })),
+    ).toMatchObject([{ grade: "ok" }]);
+    expect(kekIsNotInTheEnvironment(loadSettings({ ...store, MACP_AUTH_KEK: "k".repeat(43) }))).toMatchObject(
+      [{ grade: "warn" }],
     );
-    expect(kekIsNotInTheEnvironment(settingsOf({ ...store, MACP_AUTH_KEK: "k".repeat(43) }))).toMatchObject([
-      { grade: "warn" },
-    ]);
-    expect(kekIsNotInTheEnvironment(settingsOf())).toEqual([]);
+    expect(kekIsNotInTheEnvironment(loadSettings({}))).toEqual([]);
   });
 
   test("fails once for each reason of its import", () => {

@@ -1,7 +1,9 @@
 import type { Settings } from "../../../config/settings.ts";
 import { loggedText, shownValue } from "../../../config/shown-value.ts";
+import type { LoadedSettings } from "../../../config/sources.ts";
 import { isLoopback } from "../../../kernel/loopback.ts";
 import { printable, printablePath } from "../../../kernel/printable.ts";
+import { wiredKeySource } from "../../../wiring/key-sources.ts";
 import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
@@ -116,59 +118,30 @@ function pathOf(path: string, found: FilesFound["secretFiles"]): string {
 
 /** The signing key outlives the process, and can be exchanged without a restart. */
 export function keyOutlivesTheProcess(
-  { keys: { source: keySource } }: Settings,
+  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   { secretFiles }: FilesFound = NONE_FOUND,
 ): readonly Finding[] {
   const check = "key-source";
-  const dies =
-    "each start makes another key, which refuses all earlier tokens and which no second instance shares";
-  switch (keySource.kind) {
-    case "ephemeral":
-      return [
-        warn(
-          check,
-          `no key is set: ${dies}`,
-          "make one: macp-auth keygen --out FILE, and set MACP_AUTH_SIGNING_KEY_FILE=FILE",
-        ),
-      ];
-    case "env": {
-      const found = `the key stands in MACP_AUTH_SIGNING_KEY_JSON: tools that show an environment show it, and another key needs a restart that refuses tokens`;
-      return [warn(check, found, "put it into a file and set MACP_AUTH_SIGNING_KEY_FILE")];
-    }
-    case "file":
-      return [ok(check, `the file ${pathOf(keySource.path, secretFiles)}, which is followed`)];
-    case "managed":
-      return keySource.store.kind === "memory"
-        ? [
-            warn(
-              check,
-              `managed keys are kept in memory: ${dies}`,
-              "set MACP_AUTH_STORE_URL to sqlite:PATH or postgres://…",
-            ),
-          ]
-        : [
-            ok(
-              check,
-              `managed keys, another every ${String(Math.round(keySource.periodSeconds / 86_400))} days`,
-            ),
-          ];
-  }
+  const shownPath = (path: string) => pathOf(path, secretFiles);
+  const { found, fix } = wiredKeySource(settings.keys.source).advise({ labels, shownPath });
+  return [fix === undefined ? ok(check, found) : warn(check, found, fix)];
 }
 
 /** The keys that encrypt the managed keys stand where tools do not show them. */
 export function kekIsNotInTheEnvironment(
-  { keys: { source: keySource } }: Settings,
+  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   { secretFiles }: FilesFound = NONE_FOUND,
 ): readonly Finding[] {
   const check = "key-encryption";
-  if (keySource.kind !== "managed" || keySource.kek === undefined) return [];
-  if (keySource.kek.kind === "file")
-    return [ok(check, `the key-encryption keys are in ${pathOf(keySource.kek.path, secretFiles)}`)];
+  const { source } = settings.keys;
+  if (source.kind !== "managed" || source.kek === undefined) return [];
+  if (source.kek.kind === "file")
+    return [ok(check, `the key-encryption keys are in ${pathOf(source.kek.path, secretFiles)}`)];
   return [
     warn(
       check,
-      "the key-encryption keys stand in MACP_AUTH_KEK: tools that show an environment show them",
-      "put them into a file and set MACP_AUTH_KEK_FILE",
+      `the key-encryption keys stand in ${labels.of("keys.kek")}: tools that show an environment show them`,
+      `put them into a file and set ${labels.of("keys.kekFile")}`,
     ),
   ];
 }
@@ -199,25 +172,25 @@ export function keyFilesAreSafe({ secretFiles, userId, now }: ConfigurationFacts
   });
 }
 
-/** The SQLite store can be written where it is, by this user only, and outlives the machine's next boot. */
-function storeFileIsSafe({ storeFile, userId, now }: ConfigurationFacts): readonly Finding[] {
-  if (storeFile === undefined) return [];
-  const { file } = storeFile;
+/** A store in a file can be written where it is, by this user only, and outlives the machine's next boot; a database can be used, over a connection that is safe. */
+function storeIsSafe({ store, userId, now }: ConfigurationFacts): readonly Finding[] {
+  if (store === undefined) return [];
+  if (store.kind === "database") return judge(DATABASE_RULES, store);
+  const { file } = store;
   return [
-    ...judge(STORE_FILE_RULES, { store: storeFile, userId }),
+    ...judge(STORE_FILE_RULES, { store, userId }),
     ...(file === undefined ? [] : foldersAreOurs({ file, userId, now })),
   ];
 }
 
-/** The PostgreSQL store can be used, over a connection that is safe. */
-function databaseIsSafe({ database }: ConfigurationFacts): readonly Finding[] {
-  return database === undefined ? [] : judge(DATABASE_RULES, database);
+function ofSettings(rule: (settings: Settings) => readonly Finding[]): Rule<ConfigurationFacts> {
+  return ({ settings }) => (settings.kind === "read" ? rule(settings.settings) : []);
 }
 
-function ofSettings(
-  rule: (settings: Settings, found: FilesFound) => readonly Finding[],
+function ofLabelled(
+  rule: (loaded: LoadedSettings, found: FilesFound) => readonly Finding[],
 ): Rule<ConfigurationFacts> {
-  return (facts) => (facts.settings.kind === "read" ? rule(facts.settings.settings, facts) : []);
+  return (facts) => (facts.settings.kind === "read" ? rule(facts.settings, facts) : []);
 }
 
 export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
@@ -227,11 +200,10 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(tokensAreShortLived),
   ofSettings(jwksIsNotCachedForLong),
   ofSettings(adminIsNotExposed),
-  ofSettings(keyOutlivesTheProcess),
-  ofSettings(kekIsNotInTheEnvironment),
+  ofLabelled(keyOutlivesTheProcess),
+  ofLabelled(kekIsNotInTheEnvironment),
   keysAreSound,
   keyFilesAreSafe,
-  storeFileIsSafe,
-  databaseIsSafe,
+  storeIsSafe,
   nodeShowsNoMemory,
 ];

@@ -1,5 +1,5 @@
 import { isLoopback } from "../../../kernel/loopback.ts";
-import type { DatabaseFacts } from "../facts/database-facts.ts";
+import type { DatabaseFacts } from "../../../wiring/look-at-database.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** PostgreSQL answers, accepts the service's login, and accepts writes. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { epochSeconds } from "../../../kernel/clock.ts";
-import { lookAtStoreFile, mountOf, type StoreFileFacts } from "../facts/store-file-facts.ts";
+import { lookAtStoreFile, mountOf, type StoreFileFacts } from "../../../wiring/look-at-store-file.ts";
 import { storeFileIsPrivate, storeHasAPlace, storeIsOnLocalDisk } from "./store-file-rules.ts";
 
 const PATH = "/data/keys.db";

@@ -1,6 +1,6 @@
 import { faultOfPlace } from "../../../stores/sqlite/surroundings.ts";
 import { wordsOfPlace } from "../../../stores/sqlite/words.ts";
-import type { StoreFileFacts } from "../facts/store-file-facts.ts";
+import type { StoreFileFacts } from "../../../wiring/look-at-store-file.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** A SQLite store, seen by the user that would serve. */

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { type FileFacts, lookAtFile, realPathOf } from "../../../files/file-facts.ts";
-import { readSmallFile } from "../../../files/small-file.ts";
-import { lookAround, type Surroundings } from "../../../stores/sqlite/surroundings.ts";
+import { type FileFacts, lookAtFile, realPathOf } from "../files/file-facts.ts";
+import { readSmallFile } from "../files/small-file.ts";
+import { lookAround, type Surroundings } from "../stores/sqlite/surroundings.ts";
 
 /** A SQLite store, as the file system describes its place. Nothing is opened. */
 export interface StoreFileFacts {

@@ -1,7 +1,7 @@
-import { ConfigError } from "../../../kernel/faults.ts";
-import type { PostgresLocation } from "../../../kernel/store-location.ts";
-import { StoreUnavailable } from "../../../keys/managed/key-store.ts";
-import { openAdapter } from "../../../stores/open.ts";
+import { ConfigError } from "../kernel/faults.ts";
+import type { PostgresLocation } from "../kernel/store-location.ts";
+import { StoreUnavailable } from "../keys/managed/key-store.ts";
+import { openAdapter } from "../stores/open.ts";
 
 /** A PostgreSQL store, as it answers. */
 export interface DatabaseFacts {

@@ -1,33 +1,75 @@
-import type { ManagedSource, Settings } from "../config/settings.ts";
-import { FileFault } from "../files/file-fault.ts";
-import { replaceFile } from "../files/write-file.ts";
-import { ConfigError, messageOf } from "../kernel/faults.ts";
-import type { Machine } from "../kernel/machine.ts";
-import { oneAtATime } from "../kernel/one-at-a-time.ts";
-import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
-import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
-import { ManagedKeys } from "../keys/managed/managed-keys.ts";
-import { type RoundReport, rotationRound, wholeRound } from "../keys/managed/round.ts";
-import { leaseRoundSeconds } from "../keys/timing.ts";
-import type { Log } from "../telemetry/log.ts";
-import { corruptionLine } from "./corruption-line.ts";
-import { type Custody, LOOK_MS, type UpkeepWatcher } from "./custody.ts";
-import { fileFaultLine } from "./file-fault-words.ts";
-import { openRotation, type StoreReports } from "./open-rotation.ts";
-import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "./tell-upkeep.ts";
+import { attempt, faultsOf } from "../../config/attempt.ts";
+import type { ManagedSource } from "../../config/settings.ts";
+import { FileFault } from "../../files/file-fault.ts";
+import { replaceFile } from "../../files/write-file.ts";
+import { ConfigError, messageOf } from "../../kernel/faults.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import { oneAtATime } from "../../kernel/one-at-a-time.ts";
+import type { Sealer } from "../../keys/custody/sealer.ts";
+import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
+import { type RoundReport, rotationRound, wholeRound } from "../../keys/managed/round.ts";
+import { leaseRoundSeconds } from "../../keys/timing.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { corruptionLine } from "../corruption-line.ts";
+import { type Custody, LOOK_MS, type UpkeepWatcher } from "../custody.ts";
+import { fileFaultLine } from "../file-fault-words.ts";
+import { openRotation, openSealer, type StoreReports } from "../open-rotation.ts";
+import { wiredStore } from "../stores.ts";
+import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "../tell-upkeep.ts";
+import { ENDS_WITH_PROCESS } from "./ephemeral.ts";
+import type { LoadContext, WiredKeySource } from "./key-source.ts";
 import { readVersionFile } from "./version-file.ts";
 
-/** Keys that this service makes and keeps in a store. A store that is down at start leaves the service fenced, not dead. */
-export async function managedCustody(
+/** Keys that this service makes and keeps in a store. */
+export function managed(source: ManagedSource): WiredKeySource {
+  const { store, kek } = source;
+  const { endsWithProcess } = wiredStore(store);
+  return {
+    followed: ["keys.store"],
+    endsWithProcess,
+    secretFiles: kek?.kind === "file" ? [{ path: kek.path, holds: "other-secret" }] : [],
+    advise: ({ labels }) =>
+      endsWithProcess
+        ? {
+            found: `managed keys are kept in memory: ${ENDS_WITH_PROCESS}`,
+            fix: `set ${labels.of("keys.store")} to sqlite:PATH or postgres://…`,
+          }
+        : { found: `managed keys, another every ${String(Math.round(source.periodSeconds / 86_400))} days` },
+    async load(context) {
+      const { labels, random } = context;
+      const [sealer, version] = await Promise.all([
+        attempt(() => openSealer(kek, labels, random)),
+        attempt(() => versionSeenIn(source.versionFile, labels.of("keys.versionFile"))),
+      ]);
+      if (sealer.kind === "done" && version.kind === "done") {
+        const loaded = { ...context, sealer: sealer.value, versionSeenBefore: version.value };
+        return { given: undefined, open: (log, machine) => managedCustody(source, loaded, log, machine) };
+      }
+      throw new ConfigError([...faultsOf(sealer), ...faultsOf(version)]);
+    },
+  };
+}
+
+interface Loaded extends LoadContext {
+  readonly sealer: Sealer;
+  /** The newest version that an earlier life of this replica saw; 0 when it remembers none. */
+  readonly versionSeenBefore: number;
+}
+
+/** A store that is down at start leaves the service fenced, not dead. */
+async function managedCustody(
   source: ManagedSource,
-  settings: Settings,
+  loaded: Loaded,
   log: Log,
   machine: Machine,
 ): Promise<Custody> {
+  const { keys: keySettings, labels, sealer, versionSeenBefore } = loaded;
   const { clock, stopwatch } = machine;
-  const versionSeenBefore = await versionSeenIn(source.versionFile);
+  await insistWritable(source.versionFile, versionSeenBefore, labels.of("keys.versionFile"));
   let watcher: UpkeepWatcher | undefined;
-  const deps = await openRotation(settings, source, {
+  const deps = await openRotation(loaded, source, sealer, {
     ...machine,
     ...reportsTo(log, (count) => watcher?.fetchesDropped(count)),
   });
@@ -43,7 +85,7 @@ export async function managedCustody(
     for (const { kind } of alarms) watcher?.alarm(kind);
   };
   const round = roundOf(
-    { log, kek: source.kek },
+    { log, kekSetting: labels.of(source.kek?.setting ?? "keys.kekFile") },
     async () => {
       tellChanges.seen(keys.set);
       await noteVersion(keys.versionSeen);
@@ -57,7 +99,7 @@ export async function managedCustody(
   };
   const rotationInTurn = oneAtATime();
   const rotation = round(() => rotationRound(deps, keys, reportRound));
-  const everyMs = Math.round(leaseRoundSeconds(settings.keys.timing) * 1_000);
+  const everyMs = Math.round(leaseRoundSeconds(keySettings.timing) * 1_000);
   const whole = round(() => wholeRound(deps, keys, reportRound));
   return {
     directory: keys,
@@ -111,7 +153,7 @@ const UNREPORTABLE = (): void => undefined;
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
 function roundOf(
-  { log, kek }: { readonly log: Log; readonly kek: ManagedSource["kek"] },
+  { log, kekSetting }: { readonly log: Log; readonly kekSetting: string },
   done: () => Promise<void>,
   failed: () => void,
 ) {
@@ -119,7 +161,7 @@ function roundOf(
     if (thrown instanceof StoreUnavailable)
       return { event: "key_store_unavailable", fault: thrown.message, fix: thrown.fix };
     if (thrown instanceof StoreCorrupt)
-      return { event: "key_store_failed", fault: corruptionLine(thrown, kek) };
+      return { event: "key_store_failed", fault: corruptionLine(thrown, kekSetting) };
     return { event: "upkeep_failed", loop: "managed keys", fault: messageOf(thrown) };
   };
   return (work: () => Promise<void>) => async (): Promise<void> => {
@@ -145,16 +187,18 @@ function versionNoter(versionFile: string | undefined, versionSeenBefore: number
     });
 }
 
-/**
- * The newest version that an earlier life of this replica saw; 0 without a version file. The file is rewritten at once: one
- * that cannot be written would guard against no old backup, and nobody would notice.
- */
-async function versionSeenIn(versionFile: string | undefined): Promise<number> {
-  if (versionFile === undefined) return 0;
-  const setting = "MACP_AUTH_KEY_VERSION_FILE";
-  const version = await readVersionFile(setting, versionFile);
+async function versionSeenIn(versionFile: string | undefined, setting: string): Promise<number> {
+  return versionFile === undefined ? 0 : readVersionFile(setting, versionFile);
+}
+
+/** The version file is rewritten at start: one that cannot be written would guard against no old backup, and nobody would notice. */
+async function insistWritable(
+  versionFile: string | undefined,
+  version: number,
+  setting: string,
+): Promise<void> {
+  if (versionFile === undefined) return;
   await replaceFile(versionFile, `${String(version)}\n`).catch((thrown: unknown) => {
     throw thrown instanceof FileFault ? new ConfigError([fileFaultLine(setting, thrown)]) : thrown;
   });
-  return version;
 }

@@ -1,10 +1,10 @@
-import { fileFollower } from "../files/follow.ts";
-import type { Clock } from "../kernel/clock.ts";
-import type { LiveKeys } from "../keys/given/live-keys.ts";
-import { type FileChangeRules, planFileChange } from "../keys/given/plan-file-change.ts";
-import { signersFor } from "../keys/given/signers-for.ts";
-import { importKeys } from "../keys/import/import-key.ts";
-import { fileFaultLine } from "./file-fault-words.ts";
+import { fileFollower } from "../../files/follow.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { LiveKeys } from "../../keys/given/live-keys.ts";
+import { type FileChangeRules, planFileChange } from "../../keys/given/plan-file-change.ts";
+import { signersFor } from "../../keys/given/signers-for.ts";
+import { importKeys } from "../../keys/import/import-key.ts";
+import { fileFaultLine } from "../file-fault-words.ts";
 
 export interface FollowDeps {
   readonly clock: Clock;

@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fileMark } from "../files/follow.ts";
-import { privateJwkOf } from "../keys/custody/make-key.ts";
-import { LiveKeys } from "../keys/given/live-keys.ts";
-import { ringAtBoot } from "../keys/given/plan-file-change.ts";
-import { signersFor } from "../keys/given/signers-for.ts";
-import type { ImportedKey } from "../keys/import/import-key.ts";
-import { TestClock } from "../testing/moments.ts";
-import { testKey } from "../testing/test-keys.ts";
+import { fileMark } from "../../files/follow.ts";
+import { privateJwkOf } from "../../keys/custody/make-key.ts";
+import { LiveKeys } from "../../keys/given/live-keys.ts";
+import { ringAtBoot } from "../../keys/given/plan-file-change.ts";
+import { signersFor } from "../../keys/given/signers-for.ts";
+import type { ImportedKey } from "../../keys/import/import-key.ts";
+import { TestClock } from "../../testing/moments.ts";
+import { testKey } from "../../testing/test-keys.ts";
 import { type KeyFileLook, keyFileFollower } from "./follow-key-file.ts";
 import { keysFromFile } from "./given-keys.ts";
 
@@ -32,7 +32,7 @@ describe("a followed key file", () => {
   /** Starts to follow what is there now. */
   async function follow(): Promise<void> {
     const mark = await fileMark(path);
-    const imported = await keysFromFile("KEY_FILE", path, "ES256");
+    const imported = await keysFromFile("KEY_FILE", path);
     clock = new TestClock();
     keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
     look = keyFileFollower({ clock, keys, setting: "KEY_FILE", path, rules }, mark);

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { loadSettings } from "../config/environment.ts";
-import { systemClock, systemStopwatch } from "../kernel/clock.ts";
-import { systemRandom } from "../kernel/random.ts";
-import { systemTimers } from "../kernel/timers.ts";
-import { openLog } from "../telemetry/log.ts";
-import { managedCustody } from "./managed-custody.ts";
+import { readSettings } from "../../config/environment.ts";
+import { systemClock, systemStopwatch } from "../../kernel/clock.ts";
+import { systemRandom } from "../../kernel/random.ts";
+import { systemTimers } from "../../kernel/timers.ts";
+import { openLog } from "../../telemetry/log.ts";
+import { loadKeys } from "../key-sources.ts";
 
 const MACHINE = {
   clock: systemClock,
@@ -15,8 +15,7 @@ const MACHINE = {
 
 /** Managed keys in memory, and a log that cannot write the lines of one event. */
 async function custodyWhoseLogFailsAt(event: string) {
-  const { settings } = loadSettings({ MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_SIGNING_ALG: "ES256" });
-  if (settings.keys.source.kind !== "managed") throw new Error("the keys of this test are managed");
+  const read = readSettings({ MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_SIGNING_ALG: "ES256" });
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", {
     write(text) {
@@ -25,7 +24,8 @@ async function custodyWhoseLogFailsAt(event: string) {
       lines.push(line);
     },
   });
-  return { custody: await managedCustody(settings.keys.source, settings, log, MACHINE), lines };
+  const loaded = await loadKeys(read, MACHINE.random);
+  return { custody: await loaded.open(log, MACHINE), lines };
 }
 
 test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {

@@ -1,0 +1,25 @@
+import type { KeySource } from "../../config/settings.ts";
+import { givenCustody } from "./given-custody.ts";
+import { keysFromJwk } from "./given-keys.ts";
+import type { WiredKeySource } from "./key-source.ts";
+
+/** A key that stands in the settings themselves. */
+export function env({ jwk }: Extract<KeySource, { readonly kind: "env" }>): WiredKeySource {
+  return {
+    followed: [],
+    endsWithProcess: false,
+    secretFiles: [],
+    advise: ({ labels }) => ({
+      found: `the key stands in ${labels.of("keys.jwk")}: tools that show an environment show it, and another key needs a restart that rejects tokens`,
+      fix: `put it into a file and set ${labels.of("keys.file")}`,
+    }),
+    load: (context) => {
+      const { keys, labels } = context;
+      const given = keysFromJwk(labels.of("keys.jwk"), jwk.reveal(), context);
+      return Promise.resolve({
+        given,
+        open: (log, machine) => Promise.resolve(givenCustody(given, keys, log, machine)),
+      });
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { makeKey } from "../../keys/custody/make-key.ts";
+import { givenCustody } from "./given-custody.ts";
+import type { WiredKeySource } from "./key-source.ts";
+
+/** What follows from keys that end with the process. */
+export const ENDS_WITH_PROCESS =
+  "each start makes another key, which rejects all earlier tokens and which no second instance shares";
+
+/** A key that is made at start. */
+export const ephemeral: WiredKeySource = {
+  followed: [],
+  endsWithProcess: true,
+  secretFiles: [],
+  advise: ({ labels }) => ({
+    found: `no key is set: ${ENDS_WITH_PROCESS}`,
+    fix: `make one: macp-auth keygen --out FILE, and set ${labels.of("keys.file")}=FILE`,
+  }),
+  load: ({ keys }) =>
+    Promise.resolve({
+      given: undefined,
+      open: async (log, machine) => givenCustody([await makeKey(keys.alg)], keys, log, machine),
+    }),
+};
