@@ -9,7 +9,7 @@ const privateJwk = process.env["MACP_AUTH_SIGNING_KEY_JSON"] ?? "";
 const { alg, kid } = JSON.parse(privateJwk);
 const key = {
   key: createPrivateKey({ key: JSON.parse(privateJwk), format: "jwk" }),
-  dsaEncoding: "ieee-p1363",
+  dsaEncoding: /** @type {const} */ ("ieee-p1363"),
 };
 const header = Buffer.from(JSON.stringify({ alg, kid, typ: "JWT" })).toString("base64url");
 const jwks = Buffer.from(publicSetOf(privateJwk));
@@ -25,11 +25,16 @@ const server = createServer((incoming, outgoing) => {
     outgoing.end(jwks);
     return;
   }
+  /** @type {Buffer[]} */
   const chunks = [];
   incoming.on("data", (chunk) => chunks.push(chunk));
   incoming.on("end", () => mint(JSON.parse(Buffer.concat(chunks).toString("utf8")), outgoing));
 });
 
+/**
+ * @param {{ sender: string, scopes: object, ttl_seconds: number }} request
+ * @param {import("node:http").ServerResponse} outgoing
+ */
 function mint({ sender, scopes, ttl_seconds: ttlSeconds }, outgoing) {
   const iat = Math.floor(Date.now() / 1000);
   const exp = iat + ttlSeconds;
@@ -55,6 +60,7 @@ function mint({ sender, scopes, ttl_seconds: ttlSeconds }, outgoing) {
 }
 
 server.listen(Number(process.env["PORT"]), () => {
-  process.stdout.write(`${JSON.stringify({ event: "listening", port: server.address().port })}\n`);
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  process.stdout.write(`${JSON.stringify({ event: "listening", port })}\n`);
 });
 process.once("SIGTERM", () => process.exit(0));

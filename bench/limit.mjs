@@ -17,10 +17,12 @@ const ROWS = { RS256: /^\+F2:\d+:\d+:([\d.]+):/m, ES256: /^\+F4:\d+:\d+:([\d.]+)
 export async function signingLimit(rounds) {
   const version = await run("openssl", ["version"]).catch(() => undefined);
   if (version === undefined) return undefined;
+  /** @type {Record<import("./keys.mjs").Algorithm, number[]>} */
   const seen = { RS256: [], ES256: [] };
   for (let round = 0; round < rounds; round += 1) {
     const { stdout } = await run("openssl", speedArguments());
-    for (const alg of ["RS256", "ES256"]) seen[alg].push(Number(ROWS[alg].exec(stdout)?.[1]));
+    for (const alg of /** @type {const} */ (["RS256", "ES256"]))
+      seen[alg].push(Number(ROWS[alg].exec(stdout)?.[1]));
   }
   return {
     version: /^OpenSSL \S+/.exec(version.stdout)?.[0] ?? "unknown",

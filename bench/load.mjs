@@ -33,7 +33,8 @@ function wrkVersion() {
   try {
     execFileSync("wrk", ["-v"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     return "";
-  } catch (fault) {
+  } catch (thrown) {
+    const fault = /** @type {{ code?: string, stdout?: string }} */ (thrown);
     // wrk prints its version and then exits with 1.
     return fault.code === "ENOENT" ? undefined : /wrk (\S+)/.exec(String(fault.stdout))?.[1];
   }
@@ -69,7 +70,12 @@ async function fireWrk({ url, method, body, headers }, length) {
   };
 }
 
-/** @returns {Promise<Loaded>} */
+/**
+ * @param {typeof import("autocannon")} autocannon
+ * @param {Shot} shot
+ * @param {Length} length
+ * @returns {Promise<Loaded>}
+ */
 async function fireAutocannon(autocannon, { url, method, body, headers }, length) {
   const result = await autocannon({
     url,

@@ -28,6 +28,7 @@ export function machineFacts({ loader, openssl }) {
   ];
 }
 
+/** @param {string} manifest */
 function versionIn(manifest) {
   return JSON.parse(readFileSync(manifest, "utf8")).version;
 }

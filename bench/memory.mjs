@@ -1,6 +1,6 @@
 import { residentMemory } from "./process-use.mjs";
 import { median, slope } from "./stats.mjs";
-import { SUBJECTS, startForLoad } from "./subjects.mjs";
+import { bySubject, SUBJECTS, startForLoad } from "./subjects.mjs";
 
 const SAMPLES = 20;
 /** Until then the heap is still finding its size. */
@@ -12,10 +12,10 @@ const SETTLED_AFTER_MINTS = 100_000;
  * Resident memory of each subject just after its first token. `undefined` where there is no /proc.
  * @param {import("./keys.mjs").BenchKey} key
  * @param {number} starts
- * @returns {Promise<Record<import("./subjects.mjs").Subject, number> | undefined>}
+ * @returns {Promise<Record<import("./subjects.mjs").Compared, number> | undefined>}
  */
 export async function memoryAfterStart(key, starts) {
-  const seen = Object.fromEntries(SUBJECTS.map((subject) => [subject, []]));
+  const seen = bySubject(SUBJECTS, () => /** @type {number[]} */ ([]));
   for (let start = 0; start < starts; start += 1) {
     for (const subject of SUBJECTS) {
       const running = await startForLoad(subject, key);
@@ -25,7 +25,7 @@ export async function memoryAfterStart(key, starts) {
       seen[subject].push(memory.nowMb);
     }
   }
-  return Object.fromEntries(SUBJECTS.map((subject) => [subject, median(seen[subject])]));
+  return bySubject(SUBJECTS, (subject) => median(seen[subject]));
 }
 
 /**

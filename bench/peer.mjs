@@ -9,7 +9,7 @@ const { scopes, ttl_seconds: ttlSeconds } = JSON.parse(MINT_BODY);
 
 const server = createServer();
 server.listen(Number(process.env["PORT"]), () => {
-  const { port } = server.address();
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const provider = new Provider(`http://127.0.0.1:${port}`, {
     clients: [
       {
@@ -29,6 +29,7 @@ server.listen(Number(process.env["PORT"]), () => {
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
+        /** @type {(context: unknown, resource: string) => object} */
         getResourceServerInfo(_context, resource) {
           if (resource !== PEER_RESOURCE) throw new errors.InvalidTarget();
           return {

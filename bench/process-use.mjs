@@ -21,6 +21,7 @@ export async function processorSeconds(pid) {
  */
 export async function residentMemory(pid) {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => undefined);
+  /** @param {string} name */
   const row = (name) =>
     (Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status ?? "")?.[1]) * 1024) / 1e6;
   return status === undefined ? undefined : { nowMb: row("VmRSS"), highestMb: row("VmHWM") };

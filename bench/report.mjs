@@ -21,11 +21,12 @@ const COLUMNS = [
   "outcome",
 ];
 
+/** @typedef {Record<string, string>} Row cells by the name of their column; a cell that is left out is empty */
 /**
  * @typedef {object} Results
  * @property {Record<"RS256" | "ES256" | "jwks", import("./throughput.mjs").Throughput>} throughput
- * @property {Record<import("./subjects.mjs").Subject, number>} coldStartMs
- * @property {Record<import("./subjects.mjs").Subject, number> | undefined} memoryAtStartMb
+ * @property {Record<import("./subjects.mjs").Compared, number>} coldStartMs
+ * @property {Record<import("./subjects.mjs").Compared, number> | undefined} memoryAtStartMb
  * @property {import("./memory.mjs").UnderLoad | undefined} memory
  * @property {import("./limit.mjs").Limit | undefined} limit
  */
@@ -44,15 +45,23 @@ export function table(results) {
     ...memoryRows(results.memoryAtStartMb, results.memory),
   ];
   const lines = [COLUMNS, ...rows.map((row) => COLUMNS.map((name) => row[name] ?? ""))];
-  const widths = COLUMNS.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  const widths = COLUMNS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const drawn = lines.map(
-    (line) => `| ${line.map((cell, column) => pad(cell, widths[column], column)).join(" | ")} |`,
+    (line) => `| ${line.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(" | ")} |`,
   );
   const rule = `| ${widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
   return [drawn[0], rule, ...drawn.slice(1)].join("\n");
 }
 
+/**
+ * @param {string} name
+ * @param {import("./throughput.mjs").Throughput} measured
+ * @param {number} goal
+ * @param {number | undefined} limit
+ * @returns {Row[]}
+ */
 function loadRows(name, { figures, toFloor, toPeer, managedToService }, goal, limit) {
+  /** @param {(figures: import("./throughput.mjs").Figures) => string} show */
   const across = (show) => ({
     service: show(figures.service),
     floor: show(figures.floor),
@@ -82,10 +91,14 @@ function loadRows(name, { figures, toFloor, toPeer, managedToService }, goal, li
   if (figures.service.processorUs === undefined) return rows;
   return [
     ...rows,
-    { measured: `${name}, processor µs/request`, ...across(({ processorUs }) => whole(processorUs)) },
+    { measured: `${name}, processor µs/request`, ...across(({ processorUs }) => whole(processorUs ?? 0)) },
   ];
 }
 
+/**
+ * @param {Results["coldStartMs"]} coldStartMs
+ * @returns {Row}
+ */
 function coldStartRow({ service, floor, peer }) {
   return {
     measured: "start to first token, ms",
@@ -97,6 +110,11 @@ function coldStartRow({ service, floor, peer }) {
   };
 }
 
+/**
+ * @param {Results["memoryAtStartMb"]} atStart
+ * @param {Results["memory"]} under
+ * @returns {Row[]}
+ */
 function memoryRows(atStart, under) {
   if (atStart === undefined || under === undefined)
     return [{ measured: "memory", service: "not measured: no /proc here" }];
@@ -175,18 +193,22 @@ npm run bench -- --quick   # a trial of about two minutes; prints only
 `;
 }
 
+/** @param {boolean} good */
 function outcome(good) {
   return good ? "reached" : "missed";
 }
 
+/** @type {(cell: string, width: number, column: number) => string} */
 function pad(cell, width, column) {
   return column === 0 ? cell.padEnd(width) : cell.padStart(width);
 }
 
+/** @param {number} value */
 function whole(value) {
   return Math.round(value).toLocaleString("en-US");
 }
 
+/** @param {number} ratio */
 function percent(ratio) {
   return `${(ratio * 100).toFixed(0)} %`;
 }

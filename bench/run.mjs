@@ -49,8 +49,8 @@ say(`loader: ${loader.name}`);
 say("the limit: openssl speed");
 const limit = await signingLimit(plan.limitRounds);
 
-const [RS256, jwks] = await underLoad(keys.RS256, ["mint", "jwks"]);
-const [ES256] = await underLoad(keys.ES256, ["mint"]);
+const { mint: RS256, jwks } = await underLoad(keys.RS256, ["mint", "jwks"]);
+const { mint: ES256 } = await underLoad(keys.ES256, ["mint"]);
 
 say(`cold start: ${plan.starts} processes each`);
 const coldStartMs = await coldStart(keys.ES256, plan.starts);
@@ -69,18 +69,26 @@ if (!quick) {
   say("written: docs/benchmarks.md");
 }
 
+/**
+ * Loads all subjects with one key.
+ * @template {"mint" | "jwks"} What
+ * @param {import("./keys.mjs").BenchKey} key
+ * @param {readonly What[]} measured
+ */
 async function underLoad(key, measured) {
-  const running = {};
+  const running =
+    /** @type {Record<import("./subjects.mjs").Subject, import("./subjects.mjs").Running>} */ ({});
   for (const subject of LOADED) running[subject] = await startForLoad(subject, key);
-  const results = [];
+  const results = /** @type {Record<What, import("./throughput.mjs").Throughput>} */ ({});
   for (const what of measured) {
     say(`${key.alg}, ${what}: ${plan.rounds} rounds of ${plan.roundSeconds} s each for ${LOADED.join(", ")}`);
-    results.push(await throughput(loader, running, what, plan));
+    results[what] = await throughput(loader, running, what, plan);
   }
   for (const subject of LOADED) await running[subject].stop();
   return results;
 }
 
+/** @param {string} text */
 function say(text) {
   process.stderr.write(`bench: ${text}\n`);
 }

@@ -7,7 +7,8 @@ export function median(values) {
   if (values.length === 0) throw new Error("a median needs values");
   const sorted = [...values].sort((one, other) => one - other);
   const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const middle = sorted.length % 2 === 1 ? sorted.slice(half, half + 1) : sorted.slice(half - 1, half + 1);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
 /**

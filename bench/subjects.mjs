@@ -18,7 +18,20 @@ export const SUBJECTS = /** @type {const} */ (["service", "floor", "peer"]);
 /** The same, and the service with keys that it keeps in SQLite and rotates itself: what they cost on the hot path. */
 export const LOADED = /** @type {const} */ (["service", "managed", "floor", "peer"]);
 /** @typedef {typeof LOADED[number]} Subject */
+/** @typedef {typeof SUBJECTS[number]} Compared */
 /** @typedef {{ pid: number, mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot, stop: () => Promise<void> }} Running */
+
+/**
+ * One value for each of the subjects.
+ * @template {Subject} S
+ * @template V
+ * @param {readonly S[]} subjects
+ * @param {(subject: S) => V} value
+ * @returns {Record<S, V>}
+ */
+export function bySubject(subjects, value) {
+  return /** @type {Record<S, V>} */ (Object.fromEntries(subjects.map((one) => [one, value(one)])));
+}
 
 const PROGRAMS = {
   service: [join(REPOSITORY, "service/bin/macp-auth.cjs"), "serve"],
@@ -30,6 +43,7 @@ const PROGRAMS = {
 /** The service gives itself one signing thread for each core and one more; the others get the same. */
 const THREADS = String(Math.max(4, availableParallelism() + 1));
 
+/** @type {Set<import("node:child_process").ChildProcess>} */
 const alive = new Set();
 process.once("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
@@ -44,7 +58,7 @@ process.once("exit", () => {
 export async function startForLoad(subject, key) {
   const port = await freePort();
   const child = launch(subject, key, port, openSync("/dev/null", "w"));
-  const running = { pid: child.pid, ...shotsAt(subject, port), stop: () => stop(child) };
+  const running = { pid: child.pid ?? 0, ...shotsAt(subject, port), stop: () => stop(child) };
   const giveUp = Date.now() + START_MS_MAX;
   for (;;) {
     const token = await firstToken(running.mint).catch(() => undefined);
@@ -69,9 +83,13 @@ export async function startForLoad(subject, key) {
 export async function startToFirstTokenMs(subject, key) {
   const begun = performance.now();
   const child = launch(subject, key, 0, "pipe");
-  const [line] = await once(createInterface({ input: child.stdout }), "line", {
-    signal: AbortSignal.timeout(START_MS_MAX),
-  });
+  const [line] = await once(
+    createInterface(/** @type {import("node:stream").Readable} */ (child.stdout)),
+    "line",
+    {
+      signal: AbortSignal.timeout(START_MS_MAX),
+    },
+  );
   const token = await firstToken(shotsAt(subject, JSON.parse(line).port).mint);
   const tookMs = performance.now() - begun;
   checkToken(key, token);
@@ -79,6 +97,12 @@ export async function startToFirstTokenMs(subject, key) {
   return tookMs;
 }
 
+/**
+ * @param {Subject} subject
+ * @param {import("./keys.mjs").BenchKey} key
+ * @param {number} port
+ * @param {number | "pipe"} stdout
+ */
 function launch(subject, key, port, stdout) {
   const child = spawn(process.execPath, PROGRAMS[subject], {
     stdio: ["ignore", stdout, subject === "peer" ? "ignore" : "inherit"],
@@ -105,6 +129,7 @@ function managedSettings() {
   };
 }
 
+/** @param {import("node:child_process").ChildProcess} child */
 async function stop(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, "exit");
@@ -112,7 +137,11 @@ async function stop(child) {
   await ended;
 }
 
-/** @returns {{ mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot }} */
+/**
+ * @param {Subject} subject
+ * @param {number} port
+ * @returns {{ mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot }}
+ */
 function shotsAt(subject, port) {
   const base = `http://127.0.0.1:${port}`;
   if (subject !== "peer") {
@@ -145,17 +174,21 @@ function shotsAt(subject, port) {
 
 /** @param {import("./load.mjs").Shot} shot */
 async function firstToken({ url, method, body, headers }) {
-  const response = await fetch(url, { method, body, headers: { ...headers, connection: "close" } });
-  const answer = await response.json();
+  const response = await fetch(url, {
+    method,
+    body: body ?? null,
+    headers: { ...headers, connection: "close" },
+  });
+  const answer = /** @type {Record<string, string>} */ (await response.json());
   if (response.status !== 200)
     throw new Error(`${url} answered ${response.status}: ${JSON.stringify(answer)}`);
-  return answer.token ?? answer.access_token;
+  return answer["token"] ?? answer["access_token"] ?? "";
 }
 
 async function freePort() {
   const probe = createServer().listen(0);
   await once(probe, "listening");
-  const { port } = probe.address();
+  const { port } = /** @type {import("node:net").AddressInfo} */ (probe.address());
   probe.close();
   await once(probe, "close");
   return port;

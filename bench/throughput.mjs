@@ -1,8 +1,9 @@
 import { processorSeconds } from "./process-use.mjs";
 import { median } from "./stats.mjs";
-import { LOADED } from "./subjects.mjs";
+import { bySubject, LOADED } from "./subjects.mjs";
 
 /** @typedef {{ perSecond: number, p50Ms: number, p99Ms: number, processorUs: number | undefined }} Figures medians over the rounds */
+/** @typedef {import("./load.mjs").Loaded & { processorUs: number | undefined }} Round */
 /** @typedef {{ figures: Record<import("./subjects.mjs").Subject, Figures>, toFloor: number, toPeer: number, managedToService: number }} Throughput */
 
 /**
@@ -16,25 +17,25 @@ import { LOADED } from "./subjects.mjs";
  */
 export async function throughput(loader, running, what, plan) {
   for (const subject of LOADED) await loader.fire(running[subject][what], { seconds: plan.warmUpSeconds });
+  /** @type {Record<import("./subjects.mjs").Subject, Round>[]} */
   const rounds = [];
   for (let round = 0; round < plan.rounds; round += 1) {
-    const results = {};
+    const results = /** @type {Record<import("./subjects.mjs").Subject, Round>} */ ({});
     for (const subject of LOADED)
       results[subject] = await fireOnce(loader, running[subject], what, plan.roundSeconds);
     rounds.push(results);
   }
-  const over = (subject, name) => median(rounds.map((round) => round[subject][name]));
-  const figures = Object.fromEntries(
-    LOADED.map((subject) => [
-      subject,
-      {
-        perSecond: over(subject, "perSecond"),
-        p50Ms: over(subject, "p50Ms"),
-        p99Ms: over(subject, "p99Ms"),
-        processorUs: rounds[0][subject].processorUs === undefined ? undefined : over(subject, "processorUs"),
-      },
-    ]),
-  );
+  const figures = bySubject(LOADED, (subject) => {
+    const own = rounds.map((round) => round[subject]);
+    const processorUs = own.flatMap((round) => round.processorUs ?? []);
+    return {
+      perSecond: median(own.map((round) => round.perSecond)),
+      p50Ms: median(own.map((round) => round.p50Ms)),
+      p99Ms: median(own.map((round) => round.p99Ms)),
+      processorUs: processorUs.length === 0 ? undefined : median(processorUs),
+    };
+  });
+  /** @type {(one: import("./subjects.mjs").Subject, other: import("./subjects.mjs").Subject) => number} */
   const ratio = (one, other) => median(rounds.map((round) => round[one].perSecond / round[other].perSecond));
   return {
     figures,
@@ -44,6 +45,13 @@ export async function throughput(loader, running, what, plan) {
   };
 }
 
+/**
+ * @param {import("./load.mjs").Loader} loader
+ * @param {import("./subjects.mjs").Running} running
+ * @param {"mint" | "jwks"} what
+ * @param {number} seconds
+ * @returns {Promise<Round>}
+ */
 async function fireOnce(loader, running, what, seconds) {
   const before = await processorSeconds(running.pid);
   const loaded = await loader.fire(running[what], { seconds });

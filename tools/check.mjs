@@ -6,7 +6,10 @@ import { existsSync } from "node:fs";
 const TYPE_COVERAGE_FLOOR = 99.6;
 const SOURCES = ["service/src", "e2e", "bench", "tools"].filter((folder) => existsSync(folder));
 
-/** What each step guarantees, and the command that proves it. */
+/**
+ * What each step guarantees, and the command that proves it.
+ * @type {readonly [guarantee: string, command: readonly [tool: string, ...args: string[]]][]}
+ */
 const STEPS = [
   [
     "Every file is formatted and lint-free, its imports sorted",

@@ -18,21 +18,25 @@ const STRAY = /^app\/service\/.*(?:\.ts|\.map|\.test\.|\/testing(?:\/|$)|\/node_
 /** A private key, as PEM or as a JWK. */
 const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}|"(?:d|k)"\s*:\s*"[A-Za-z0-9_-]{40}/;
 
-const [folder, baseLayers, privateFile, publicFile] = process.argv.slice(2);
+const [folder = "", baseLayers = "", privateFile = "", publicFile = ""] = process.argv.slice(2);
+/** @param {string} digest */
 const blob = (digest) => readFileSync(join(folder, "blobs/sha256", digest.replace("sha256:", "")));
+/** @param {Buffer} bytes */
 const json = (bytes) => JSON.parse(bytes.toString("utf8"));
+/** @param {string} file */
 const linesOf = (file) =>
   readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line.trim() !== "");
 
+/** @type {string[]} */
 const faults = [];
 const secrets = linesOf(privateFile);
 const addresses = linesOf(publicFile);
 const manifest = json(blob(json(readFileSync(join(folder, "index.json"))).manifests[0].digest));
 refuse("the configuration", blob(manifest.config.digest), [...secrets, ...addresses]);
 
-const service = { layers: 0, bytes: 0, compressedBytes: 0, names: [] };
+const service = { layers: 0, bytes: 0, compressedBytes: 0, names: /** @type {string[]} */ ([]) };
 for (const [index, { digest }] of manifest.layers.entries()) {
   const compressed = blob(digest);
   const tar = gunzipSync(compressed);
@@ -50,6 +54,7 @@ for (const name of service.names)
 if (service.layers === 0) faults.push("no layer is above the base");
 if (service.bytes > BYTES_MAX) faults.push(`its layers are larger than ${megabytes(BYTES_MAX)}`);
 
+/** @param {string} name */
 const isFile = (name) => !name.endsWith("/");
 const app = service.names.filter((name) => isFile(name) && name.startsWith("app/"));
 const beside = service.names.filter((name) => isFile(name) && !name.startsWith("app/"));
@@ -60,19 +65,26 @@ console.log(
 for (const fault of faults) console.log(`      ${fault}`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
-/** The line itself is not shown: it may be a secret. */
+/**
+ * The line itself is not shown: it may be a secret.
+ * @param {string} place
+ * @param {Buffer} bytes
+ * @param {readonly string[]} lines
+ */
 function refuse(place, bytes, lines) {
   if (lines.length === 0) faults.push("there is nothing to look for");
   for (const [index, line] of lines.entries())
     if (bytes.includes(line)) faults.push(`${place} holds line ${index + 1} of what it must not`);
 }
 
+/** @param {Buffer} tar */
 function namesIn(tar) {
   const { status, stdout } = spawnSync("tar", ["--list"], { input: tar, encoding: "utf8", maxBuffer: 1e8 });
   if (status !== 0) throw new Error("tar cannot read a layer");
   return stdout.split("\n").filter((name) => name !== "");
 }
 
+/** @param {number} bytes */
 function megabytes(bytes) {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -3,18 +3,19 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const app = process.argv[2];
+const app = process.argv[2] ?? "";
+/** @type {{ packages: Record<string, { version?: string, dev?: boolean, optional?: boolean, link?: boolean }> }} */
 const { packages } = JSON.parse(readFileSync(new URL("../../package-lock.json", import.meta.url), "utf8"));
 const found = new Map();
 walk("node_modules");
 
-const isWanted = (key) => key.startsWith("node_modules/") && !packages[key].dev && !packages[key].optional;
+/** @param {string} key */
+const isWanted = (key) => key.startsWith("node_modules/") && !packages[key]?.dev && !packages[key]?.optional;
 const faults = [
   ...[...found].flatMap(([key, version]) => {
-    if (packages[key] === undefined || packages[key].dev) return [`not asked for: ${key}`];
-    return packages[key].link || packages[key].version === version
-      ? []
-      : [`another version: ${key} ${version}`];
+    const locked = packages[key];
+    if (locked === undefined || locked.dev) return [`not asked for: ${key}`];
+    return locked.link || locked.version === version ? [] : [`another version: ${key} ${version}`];
   }),
   ...Object.keys(packages).flatMap((key) => (isWanted(key) && !found.has(key) ? [`missing: ${key}`] : [])),
 ];
@@ -23,6 +24,7 @@ console.log(`      ${listed.length} packages: ${listed.sort().join(" ")}`);
 for (const fault of faults) console.log(`      ${fault}`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
+/** @param {string} folder */
 function walk(folder) {
   for (const name of existsSync(join(app, folder)) ? readdirSync(join(app, folder)) : []) {
     const path = `${folder}/${name}`;

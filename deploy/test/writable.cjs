@@ -2,7 +2,9 @@
 const { accessSync, constants, readdirSync } = require("node:fs");
 
 const KERNEL = ["/dev", "/proc", "/sys"];
+/** @type {string[]} */
 const found = [];
+/** @param {string} path */
 const walk = (path) => {
   if (KERNEL.includes(path)) return;
   try {
@@ -12,6 +14,7 @@ const walk = (path) => {
   } catch {
     // As it should be.
   }
+  /** @type {import("node:fs").Dirent[]} */
   let entries = [];
   try {
     entries = readdirSync(path, { withFileTypes: true });

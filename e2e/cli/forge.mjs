@@ -3,10 +3,11 @@
 import { createPrivateKey, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-const [, , file, header, claims] = process.argv;
+const [file = "", header = "", claims = ""] = process.argv.slice(2);
 const parsed = JSON.parse(readFileSync(file, "utf8"));
 const jwk = parsed.keys?.[0] ?? parsed;
 const now = Math.floor(Date.now() / 1000);
+/** @type {(name: string, value: unknown) => unknown} */
 const fromNow = (name, value) =>
   ["iat", "nbf", "exp"].includes(name) && typeof value === "number" && value < 1e6 ? now + value : value;
 const filled = Object.fromEntries(

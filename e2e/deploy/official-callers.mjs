@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 
 const PLAYGROUND_MS_MAX = 5_000;
-const url = process.argv[2].replace(/\/+$/, "");
+const url = (process.argv[2] ?? "").replace(/\/+$/, "");
 const jwksUrl = `${url}/.well-known/jwks.json`;
 
 const jwks = await fetch(jwksUrl, { redirect: "error", signal: AbortSignal.timeout(PLAYGROUND_MS_MAX) });
-const { keys } = await jwks.json();
+const { keys } = /** @type {import("jose").JSONWebKeySet} */ (await jwks.json());
 assert.equal(jwks.status, 200);
 assert.ok(
   keys.some(({ kty }) => kty === "RSA"),
@@ -35,12 +35,15 @@ assert.equal((await mint({ sender: "admin" })).expires_in_seconds, 3_600);
 assert.equal((await mint({ sender: "admin", ttl_seconds: 86_400 })).expires_in_seconds, 7_200);
 console.log("a token lives for 3600 s when the playground names no time, and for 7200 s at most");
 
-const kid = keys[0].kid;
+const kid = keys[0]?.kid;
 const burst = await Promise.all(Array.from({ length: 50 }, (_, agent) => mint({ sender: `agent-${agent}` })));
 for (const { token } of burst) assert.equal(decodeProtectedHeader(token).kid, kid);
 console.log("a burst of 50 agents gets its tokens in time, all by a key that the runtime knows");
 
-/** As the playground does it: no credentials, no retry, and anything but 2xx is a failed start of an agent. */
+/**
+ * As the playground does it: no credentials, no retry, and anything but 2xx is a failed start of an agent.
+ * @param {object} body
+ */
 async function mint(body) {
   const answer = await fetch(`${url}/tokens`, {
     method: "POST",
@@ -49,12 +52,15 @@ async function mint(body) {
     signal: AbortSignal.timeout(PLAYGROUND_MS_MAX),
   });
   assert.ok(answer.ok, `POST /tokens answered ${answer.status}`);
-  const { token, expires_in_seconds } = await answer.json();
+  const { token, expires_in_seconds } = /** @type {{ token: string, expires_in_seconds: number }} */ (
+    await answer.json()
+  );
   assert.equal(typeof token, "string");
   assert.ok(Number.isInteger(expires_in_seconds));
   return { token, expires_in_seconds };
 }
 
+/** @param {string} token */
 function verified(token) {
   return jwtVerify(token, createRemoteJWKSet(new URL(jwksUrl)), {
     issuer: "macp-auth-service",

@@ -1,30 +1,44 @@
-// One replica of a race, run by key-races.e2e.test.ts: opens the store it is told, then rotates each time it is told to.
-import { parseStoreUrl } from "../../service/dist/config/store-url.js";
-import { systemClock } from "../../service/dist/kernel/clock.js";
-import { systemRandom } from "../../service/dist/kernel/random.js";
-import { sealerOf } from "../../service/dist/keys/custody/sealer.js";
-import { rotate } from "../../service/dist/keys/managed/rotate.js";
-import { keyStore } from "../../service/dist/stores/key-store.js";
-import { openDatabase } from "../../service/dist/stores/open.js";
+// One replica of a race, run by key-races.e2e.test.ts: opens the store that it is given, then rotates at each order.
+import { built } from "../support/built.mjs";
+import { openStore } from "./open-store.mjs";
 
-const [kek, rules] = [Buffer.from(process.argv[2], "hex"), JSON.parse(process.argv[3])];
-const sealer = sealerOf([kek], systemRandom());
-let database;
-let store;
-let pass;
+/** @type {typeof import("../../service/src/keys/managed/rotate.ts")} */
+const { rotate } = await built("keys/managed/rotate");
 
-/** Tells the starter that this one is there, and waits until it says that all are. */
+/** @typedef {import("../../service/src/keys/managed/key-store.ts").KeyStore} KeyStore */
+
+const [kek = "", rules = ""] = process.argv.slice(2);
+/** @type {Awaited<ReturnType<typeof openStore>> | undefined} */
+let opened;
+let pass = () => {};
+
+/** @param {import("./key-racers.ts").Reply} reply */
+function answer(reply) {
+  process.send?.(reply);
+}
+
+/**
+ * Reports that this racer is here, and waits until the starter reports that all are.
+ * @returns {Promise<void>}
+ */
 function barrier() {
   return new Promise((resolve) => {
     pass = resolve;
-    process.send({ kind: "waiting" });
+    answer({ kind: "waiting" });
   });
 }
 
-/** The store, with all racers together at the start of the first `load`, or after it: then all plan on one version. */
-function racing(meetAt, counts) {
+/**
+ * The store, with all racers together at the start of the first `load`, or after it: then all plan on one version.
+ * @param {KeyStore} store
+ * @param {"start" | "loaded"} meetAt
+ * @param {{ replaced: number, stale: number }} counts
+ * @returns {KeyStore}
+ */
+function racing(store, meetAt, counts) {
   let met = false;
   return {
+    beat: (report) => store.beat(report),
     load: async () => {
       const late = met;
       met = true;
@@ -41,25 +55,32 @@ function racing(meetAt, counts) {
   };
 }
 
-const ORDERS = {
-  async open({ url }) {
-    await database?.close();
-    database = await openDatabase(parseStoreUrl(url));
-    store = keyStore(database, { sealer, clock: systemClock });
-    return {};
-  },
-  async rotate({ meetAt }) {
-    const counts = { replaced: 0, stale: 0 };
-    const { lost } = await rotate({ store: racing(meetAt, counts), sealer, rules });
-    return { ...counts, lost };
-  },
-};
+/**
+ * @param {import("./key-racers.ts").Order} order
+ * @returns {Promise<import("./key-racers.ts").RacerReport>}
+ */
+async function carryOut(order) {
+  const counts = { replaced: 0, stale: 0 };
+  if (order.kind === "open") {
+    await opened?.close();
+    opened = await openStore(order.url, kek);
+  }
+  if (order.kind !== "rotate" || opened === undefined) return { ...counts, lost: false };
+  const { sealer, store } = opened;
+  const { lost } = await rotate({
+    store: racing(store, order.meetAt, counts),
+    sealer,
+    rules: JSON.parse(rules),
+  });
+  return { ...counts, lost };
+}
 
 process.on("message", (message) => {
-  if (message.kind === "go") return pass();
-  ORDERS[message.kind](message).then(
-    (report) => process.send({ kind: "done", report }),
-    (fault) => process.send({ kind: "failed", fault: String(fault) }),
+  const order = /** @type {import("./key-racers.ts").Order} */ (message);
+  if (order.kind === "go") return pass();
+  carryOut(order).then(
+    (report) => answer({ kind: "done", report }),
+    (fault) => answer({ kind: "failed", fault: String(fault) }),
   );
 });
 

@@ -9,12 +9,14 @@ export interface RacerReport {
   readonly lost: boolean;
 }
 
-type Order =
+/** What the starter sends to a racer. */
+export type Order =
   | { readonly kind: "open"; readonly url: string }
   /** Where all racers meet before they go on: before their first look at the store, or after it. */
   | { readonly kind: "rotate"; readonly meetAt: "start" | "loaded" }
   | { readonly kind: "go" };
-type Told =
+/** What a racer sends back. */
+export type Reply =
   | { readonly kind: "waiting" }
   | { readonly kind: "done"; readonly report: RacerReport }
   | { readonly kind: "failed"; readonly fault: string };
@@ -33,19 +35,19 @@ export function startRacers(count: number, kek: Buffer, rules: object): Racers {
     fork(script, [kek.toString("hex"), JSON.stringify(rules)]),
   );
   const answers = () => Promise.all(racers.map(answerOf));
-  const tell = async (order: Order): Promise<readonly Told[]> => {
-    const told = answers();
+  const send = async (order: Order): Promise<readonly Reply[]> => {
+    const replies = answers();
     for (const racer of racers) racer.send(order);
-    return told;
+    return replies;
   };
   return {
     async open(url) {
-      await tell({ kind: "open", url });
+      await send({ kind: "open", url });
     },
     async rotate(meetAt) {
-      await tell({ kind: "rotate", meetAt });
-      const told = await tell({ kind: "go" });
-      return told.flatMap((one) => (one.kind === "done" ? [one.report] : []));
+      await send({ kind: "rotate", meetAt });
+      const replies = await send({ kind: "go" });
+      return replies.flatMap((one) => (one.kind === "done" ? [one.report] : []));
     },
     async end() {
       const ends = racers.map((racer) => once(racer, "exit"));
@@ -56,7 +58,7 @@ export function startRacers(count: number, kek: Buffer, rules: object): Racers {
 }
 
 /** The racer's next message; a fault or its end rejects. */
-function answerOf(racer: ChildProcess): Promise<Told> {
+function answerOf(racer: ChildProcess): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const ended = () => {
       reject(new Error("a racer ended"));
@@ -64,9 +66,9 @@ function answerOf(racer: ChildProcess): Promise<Told> {
     racer.once("exit", ended);
     racer.once("message", (message) => {
       racer.off("exit", ended);
-      const told = message as Told;
-      if (told.kind === "failed") reject(new Error(told.fault));
-      else resolve(told);
+      const reply = message as Reply;
+      if (reply.kind === "failed") reject(new Error(reply.fault));
+      else resolve(reply);
     });
   });
 }

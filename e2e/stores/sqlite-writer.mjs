@@ -1,9 +1,12 @@
 // Writes numbered rows into a SQLite file until it is asked to stop, and prints each one that was acknowledged. With "reopen" it opens
 // the file again for each row, as commands do.
 import { setTimeout as pause } from "node:timers/promises";
-import { openSqlite } from "../../service/dist/stores/sqlite/database.js";
+import { built } from "../support/built.mjs";
 
-const [path, name, milliseconds, reopen] = process.argv.slice(2);
+/** @type {typeof import("../../service/src/stores/sqlite/database.ts")} */
+const { openSqlite } = await built("stores/sqlite/database");
+
+const [path = "", name, milliseconds, reopen] = process.argv.slice(2);
 const end = performance.now() + Number(milliseconds);
 let database;
 for (let number = 1; performance.now() < end; number += 1) {
