@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { StoreUnavailable } from "../../service/src/keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../service/src/kernel/store-faults.ts";
 import { openAdapter } from "../../service/src/stores/open.ts";
 import { onPostgresAt } from "../../service/src/testing/postgres-server.ts";
 import { storeAt } from "../../service/src/testing/store-places.ts";

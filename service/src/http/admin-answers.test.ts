@@ -3,9 +3,10 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
+import { StoreUnavailable } from "../kernel/store-faults.ts";
 import { systemTimers } from "../kernel/timers.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
-import { type KeyStore, StoreUnavailable } from "../keys/managed/key-store.ts";
+import type { KeyStore } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
@@ -34,7 +35,7 @@ describe("the operators' listener", () => {
     storeClock = new TestClock();
     inner = memoryKeyStore(storeClock);
     const reach = (): KeyStore => {
-      if (down) throw new StoreUnavailable("down");
+      if (down) throw new StoreUnavailable("unreachable");
       return inner;
     };
     const store: KeyStore = {

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from "../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../kernel/store-faults.ts";
 import { problemAnswer } from "./answer.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import { type OperatorProof, proveOperator } from "./operator.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../kernel/store-faults.ts";
 import { sqlitePlace } from "../testing/store-places.ts";
 import { patientDatabase } from "./patient-database.ts";
 import { SQLITE } from "./sqlite/dialect.ts";
@@ -8,7 +8,7 @@ test("a database that is down at first is opened at the first use at which it ca
   const place = await sqlitePlace();
   let [down, opened] = [true, 0];
   const database = await patientDatabase(SQLITE, async () => {
-    if (down) throw new StoreUnavailable("down");
+    if (down) throw new StoreUnavailable("unreachable");
     opened += 1;
     return place.database;
   });
@@ -23,6 +23,6 @@ test("a database that is down at first is opened at the first use at which it ca
 });
 
 test("what does not pass by itself ends the opening", async () => {
-  const corrupt = new StoreCorrupt("a row was altered");
+  const corrupt = new StoreCorrupt({ what: "row_missing", table: "schema_version" });
   await expect(patientDatabase(SQLITE, () => Promise.reject(corrupt))).rejects.toBe(corrupt);
 });

@@ -1,4 +1,4 @@
-import { StoreUnavailable } from "../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../kernel/store-faults.ts";
 import type { Database, Dialect } from "./sql/database.ts";
 
 /**

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { epochSeconds } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";
+import { StoreCorrupt, StoreUnavailable } from "../kernel/store-faults.ts";
 import { openPrivateKey } from "../keys/managed/carry-out.ts";
-import { type KeySet, StoreCorrupt, StoreUnavailable } from "../keys/managed/key-store.ts";
+import type { KeySet } from "../keys/managed/key-store.ts";
 import { migrateStore } from "../stores/open.ts";
 import {
   activate,
@@ -131,9 +132,8 @@ function flipPromises(stored: () => Stored): void {
       for (const altered of flipsOf(row[column])) {
         await put(altered, active.kid);
         const fault: unknown = await store.load().catch((thrown: unknown) => thrown);
-        expect(fault).toBeInstanceOf(StoreCorrupt);
         const kid = column === "kid" ? altered : active.kid;
-        expect((fault as Error).message).toBe(`table signing_keys, kid ${kid}: the row was altered`);
+        expect(fault).toEqual(new StoreCorrupt({ what: "row_altered", table: "signing_keys", kid }));
         await put(row[column], kid);
         expect((await store.load()).keys).toEqual(set.keys);
       }
@@ -143,9 +143,9 @@ function flipPromises(stored: () => Stored): void {
   test("a key that is made to look active or not stops the load", async () => {
     const { place, store, active, standby } = stored();
     await place.sql("UPDATE signing_keys SET active = 0 WHERE kid = $1", [active.kid]);
-    await expect(store.load()).rejects.toThrow(active.kid);
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "row_altered", kid: active.kid } });
     await place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]);
-    await expect(store.load()).rejects.toThrow("table signing_keys");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "row_altered" } });
   });
 
   test("any flipped byte of the set's tag, and any other version, stops the load", async () => {
@@ -153,12 +153,12 @@ function flipPromises(stored: () => Stored): void {
     const [row] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
     for (const tag of flipsOf(row?.tag ?? "")) {
       await place.sql("UPDATE keyset SET tag = $1", [tag]);
-      await expect(store.load()).rejects.toThrow("table keyset");
+      await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     }
     await place.sql("UPDATE keyset SET tag = $1", [row?.tag ?? ""]);
     for (const version of [0, 2]) {
       await place.sql("UPDATE keyset SET version = $1", [version]);
-      await expect(store.load()).rejects.toThrow("table keyset");
+      await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     }
   });
 }
@@ -173,7 +173,7 @@ function rollbackPromises(stored: () => Stored): void {
       older.tag,
       active.kid,
     ]);
-    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     await expect(store.replace(2, [{ kind: "taint", kid: active.kid, reason: "again" }])).rejects.toThrow(
       StoreCorrupt,
     );
@@ -184,11 +184,11 @@ function rollbackPromises(stored: () => Stored): void {
   test("a deleted row is found, whichever it is", async () => {
     const { place, store, standby } = stored();
     await place.sql("DELETE FROM signing_keys WHERE kid = $1", [standby.kid]);
-    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     await place.sql("DELETE FROM signing_keys");
-    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     await place.sql("DELETE FROM keyset");
-    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "row_missing", table: "keyset" } });
   });
 
   test("a set that is put back to an older version is found while one row is newer", async () => {
@@ -196,7 +196,7 @@ function rollbackPromises(stored: () => Stored): void {
     const [older] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
     await store.replace(1, [await publishFresh(sealer)]);
     await place.sql("UPDATE keyset SET version = 1, tag = $1", [older?.tag ?? ""]);
-    await expect(store.load()).rejects.toThrow("table keyset");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
   });
 
   test("the database itself refuses a second active key of an algorithm", async () => {
@@ -231,7 +231,9 @@ function replicaPromises(stored: () => Stored): void {
       const { place, store } = stored();
       await store.beat(beatOf());
       await place.sql("UPDATE replicas SET settings = $1", [settings]);
-      await expect(store.load()).rejects.toThrow("table replicas");
+      await expect(store.load()).rejects.toMatchObject({
+        damage: { what: "row_unreadable", table: "replicas" },
+      });
     },
   );
 

@@ -1,6 +1,6 @@
 import { ConfigError } from "../kernel/faults.ts";
+import { StoreUnavailable } from "../kernel/store-faults.ts";
 import type { PostgresLocation } from "../kernel/store-location.ts";
-import { StoreUnavailable } from "../keys/managed/key-store.ts";
 import { openAdapter } from "../stores/open.ts";
 
 /** A PostgreSQL store, as it answers. */

@@ -3,13 +3,14 @@ import type { Labels } from "../config/sources.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
+import { StoreCorrupt } from "../kernel/store-faults.ts";
 import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
-import { StoreCorrupt } from "../keys/managed/key-store.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { type OpenDatabase, openDatabase, type StoreAccess } from "../stores/open.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
+import { damageText } from "./corruption-line.ts";
 import type { LoadContext } from "./key-sources/key-source.ts";
 import { readSecret } from "./read-secret.ts";
 
@@ -39,7 +40,9 @@ export async function openRotation(
 ): Promise<OpenRotation> {
   const database = await openDatabase(location, options).catch((thrown: unknown) => {
     if (!(thrown instanceof StoreCorrupt)) throw thrown;
-    throw new ConfigError([`${labels.of("keys.store")}: ${thrown.message}; restore the store from a backup`]);
+    throw new ConfigError([
+      `${labels.of("keys.store")}: ${damageText(thrown.damage)}; restore the store from a backup`,
+    ]);
   });
   const store = keyStore(database, { sealer, ...options });
   return { database, store, sealer, rules: { alg, periodSeconds, leadSeconds, timing, gate } };

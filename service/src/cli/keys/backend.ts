@@ -5,9 +5,9 @@ import type { LoadedSettings } from "../../config/sources.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { operate } from "../../keys/managed/operate.ts";
 import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
@@ -167,12 +167,7 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
     const { settings, labels } = readSettings(environment);
     const kek = settings.keys.source.kind === "managed" ? settings.keys.source.kek : undefined;
     if (thrown instanceof StoreCorrupt)
-      throw couldNot(
-        corruptionLine(
-          { message: shown(thrown.message, STORE_WORDS_CHARACTERS_MAX), mayBeKek: thrown.mayBeKek },
-          labels.of(kek?.setting ?? "keys.kekFile"),
-        ),
-      );
+      throw couldNot(corruptionLine(thrown.damage, labels.of(kek?.setting ?? "keys.kekFile")));
     throw thrown;
   }
 }

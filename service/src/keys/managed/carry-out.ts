@@ -1,10 +1,11 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import type { Algorithm } from "../algorithm.ts";
 import { makeKey } from "../custody/make-key.ts";
 import type { Sealer } from "../custody/sealer.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyChange, KeyStep, MakeKey, ResealKey } from "./key-change.ts";
-import { type KeySet, StoreCorrupt } from "./key-store.ts";
+import type { KeySet } from "./key-store.ts";
 import type { ManagedKey } from "./managed-key.ts";
 import { lifeSeconds } from "./plan/plan-rotation.ts";
 
@@ -47,8 +48,7 @@ async function make(
 function reseal({ sealer }: KeySetDeps, set: KeySet, { kid }: ResealKey): KeyChange {
   const key = set.keys.find((one) => one.kid === kid);
   const privateKey = key && openPrivateKey(sealer, key);
-  if (key === undefined || privateKey === undefined)
-    throw new StoreCorrupt(`the private part of key ${kid} cannot be opened`, "altered_or_other_kek");
+  if (key === undefined || privateKey === undefined) throw new StoreCorrupt({ what: "key_unopened", kid });
   return { kind: "reseal", kid, sealed: sealed(sealer, privateKey, kid, key.alg) };
 }
 

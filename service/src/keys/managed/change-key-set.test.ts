@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
 import { openPrivateKey } from "./carry-out.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
-import { type KeyStore, StoreCorrupt } from "./key-store.ts";
+import type { KeyStore } from "./key-store.ts";
 import { operate } from "./operate.ts";
 import { rotate } from "./rotate.ts";
 

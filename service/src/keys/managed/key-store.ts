@@ -88,27 +88,3 @@ export interface KeyStore {
    */
   beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet>;
 }
-
-/** The store cannot be reached, or not in time. Nothing is known to have changed; trying again is sound. */
-export class StoreUnavailable extends Error {
-  override readonly name = "StoreUnavailable";
-  /** What the operator can do, as a clause without a full stop; `undefined` when only the place of the store is known. */
-  readonly fix: string | undefined;
-
-  constructor(message: string, fix?: string) {
-    super(message);
-    this.fix = fix;
-  }
-}
-
-/** What the store holds was altered, swapped or is of another key-encryption key: nothing of it is used. */
-export class StoreCorrupt extends Error {
-  override readonly name = "StoreCorrupt";
-  /** Whether a key-encryption key that is not the store's would look the same. */
-  readonly mayBeKek: boolean;
-
-  constructor(message: string, cause: "altered" | "altered_or_other_kek" = "altered") {
-    super(message);
-    this.mayBeKek = cause === "altered_or_other_kek";
-  }
-}

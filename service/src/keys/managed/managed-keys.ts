@@ -1,13 +1,14 @@
 import { createPublicKey } from "node:crypto";
 import { after, type Clock, type EpochSeconds, type Stopwatch } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../custody/sealer.ts";
 import { renderJwks } from "../jwks.ts";
 import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "../key-directory.ts";
 import { localSigner, type Signer } from "../signer.ts";
 import { openPrivateKey } from "./carry-out.ts";
 import type { PlanDoubt } from "./change-key-set.ts";
-import { type Beat, type JwksFetches, type KeySet, type KeyStore, StoreCorrupt } from "./key-store.ts";
+import type { Beat, JwksFetches, KeySet, KeyStore } from "./key-store.ts";
 import { isSigning, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { hasOpenGap } from "./plan/unserved-gap.ts";
@@ -270,8 +271,7 @@ export class ManagedKeys implements KeyDirectory {
 
   #open(key: ManagedKey): Signer {
     const privateKey = openPrivateKey(this.#deps.sealer, key);
-    if (privateKey === undefined)
-      throw new StoreCorrupt(`the private part of key ${key.kid} cannot be opened`, "altered_or_other_kek");
+    if (privateKey === undefined) throw new StoreCorrupt({ what: "key_unopened", kid: key.kid });
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Kid } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
-import { type KeyStore, StoreUnavailable } from "./key-store.ts";
+import type { KeyStore } from "./key-store.ts";
 import { isSigning } from "./managed-key.ts";
 import { ManagedKeys } from "./managed-keys.ts";
 import { operate } from "./operate.ts";
@@ -22,7 +23,7 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
   const store: KeyStore = {
     ...inner,
     beat: async (report) => {
-      if (state.down) throw new StoreUnavailable("down");
+      if (state.down) throw new StoreUnavailable("unreachable");
       return inner.beat(report);
     },
   };

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { freshName, onPostgres, postgresAt, serverUrl, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";

@@ -105,7 +105,7 @@ async function transaction<T>(
     client.release();
     return result;
   } catch (thrown) {
-    if (thrown instanceof PostgresFault && MOVED.has(thrown.reason)) homes.forget();
+    if (thrown instanceof PostgresFault && MOVED.has(thrown.code)) homes.forget();
     // After a fault of the database nobody knows the state of the connection; closing it rolls the transaction back too.
     const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
     client.release(!isUsable);
@@ -158,7 +158,7 @@ async function retried<T>(hosts: Hosts, work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (thrown) {
       if (!(thrown instanceof PostgresFault)) throw thrown;
-      const mayTryAgain = TRY_AGAIN.has(thrown.reason) || (thrown.reason === READ_ONLY && hosts.leave());
+      const mayTryAgain = TRY_AGAIN.has(thrown.code) || (thrown.code === READ_ONLY && hosts.leave());
       if (attempt === TRIES || !mayTryAgain) throw thrown;
     }
   }

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../testing/store-places.ts";
@@ -89,8 +89,8 @@ test.each([
   ["99999", "query", "99999"],
   ["timeout exceeded when trying to connect", "connect", "timeout exceeded when trying to connect"],
   ["__proto__", "query", "__proto__"],
-] as const)("%s, which has no words, is shown as it is, with what to look at", (reason, phase, words) => {
-  expect(new PostgresFault(reason, phase as Phase)).toMatchObject({
+] as const)("%s, which has no words, is shown as it is, with what to look at", (code, phase, words) => {
+  expect(new PostgresFault(code, phase as Phase)).toMatchObject({
     message: `PostgreSQL: ${words}`,
     fix: expect.stringMatching(/.{20}/) as string,
   });

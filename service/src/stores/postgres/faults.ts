@@ -1,4 +1,4 @@
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
 
 /** What was being done: the driver gives the same code, or none, for different faults. */
 export type Phase = "connect" | "begin" | "query";
@@ -6,23 +6,23 @@ export type Phase = "connect" | "begin" | "query";
 /** A fault of PostgreSQL, or of the way to it, in this service's words: the driver's own hold hosts, users and rows. */
 export class PostgresFault extends StoreUnavailable {
   /** SQLSTATE, a system or TLS error code, or what the driver says where it has none. */
-  readonly reason: string;
+  readonly code: string;
   readonly phase: Phase;
 
-  constructor(reason: string, phase: Phase, { words, fix }: Words = wordsOf(reason, phase)) {
-    super(`PostgreSQL: ${words}`, fix);
-    this.reason = reason;
+  constructor(code: string, phase: Phase, { words, fix }: Words = wordsOf(code, phase)) {
+    super(outageOf(code, phase), `PostgreSQL: ${words}`, fix);
+    this.code = code;
     this.phase = phase;
   }
 
   /** One fault for those of several hosts, in the order in which they were tried. */
   static ofHosts(faults: readonly PostgresFault[]): PostgresFault {
-    const { reason, phase } = faults.find((one) => one.reason !== READ_ONLY) ?? faults[0] ?? NO_HOST;
+    const { code, phase } = faults.find((one) => one.code !== READ_ONLY) ?? faults[0] ?? NO_HOST;
     const each = faults.map(
-      (one, index) => `host ${String(index + 1)}: ${wordsOf(one.reason, one.phase).words}`,
+      (one, index) => `host ${String(index + 1)}: ${wordsOf(one.code, one.phase).words}`,
     );
     const words = `no host can be used; tried ${each.join(", ")}`;
-    return new PostgresFault(reason, phase, { words, fix: wordsOf(reason, phase).fix });
+    return new PostgresFault(code, phase, { words, fix: wordsOf(code, phase).fix });
   }
 }
 
@@ -41,6 +41,7 @@ export const READ_ONLY = "READ_ONLY";
 export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
 export const NOT_CONFIRMED = "NOT_CONFIRMED";
 
+const SQLSTATE = /^[0-9A-Z]{5}$/;
 const STORE_URL = "MACP_AUTH_STORE_URL";
 const PEERS =
   "check that the host and port in MACP_AUTH_STORE_URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
@@ -200,7 +201,7 @@ const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
   "40003": ["it is not known whether the change was made", "look: macp-auth keys list"],
 };
 
-const NO_HOST = { reason: "ENOTFOUND", phase: "connect" } as const;
+const NO_HOST = { code: "ENOTFOUND", phase: "connect" } as const;
 
 /** What a whole class of SQLSTATEs means. */
 const CLASSES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
@@ -225,6 +226,37 @@ const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: 
   query: {},
 };
 
+/** Why the store cannot be used, by code or by class of SQLSTATEs. */
+const OUTAGES: Readonly<Record<string, StoreOutage>> = {
+  NO_PASSWORD: "rejected",
+  NO_RIGHT_ON_SCHEMA: "rejected",
+  EACCES: "rejected",
+  "28": "rejected",
+  "42501": "rejected",
+  NOT_POSTGRES: "unsuitable",
+  "3D": "unsuitable",
+  "3F": "unsuitable",
+  "42": "unsuitable",
+  "22": "unsuitable",
+  READ_ONLY: "read_only",
+  "25006": "read_only",
+  "53": "full",
+  "40": "busy",
+  "55": "busy",
+  "23": "busy",
+  "57014": "busy",
+  "25P03": "busy",
+  NOT_CONFIRMED: "unconfirmed",
+  "40003": "unconfirmed",
+  "08": "unreachable",
+  "57": "unreachable",
+};
+
+function outageOf(code: string, phase: Phase): StoreOutage {
+  const known = own(OUTAGES, code) ?? (SQLSTATE.test(code) ? own(OUTAGES, code.slice(0, 2)) : undefined);
+  return known ?? (phase === "connect" ? "unreachable" : "failed");
+}
+
 /** For the driver's own words, which have no code. */
 const UNCODED: Readonly<Record<Phase, string>> = { connect: PEERS, begin: WAIT, query: WAIT };
 
@@ -233,7 +265,7 @@ export function wordsOf(reason: string, phase: Phase): Words {
   const known =
     own(IN_PHASE[phase], reason) ??
     own(CODES, reason) ??
-    (/^[0-9A-Z]{5}$/.test(reason) ? own(CLASSES, reason.slice(0, 2)) : undefined);
+    (SQLSTATE.test(reason) ? own(CLASSES, reason.slice(0, 2)) : undefined);
   if (known !== undefined) return { words: `${known[0]} (${reason})`, fix: known[1] };
   return { words: reason, fix: UNCODED[phase] };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { type KeySet, type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import type { KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, type OwnKeyStore, openKeyStore, storeAt } from "../../testing/store-places.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { activate, beatOf, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";

@@ -63,7 +63,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
         } catch (thrown) {
           const fault = faultOf(thrown, "connect");
           faults.push(fault);
-          if (SAME_EVERYWHERE.test(fault.reason)) throw fault;
+          if (SAME_EVERYWHERE.test(fault.code)) throw fault;
           leave(tried);
         }
       }
@@ -78,7 +78,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
 function ofAll(faults: readonly PostgresFault[]): Error {
   const [first, ...others] = faults;
   if (first === undefined || others.length === 0) return first ?? new Impossible("a location has a host");
-  const isReadOnly = faults.every(({ reason }) => reason === READ_ONLY);
+  const isReadOnly = faults.every(({ code }) => code === READ_ONLY);
   return isReadOnly ? first : PostgresFault.ofHosts(faults);
 }
 

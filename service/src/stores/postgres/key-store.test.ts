@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { epochSeconds } from "../../kernel/clock.ts";
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { beatOf, sealerUnder } from "../../testing/key-store-contract.ts";
 import { wideTypesPlace } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";

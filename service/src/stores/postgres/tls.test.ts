@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { type Authority, type Certificate, makeAuthority } from "../../testing/certificates.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { postgresAt } from "../../testing/postgres-server.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { parseRows, Whole } from "./database.ts";
 
 const read = (value: unknown) => parseRows(z.object({ value: Whole }), "t", [{ value }])[0]?.value;
@@ -28,5 +28,5 @@ test.each([
   ["true", true],
   ["null", null],
 ])("%s is no whole number", (_what, value) => {
-  expect(() => read(value)).toThrow("table t: a row is not as this service writes them");
+  expect(() => read(value)).toThrow(new StoreCorrupt({ what: "row_unreadable", table: "t" }));
 });

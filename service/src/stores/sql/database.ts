@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 
 /** Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. */
 export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;
@@ -46,6 +46,6 @@ export function parseRows<Row>(
   rows: readonly unknown[],
 ): readonly Row[] {
   const parsed = schema.array().safeParse(rows);
-  if (!parsed.success) throw new StoreCorrupt(`table ${table}: a row is not as this service writes them`);
+  if (!parsed.success) throw new StoreCorrupt({ what: "row_unreadable", table });
   return parsed.data;
 }

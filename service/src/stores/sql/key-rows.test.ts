@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import { signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
 

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { type Kid, parseKid } from "../../kernel/ids.ts";
-import { printable } from "../../kernel/printable.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
@@ -99,10 +98,7 @@ export function keysOf(
   // A new store has no set to tag yet; whoever empties a store to look like one is found out by the version.
   const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
   if (!isNew && !sealer.verifyTag(setText(set.version, rows), set.tag)) {
-    throw new StoreCorrupt(
-      "table keyset: a key was added, removed or put back to an older state",
-      "altered_or_other_kek",
-    );
+    throw new StoreCorrupt({ what: "set_altered", table: "keyset" });
   }
   return keys;
 }
@@ -110,8 +106,7 @@ export function keysOf(
 function keyOf(sealer: Sealer, row: KeyRow): ManagedKey {
   const key = sealer.verifyTag(rowText(row), row.tag) ? Body.safeParse(JSON.parse(row.body)).data : undefined;
   if (key === undefined) {
-    const kid = printable(row.kid.slice(0, 256));
-    throw new StoreCorrupt(`table signing_keys, kid ${kid}: the row was altered`, "altered_or_other_kek");
+    throw new StoreCorrupt({ what: "row_altered", table: "signing_keys", kid: row.kid });
   }
   return key;
 }

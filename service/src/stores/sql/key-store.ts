@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import { applyChanges, applySignings } from "../../keys/managed/key-change.ts";
 import type { Beat, JwksFetches, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import type { ManagedKey } from "../../keys/managed/managed-key.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { fetches, noteFetches } from "./fetch-rows.ts";
@@ -107,13 +107,14 @@ async function readSet(
 
 async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
   const [row] = parseRows(MomentRow, "keyset", await query(database.dialect.now));
-  if (row === undefined) throw new StoreCorrupt("the store has no clock");
+  if (row === undefined) throw new StoreCorrupt({ what: "row_missing", table: "keyset" });
   return row.now;
 }
 
 function onlyRow(rows: readonly unknown[]): SetRow {
   const [row, ...others] = parseRows(SetRow, "keyset", rows);
-  if (row === undefined || others.length > 0) throw new StoreCorrupt("table keyset: its one row is gone");
+  if (row === undefined || others.length > 0)
+    throw new StoreCorrupt({ what: "row_missing", table: "keyset" });
   return row;
 }
 

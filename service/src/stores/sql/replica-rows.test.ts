@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { after } from "../../kernel/clock.ts";
 import { systemRandom } from "../../kernel/random.ts";
+import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
 import { applyChanges } from "../../keys/managed/key-change.ts";
-import { StoreCorrupt } from "../../keys/managed/key-store.ts";
 import { planRotation } from "../../keys/managed/plan/plan-rotation.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import {

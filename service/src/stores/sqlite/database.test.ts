@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Database } from "../sql/database.ts";
 import { migrate } from "../sql/migrate.ts";
 import { openSqlite } from "./database.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { SqliteFault } from "./faults.ts";
 import { faultOfFiles, type StoreFiles } from "./files.ts";
 import type { Surroundings } from "./surroundings.ts";

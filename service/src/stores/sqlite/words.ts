@@ -1,9 +1,11 @@
 import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import { StoreCorrupt, type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { FilesFault, Suffix } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
+
+type EngineFault = Extract<SqliteFault, { kind: "engine" }>;
 
 /** What is wrong, and what the operator can do: clauses of one line. */
 export interface Words {
@@ -13,8 +15,47 @@ export interface Words {
 
 /** The error for a fault of a store that is in use. */
 export function errorOf(fault: SqliteFault): Error {
+  if (isCorruption(fault))
+    return new StoreCorrupt({ what: "file_damaged", path: fault.around.path, detail: fault.text });
   const { message, fix } = wordsOf(fault);
-  return isCorruption(fault) ? new StoreCorrupt(message) : new StoreUnavailable(message, fix);
+  return new StoreUnavailable(outageOf(fault), message, fix);
+}
+
+const OUTAGES: Readonly<Record<Exclude<SqliteFault["kind"], "files" | "place" | "engine">, StoreOutage>> = {
+  no_engine: "unsuitable",
+  no_wal: "unsuitable",
+  orphaned: "moved",
+  split: "moved",
+  unshared: "unsuitable",
+  moved_on: "busy",
+  locked: "busy",
+  worker_ended: "failed",
+};
+
+function outageOf(fault: SqliteFault): StoreOutage {
+  switch (fault.kind) {
+    case "files":
+      return fault.during === undefined ? "moved" : "unconfirmed";
+    case "place":
+      return outageOfPlace(fault.place);
+    case "engine":
+      return outageOfEngine(fault);
+    default:
+      return OUTAGES[fault.kind];
+  }
+}
+
+function outageOfPlace({ kind }: PlaceFault): StoreOutage {
+  if (kind === "read_only" || kind === "full") return kind;
+  return kind.endsWith("_denied") || kind === "unseen" ? "rejected" : "unsuitable";
+}
+
+function outageOfEngine(fault: EngineFault): StoreOutage {
+  if (primary(fault.code) === BUSY) return "busy";
+  if (primary(fault.code) === FULL) return "full";
+  if (fault.code === SHORT_READ) return "moved";
+  const place = placeOfEngine(fault);
+  return place === undefined ? "failed" : outageOfPlace(place);
 }
 
 /** The error for a fault at the start: what does not pass without a repair ends it. */
@@ -52,7 +93,7 @@ function primary(code: number | undefined): number {
   return (code ?? 0) & 0xff;
 }
 
-function isCorruption(fault: SqliteFault): boolean {
+function isCorruption(fault: SqliteFault): fault is EngineFault {
   return fault.kind === "engine" && [CORRUPT, NOT_A_DATABASE].includes(primary(fault.code));
 }
 
@@ -211,16 +252,13 @@ function wordsOfLock(path: string): Words {
   };
 }
 
-function wordsOfEngine({ code, text, around }: Extract<SqliteFault, { kind: "engine" }>): Words {
+function wordsOfEngine({ code, text, around }: EngineFault): Words {
   const path = printable(around.path);
   switch (primary(code)) {
     case BUSY:
       return wordsOfLock(path);
     case FULL:
       return wordsOfPlace(around.path, around.folder, { kind: "full" });
-    case NOT_A_DATABASE:
-    case CORRUPT:
-      return { message: `${path}: ${printable(text)}`, fix: "restore it from a backup" };
     default: {
       const place = OF_THE_PLACE.has(primary(code)) ? faultOfPlace(around) : undefined;
       if (code === SHORT_READ) return wordsOfCut(path);

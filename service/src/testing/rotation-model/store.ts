@@ -1,6 +1,7 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { KeyChange } from "../../keys/managed/key-change.ts";
-import { type Beat, type KeySet, type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import type { Beat, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
 
 interface Write {
@@ -135,17 +136,17 @@ export class StoreLink implements KeyStore {
   }
 
   #demandPrimary(): void {
-    if (this.standby !== undefined) throw new StoreUnavailable("a standby accepts no writes");
+    if (this.standby !== undefined) throw new StoreUnavailable("read_only", "a standby accepts no writes");
   }
 
   async #call<T>(run: (store: KeyStore) => Promise<T>): Promise<T> {
-    if (!this.connected) throw new StoreUnavailable("the replica is cut off");
+    if (!this.connected) throw new StoreUnavailable("unreachable", "the replica is cut off");
     const store = this.#deps.store();
     const broken = this.#fuse !== undefined && this.#fuse.calls-- <= 0;
     if (!broken) return run(store);
     const { when } = this.#fuse ?? { when: "before" };
     this.#fuse = undefined;
     if (when === "after") await run(store);
-    throw new StoreUnavailable(`the connection broke ${when} the call took effect`);
+    throw new StoreUnavailable("unreachable", `the connection broke ${when} the call took effect`);
   }
 }

@@ -1,12 +1,13 @@
 import { anyone } from "../../callers/caller.ts";
 import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
-import { type KeyStore, StoreUnavailable } from "../../keys/managed/key-store.ts";
+import type { KeyStore } from "../../keys/managed/key-store.ts";
 import { ManagedKeys, type ManagedKeysDeps } from "../../keys/managed/managed-keys.ts";
 import { operate } from "../../keys/managed/operate.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";

@@ -5,9 +5,9 @@ import { replaceFile } from "../../files/write-file.ts";
 import { ConfigError, messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../keys/managed/key-store.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { type RoundReport, rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leaseRoundSeconds } from "../../keys/timing.ts";
@@ -159,9 +159,18 @@ function roundOf(
 ) {
   const lineFor = (thrown: unknown): Record<string, unknown> => {
     if (thrown instanceof StoreUnavailable)
-      return { event: "key_store_unavailable", fault: thrown.message, fix: thrown.fix };
+      return {
+        event: "key_store_unavailable",
+        reason: thrown.reason,
+        fault: thrown.message,
+        fix: thrown.fix,
+      };
     if (thrown instanceof StoreCorrupt)
-      return { event: "key_store_failed", fault: corruptionLine(thrown, kekSetting) };
+      return {
+        event: "key_store_failed",
+        reason: thrown.damage.what,
+        fault: corruptionLine(thrown.damage, kekSetting),
+      };
     return { event: "upkeep_failed", loop: "managed keys", fault: messageOf(thrown) };
   };
   return (work: () => Promise<void>) => async (): Promise<void> => {
