@@ -63,12 +63,11 @@ describe("the operators' listener", () => {
       log: pino({ level: "info", base: null }, { write }),
       random: systemRandom(),
       timers: systemTimers,
-      clock,
       directory: replica,
       managed: { ...rotation, keys: replica },
       metrics: openMetrics({
         report: () => undefined,
-        fence: () => replica.fenceAt(clock.now()),
+        fence: () => replica.fence(),
         clockOffsetSeconds: () => 0,
       }),
       operators: { kind: "token", token: new Secret(TOKEN) },

@@ -72,12 +72,11 @@ describe("the operators' listener", () => {
       log: pino({ level: "silent" }),
       random: systemRandom(),
       timers: systemTimers,
-      clock,
       directory: keys,
       managed: { ...rotation, keys },
       metrics: openMetrics({
         report: () => undefined,
-        fence: () => keys.fenceAt(clock.now()),
+        fence: () => keys.fence(),
         clockOffsetSeconds: () => 0,
       }),
       operators: { kind: "token", token: new Secret(TOKEN) },
@@ -180,14 +179,14 @@ describe("the operators' listener", () => {
       await keep();
     }
     const bad = await kidOf("signing");
-    keys.noteFetch("10.0.0.7", "runtime/0.8");
+    keys.usage.noteFetch("10.0.0.7", "runtime/0.8");
     const { json } = await ask("/keys/revoke", { kid: bad, reason: "leaked" });
     expect(json).toMatchObject({ done: true, dies: { refreshing_seconds: 425, in_grace_seconds: 4_025 } });
     expect(json["verifiers_not_seen_since"]).toMatchObject([
       { address: "10.0.0.7", user_agent: "runtime/0.8", up_to_date: false },
     ]);
-    expect(keys.viewAt(clock.now()).jwks?.body).not.toContain(bad);
-    expect(keys.viewAt(clock.now()).signing?.kid).not.toBe(bad);
+    expect(keys.view().jwks?.body).not.toContain(bad);
+    expect(keys.view().signing?.kid).not.toBe(bad);
   });
 
   test.each([

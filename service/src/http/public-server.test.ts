@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemTimers } from "../kernel/timers.ts";
-import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
 import type { Listener } from "./listener.ts";
 import { publicServer } from "./public-server.ts";
@@ -21,7 +21,9 @@ describe("the public listener", () => {
     fetches = [];
     const deps = mintDeps();
     const keys: KeyDirectory = {
-      viewAt: (now) => (fenced ? { signing: undefined, jwks: undefined } : deps.keys.viewAt(now)),
+      view: () => (fenced ? { signing: undefined, jwks: undefined } : deps.keys.view()),
+    };
+    const usage: KeyUsage = {
       noteSigned: () => undefined,
       noteFetch: (...fetch) => fetches.push(fetch),
     };
@@ -29,6 +31,7 @@ describe("the public listener", () => {
       ...deps,
       timers: systemTimers,
       keys,
+      usage,
       log: pino({ level: "silent" }),
       meter: {
         minted: (kid) => counted.push(`minted with ${kid}`),

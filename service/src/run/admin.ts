@@ -35,7 +35,7 @@ export async function openAdmin(
   const metrics = openMetrics({
     report: () =>
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
-    fence: () => managed?.keys.fenceAt(shared.clock.now()),
+    fence: () => managed?.keys.fence(),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
   });
   custody.watch({

@@ -80,6 +80,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     const listener = publicServer({
       ...shared,
       keys: custody.directory,
+      usage: custody.usage,
       meter,
       rules: settings.tokens,
       jwksMaxAgeSeconds,
@@ -165,7 +166,7 @@ function announce(
   custody: Custody,
   address: AddressInfo,
 ): void {
-  const { jwks } = custody.directory.viewAt(world.clock.now());
+  const { jwks } = custody.directory.view();
   const served = jwks === undefined ? [] : (JSON.parse(jwks.body) as { keys: { kid: string }[] }).keys;
   log.info({
     event: "listening",

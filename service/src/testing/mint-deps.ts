@@ -35,6 +35,7 @@ export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
     clock,
     random: countingRandom(),
     keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
+    usage: undefined,
     rules: {
       issuer: "macp-auth-service",
       audience: "macp-runtime",

@@ -7,7 +7,7 @@ import { after } from "../kernel/clock.ts";
 import type { Sender } from "../kernel/ids.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
-import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import { localSigner } from "../keys/signer.ts";
 import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
@@ -31,7 +31,7 @@ test("a token carries the sender, one issuer, one audience, whole-second times a
   const { token } = minted(
     await mintFrom({ sender: " agent://é😀 ", scopes: { is_observer: true, custom: [1] } }, deps),
   );
-  const { keys } = JSON.parse(deps.keys.viewAt(deps.clock.now()).jwks?.body ?? "") as { keys: [JWK] };
+  const { keys } = JSON.parse(deps.keys.view().jwks?.body ?? "") as { keys: [JWK] };
   const { payload, protectedHeader } = await compactVerify(token, await importJWK(keys[0]));
   expect(protectedHeader).toEqual({ alg: "ES256", kid: "signing", typ: "JWT" });
   expect(JSON.parse(Buffer.from(payload).toString())).toEqual({
@@ -171,7 +171,7 @@ test("a sender that is not blank comes back byte for byte", async () => {
 function watched(notAfterSeconds: number) {
   const deps = mintDeps();
   const now = deps.clock.now();
-  const { signing } = deps.keys.viewAt(now);
+  const { signing } = deps.keys.view();
   if (signing === undefined) throw new Error("nothing signs");
   const seen: string[] = [];
   const sign = (input: Buffer): Promise<Buffer> => {
@@ -179,14 +179,16 @@ function watched(notAfterSeconds: number) {
     return signing.signer.sign(input);
   };
   const keys: KeyDirectory = {
-    viewAt: () => ({
+    view: () => ({
       signing: { ...signing, signer: { ...signing.signer, sign }, notAfter: after(now, notAfterSeconds) },
       jwks: undefined,
     }),
+  };
+  const usage: KeyUsage = {
     noteSigned: (kid, exp) => seen.push(`noted ${kid} to ${String(exp - now)}`),
     noteFetch: () => undefined,
   };
-  return { deps: { ...deps, keys }, seen };
+  return { deps: { ...deps, keys, usage }, seen };
 }
 
 test("a signature is noted before it is made: no token is ever out that nobody would wait for", async () => {

@@ -2,7 +2,8 @@ import type { Caller } from "../callers/caller.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { newJti } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
-import type { KeyDirectory, SigningKey } from "../keys/key-directory.ts";
+import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
+import type { SigningKey } from "../keys/key-view.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, grantedTtlSeconds, type TokenRules } from "./claims.ts";
 import type { MintRequest } from "./mint-request.ts";
@@ -13,6 +14,8 @@ export interface MintDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly keys: KeyDirectory;
+  /** Hears of each signature before it is made; `undefined` when nothing counts them. */
+  readonly usage: KeyUsage | undefined;
   readonly rules: TokenRules;
 }
 
@@ -37,7 +40,7 @@ export type MintRefusal =
 /** Mints one token (RFC 7519, RFC 7515 compact form): find the key, write the claims, check them, sign. */
 export async function mint(deps: MintDeps, caller: Caller, request: MintRequest): Promise<MintOutcome> {
   const now = deps.clock.now();
-  const { signing } = deps.keys.viewAt(now);
+  const { signing } = deps.keys.view();
   if (signing === undefined) return { kind: "refused", refusal: { reason: "no_signing_key" } };
 
   // A token never outlives its key.
@@ -59,7 +62,7 @@ export async function mint(deps: MintDeps, caller: Caller, request: MintRequest)
   if (bytes > TOKEN_BYTES_MAX)
     return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
 
-  deps.keys.noteSigned(signing.kid, claims.exp);
+  deps.usage?.noteSigned(signing.kid, claims.exp);
   const token = await signed(signing, input);
   const surprises = surprisesIn(request.scopes);
   return { kind: "minted", token, claims, caller, kid: signing.kid, surprises };

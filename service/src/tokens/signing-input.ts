@@ -1,5 +1,5 @@
 import type { Branded } from "../kernel/branded.ts";
-import type { SigningKey } from "../keys/key-directory.ts";
+import type { SigningKey } from "../keys/key-view.ts";
 import type { CheckedClaims } from "./claims.ts";
 
 /** What is signed of a token: its encoded header and checked claims (RFC 7515 section 5.1). Nothing else is ever signed with a served key. */

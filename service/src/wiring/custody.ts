@@ -1,4 +1,4 @@
-import type { KeyDirectory } from "../keys/key-directory.ts";
+import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
 
@@ -13,6 +13,8 @@ export interface UpkeepLoop {
 /** The keys, and what keeps them. */
 export interface Custody {
   readonly directory: KeyDirectory;
+  /** Who counts what the keys are used for; `undefined` when nobody does. */
+  readonly usage: KeyUsage | undefined;
   /**
    * One round of all upkeep, before the service listens and after an operation. Never rejects: what goes wrong is logged, and the
    * loops try again.

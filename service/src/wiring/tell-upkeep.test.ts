@@ -115,7 +115,7 @@ test.each([
     await keys.renew();
     clock.move(setBy);
     const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });
-    const tell = fenceTeller(keys, clock, log, RULES);
+    const tell = fenceTeller(keys, log, RULES);
     tell();
     tell();
     expect(lines).toMatchObject([

@@ -1,4 +1,4 @@
-import type { Clock, Stopwatch } from "../kernel/clock.ts";
+import type { Stopwatch } from "../kernel/clock.ts";
 import { printable } from "../kernel/printable.ts";
 import type { KeyDirectory } from "../keys/key-directory.ts";
 import type { KeyChange } from "../keys/managed/key-change.ts";
@@ -14,8 +14,8 @@ import { activateCommand, fenceWords } from "./fence-words.ts";
 // What the rounds of upkeep find is told when it changes, not at each round.
 
 /** Logs when another key begins to sign, or none does. */
-export function signingKeyTeller(keys: KeyDirectory, clock: Clock, log: Log): () => void {
-  const current = (): string | undefined => keys.viewAt(clock.now()).signing?.kid;
+export function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
+  const current = (): string | undefined => keys.view().signing?.kid;
   let known = current();
   return () => {
     const kid = current();
@@ -26,12 +26,11 @@ export function signingKeyTeller(keys: KeyDirectory, clock: Clock, log: Log): ()
 }
 
 /** Logs when this replica fences itself off and when it comes back. */
-export function fenceTeller(keys: ManagedKeys, clock: Clock, log: Log, rules: RotationRules): () => void {
+export function fenceTeller(keys: ManagedKeys, log: Log, rules: RotationRules): () => void {
   let known: string | undefined = "not_read_yet";
   return () => {
-    const now = clock.now();
-    const reason = keys.fenceAt(now);
-    const clockOffset = keys.clockOffsetAt(now);
+    const reason = keys.fence();
+    const clockOffset = keys.clockOffsetSeconds;
     if (reason !== known && reason === undefined) log.info({ event: "unfenced", version: keys.versionSeen });
     if (reason !== known && reason !== undefined)
       log.error({

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import type { Clock } from "../../kernel/clock.ts";
-import type { JwksDocument } from "../../keys/jwks.ts";
-import type { KeyDirectory } from "../../keys/key-directory.ts";
+import type { KeyDirectory, KeyUsage } from "../../keys/key-directory.ts";
+import type { JwksDocument } from "../../keys/key-view.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
@@ -37,8 +36,9 @@ const JwksBody = z
   .meta({ id: "Jwks" });
 
 export interface JwksDeps {
-  readonly clock: Clock;
   readonly keys: KeyDirectory;
+  /** Hears of each fetch; `undefined` when nothing counts them. */
+  readonly usage: KeyUsage | undefined;
   readonly meter: Meter;
   readonly log: Log;
   /** How long a shared cache may repeat the answer. */
@@ -85,13 +85,13 @@ export const jwks: OpenRoute<JwksDeps> = {
 };
 
 function serveJwks(deps: JwksDeps, { incoming, requestId }: Exchange): Answer {
-  const document = deps.keys.viewAt(deps.clock.now()).jwks;
+  const document = deps.keys.view().jwks;
   if (document === undefined) {
     deps.meter.jwksServed(503);
     deps.log.warn({ event: "request_refused", reason: "no_signing_key", status: 503, request_id: requestId });
     return problemAnswer(problem("no_signing_key"));
   }
-  deps.keys.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
+  deps.usage?.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
   const answer = answers.get(document) ?? remember(document, deps.jwksMaxAgeSeconds);
   const ifNoneMatch = incoming.headers["if-none-match"];
   if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {

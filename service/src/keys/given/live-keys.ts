@@ -1,8 +1,8 @@
 import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
-import { renderJwks } from "../jwks.ts";
-import { headerSegmentOf, type KeyDirectory, type KeyView } from "../key-directory.ts";
+import type { KeyDirectory } from "../key-directory.ts";
 import { servedAt } from "../key-state.ts";
+import { type KeyView, viewOf } from "../key-view.ts";
 import type { Signer } from "../signer.ts";
 import { type KeyRing, nextChangeAfter, signingKeyAt } from "./key-record.ts";
 
@@ -43,18 +43,8 @@ export class LiveKeys implements KeyDirectory {
     return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));
   }
 
-  /** Keys that were given from outside have no end that their last signature would decide. */
-  noteSigned(): void {
-    // Nothing to note.
-  }
-
-  /** Nor are the fetches of their JWKS counted: nothing waits for them. */
-  noteFetch(): void {
-    // Nothing to note.
-  }
-
   /** The view of this moment; computed anew only when a key's moment has come. */
-  viewAt(): KeyView {
+  view(): KeyView {
     const now = this.#clock.now();
     if (this.#view === undefined || now >= this.#until) {
       this.#view = this.#compute(now);
@@ -67,10 +57,9 @@ export class LiveKeys implements KeyDirectory {
     const record = signingKeyAt(this.#ring, now);
     const signer = record && this.#signers.get(record.kid);
     const served = servedAt(this.#ring, now);
-    return {
-      signing: record &&
-        signer && { kid: record.kid, headerSegment: headerSegmentOf(record), signer, notAfter: undefined },
-      jwks: served.length > 0 ? renderJwks(served.map((key) => key.publicJwk)) : undefined,
-    };
+    return viewOf(
+      record && signer && { kid: record.kid, signer, notAfter: undefined },
+      served.map((key) => key.publicJwk),
+    );
   }
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type JsonWebKey, type KeyExportOptions, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
-import { renderJwks } from "../jwks.ts";
+import { renderJwks } from "../key-view.ts";
 import { type ImportOutcome, importJwk, importKeys, thumbprintOf } from "./import-key.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 

@@ -5,6 +5,7 @@ import { carryOut } from "./carry-out.ts";
 import type { KeyChange, KeyStep } from "./key-change.ts";
 import type { KeySet, KeyStore } from "./key-store.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
+import type { StoreDoubt } from "./store-doubt.ts";
 
 /** All that a change of a key set needs. */
 export interface KeySetDeps {
@@ -18,7 +19,7 @@ export interface KeySetDeps {
 /** Why a set that was read must not be planned on; `undefined` when it may be. */
 export type Doubt = (set: KeySet) => PlanDoubt | undefined;
 /** The store went back in time, is another one, or its clock and this replica's disagree. */
-export type PlanDoubt = "store_older" | "store_forked" | "clock_off";
+export type PlanDoubt = StoreDoubt | "clock_off";
 
 /** Of a command on the store, which has seen nothing of it before. */
 const NO_DOUBT: Doubt = () => undefined;

@@ -94,15 +94,15 @@ async function house(alg: Algorithm = "ES256") {
     };
     const keys = new ManagedKeys(deps);
     const state = (): string => {
-      const view = keys.viewAt(clock.now());
-      const fence = keys.fenceAt(clock.now());
+      const view = keys.view();
+      const fence = keys.fence();
       expect([view.signing === undefined, view.jwks === undefined]).toEqual([
         fence !== undefined,
         fence !== undefined,
       ]);
       return fence ?? "open";
     };
-    return { keys, clock, state, view: () => keys.viewAt(clock.now()) };
+    return { keys, clock, state, view: () => keys.view() };
   };
   const pass = (seconds: number): void => {
     for (const one of moving) one.move(seconds);
@@ -451,7 +451,7 @@ describe("a beat", () => {
     await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
-    for (const life of [300, 900, 60]) keys.noteSigned(kid, (storeClock.now() + life) as never);
+    for (const life of [300, 900, 60]) keys.usage.noteSigned(kid, (storeClock.now() + life) as never);
     await keys.renew();
     await keys.renew();
     expect(store.beats.slice(1).map((beat) => beat.signings)).toEqual([
@@ -467,10 +467,10 @@ describe("a beat", () => {
     await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
-    keys.noteSigned(kid, (storeClock.now() + 900) as never);
+    keys.usage.noteSigned(kid, (storeClock.now() + 900) as never);
     store.down = true;
     await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
-    keys.noteSigned(kid, (storeClock.now() + 60) as never);
+    keys.usage.noteSigned(kid, (storeClock.now() + 60) as never);
     store.down = false;
     await keys.renew();
     expect(store.beats[1]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
@@ -502,7 +502,7 @@ describe("a beat", () => {
     const { store, replica } = await house();
     const { keys } = replica();
     await keys.renew();
-    keys.noteFetch("10.0.0.1", "runtime");
+    keys.usage.noteFetch("10.0.0.1", "runtime");
     await keys.renew();
     expect((await store.load()).verifiers).toMatchObject([
       { address: "10.0.0.1", userAgent: "runtime", version: 1, fetches: 1 },

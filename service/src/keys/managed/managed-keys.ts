@@ -3,16 +3,25 @@ import { after, type Clock, type EpochSeconds, type Stopwatch } from "../../kern
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../custody/sealer.ts";
-import { renderJwks } from "../jwks.ts";
-import { headerSegmentOf, type KeyDirectory, type KeyView, type SigningKey } from "../key-directory.ts";
+import type { KeyDirectory } from "../key-directory.ts";
+import { type KeyView, NO_KEYS, viewOf } from "../key-view.ts";
 import { localSigner, type Signer } from "../signer.ts";
 import { openPrivateKey } from "./carry-out.ts";
 import type { PlanDoubt } from "./change-key-set.ts";
-import type { Beat, JwksFetches, KeySet, KeyStore } from "./key-store.ts";
+import type { Beat, KeySet, KeyStore } from "./key-store.ts";
+import {
+  type ClockReading,
+  clockOffsetOf,
+  isClockOff,
+  type Lease,
+  type LeaseEnd,
+  leaseEndOf,
+} from "./lease.ts";
 import { isSigning, type ManagedKey, servedInOrder } from "./managed-key.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { hasOpenGap } from "./plan/unserved-gap.ts";
-import { VerifierLog } from "./verifier-sightings.ts";
+import { type StoreDoubt, storeDoubtOf } from "./store-doubt.ts";
+import { type Usage, UsageLog } from "./usage-log.ts";
 
 /** With what this replica is configured to rotate by, which it reports to the store. */
 export interface ManagedKeysDeps extends RotationRules {
@@ -25,37 +34,18 @@ export interface ManagedKeysDeps extends RotationRules {
   readonly versionSeenBefore: number;
 }
 
-/** Why a replica neither signs nor serves the JWKS. */
-export type FenceReason =
-  | "not_read_yet"
-  | "store_forked"
-  | "lease_expired"
-  | "clock_off"
-  | "store_older"
-  | "no_signing_key";
-
-/** A beat that the store accepted. */
-interface Lease {
-  /** Where the stopwatch stood before the beat: the lease counts from there. */
-  readonly begun: number;
-  /** Where this replica's clocks stood when the store's was read. */
-  readonly elapsed: number;
-  readonly wall: EpochSeconds;
-  /** Store's clock less this replica's. */
-  readonly offsetSeconds: number;
-}
+/** Why a replica neither signs nor serves the JWKS; with `no_signing_key` it only does not sign. */
+export type FenceReason = LeaseEnd | StoreDoubt | "no_signing_key";
 
 /** What the last beat that the store accepted said of this replica. */
 type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
 
 /** What a beat found in the store: a reason to refuse it, or what was reported to it, and the lease that its commit gives. */
 interface Found {
-  readonly refused: "store_older" | "store_forked" | undefined;
+  readonly refused: StoreDoubt | undefined;
   readonly beat: Beat | undefined;
   readonly lease: Lease;
 }
-
-const FENCED: KeyView = { signing: undefined, jwks: undefined };
 
 /**
  * The managed keys as one replica sees them. Its permission to sign and to serve is a lease, renewed only by a beat that the store
@@ -64,56 +54,46 @@ const FENCED: KeyView = { signing: undefined, jwks: undefined };
  * time, the replica fences itself, so that no verifier ever learns an old set from it. The hot path only compares numbers.
  */
 export class ManagedKeys implements KeyDirectory {
+  /** Who uses the keys notes it here; it is reported with the next beat. */
+  readonly usage: UsageLog;
   readonly #deps: ManagedKeysDeps;
-  readonly #verifiers: VerifierLog;
   #set: KeySet | undefined;
-  #view: KeyView = FENCED;
+  #view: KeyView = NO_KEYS;
   #lease: Lease | undefined;
   #versionSeen: number;
-  #refused: "store_older" | "store_forked" | undefined;
+  #refused: StoreDoubt | undefined;
   #reported: Reported | undefined;
   #beatsBegun = 0;
-  #beatTaken = 0;
+  #beatInForce = 0;
   #signers = new Map<Kid, Signer>();
-  #signings = new Map<Kid, EpochSeconds>();
 
   constructor(deps: ManagedKeysDeps) {
     this.#deps = deps;
     this.#versionSeen = deps.versionSeenBefore;
-    this.#verifiers = new VerifierLog(deps.clock);
+    this.usage = new UsageLog(deps.clock, () => this.#set?.version ?? 0);
   }
 
-  viewAt(now: EpochSeconds): KeyView {
-    return this.#doubtAt(now) === undefined ? this.#view : FENCED;
+  view(): KeyView {
+    return this.#doubt() === undefined ? this.#view : NO_KEYS;
   }
 
-  /** Why nothing is signed at `now`; `undefined` when all is well. A key whose end has come is served on, for its last tokens. */
-  fenceAt(now: EpochSeconds): FenceReason | undefined {
-    const doubt = this.#doubtAt(now);
+  /** Why nothing is signed now; `undefined` when all is well. A key whose end has come is served on, for its last tokens. */
+  fence(): FenceReason | undefined {
+    const doubt = this.#doubt();
     if (doubt !== undefined) return doubt;
     const end = this.#view.signing?.notAfter;
-    return end !== undefined && now >= end ? "no_signing_key" : undefined;
+    return end !== undefined && this.#deps.clock.now() >= end ? "no_signing_key" : undefined;
   }
 
   /** Why what was last read may not be acted upon. */
-  #doubtAt(now: EpochSeconds): FenceReason | undefined {
-    if (this.#refused !== undefined) return this.#refused;
-    if (this.#lease === undefined) return "not_read_yet";
-    const { replicaLagSeconds, clockSkewSeconds } = this.#deps.timing;
-    const elapsed = this.#deps.stopwatch.elapsed();
-    if (elapsed - this.#lease.begun > replicaLagSeconds) return "lease_expired";
-    // The wall clock must have gone as far as the stopwatch since the read, and must agree with the store's.
-    if (Math.abs(offsetAt(this.#lease, now, elapsed)) > clockSkewSeconds + 1) return "clock_off";
+  #doubt(): FenceReason | undefined {
+    const end = this.#refused ?? leaseEndOf(this.#lease, this.#reading(), this.#deps.timing);
+    if (end !== undefined) return end;
     return this.#view.signing === undefined ? "no_signing_key" : undefined;
   }
 
-  noteSigned(kid: Kid, exp: EpochSeconds): void {
-    const known = this.#signings.get(kid);
-    if (known === undefined || exp > known) this.#signings.set(kid, exp);
-  }
-
-  noteFetch(address: string, userAgent: string | undefined): void {
-    this.#verifiers.note(address, userAgent, this.#set?.version ?? 0);
+  #reading(): ClockReading {
+    return { now: this.#deps.clock.now(), elapsed: this.#deps.stopwatch.elapsed() };
   }
 
   /** The set as it was last read; `undefined` before the first read. */
@@ -123,25 +103,25 @@ export class ManagedKeys implements KeyDirectory {
 
   /**
    * Why the store is refused: it went back in time, or it is not the one that was read before, whatever its version says.
-   * What it holds must not be built upon. `undefined` when it is sound.
+   * What it holds must not be built upon. `undefined` when it is in order.
    */
-  get refusesStore(): "store_older" | "store_forked" | undefined {
+  get refusesStore(): StoreDoubt | undefined {
     return this.#refused;
   }
 
   /**
-   * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it refuses or that takes
+   * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it refuses or that accepts
    * no beat, nor while its clock and the store's disagree: one of them is wrong, and a replica whose clock agrees will do what is
    * due. A lease on a set in which no key signs is enough: that is how a new store begins.
    */
   mayChangeStore(): boolean {
-    const doubt = this.#doubtAt(this.#deps.clock.now());
+    const doubt = this.#doubt();
     return doubt === undefined || doubt === "no_signing_key";
   }
 
   /** Whether the store knows what is in force here now: which version, and whether the JWKS is served. */
   get isReported(): boolean {
-    const serving = this.viewAt(this.#deps.clock.now()).jwks !== undefined;
+    const serving = this.view().jwks !== undefined;
     return this.#reported?.serving === serving && this.#reported.version === this.#set?.version;
   }
 
@@ -149,15 +129,9 @@ export class ManagedKeys implements KeyDirectory {
     return this.#versionSeen;
   }
 
-  /** How far this replica's clock is behind the store's at `now`, in whole seconds: what the last beat found, and how the clock was set since. `undefined` before the first beat. */
-  clockOffsetAt(now: EpochSeconds): number | undefined {
-    if (this.#lease === undefined) return undefined;
-    return Math.round(offsetAt(this.#lease, now, this.#deps.stopwatch.elapsed()));
-  }
-
-  /** How far this replica's clock is behind the store's, in seconds, at the last beat. */
+  /** How far this replica's clock is behind the store's now, in whole seconds; `undefined` before the first beat. */
   get clockOffsetSeconds(): number | undefined {
-    return this.#lease?.offsetSeconds;
+    return this.#lease && Math.round(clockOffsetOf(this.#lease, this.#reading()));
   }
 
   /**
@@ -167,40 +141,38 @@ export class ManagedKeys implements KeyDirectory {
    * in force then stays until its lease ends, and what could not be reported is reported with the next beat.
    */
   async renew(): Promise<void> {
-    const { store, clock, stopwatch } = this.#deps;
+    const { store, stopwatch } = this.#deps;
     const begun = stopwatch.elapsed();
     this.#beatsBegun += 1;
     const turn = this.#beatsBegun;
-    const signings = this.#signings;
-    const fetches = this.#verifiers.take();
-    this.#signings = new Map();
+    const usage = this.usage.take();
     let found: Found | undefined;
     let set: KeySet;
     try {
       set = await store.beat((read) => {
-        const refused = this.#refusalOf(read);
-        const wall = clock.now();
+        const refused = this.#storeDoubt(read);
+        // Measured here: a wait for the store's locks is no difference of clocks.
+        const { now: wall, elapsed } = this.#reading();
         found = {
           refused,
-          beat: refused === undefined ? this.#beatOn(read, signings, fetches) : undefined,
-          // Measured here: a wait for the store's locks is no difference of clocks.
-          lease: { begun, elapsed: stopwatch.elapsed(), wall, offsetSeconds: read.now - wall },
+          beat: refused === undefined ? this.#beatOn(read, usage) : undefined,
+          lease: { begun, elapsed, wall, offsetSeconds: read.now - wall },
         };
         return found.beat;
       });
     } catch (thrown) {
-      this.#takeBack(signings, fetches);
+      this.usage.putBack(usage);
       throw thrown;
     }
-    if (found?.beat === undefined) this.#takeBack(signings, fetches);
-    if (found !== undefined) this.#take(turn, set, found);
+    if (found?.beat === undefined) this.usage.putBack(usage);
+    if (found !== undefined) this.#putInForce(turn, set, found);
   }
 
   /** Puts in force what a beat found, unless it was overtaken: by one that began later, or by one that saw a later version. */
-  #take(turn: number, set: KeySet, { refused, beat, lease }: Found): void {
-    if (turn < this.#beatTaken) return;
+  #putInForce(turn: number, set: KeySet, { refused, beat, lease }: Found): void {
+    if (turn < this.#beatInForce) return;
     if (refused === undefined && set.version < this.#versionSeen) return;
-    this.#beatTaken = turn;
+    this.#beatInForce = turn;
     this.#refused = refused;
     if (beat === undefined) return;
     if (this.#set?.version !== set.version) this.#view = this.#render(set);
@@ -215,15 +187,21 @@ export class ManagedKeys implements KeyDirectory {
    * beat that it was; one by a clock that jumped would retire keys whose tokens live.
    */
   doubtAbout(set: KeySet): PlanDoubt | undefined {
-    const offsetSeconds = set.now - this.#deps.clock.now();
-    if (Math.abs(offsetSeconds) > this.#deps.timing.clockSkewSeconds + 1) return "clock_off";
-    return this.#refusalOf(set);
+    if (isClockOff(set.now - this.#deps.clock.now(), this.#deps.timing)) return "clock_off";
+    return this.#storeDoubt(set);
   }
 
-  #beatOn(found: KeySet, signings: ReadonlyMap<Kid, EpochSeconds>, fetches: JwksFetches): Beat {
+  #storeDoubt(set: KeySet): StoreDoubt | undefined {
+    return storeDoubtOf(set, { version: this.#versionSeen, set: this.#set });
+  }
+
+  #beatOn(found: KeySet, { signings, fetches }: Usage): Beat {
     const { clock, replicaId, alg, periodSeconds, leadSeconds, timing, gate } = this.#deps;
-    const now = clock.now();
-    const offset = found.now - now;
+    const offset = found.now - clock.now();
+    const byStoreClock = <Seen extends { readonly seenAt: EpochSeconds }>(one: Seen): Seen => ({
+      ...one,
+      seenAt: after(one.seenAt, offset),
+    });
     return {
       replica: {
         id: replicaId,
@@ -231,30 +209,20 @@ export class ManagedKeys implements KeyDirectory {
         version: this.#set?.version ?? 0,
         settings: { periodSeconds, leadSeconds, timing, gate },
       },
-      serving: this.viewAt(now).jwks !== undefined && !hasOpenGap(found, timing),
+      serving: this.view().jwks !== undefined && !hasOpenGap(found, timing),
       maxTtlSeconds: timing.maxTtlSeconds,
       signings: [...signings].map(([kid, maxExp]) => ({ kid, maxExp })),
-      verifiers: fetches.verifiers.map((one) => ({ ...one, seenAt: after(one.seenAt, offset) })),
-      untracked: fetches.untracked.map((one) => ({ ...one, seenAt: after(one.seenAt, offset) })),
+      verifiers: fetches.verifiers.map(byStoreClock),
+      untracked: fetches.untracked.map(byStoreClock),
     };
   }
 
-  #takeBack(signings: ReadonlyMap<Kid, EpochSeconds>, fetches: JwksFetches): void {
-    for (const [kid, exp] of signings) this.noteSigned(kid, exp);
-    this.#verifiers.giveBack(fetches);
-  }
-
-  /** I12: a store must have what this replica saw of it, and the same of each key, or it was put back and has gone another way. */
-  #refusalOf(set: KeySet): "store_older" | "store_forked" | undefined {
-    if (set.version < this.#versionSeen) return "store_older";
-    return this.#set === undefined || descends(set, this.#set) ? undefined : "store_forked";
-  }
-
   #render(set: KeySet): KeyView {
-    const served = servedInOrder(set.keys);
     const key = this.#pickSigning(set.keys);
-    const signing = key && this.#signingKey(key);
-    return { signing, jwks: served.length > 0 ? renderJwks(served.map((one) => one.publicJwk)) : undefined };
+    return viewOf(
+      key && { kid: key.kid, signer: this.#signerOf(key), notAfter: key.notAfter },
+      servedInOrder(set.keys).map((one) => one.publicJwk),
+    );
   }
 
   /** The signing key of this replica's algorithm, or of another one while its own is not ready. */
@@ -263,10 +231,10 @@ export class ManagedKeys implements KeyDirectory {
     return signing.find((key) => key.alg === this.#deps.alg) ?? signing[0];
   }
 
-  #signingKey(key: ManagedKey): SigningKey {
+  #signerOf(key: ManagedKey): Signer {
     const signer = this.#signers.get(key.kid) ?? this.#open(key);
     this.#signers = new Map([[key.kid, signer]]);
-    return { kid: key.kid, headerSegment: headerSegmentOf(key), signer, notAfter: key.notAfter };
+    return signer;
   }
 
   #open(key: ManagedKey): Signer {
@@ -275,29 +243,3 @@ export class ManagedKeys implements KeyDirectory {
     return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }
-
-/** The store's clock less this replica's, at `now` and `elapsed` of this replica's clocks: the wall clock should have gone as far as the stopwatch. */
-function offsetAt({ offsetSeconds, wall, elapsed: then }: Lease, now: EpochSeconds, elapsed: number): number {
-  return offsetSeconds - (now - wall - (elapsed - then));
-}
-
-/** Whether all that is stamped on the keys of `before` is stamped on them in `after` too: rows stay, and stamps never change. */
-function descends(after: KeySet, before: KeySet): boolean {
-  const byKid = new Map(after.keys.map((key) => [key.kid, key]));
-  return before.keys.every((key) => {
-    const now = byKid.get(key.kid);
-    return (
-      now !== undefined && STAMPS.every((stamp) => key[stamp] === undefined || key[stamp] === now[stamp])
-    );
-  });
-}
-
-const STAMPS = [
-  "publishedVersion",
-  "publishedFrom",
-  "signingFrom",
-  "retiringFrom",
-  "taintedFrom",
-  "revokedFrom",
-  "retiredFrom",
-] as const satisfies readonly (keyof ManagedKey)[];

@@ -47,7 +47,7 @@ describe("a round of upkeep", () => {
     expect(told.map(({ changes }) => changes.map(({ kind }) => kind))).toEqual([
       ["publish", "activate", "publish"],
     ]);
-    expect(keys.fenceAt(clock.now())).toBeUndefined();
+    expect(keys.fence()).toBeUndefined();
     const { servedAt, replicas } = await store.load();
     expect([servedAt, replicas.map(({ id }) => id)]).toEqual([clock.now(), ["one"]]);
   });
@@ -141,7 +141,7 @@ describe("a round of upkeep", () => {
       await pass(120);
       const signing = (await store.load()).keys.filter(isSigning);
       for (const one of [clock, storeClock]) one.move(days * 86_400);
-      expect(keys.fenceAt(clock.now())).toBe("clock_off");
+      expect(keys.fence()).toBe("clock_off");
       await pass(10);
       expect((await store.load()).keys.filter(isSigning).map(({ kid }) => kid)).toEqual(
         signing.map(({ kid }) => kid),
@@ -170,25 +170,25 @@ describe("a replica", () => {
   test("is fenced from the very second at which its key's tokens must end", async () => {
     const { deps, keys, clock, storeClock } = house();
     await wholeRound(deps, keys);
-    const end = keys.viewAt(clock.now()).signing?.notAfter ?? clock.now();
+    const end = keys.view().signing?.notAfter ?? clock.now();
     for (const one of [clock, storeClock]) one.move(end - 1 - one.now());
     await keys.renew();
-    expect(keys.fenceAt(clock.now())).toBeUndefined();
+    expect(keys.fence()).toBeUndefined();
     for (const one of [clock, storeClock]) one.move(1);
     await keys.renew();
-    expect(keys.fenceAt(clock.now())).toBe("no_signing_key");
-    expect(keys.viewAt(clock.now()).jwks).toBeDefined();
+    expect(keys.fence()).toBe("no_signing_key");
+    expect(keys.view().jwks).toBeDefined();
   });
 
   test("whose beat fails tells with the next who fetched the JWKS, and what it signed", async () => {
     const { deps, store, state, keys, clock } = house();
     await wholeRound(deps, keys);
-    const kid = keys.viewAt(clock.now()).signing?.kid as Kid;
-    keys.noteFetch("10.0.0.1", "runtime");
-    keys.noteSigned(kid, clock.now());
+    const kid = keys.view().signing?.kid as Kid;
+    keys.usage.noteFetch("10.0.0.1", "runtime");
+    keys.usage.noteSigned(kid, clock.now());
     state.down = true;
     await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
-    keys.noteFetch("10.0.0.1", "runtime");
+    keys.usage.noteFetch("10.0.0.1", "runtime");
     state.down = false;
     await keys.renew();
     const set = await store.load();

@@ -184,7 +184,7 @@ describe("more verifiers than are tracked", () => {
   test("are not forgotten when what was taken could not be reported", () => {
     const { log: verifiers } = log();
     for (let count = 0; count < 12; count += 1) verifiers.note("10.0.0.1", `name-${String(count)}`, 4);
-    verifiers.giveBack(verifiers.take());
+    verifiers.putBack(verifiers.take());
     expect(verifiers.take()).toMatchObject({ verifiers: { length: 8 }, untracked: [{ fetches: 4 }] });
   });
 

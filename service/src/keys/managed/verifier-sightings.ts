@@ -45,7 +45,7 @@ export class VerifierLog {
   }
 
   /** Puts back what was taken and could not be reported. */
-  giveBack(taken: JwksFetches): void {
+  putBack(taken: JwksFetches): void {
     const { verifiers, untracked } = mergeFetches(taken, this.take());
     for (const sighting of verifiers) this.#add(sighting);
     this.#untracked = untracked;

@@ -1,8 +1,8 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import type { JwksDocument } from "../../keys/jwks.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
+import type { JwksDocument } from "../../keys/key-view.ts";
 import type { KeySet } from "../../keys/managed/key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import type { ManagedKeys } from "../../keys/managed/managed-keys.ts";
@@ -165,7 +165,7 @@ export class Invariants {
     const up = this.#world.seats.filter((seat) => seat.up);
     for (const seat of up) this.#letSign(seat);
     for (const seat of up) {
-      const { jwks } = seat.directory.viewAt(seat.now());
+      const { jwks } = seat.directory.view();
       if (jwks !== undefined) this.#served(seat, jwks);
     }
     for (const watcher of this.#world.watchers) this.#lookAtVerifier(watcher, now);
@@ -227,14 +227,14 @@ export class Invariants {
   /** Every replica that may sign does so, for as long as it may: the worst for whoever removes its key. */
   #letSign(seat: Seat): void {
     const now = seat.now();
-    const { signing } = seat.directory.viewAt(now);
+    const { signing } = seat.directory.view();
     if (signing === undefined) return;
     const exp = Math.min(
       now + seat.maxTtlSeconds,
       signing.notAfter ?? Number.POSITIVE_INFINITY,
     ) as EpochSeconds;
     if (exp - now < 1) return;
-    seat.directory.noteSigned(signing.kid, exp);
+    seat.keys.usage.noteSigned(signing.kid, exp);
     this.signed(seat, signing.kid, now, exp);
   }
 
@@ -394,7 +394,7 @@ export class Invariants {
     const recovered = now - this.#quietSince > this.#recoverySeconds();
     for (const seat of well) {
       this.#lookForStandby(seat.alg, now);
-      const fence = seat.keys.fenceAt(seat.now());
+      const fence = seat.keys.fence();
       // A key may come to its own end in a long trouble, or wait for its successor where periods are shorter than a lead.
       const ended = fence === "no_signing_key" && !(recovered && this.#keepsPace());
       if (fence !== undefined && !ended) this.broken("I18", `${seat.name} is well and fenced: ${fence}`);

@@ -1,7 +1,7 @@
 import { after, type EpochSeconds } from "../../kernel/clock.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
-import { renderJwks } from "../../keys/jwks.ts";
-import type { KeyDirectory, KeyView } from "../../keys/key-directory.ts";
+import type { KeyDirectory } from "../../keys/key-directory.ts";
+import { type KeyView, renderJwks } from "../../keys/key-view.ts";
 import type { Beat, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import { isStandby, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import type { ManagedKeys } from "../../keys/managed/managed-keys.ts";
@@ -201,9 +201,7 @@ function eachKey(set: KeySet, changed: (key: ManagedKey) => ManagedKey): KeySet 
 
 function viewing(keys: ManagedKeys, shown: (view: KeyView) => KeyView): KeyDirectory {
   return {
-    viewAt: (now) => shown(keys.viewAt(now)),
-    noteSigned: (kid, exp) => keys.noteSigned(kid, exp),
-    noteFetch: (address, userAgent) => keys.noteFetch(address, userAgent),
+    view: () => shown(keys.view()),
   };
 }
 

@@ -358,6 +358,7 @@ export class World {
       clock: seat,
       random: countingRandom(),
       keys: seat.directory,
+      usage: seat.keys.usage,
       rules: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
     };
     const outcome = await mint(deps, anyone(), mintRequest({ sender: "agent", ttl_seconds: ttlSeconds }));
@@ -390,9 +391,9 @@ export class World {
   }
 
   #answerOf(seat: Seat | undefined): { body: string; version: number; at: number } | undefined {
-    const body = seat?.up === true ? seat.directory.viewAt(seat.now()).jwks?.body : undefined;
+    const body = seat?.up === true ? seat.directory.view().jwks?.body : undefined;
     if (seat === undefined || body === undefined) return undefined;
-    seat.directory.noteFetch("verifier", "model");
+    seat.keys.usage.noteFetch("verifier", "model");
     return { body, version: seat.keys.set?.version ?? 0, at: this.#now };
   }
 
@@ -452,7 +453,7 @@ export class World {
   }
 
   #forgetIfMutant(seat: Seat): void {
-    if (this.mutation.forgets === true && seat.keys.fenceAt(seat.now()) === "store_older") seat.restart(0);
+    if (this.mutation.forgets === true && seat.keys.fence() === "store_older") seat.restart(0);
   }
 }
 

@@ -38,9 +38,9 @@ describe("a followed key file", () => {
     look = keyFileFollower({ clock, keys, setting: "KEY_FILE", path, rules }, mark);
   }
 
-  const signs = (): string | undefined => keys.viewAt().signing?.kid;
+  const signs = (): string | undefined => keys.view().signing?.kid;
   const served = (): string[] =>
-    (JSON.parse(keys.viewAt().jwks?.body ?? "{}") as { keys: { kid: string }[] }).keys.map((key) => key.kid);
+    (JSON.parse(keys.view().jwks?.body ?? "{}") as { keys: { kid: string }[] }).keys.map((key) => key.kid);
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "macp-auth-follow-"));

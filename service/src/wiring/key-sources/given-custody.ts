@@ -25,7 +25,7 @@ export function givenCustody(
   const clock = steadyClock(machine.clock, machine.stopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const look = follow({ clock, keys, rules: { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) } });
-  const tellSigningKey = signingKeyTeller(keys, machine.clock, log);
+  const tellSigningKey = signingKeyTeller(keys, log);
   const lookAtFile = async (): Promise<void> => {
     const seen = await look();
     if (seen.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
@@ -38,6 +38,7 @@ export function givenCustody(
   const keep = (): Promise<void> => inTurn(lookAtFile);
   return {
     directory: keys,
+    usage: undefined,
     keep,
     loops: [{ name: "given keys", everyMs: LOOK_MS, run: keep }],
     managed: undefined,

@@ -66,7 +66,7 @@ async function managedCustody(
   machine: Machine,
 ): Promise<Custody> {
   const { keys: keySettings, labels, sealer, versionSeenBefore } = loaded;
-  const { clock, stopwatch } = machine;
+  const { stopwatch } = machine;
   await insistWritable(source.versionFile, versionSeenBefore, labels.of("keys.versionFile"));
   let watcher: UpkeepWatcher | undefined;
   const deps = await openRotation(loaded, source, sealer, {
@@ -74,8 +74,8 @@ async function managedCustody(
     ...reportsTo(log, (count) => watcher?.fetchesDropped(count)),
   });
   const keys = viewOf(deps, machine, versionSeenBefore);
-  const tellSigningKey = signingKeyTeller(keys, clock, log);
-  const tellFence = fenceTeller(keys, clock, log, deps.rules);
+  const tellSigningKey = signingKeyTeller(keys, log);
+  const tellFence = fenceTeller(keys, log, deps.rules);
   const tellChanges = changeTeller(log);
   const tellAlarms = alarmTeller(stopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
@@ -103,6 +103,7 @@ async function managedCustody(
   const whole = round(() => wholeRound(deps, keys, reportRound));
   return {
     directory: keys,
+    usage: keys.usage,
     managed: { ...deps, keys },
     keep: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
     // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.

@@ -1,12 +1,10 @@
 import { z } from "zod";
-import type { Clock } from "../../../kernel/clock.ts";
 import type { KeyDirectory } from "../../../keys/key-directory.ts";
 import { json } from "../../answer.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
 import type { ManagedParts } from "./key-operation.ts";
 
 export interface ReadinessDeps {
-  readonly clock: Clock;
   readonly directory: KeyDirectory;
   readonly managed: Pick<ManagedParts, "keys"> | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
@@ -35,10 +33,9 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, clock, isStopping }) => {
-    const now = clock.now();
-    const view = directory.viewAt(now);
-    const fence = managed?.keys.fenceAt(now);
+  handle: ({ directory, managed, isStopping }) => {
+    const view = directory.view();
+    const fence = managed?.keys.fence();
     const reasons = [
       ...(isStopping() ? ["stopping"] : []),
       ...(fence === undefined ? [] : [fence]),
