@@ -49,6 +49,18 @@ module.exports = {
       { path: room("http", "cli") },
     ),
     forbid(
+      "one-reader-of-files",
+      "Files are read, written and followed by files/, which is bounded; SQLite looks at its own.",
+      { path: "^service/src/", pathNot: `${tests}|^service/src/(files/|stores/sqlite/|main[.]ts$)` },
+      { path: "^(node:)?fs(/promises)?$" },
+    ),
+    forbid(
+      "config-is-plain",
+      "Settings are plain data: config knows neither the log nor the stores that they are for.",
+      { path: room("config"), pathNot: tests },
+      { path: room("telemetry", "stores", "wiring", "files", "http", "cli", "run") },
+    ),
+    forbid(
       "main-is-the-root",
       "main.ts puts the service together; nothing imports it.",
       {},

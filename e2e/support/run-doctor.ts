@@ -2,6 +2,7 @@ import type { Finding } from "../../service/src/cli/doctor/finding.ts";
 import { doctorCommand } from "../../service/src/cli/doctor.ts";
 import { CommandEnd } from "../../service/src/cli/terminal/command-end.ts";
 import type { World } from "../../service/src/cli/terminal/world.ts";
+import { FileFault } from "../../service/src/files/file-fault.ts";
 import { systemClock, systemStopwatch } from "../../service/src/kernel/clock.ts";
 import { systemRandom } from "../../service/src/kernel/random.ts";
 import { systemTimers } from "../../service/src/kernel/timers.ts";
@@ -44,6 +45,8 @@ export async function run(
     () => 0,
     (thrown: unknown) => {
       if (thrown instanceof CommandEnd) return thrown.exitCode;
+      // As the program ends for it.
+      if (thrown instanceof FileFault) return 1;
       throw thrown;
     },
   );

@@ -93,7 +93,7 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
   return {
     ...place,
     async open(sealer) {
-      const database = openPostgres(postgresAt(place.url), AS_TEXT);
+      const database = await openPostgres(postgresAt(place.url), AS_TEXT);
       opened.push(database);
       await migrate(database);
       return { ...sqlKeyStore(database, sealer), close: () => database.close() };

@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 async function faultOf(url: string): Promise<Error> {
-  const database = openPostgres(postgresAt(url));
+  const database = await openPostgres(postgresAt(url));
   const fault: unknown = await database.read((query) => query("SELECT 1")).catch((thrown: unknown) => thrown);
   await database.close();
   return fault as Error;
@@ -46,10 +46,9 @@ test("a server that never answers is given up within three seconds", async () =>
   expect(performance.now() - started).toBeLessThan(3_000);
 });
 
-test("a certificate that cannot be read is for the operator to correct, and is named without the URL", () => {
-  const open = () =>
-    openPostgres(postgresAt("postgres://someone:hunter2@host/keys?sslrootcert=/none/ca.pem"));
-  expect(open).toThrow(
+test("a certificate that cannot be read is for the operator to correct, and is named without the URL", async () => {
+  const opened = openPostgres(postgresAt("postgres://someone:hunter2@host/keys?sslrootcert=/none/ca.pem"));
+  await expect(opened).rejects.toThrow(
     new ConfigError([
       "MACP_AUTH_STORE_URL: sslrootcert: /none/ca.pem cannot be read (ENOENT); correct the path or its permissions",
     ]),
@@ -77,7 +76,7 @@ test.skipIf(mayLeavePostgresOut())(
   "a change waits for the disk whatever the session has set, and for standbys no less than it has set",
   async () => {
     const setting = async (options: string, how: "read" | "write"): Promise<unknown> => {
-      const database = openPostgres({ ...postgresAt(serverUrl()), options });
+      const database = await openPostgres({ ...postgresAt(serverUrl()), options });
       const rows = await database[how]((query) => query("SHOW synchronous_commit"));
       await database.close();
       return (rows as readonly { readonly synchronous_commit: string }[])[0]?.synchronous_commit;
@@ -94,7 +93,7 @@ test.skipIf(mayLeavePostgresOut())(
   async () => {
     const role = freshName("fast");
     await onPostgres(`CREATE ROLE ${role} LOGIN`, `ALTER ROLE ${role} SET synchronous_commit = off`);
-    const database = openPostgres(postgresAt(urlOf({ role })));
+    const database = await openPostgres(postgresAt(urlOf({ role })));
     const show = () => database.write((query) => query("SHOW synchronous_commit"));
     expect(await show()).toEqual([{ synchronous_commit: "on" }]);
     // The next transaction of the connection begins with the role's setting again.

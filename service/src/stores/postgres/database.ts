@@ -48,11 +48,11 @@ const ON_DISK = `SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
 const WRITE: Mode = { begin: `BEGIN ISOLATION LEVEL READ COMMITTED; ${ON_DISK}`, mayMakeTables: true };
 
 /**
- * PostgreSQL, or what speaks its language. Opens no connection yet. Throws `ConfigError` when a file that the location names
+ * PostgreSQL, or what speaks its language. Opens no connection yet. Rejects with `ConfigError` when a file that the location names
  * cannot be used.
  */
-export function openPostgres(location: PostgresLocation, types?: ValueTypes): Database {
-  const hosts = openHosts(location, tlsPlanOf(location.tls), types);
+export async function openPostgres(location: PostgresLocation, types?: ValueTypes): Promise<Database> {
+  const hosts = openHosts(location, await tlsPlanOf(location.tls), types);
   const homes = new Homes(location.schema);
   return {
     dialect: POSTGRES,

@@ -107,7 +107,7 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     return url.href;
   };
   const faultOf = async (url: string, sql = "SELECT 1"): Promise<StoreUnavailable> => {
-    const database = openPostgres(postgresAt(url));
+    const database = await openPostgres(postgresAt(url));
     const fault: unknown = await database.write((query) => query(sql)).catch((thrown: unknown) => thrown);
     await database.close();
     if (!(fault instanceof StoreUnavailable)) throw new Error("the store could be used");

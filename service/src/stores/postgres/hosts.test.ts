@@ -15,7 +15,7 @@ function hostsOf(...servers: readonly { readonly url: string }[]): string {
 }
 
 async function faultOf(url: string): Promise<StoreUnavailable> {
-  const database = openPostgres(postgresAt(url));
+  const database = await openPostgres(postgresAt(url));
   const fault: unknown = await database.read((query) => query("SELECT 1")).catch((thrown: unknown) => thrown);
   await database.close();
   if (!(fault instanceof StoreUnavailable)) throw new Error("the store could be used");

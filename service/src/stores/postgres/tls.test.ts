@@ -16,7 +16,7 @@ import { systemRoots, tlsPlanOf } from "./tls.ts";
 
 /** Whether the connection is encrypted, as the server sees it; or the fault. */
 async function answerAt(url: string): Promise<unknown> {
-  const database = openPostgres(postgresAt(url));
+  const database = await openPostgres(postgresAt(url));
   try {
     const rows = await database.read((query) =>
       query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"),
@@ -126,14 +126,13 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     expect(await answerAt(at("localhost", "sslrootcert=system"))).toMatch(/authority that is not trusted/);
     const { tls } = postgresAt(at("localhost", "sslrootcert=system"));
     const ca = await readFile(authority.path, "utf8");
-    const dial = new Dial(tlsPlanOf(tls, () => [ca])).connect(Number(new URL(server.url).port), "localhost");
+    const dial = new Dial(await tlsPlanOf(tls, () => Promise.resolve([ca]))).connect(
+      Number(new URL(server.url).port),
+      "localhost",
+    );
     await once(dial, "connect");
     dial.destroy();
-    expect(
-      systemRoots()
-        .join("")
-        .match(/BEGIN CERTIFICATE/g)?.length,
-    ).toBeGreaterThan(20);
+    expect((await systemRoots()).join("").match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(20);
   });
 
   test("with a certificate that has expired fails where it is checked, with the fix", async () => {
@@ -164,13 +163,13 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     const { keyPath, certificatePath } = right;
     const broken = join(keyPath, "..", "broken.pem");
     await writeFile(broken, "no certificate");
-    const open = (query: string) => () => openPostgres(postgresAt(at("localhost", query)));
-    expect(open(`sslrootcert=${broken}`)).toThrow(
+    const open = (query: string) => openPostgres(postgresAt(at("localhost", query)));
+    await expect(open(`sslrootcert=${broken}`)).rejects.toThrow(
       new ConfigError([`MACP_AUTH_STORE_URL: sslrootcert: ${broken} holds no certificate in PEM form`]),
     );
     const other = await stranger.issue("other", "DNS:other");
     for (const key of [broken, other.keyPath])
-      expect(open(`sslmode=require&sslcert=${certificatePath}&sslkey=${key}`)).toThrow(
+      await expect(open(`sslmode=require&sslcert=${certificatePath}&sslkey=${key}`)).rejects.toThrow(
         /^MACP_AUTH_STORE_URL: sslrootcert, sslcert and sslkey cannot be used \([A-Z_0-9a-z]+\)/,
       );
   });

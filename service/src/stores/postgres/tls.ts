@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
 import * as nodeTls from "node:tls";
+import { FileFault } from "../../files/file-fault.ts";
+import { readSmallFile } from "../../files/small-file.ts";
 import { ConfigError, codeOf } from "../../kernel/faults.ts";
 import { printable, printablePath } from "../../kernel/printable.ts";
 import type { PostgresTls } from "../../kernel/store-location.ts";
@@ -14,10 +15,13 @@ const BUNDLES = [
 ];
 
 /** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `ConfigError` when one cannot be used. */
-export function tlsPlanOf(tls: PostgresTls, roots: () => string[] = systemRoots): TlsPlan {
+export async function tlsPlanOf(
+  tls: PostgresTls,
+  roots: () => Promise<string[]> = systemRoots,
+): Promise<TlsPlan> {
   const { mode, negotiation } = tls;
   if (mode === "disable") return { want: "never", negotiation, options: {} };
-  const files = { ...trustOf(tls.rootCert, roots), ...clientOf(tls.client) };
+  const files = { ...(await trustOf(tls.rootCert, roots)), ...(await clientOf(tls.client)) };
   refuseUnusable(files);
   // As libpq: `require` checks who signed when it is given an authority to check with.
   const isChecked = mode === "verify-full" || mode === "verify-ca" || tls.rootCert !== undefined;
@@ -32,26 +36,35 @@ export function tlsPlanOf(tls: PostgresTls, roots: () => string[] = systemRoots)
   };
 }
 
-function trustOf(root: PostgresTls["rootCert"], roots: () => string[]): { readonly ca?: string | string[] } {
+async function trustOf(
+  root: PostgresTls["rootCert"],
+  roots: () => Promise<string[]>,
+): Promise<{ readonly ca?: string | string[] }> {
   if (root === undefined) return {};
-  if (root.kind === "system") return { ca: roots() };
-  const ca = textOf("sslrootcert", root.path);
+  if (root.kind === "system") return { ca: await roots() };
+  const ca = await textOf("sslrootcert", root.path);
   if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(ca))
     throw wrong(`sslrootcert: ${printable(root.path)} holds no certificate in PEM form`);
   return { ca };
 }
 
-function clientOf(client: PostgresTls["client"]): { readonly cert?: string; readonly key?: string } {
+async function clientOf(
+  client: PostgresTls["client"],
+): Promise<{ readonly cert?: string; readonly key?: string }> {
   if (client === undefined) return {};
-  return { cert: textOf("sslcert", client.certPath), key: textOf("sslkey", client.keyPath) };
+  return {
+    cert: await textOf("sslcert", client.certPath),
+    key: await textOf("sslkey", client.keyPath),
+  };
 }
 
-function textOf(parameter: string, path: string): string {
+async function textOf(parameter: string, path: string): Promise<string> {
   try {
-    return readFileSync(path, "utf8");
+    return await readSmallFile(path);
   } catch (thrown) {
+    if (!(thrown instanceof FileFault)) throw thrown;
     throw wrong(
-      `${parameter}: ${printablePath(path)} cannot be read (${codeOf(thrown) ?? "unknown fault"}); correct the path or its permissions`,
+      `${parameter}: ${printablePath(path)} cannot be read (${thrown.code ?? thrown.kind}); correct the path or its permissions`,
     );
   }
 }
@@ -68,9 +81,9 @@ function refuseUnusable(files: nodeTls.SecureContextOptions): void {
 }
 
 /** The authorities that the system trusts. Node 22.15 and newer read them themselves, SSL_CERT_FILE included. */
-export function systemRoots(): string[] {
+export async function systemRoots(): Promise<string[]> {
   const { getCACertificates } = nodeTls as { getCACertificates?: (from: "system") => string[] };
-  const roots = getCACertificates?.("system") ?? bundle();
+  const roots = getCACertificates?.("system") ?? (await bundle());
   if (roots.length === 0)
     throw wrong(
       "sslrootcert=system: this system has no list of authorities in a usual place; install ca-certificates, or name a file",
@@ -78,10 +91,10 @@ export function systemRoots(): string[] {
   return [...roots];
 }
 
-function bundle(): readonly string[] {
+async function bundle(): Promise<readonly string[]> {
   for (const path of BUNDLES) {
     try {
-      return [readFileSync(path, "utf8")];
+      return [await readSmallFile(path)];
     } catch {
       // Another system's place.
     }
