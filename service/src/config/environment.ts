@@ -2,7 +2,8 @@ import { type RawEnvironment, withoutBlanks } from "./given.ts";
 import { serviceLinksIn, warningsAboutLinks } from "./service-links.ts";
 import type { SettingPath } from "./settings.ts";
 import { loggedText } from "./shown-value.ts";
-import { type LoadedSettings, loadSources, readSources, type SettingsRead, type Source } from "./sources.ts";
+import type { Source } from "./source.ts";
+import { type LoadedSettings, loadSources, readSources, type SettingsRead } from "./sources.ts";
 
 /** The variable of each setting. */
 export const VARIABLES = {

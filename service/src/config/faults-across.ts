@@ -2,7 +2,7 @@ import { isLoopback } from "../kernel/loopback.ts";
 import { leadFloorSeconds } from "../keys/timing.ts";
 import { faultsOfAdminToken } from "./admin-token.ts";
 import type { AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
-import type { Labels } from "./sources.ts";
+import type { Labels } from "./source.ts";
 
 /** A line for each fault of settings that do not go together. A setting with a fault of its own is not judged again. */
 export function faultsAcross(settings: Settings, labels: Labels): readonly string[] {

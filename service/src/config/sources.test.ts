@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { environmentSource } from "./environment.ts";
 import type { SettingPath } from "./settings.ts";
-import { readSources, type Source } from "./sources.ts";
+import type { Source } from "./source.ts";
+import { readSources } from "./sources.ts";
 
 /** A document of settings by group, each on a line of its own after the line of its group. */
 function documentSource(document: Readonly<Record<string, Readonly<Record<string, string>>>>): Source {

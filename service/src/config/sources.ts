@@ -8,34 +8,8 @@ import {
   settingsOf,
   Written,
 } from "./settings.ts";
+import type { Labels, SettingsGiven, Source } from "./source.ts";
 import { warningsAbout } from "./warnings.ts";
-
-/** One place that settings are read from. The environment is one; a document beside it is another. */
-export interface Source {
-  /** What it gives: each text under its setting, with the label of its place there, such as a variable's name or a line's number. */
-  readonly given: SettingsGiven;
-  /** How this source names a setting that it may not give: for advice. */
-  nameOf(setting: SettingPath): string;
-  /** What the operator should know of what it holds besides, a line each. */
-  readonly warnings: readonly string[];
-}
-
-export type SettingsGiven = ReadonlyMap<SettingPath, GivenText>;
-
-interface GivenText {
-  readonly text: string;
-  readonly label: string;
-}
-
-/** What the settings are called where a person wrote them. */
-export interface Labels {
-  /** The label of the place that the setting was given in; of one that was not given, its name in the first source. */
-  readonly of: (setting: SettingPath) => string;
-  /** Whether it was given, readable or not. */
-  readonly isGiven: (setting: SettingPath) => boolean;
-  /** Whether none of these has a fault of its own, so that what they say together can be judged. */
-  readonly areRead: (...settings: readonly SettingPath[]) => boolean;
-}
 
 /** Settings that can be run with, and what the operator should know of them, a line each. */
 export interface LoadedSettings {

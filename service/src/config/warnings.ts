@@ -3,7 +3,7 @@ import type { StoreLocation } from "../kernel/store-location.ts";
 import { leadThroughGraceSeconds } from "../keys/timing.ts";
 import type { SettingPath, Settings } from "./settings.ts";
 import { shownValue } from "./shown-value.ts";
-import type { Labels } from "./sources.ts";
+import type { Labels } from "./source.ts";
 
 /** What only managed keys read. */
 const MANAGED_ONLY: readonly SettingPath[] = [

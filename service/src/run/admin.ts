@@ -1,6 +1,7 @@
 import { faultsOfAdminToken } from "../config/admin-token.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Labels, LoadedSettings } from "../config/sources.ts";
+import type { Labels } from "../config/source.ts";
+import type { LoadedSettings } from "../config/sources.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { ConfigError } from "../kernel/faults.ts";

@@ -1,5 +1,5 @@
 import type { ManagedSource, SecretSource } from "../config/settings.ts";
-import type { Labels } from "../config/sources.ts";
+import type { Labels } from "../config/source.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";

@@ -1,5 +1,5 @@
 import type { SecretSource } from "../config/settings.ts";
-import type { Labels } from "../config/sources.ts";
+import type { Labels } from "../config/source.ts";
 import { FileFault } from "../files/file-fault.ts";
 import { readSmallFile } from "../files/small-file.ts";
 import { ConfigError } from "../kernel/faults.ts";
