@@ -233,18 +233,18 @@ describe("an operator with nothing but init's folder", () => {
       expect(listed(admin, {})).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener wants a token and none is set; set MACP_AUTH_ADMIN_TOKEN_FILE to the file of its own\n`,
+        err: `macp-auth: the admin listener requires a token; set MACP_AUTH_ADMIN_TOKEN_FILE as for the service\n`,
       });
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN: "x".repeat(40) })).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: the admin listener expects another token than that of MACP_AUTH_ADMIN_TOKEN; set it to the service's own\n`,
+        err: `macp-auth: the admin listener does not accept the token of MACP_AUTH_ADMIN_TOKEN; set it to the token of the service\n`,
       });
       const port = String(service.port);
       expect(listed(port, {})).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: http://127.0.0.1:${port} answered 404: not found; is this the admin listener (MACP_AUTH_ADMIN_PORT)?\n`,
+        err: `macp-auth: http://127.0.0.1:${port} answered 404: not found; check that --admin has the port MACP_AUTH_ADMIN_PORT\n`,
       });
     });
   });

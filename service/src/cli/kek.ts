@@ -3,8 +3,10 @@ import type { Random } from "../kernel/random.ts";
 import { KEK_BYTES } from "../keys/custody/sealer.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
-import { openBackend } from "./keys/backend.ts";
+import { withBackend } from "./keys/backend.ts";
+import { adminOption } from "./keys/operations.ts";
 import { couldNot } from "./terminal/command-end.ts";
+import { counted } from "./terminal/count.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
 import type { World } from "./terminal/world.ts";
@@ -53,21 +55,17 @@ export function newKek(random: Random): string {
 function rotateCommand(world: World): Command {
   return new Command("rotate")
     .description("encrypt all that is stored again with the first key-encryption key")
-    .addOption(new Option("--admin <URL>", "work through a running service's admin listener"))
+    .addOption(adminOption())
     .addOption(jsonOption())
     .action(async ({ admin, json }: { admin?: string; json?: true }) => {
-      const backend = await openBackend(admin, world, "change");
-      try {
-        const { changes = [], refused } = await backend.operate({ kind: "reseal" }, new Set());
-        if (refused !== undefined) throw couldNot(refused.outage);
-        const keys = changes.length;
-        if (json) printJson(world, { resealed: keys });
-        else
-          world.out(
-            `${keys === 1 ? "1 private key is" : `${String(keys)} private keys are`} encrypted with the first key-encryption key; the others may be removed\n`,
-          );
-      } finally {
-        await backend.close();
-      }
+      const { changes = [], refused } = await withBackend({ admin }, world, (backend) =>
+        backend.operate({ kind: "reseal" }, new Set()),
+      );
+      if (refused !== undefined) throw couldNot(refused.outage);
+      if (json) printJson(world, { resealed: changes.length });
+      else
+        world.out(
+          `encrypted ${counted(changes.length, "private key")} with the first key-encryption key; the other lines of MACP_AUTH_KEK_FILE may be removed\n`,
+        );
     });
 }

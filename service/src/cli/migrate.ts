@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { migrateStore } from "../stores/open.ts";
-import { explainStoreFaults, managedSettings } from "./keys/backend.ts";
+import { explainStoreFaults, managedSettings } from "./keys/store-backend.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./terminal/world.ts";
 

@@ -4,6 +4,7 @@ import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
 import type { World } from "./terminal/world.ts";
+import { whyNoAnswer } from "./words/no-answer.ts";
 
 interface MintOptions {
   readonly url?: string;
@@ -89,9 +90,9 @@ async function post(
 ): Promise<Readonly<Record<string, unknown>>> {
   const { ask } = await import("./client/http-client.ts");
   const answer = await ask(url, { method: "POST", body }, stopwatch);
-  if (answer.kind === "silent")
+  if (answer.kind === "no-answer")
     throw couldNot(
-      `${url.href} does not answer: ${answer.why}; check that the service runs there, or name another with --url`,
+      `${url.href} does not answer: ${whyNoAnswer(answer)}; check that the service runs there, or name another with --url`,
     );
   const object = answer.bodyIs === "whole" ? objectIn(answer.body) : undefined;
   if (answer.status >= 300 && answer.status < 400)

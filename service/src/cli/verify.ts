@@ -9,6 +9,7 @@ import type { Finding } from "./verify/finding.ts";
 import type { Expectation } from "./verify/judge-claims.ts";
 import type { TokenReport } from "./verify/report.ts";
 import type { TrustedKeys } from "./verify/trusted-keys.ts";
+import { whyNoAnswer } from "./words/no-answer.ts";
 
 const STDIN_BYTES_MAX = 65_536;
 
@@ -142,9 +143,9 @@ async function jwksText(
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
   const { ask } = await import("./client/http-client.ts");
   const answer = await ask(address, { method: "GET" }, world.stopwatch);
-  if (answer.kind === "silent")
+  if (answer.kind === "no-answer")
     throw couldNot(
-      `${address.href} does not answer: ${answer.why}; check that the service runs there, or name a JWK Set with --jwks`,
+      `${address.href} does not answer: ${whyNoAnswer(answer)}; check that the service runs there, or name a JWK Set with --jwks`,
     );
   if (answer.status !== 200)
     throw couldNot(

@@ -4,49 +4,59 @@ import { request as requestHttps } from "node:https";
 import type { Stopwatch } from "../../kernel/clock.ts";
 import { codeOf } from "../../kernel/faults.ts";
 
-/** One answer of a running service, or why there was none. Redirects are answers: they are never followed. */
-export type Answer =
-  | {
-      readonly kind: "answered";
-      readonly status: number;
-      readonly headers: IncomingMessage["headers"];
-      /** The first 100 KiB. */
-      readonly body: string;
-      readonly bodyIs: "whole" | "cut";
-      /** Until the connection stood. */
-      readonly connectMs: number;
-      /** Until the last byte. */
-      readonly totalMs: number;
-    }
-  | { readonly kind: "silent"; readonly why: string };
+/** One request of a command. */
+export interface Ask {
+  readonly method: "GET" | "POST";
+  /** A JSON text. */
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For the whole answer; 5 seconds when left out, as the runtime gives a JWKS request, and callers a mint. */
+  readonly timeoutMs?: number;
+  /** How much of the body is read; 100 KiB when left out. */
+  readonly bodyBytesMax?: number;
+}
 
-/** The whole time that the runtime gives a JWKS request, and callers a mint. */
-const ANSWER_MS_MAX = 5_000;
-const BODY_BYTES_MAX = 102_400;
-const WHY: Readonly<Record<string, string>> = {
-  ABORT_ERR: "no whole answer came within 5 seconds",
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "the name of the host is unknown",
-  ECONNRESET: "the connection was cut",
-};
+/** The answer to a request. A redirect is one: none is ever followed. */
+export interface Answered {
+  readonly kind: "answered";
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+  /** `cut`: the body is longer than what was read of it. */
+  readonly bodyIs: "whole" | "cut";
+  /** Until the connection was established. */
+  readonly connectMs: number;
+  /** Until the last byte. */
+  readonly totalMs: number;
+}
 
-/** One request on a connection of its own. Never rejects: whatever goes wrong is the answer `silent`. */
+/** Why there is no answer: a code of Node, or `TIMEOUT` when it was not complete after `timeoutMs`. */
+export interface NoAnswer {
+  readonly kind: "no-answer";
+  readonly code: string;
+  readonly timeoutMs: number;
+}
+
+/** The outcome of one request. */
+export type Answer = Answered | NoAnswer;
+
+/** Sends one request on a connection of its own. Never rejects: what goes wrong is a `NoAnswer`. */
 export async function ask(
   url: URL,
-  { method, body }: { readonly method: "GET" | "POST"; readonly body?: string },
+  { method, body, headers = {}, timeoutMs = 5_000, bodyBytesMax = 102_400 }: Ask,
   stopwatch: Stopwatch,
 ): Promise<Answer> {
-  const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+  const signal = AbortSignal.timeout(timeoutMs);
   const started = stopwatch.elapsed();
   const msSinceStart = () => (stopwatch.elapsed() - started) * 1_000;
   try {
     const request = url.protocol === "https:" ? requestHttps : requestHttp;
-    const headers =
+    const ofBody =
       body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
-    const outgoing = request(url, { method, headers, agent: false, signal });
-    // A fault after the head of the answer comes here as well as to the reader of its body, who tells of it.
+    const outgoing = request(url, { method, headers: { ...headers, ...ofBody }, agent: false, signal });
+    // A fault after the head of the answer is also reported to the reader of its body.
     outgoing.on("error", () => undefined);
     let connectMs = 0;
     outgoing.once("socket", (socket) => {
@@ -56,7 +66,7 @@ export async function ask(
     });
     outgoing.end(body);
     const [incoming] = (await once(outgoing, "response", { signal })) as [IncomingMessage];
-    const read = await readBody(incoming);
+    const read = await readBody(incoming, bodyBytesMax);
     return {
       kind: "answered",
       status: incoming.statusCode ?? 0,
@@ -66,20 +76,23 @@ export async function ask(
       totalMs: msSinceStart(),
     };
   } catch (thrown) {
-    const code = codeOf(thrown) ?? "unknown fault";
-    return { kind: "silent", why: WHY[code] ?? code };
+    const code = signal.aborted ? "TIMEOUT" : (codeOf(thrown) ?? "unknown fault");
+    return { kind: "no-answer", code, timeoutMs };
   }
 }
 
-async function readBody(incoming: IncomingMessage): Promise<{ body: string; bodyIs: "whole" | "cut" }> {
+async function readBody(
+  incoming: IncomingMessage,
+  bytesMax: number,
+): Promise<Pick<Answered, "body" | "bodyIs">> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of incoming as AsyncIterable<Buffer>) {
     pieces.push(piece);
     bytes += piece.length;
     // Leaving the loop closes the connection.
-    if (bytes > BODY_BYTES_MAX) break;
+    if (bytes > bytesMax) break;
   }
-  const body = Buffer.concat(pieces).subarray(0, BODY_BYTES_MAX).toString("utf8");
-  return { body, bodyIs: bytes > BODY_BYTES_MAX ? "cut" : "whole" };
+  const body = Buffer.concat(pieces).subarray(0, bytesMax).toString("utf8");
+  return { body, bodyIs: bytes > bytesMax ? "cut" : "whole" };
 }

@@ -1,7 +1,9 @@
+import { printable } from "../../kernel/printable.ts";
 import type { OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import { answeredNo, couldNot } from "../terminal/command-end.ts";
 import { counted } from "../terminal/count.ts";
 import { printJson } from "../terminal/json.ts";
+import { harmlessLine } from "../terminal/shown.ts";
 import { table } from "../terminal/table.ts";
 import { duration } from "../terminal/time.ts";
 import type { World } from "../terminal/world.ts";
@@ -17,9 +19,16 @@ export function printAnswer(world: World, { json }: { readonly json?: true }, an
   const { refused } = answer;
   if (refused !== undefined)
     throw couldNot(
-      `rejected: ${refused.outage}${refused.accept === undefined ? "" : `; to accept that: --accept-${refused.accept}`}`,
+      `rejected: ${harmlessLine(refused.outage)}${refused.accept === undefined ? "" : `; to accept that: --accept-${harmlessLine(refused.accept)}`}`,
     );
-  world.out(table((answer.changes ?? []).map(({ change, kid }) => [`${WORDS[change] ?? change}:`, kid])));
+  world.out(
+    table(
+      (answer.changes ?? []).map(({ change, kid }) => [
+        `${WORDS[change] ?? harmlessLine(change)}:`,
+        printable(kid),
+      ]),
+    ),
+  );
   world.out(revocationText(answer));
 }
 

@@ -7,7 +7,7 @@ import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { printAnswer } from "./answer-text.ts";
-import { explainStoreFaults, managedSettings, openStore, operateOnStore } from "./backend.ts";
+import { explainStoreFaults, managedSettings, openStore, operateOnStore } from "./store-backend.ts";
 
 const KEY_BYTES_MAX = 1_048_576;
 const GIVEN: readonly string[] = [VARIABLES["keys.jwk"], VARIABLES["keys.file"]];

@@ -2,6 +2,7 @@ import { printable } from "../../kernel/printable.ts";
 import type { KeyLine, KeysReport, UntrackedLine, VerifierLine } from "../../keys/managed/operator-shapes.ts";
 import { AGENTS_PER_ADDRESS_MAX, VERIFIERS_MAX } from "../../keys/managed/verifier-sightings.ts";
 import { counted } from "../terminal/count.ts";
+import { harmlessLine } from "../terminal/shown.ts";
 import { table } from "../terminal/table.ts";
 import { duration, utc, utcAndDistance } from "../terminal/time.ts";
 
@@ -25,10 +26,10 @@ function keyRow(key: KeyLine, now: number): readonly string[] {
   const { what, at } = key.next;
   return [
     printable(key.kid),
-    key.alg,
+    printable(key.alg),
     key.state,
     utcAndDistance(since, now),
-    what,
+    harmlessLine(what),
     at === null ? "" : utcAndDistance(at, now),
   ];
 }

@@ -169,7 +169,9 @@ describe("the answer that carries the key set", () => {
   });
 
   test("fails when there is none", () => {
-    expect(judgeJwks({ kind: "silent", why: "nothing listens there" })).toMatchObject([{ grade: "fail" }]);
+    expect(judgeJwks({ kind: "no-answer", code: "ECONNREFUSED", timeoutMs: 5_000 })).toMatchObject([
+      { grade: "fail" },
+    ]);
   });
 
   test("is a warning above one second, and fails above what the runtime gives: 3 to connect, 5 in all", () => {

@@ -1,6 +1,7 @@
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import type { Answer } from "../../client/http-client.ts";
 import { shown } from "../../terminal/shown.ts";
+import { whyNoAnswer } from "../../words/no-answer.ts";
 import { readServedKeys, type ServedKey } from "../facts/served-keys.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
@@ -19,9 +20,13 @@ const SEND_MAX_AGE = "send Cache-Control: public, max-age=60";
 /** Everything about `GET /.well-known/jwks.json`, from the connection to the last key. */
 export function judgeJwks(answer: Answer): readonly Finding[] {
   const check = "jwks";
-  if (answer.kind === "silent")
+  if (answer.kind === "no-answer")
     return [
-      fail(check, `GET /.well-known/jwks.json: ${answer.why}`, "see that the service runs at this address"),
+      fail(
+        check,
+        `GET /.well-known/jwks.json: ${whyNoAnswer(answer)}`,
+        "see that the service runs at this address",
+      ),
     ];
   const refusal = refusalOf(answer);
   if (refusal !== undefined)

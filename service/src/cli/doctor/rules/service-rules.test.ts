@@ -11,7 +11,7 @@ function answered(status: number, body = "", headers: Record<string, string> = {
   return { kind: "answered", status, headers, body, bodyIs: "whole", connectMs: 1, totalMs: 2 };
 }
 
-const SILENT: Answer = { kind: "silent", why: "nothing listens there" };
+const SILENT: Answer = { kind: "no-answer", code: "ECONNREFUSED", timeoutMs: 5_000 };
 
 function facts(
   override: Partial<Omit<ServiceFacts, "base">> = {},

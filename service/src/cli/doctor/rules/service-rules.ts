@@ -1,14 +1,15 @@
 import { isLoopback } from "../../../kernel/loopback.ts";
 import type { Answer } from "../../client/http-client.ts";
 import { shown } from "../../terminal/shown.ts";
+import { whyNoAnswer } from "../../words/no-answer.ts";
 import type { ServiceFacts } from "../facts/ask-service.ts";
 import { type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 
 /** Health checks of existing deployments read the status, and some the body: nothing may be added to it. */
 export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding[] {
   const check = "health";
-  if (health.kind === "silent")
-    return [fail(check, `GET /healthz: ${health.why}`, "see that the service runs at this address")];
+  if (health.kind === "no-answer")
+    return [fail(check, `GET /healthz: ${whyNoAnswer(health)}`, "see that the service runs at this address")];
   if (health.status !== 200)
     return [fail(check, `GET /healthz answers ${statusOf(health)}`, "see the service's log")];
   if (health.body.trim() === '{"ok":true}') return [ok(check, 'GET /healthz answers {"ok":true}')];
@@ -46,8 +47,10 @@ export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly 
 /** A request without credentials must be turned away before its body is read. */
 export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): readonly Finding[] {
   const check = "open-mint";
-  if (emptyMint.kind === "silent")
-    return [fail(check, `POST /tokens: ${emptyMint.why}`, "see that the service runs at this address")];
+  if (emptyMint.kind === "no-answer")
+    return [
+      fail(check, `POST /tokens: ${whyNoAnswer(emptyMint)}`, "see that the service runs at this address"),
+    ];
   const { status } = emptyMint;
   if (status === 401 || status === 403)
     return [ok(check, `POST /tokens without credentials answers ${String(status)}`)];

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { KeyLine, KeysReport } from "../../keys/managed/operator-shapes.ts";
 import { CommandEnd } from "../terminal/command-end.ts";
-import { resolveKid } from "./backend.ts";
+import { resolveKid } from "./kid.ts";
 
 function reportOf(...kids: readonly string[]): KeysReport {
   return { version: 1, now: 0, verifiers: [], untracked: [], keys: kids.map((kid) => ({ kid }) as KeyLine) };
 }
 
-/** The line that the call ends with, behind its exit code. */
+/** The exit code and the line that the call ends with. */
 function refusal(run: () => unknown): string {
   try {
     run();
@@ -33,10 +33,10 @@ describe("a kid on the command line", () => {
   test.each([
     ["", "2: KID is empty; name a key, see: macp-auth keys list --all"],
     ["  ", "2: KID is empty; name a key, see: macp-auth keys list --all"],
-    ["gre", "2: gre is too short for the beginning of a kid; give at least 4 of its characters"],
-    ["blue", "2: several keys begin with blue; give more of the kid"],
+    ["gre", "2: gre is too short for the beginning of a kid; give at least 4 characters"],
+    ["blue", "2: several kids begin with blue; give more characters of the kid"],
     ["black", "2: no key has the kid black; see: macp-auth keys list --all"],
-  ])("is refused when it is %j", (given, line) => {
+  ])("is rejected when it is %j", (given, line) => {
     expect(refusal(() => resolveKid(given, report))).toBe(line);
   });
 

@@ -1,0 +1,28 @@
+import { Command } from "commander";
+import { jsonOption, printJson } from "../terminal/json.ts";
+import type { World } from "../terminal/world.ts";
+import { withBackend } from "./backend.ts";
+import { listText } from "./list-text.ts";
+import { adminOption } from "./operations.ts";
+
+interface ListOptions {
+  readonly admin?: string;
+  readonly all?: true;
+  readonly json?: true;
+}
+
+/** `macp-auth keys list`: changes nothing. */
+export function listCommand(world: World): Command {
+  return new Command("list")
+    .description("show the keys, what each of them does, and what happens to it next")
+    .option("--all", "also show keys that are no longer served")
+    .addOption(adminOption())
+    .addOption(jsonOption())
+    .action(async ({ admin, all, json }: ListOptions) => {
+      const report = await withBackend({ admin, access: "look" }, world, (backend) =>
+        backend.list(all === true),
+      );
+      if (json) printJson(world, report);
+      else world.out(listText(report));
+    });
+}
