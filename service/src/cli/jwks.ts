@@ -1,4 +1,5 @@
 import { Argument, Command } from "commander";
+import { importFaultWords } from "../wiring/key-fault-words.ts";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
@@ -25,7 +26,8 @@ export function jwksCommand(world: World): Command {
       const { importKeys } = await import("../keys/import/import-key.ts");
       const { text, place } = await readKeys(file, world);
       const outcome = importKeys(text);
-      if (outcome.kind === "refused") throw couldNot(...outcome.faults.map((fault) => `${place} ${fault}`));
+      if (outcome.kind === "refused")
+        throw couldNot(...outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
       const set = { keys: outcome.keys.map(({ publicJwk }) => publicJwk) };
       world.out(`${json ? JSON.stringify(set) : JSON.stringify(set, undefined, 2)}\n`);
     });

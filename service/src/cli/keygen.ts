@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Kid } from "../kernel/ids.ts";
+import { parseKid } from "../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
-import { isPrintableKid } from "../keys/import/import-key.ts";
 import type { KeyFormat, KeyWish } from "./keygen/new-key.ts";
 import { wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
@@ -70,9 +70,10 @@ function readWish({ alg, bits, format = "jwk", kid }: KeygenOptions): KeyWish {
 }
 
 function readKid(text: string | undefined): Kid | undefined {
-  if (text !== undefined && !isPrintableKid(text))
+  const kid = text === undefined ? undefined : parseKid(text);
+  if (text !== undefined && kid === undefined)
     throw wrongCall("--kid is not a text of 1 to 256 printable characters; leave it out for a thumbprint");
-  return text;
+  return kid;
 }
 
 async function print(world: World, wish: KeyWish, { format = "jwk", json }: KeygenOptions): Promise<void> {

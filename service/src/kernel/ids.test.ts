@@ -17,17 +17,20 @@ describe("request ids", () => {
     ["a\nb", "a line break"],
     ["a\n", "a line break at its end"],
     ["ä", "a letter beyond ASCII"],
-  ])("refuses %j of a caller: %s", (text) => {
+  ])("rejects %j of a caller: %s", (text) => {
     expect(parseRequestId(text)).toBeUndefined();
   });
 });
 
 describe("a key id", () => {
-  it.each(["k", "k".repeat(256), "ключ 😀", "a b"])("may be %j", (text) => {
+  it.each(["k", "k".repeat(256), "ключ 😀", "a b", "a\\b"])("may be %j", (text) => {
     expect(parseKid(text)).toBe(text);
   });
 
-  it.each(["", "k".repeat(257), "a\nb", "a\u2028b", "\ud800", "a\u009bb"])("may not be %j", (text) => {
-    expect(parseKid(text)).toBeUndefined();
-  });
+  it.each(["", " ", "\u3000\u00a0", "k".repeat(257), "a\nb", "a\u2028b", "\ud800", "a\u009bb", "a\u200bb"])(
+    "may not be %j",
+    (text) => {
+      expect(parseKid(text)).toBeUndefined();
+    },
+  );
 });

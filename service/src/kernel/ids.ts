@@ -1,4 +1,5 @@
 import type { Branded } from "./branded.ts";
+import { printable } from "./printable.ts";
 import type { Random } from "./random.ts";
 
 /** Key id: the JWK's own `kid`, else its RFC 7638 SHA-256 thumbprint. 1 to 256 printable characters. */
@@ -13,12 +14,16 @@ export type RequestId = Branded<string, "RequestId">;
 const KID = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Reads a key id from untrusted text; `undefined` when it is empty, too long or holds control characters. */
+/**
+ * Reads a key id from untrusted text; `undefined` when it is blank, too long, or holds what looks like nothing or like another
+ * kid in a log. A backslash may stand in it, though a log doubles it.
+ */
 export function parseKid(text: string): Kid | undefined {
-  return KID.test(text) ? (text as Kid) : undefined;
+  const plain = text.replaceAll("\\", "/");
+  return KID.test(text) && text.trim() !== "" && printable(plain) === plain ? (text as Kid) : undefined;
 }
 
-/** Reads a sender; `undefined` when it is blank or not well-formed Unicode (the runtime's JSON reader refuses a lone surrogate). */
+/** Reads a sender; `undefined` when it is blank or not well-formed Unicode (the runtime's JSON reader rejects a lone surrogate). */
 export function parseSender(text: string): Sender | undefined {
   return text.trim() !== "" && text.isWellFormed() ? (text as Sender) : undefined;
 }

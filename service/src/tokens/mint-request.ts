@@ -57,19 +57,30 @@ export type ParsedRequest =
 /** Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl. */
 export function parseMintRequest(body: unknown, text: string): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
-  const [member, inner] = parsed.error?.issues[0]?.path ?? [];
-  if (!parsed.success && member === "scopes")
-    return invalid({ reason: "scopes_invalid", field: SCOPE_FIELDS.find((field) => field === inner) });
-  if (!parsed.success && member !== "ttl_seconds") return invalid({ reason: "sender_required" });
+  const wrongType = faultOfTypes(parsed.error);
+  if (wrongType !== undefined && wrongType.reason !== "ttl_invalid") return invalid(wrongType);
   // Taken from the body itself and not from the schema's copy: a copy would lose a member of the scopes named __proto__.
   const { sender: name, scopes = {} } = body as { sender: string; scopes?: Scopes };
   const sender = parseSender(name);
   if (sender === undefined) return invalid({ reason: "not_unicode", member: "sender" });
-  const fault = faultOfScopes(scopes, body, text);
+  const fault = faultOfScopes(scopes, body, text) ?? wrongType;
   if (fault !== undefined) return invalid(fault);
-  if (!parsed.success) return invalid({ reason: "ttl_invalid" });
-  const ttlSeconds = parsed.data.ttl_seconds ?? undefined;
+  const ttlSeconds = parsed.data?.ttl_seconds ?? undefined;
   return { kind: "request", request: { sender, scopes, ttlSeconds } as MintRequest };
+}
+
+/** The first member of a wrong type; a body that is not an object lacks a sender. */
+function faultOfTypes(error: z.core.$ZodError | undefined): InvalidRequest | undefined {
+  if (error === undefined) return undefined;
+  const [member, field] = error.issues[0]?.path ?? [];
+  switch (member) {
+    case "scopes":
+      return { reason: "scopes_invalid", field: SCOPE_FIELDS.find((known) => known === field) };
+    case "ttl_seconds":
+      return { reason: "ttl_invalid" };
+    default:
+      return { reason: "sender_required" };
+  }
 }
 
 /** Why scopes of the right types cannot be signed as they were sent. */

@@ -3,6 +3,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import { type ImportedKey, importKeys } from "../../keys/import/import-key.ts";
 import { isPem } from "../../keys/import/pem-key.ts";
+import { importFaultWords } from "../../wiring/key-fault-words.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { type NewKey, privateJwk, setText } from "./new-key.ts";
 
@@ -47,7 +48,8 @@ function jwkOfPem({ privateKey, kid, alg }: ImportedKey): object {
 
 function insist(text: string, place: string): readonly [ImportedKey, ...ImportedKey[]] {
   const outcome = importKeys(text);
-  if (outcome.kind === "refused") throw couldNot(...outcome.faults.map((fault) => `${place} ${fault}`));
+  if (outcome.kind === "refused")
+    throw couldNot(...outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
   const [first, ...others] = outcome.keys;
   if (first === undefined) throw couldNot(`${place} holds no key; name the file of a key`);
   return [first, ...others];

@@ -17,7 +17,15 @@ export interface FileChangeRules {
 /** The ring after the change, or why the file cannot be followed; then the ring in force stays. */
 export type FileChange =
   | { readonly kind: "planned"; readonly ring: KeyRing }
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
+  | { readonly kind: "refused"; readonly faults: readonly FileChangeFault[] };
+
+/** Why a changed key file cannot be followed. */
+export type FileChangeFault =
+  | { readonly reason: "no_key" }
+  /** The first key is for another algorithm than the service signs with. */
+  | { readonly reason: "other_algorithm"; readonly alg: Algorithm; readonly wanted: Algorithm }
+  /** A served kid names another key now, or a served key has another kid. */
+  | { readonly reason: "kid_of_another_key" | "key_renamed"; readonly kid: Kid };
 
 /** The ring at boot: the first key signs at once, for there is nothing older to sign with; all are served. */
 export function ringAtBoot(keys: readonly ImportedKey[], now: EpochSeconds): KeyRing {
@@ -94,22 +102,17 @@ function removal(record: KeyRecord, now: EpochSeconds, rules: FileChangeRules): 
   return latest(now, after(record.retiringFrom ?? now, rules.overlapSeconds));
 }
 
-function faultsOf(present: KeyRing, file: readonly ImportedKey[], rules: FileChangeRules): string[] {
-  const faults: string[] = [];
-  if (file[0] === undefined) faults.push("holds no key");
+function faultsOf(present: KeyRing, file: readonly ImportedKey[], rules: FileChangeRules): FileChangeFault[] {
+  const faults: FileChangeFault[] = [];
+  if (file[0] === undefined) faults.push({ reason: "no_key" });
   if (file[0] !== undefined && file[0].alg !== rules.alg) {
-    faults.push(
-      `has a first key for ${file[0].alg}, but MACP_AUTH_SIGNING_ALG is ${rules.alg}; a change of algorithm needs a restart`,
-    );
+    faults.push({ reason: "other_algorithm", alg: file[0].alg, wanted: rules.alg });
   }
   for (const key of file) {
     const twin = present.find((record) => record.kid === key.kid && record.thumbprint !== key.thumbprint);
-    if (twin !== undefined)
-      faults.push(
-        "gives a served kid to another key; a kid names one key for ever, so give the new key a kid of its own",
-      );
+    if (twin !== undefined) faults.push({ reason: "kid_of_another_key", kid: key.kid });
     const renamed = present.find((record) => record.kid !== key.kid && record.thumbprint === key.thumbprint);
-    if (renamed !== undefined) faults.push("gives a served key another kid; keep its kid");
+    if (renamed !== undefined) faults.push({ reason: "key_renamed", kid: key.kid });
   }
   return faults;
 }

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type JsonWebKey, type KeyExportOptions, type KeyOb
 import { calculateJwkThumbprint } from "jose";
 import { describe, expect, test } from "vitest";
 import { renderJwks } from "../key-view.ts";
+import type { ImportFault } from "./import-fault.ts";
 import { type ImportOutcome, importJwk, importKeys, thumbprintOf } from "./import-key.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 
@@ -12,12 +13,12 @@ const ecJwk = ec.export({ format: "jwk" });
 const publicOf = ({ kty, n, e, crv, x, y }: JsonWebKey): JsonWebKey =>
   JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) as JsonWebKey;
 
-function faultsOf(outcome: ImportOutcome): string {
-  return outcome.kind === "refused" ? outcome.faults.join("\n") : "";
+function faultsOf(outcome: ImportOutcome): readonly ImportFault[] {
+  return outcome.kind === "refused" ? outcome.faults : [];
 }
 
 describe("a signing key", () => {
-  test("is taken from a JWK, a JWK Set and PEM in PKCS#8, PKCS#1 and SEC1 form, as the same key", () => {
+  test("is read from a JWK, a JWK Set and PEM in PKCS#8, PKCS#1 and SEC1 form, as the same key", () => {
     const forms = [
       [
         rsa,
@@ -68,7 +69,7 @@ describe("a signing key", () => {
   });
 });
 
-describe("a key is refused, in a line that says why and holds none of it,", () => {
+describe("a key is rejected with facts that say why and hold none of it,", () => {
   const small = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey.export({ format: "jwk" });
   const exponent3 = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 3 }).privateKey.export({
     format: "jwk",
@@ -82,42 +83,61 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     key
       .export({ type, format: "pem", cipher: "aes-128-cbc", passphrase: "x" } as KeyExportOptions<"pem">)
       .toString();
-  const DECRYPT = /^is an encrypted PEM key; decrypt it first: openssl pkey -in FILE -out PLAIN$/;
-  const cases: readonly [string, unknown, RegExp][] = [
-    ["when it is no JSON", "{not json", /not valid JSON/],
-    ["when it is a list", [ecJwk], /is a JSON array/],
-    ["when it is symmetric", { kty: "oct", k: "c2VjcmV0LXNlY3JldC1zZWNyZXQ" }, /symmetric/],
-    ["when its kty is unknown", { kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" }, /neither "RSA" nor "EC"/],
-    ["when it is RSA of fewer than 2048 bits", small, /1024 bits, fewer than 2048/],
-    ["when it is RSA of more than the runtime's 8192 bits", huge, /8193 bits, more than the runtime's 8192/],
-    ["when its public exponent is not 65537", exponent3, /exponent other than 65537/],
-    ["when it is on another curve than P-256", p384, /not on the curve P-256/],
-    ["when its point is not on the curve", { ...ecJwk, y: ecJwk.x }, /not a valid EC key/],
-    ["when a coordinate is short", { ...ecJwk, x: "AAAA" }, /not 32 bytes/],
-    ["when EC private and public parts differ", { ...ecJwk, d: otherEc.d }, /not belong|not a valid/],
-    ["when RSA private and public parts differ", { ...otherRsa, n: rsaJwk.n }, /not belong|not a valid/],
-    ["when a private member is missing", withoutQi, /lacks some of/],
-    ["when it has more than two primes", { ...rsaJwk, oth: [] }, /more than two primes/],
+  const DECRYPT = { reason: "pem_encrypted" } as const;
+  const cases: readonly [string, unknown, ImportFault][] = [
+    ["when it is no JSON", "{not json", { reason: "not_a_key", form: "json_damaged" }],
+    ["when it is a list", [ecJwk], { reason: "not_a_key", form: "json_array" }],
+    ["when it is symmetric", { kty: "oct", k: "c2VjcmV0LXNlY3JldC1zZWNyZXQ" }, { reason: "symmetric" }],
+    ["when its kty is unknown", { kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" }, { reason: "kty_unknown" }],
     [
-      "when a member is not base64url",
-      { ...ecJwk, d: "a+b/==" },
-      /member d that is missing or not base64url/,
+      "when it is RSA of fewer than 2048 bits",
+      small,
+      { reason: "rsa_too_short", bits: 1024, bitsBound: 2048 },
     ],
-    ["when kid is a number", { ...ecJwk, kid: 7 }, /kid/],
-    ["when kid is empty", { ...ecJwk, kid: "" }, /kid/],
-    ["when kid holds a control character", { ...ecJwk, kid: "a\nb" }, /kid/],
-    ["when kid is blank", { ...ecJwk, kid: " " }, /kid .*printable/],
-    ["when kid is blank in another script", { ...ecJwk, kid: "\u3000\u00a0" }, /kid .*printable/],
-    ["when it is a key and a set at once", { ...ecJwk, keys: [otherEc] }, /has both keys and kty/],
-    ["when it is a key and an empty set at once", { ...ecJwk, keys: [] }, /has both keys and kty/],
-    ["when use contradicts", { ...ecJwk, use: "enc" }, /use other than "sig"/],
-    ["when alg contradicts", { ...ecJwk, alg: "RS256" }, /alg other than "ES256"/],
-    ["when key_ops forbids signing", { ...ecJwk, key_ops: ["verify"] }, /key_ops/],
-    ["when key_ops repeats itself", { ...ecJwk, key_ops: ["sign", "sign"] }, /key_ops/],
-    ["when a set is empty", { keys: [] }, /without keys/],
-    ["when it is one public JWK", publicOf(ecJwk), /is a public key; give the private key/],
-    ["when it is one public RSA JWK", publicOf(rsaJwk), /is a public key; give the private key/],
-    ["when a set starts with a public key", { keys: [publicOf(ecJwk)] }, /first key of a set signs/],
+    [
+      "when it is RSA of more than the runtime's 8192 bits",
+      huge,
+      { reason: "rsa_too_long", bits: 8193, bitsBound: 8192 },
+    ],
+    ["when its public exponent is not 65537", exponent3, { reason: "exponent" }],
+    ["when it is on another curve than P-256", p384, { reason: "curve" }],
+    [
+      "when its point is not on the curve",
+      { ...ecJwk, y: ecJwk.x },
+      { reason: "numbers_invalid", kty: "EC" },
+    ],
+    [
+      "when a coordinate is short",
+      { ...ecJwk, x: "AAAA" },
+      { reason: "member_length", member: "x", bytes: 32 },
+    ],
+    [
+      "when RSA private and public parts differ",
+      { ...otherRsa, n: rsaJwk.n },
+      { reason: "private_inconsistent" },
+    ],
+    ["when a private member is missing", withoutQi, { reason: "private_incomplete" }],
+    ["when it has more than two primes", { ...rsaJwk, oth: [] }, { reason: "more_primes" }],
+    ["when a member is not base64url", { ...ecJwk, d: "a+b/==" }, { reason: "member_invalid", member: "d" }],
+    ["when kid is a number", { ...ecJwk, kid: 7 }, { reason: "kid_invalid" }],
+    ["when kid is empty", { ...ecJwk, kid: "" }, { reason: "kid_invalid" }],
+    ["when kid holds a control character", { ...ecJwk, kid: "a\nb" }, { reason: "kid_invalid" }],
+    ["when kid is blank", { ...ecJwk, kid: " " }, { reason: "kid_invalid" }],
+    ["when kid is blank in another script", { ...ecJwk, kid: "\u3000\u00a0" }, { reason: "kid_invalid" }],
+    ["when it is a key and a set at once", { ...ecJwk, keys: [otherEc] }, { reason: "key_and_set" }],
+    ["when it is a key and an empty set at once", { ...ecJwk, keys: [] }, { reason: "key_and_set" }],
+    ["when use contradicts", { ...ecJwk, use: "enc" }, { reason: "use_invalid" }],
+    ["when alg contradicts", { ...ecJwk, alg: "RS256" }, { reason: "alg_invalid", alg: "ES256" }],
+    ["when key_ops forbids signing", { ...ecJwk, key_ops: ["verify"] }, { reason: "key_ops_invalid" }],
+    ["when key_ops repeats itself", { ...ecJwk, key_ops: ["sign", "sign"] }, { reason: "key_ops_invalid" }],
+    ["when a set is empty", { keys: [] }, { reason: "set_empty" }],
+    ["when it is one public JWK", publicOf(ecJwk), { reason: "public_only" }],
+    ["when it is one public RSA JWK", publicOf(rsaJwk), { reason: "public_only" }],
+    [
+      "when a set starts with a public key",
+      { keys: [publicOf(ecJwk)] },
+      { reason: "first_is_public", key: 1 },
+    ],
     [
       "when a set names two keys alike",
       {
@@ -126,7 +146,7 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
           { ...otherEc, kid: "a" },
         ],
       },
-      /key 2 repeats key 1/,
+      { reason: "repeats", position: 1, key: 2 },
     ],
     [
       "when a set holds one key twice",
@@ -136,7 +156,7 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
           { ...ecJwk, kid: "b" },
         ],
       },
-      /key 2 repeats key 1/,
+      { reason: "repeats", position: 1, key: 2 },
     ],
     ["when PEM is encrypted PKCS#8", encrypted(ec, "pkcs8"), DECRYPT],
     ["when PEM is encrypted PKCS#1", encrypted(rsa, "pkcs1"), DECRYPT],
@@ -150,39 +170,53 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
     [
       "when one of two PEM keys is encrypted",
       `${encrypted(rsa, "pkcs1")}${encrypted(ec, "pkcs8")}`,
-      /more than one/,
+      { reason: "pem_several" },
     ],
-    ["when PEM is never ended", "-----BEGIN PRIVATE KEY-----\n".repeat(20_000), /without an END line/],
+    [
+      "when PEM is never ended",
+      "-----BEGIN PRIVATE KEY-----\n".repeat(20_000),
+      { reason: "pem_without_end" },
+    ],
     [
       "when PEM holds two keys",
       `${ec.export({ type: "pkcs8", format: "pem" }).toString()}${rsa.export({ type: "pkcs8", format: "pem" }).toString()}`,
-      /more than one/,
+      { reason: "pem_several" },
     ],
     [
       "when PEM is public",
       "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
-      /is a public key; give the private key/,
+      { reason: "public_only" },
     ],
     [
       "when PEM is garbage",
       "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-      /damaged content/,
+      { reason: "pem_damaged" },
     ],
   ];
-  test.each(cases)("%s", (_name, value, reason) => {
+  test.each(cases)("%s", (_name, value, fault) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     const faults = faultsOf(importKeys(text));
-    expect(faults).toMatch(reason);
+    expect(faults).toEqual([fault]);
     for (const secret of [rsaJwk.d, rsaJwk.p, rsaJwk.q, ecJwk.d, small.d, otherRsa.d, "c2VjcmV0"])
-      expect(faults).not.toContain(secret);
+      expect(JSON.stringify(faults)).not.toContain(secret);
+  });
+
+  test("when EC private and public parts differ, which some versions of OpenSSL find themselves", () => {
+    const [fault, ...others] = faultsOf(importKeys(JSON.stringify({ ...ecJwk, d: otherEc.d })));
+    expect(others).toEqual([]);
+    expect(["private_not_of_public", "numbers_invalid"]).toContain(fault?.reason);
   });
 
   test("when it is a set where one JWK is asked for", () => {
-    expect(faultsOf(importJwk(JSON.stringify({ keys: [ecJwk] })))).toMatch(/MACP_AUTH_SIGNING_KEY_FILE/);
+    expect(faultsOf(importJwk(JSON.stringify({ keys: [ecJwk] })))).toEqual([
+      { reason: "set_in_place_of_key" },
+    ]);
   });
 
   test("when it is a key and a set at once where one JWK is asked for", () => {
-    expect(faultsOf(importJwk(JSON.stringify({ ...ecJwk, keys: [otherEc] })))).toMatch(/remove keys/);
+    expect(faultsOf(importJwk(JSON.stringify({ ...ecJwk, keys: [otherEc] })))).toEqual([
+      { reason: "key_and_set" },
+    ]);
   });
 
   test.each(
@@ -204,7 +238,7 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
   )("when its kid hides the character U+%s, anywhere", (_code, character) => {
     for (const kid of [`a${character}b`, `${character}a`, `a${character}`, character])
       for (const jwk of [{ ...ecJwk, kid }, { keys: [ecJwk, { ...otherEc, kid }] }])
-        expect(faultsOf(importKeys(JSON.stringify(jwk)))).toMatch(/kid .*printable/);
+        expect(faultsOf(importKeys(JSON.stringify(jwk)))).toMatchObject([{ reason: "kid_invalid" }]);
   });
 
   test("but not for a kid in any script, with spaces or a backslash in it", () => {
@@ -214,7 +248,11 @@ describe("a key is refused, in a line that says why and holds none of it,", () =
 
   test("once for each of its faults", () => {
     const outcome = importKeys(JSON.stringify({ keys: [{ ...ecJwk, kid: 1, use: "enc" }, { kty: "oct" }] }));
-    expect(outcome.kind === "refused" && outcome.faults.length).toBe(3);
+    expect(faultsOf(outcome)).toEqual([
+      { reason: "kid_invalid", key: 1 },
+      { reason: "use_invalid", key: 1 },
+      { reason: "symmetric", key: 2 },
+    ]);
   });
 });
 
@@ -246,7 +284,7 @@ describe("a key in another spelling is the same key", () => {
     }
   });
 
-  test.each(spellings)("with %s: refused beside itself, whatever their kids", (_name, jwk, other) => {
+  test.each(spellings)("with %s: rejected beside itself, whatever their kids", (_name, jwk, other) => {
     const sets = [
       [jwk, other],
       [other, jwk],
@@ -255,20 +293,20 @@ describe("a key in another spelling is the same key", () => {
       [jwk, { ...publicOf(other), kid: "another name" }],
     ];
     for (const keys of sets)
-      expect(faultsOf(importKeys(JSON.stringify({ keys })))).toMatch(
-        /^key 2 repeats key 1 \(same kid or same key\)/,
-      );
+      expect(faultsOf(importKeys(JSON.stringify({ keys })))).toEqual([
+        { reason: "repeats", position: 1, key: 2 },
+      ]);
   });
 });
 
 describe("an RSA modulus is weak", () => {
   test("when its primes lie close together", () => {
     // Any two odd numbers without small factors that lie near each other show the structure; they need not be prime.
-    const soundLooking = (number: bigint): boolean => !/even|small/.test(weaknessOf(number) ?? "");
+    const hasNoSmallFactor = (number: bigint): boolean => !/even|small/.test(weaknessOf(number) ?? "");
     let [one, other] = [(1n << 1023n) + 1n, (1n << 1023n) + 2n ** 400n + 1n];
-    while (!soundLooking(one)) one += 2n;
-    while (!soundLooking(other)) other += 2n;
-    expect(weaknessOf(one * other)).toMatch(/close together/);
+    while (!hasNoSmallFactor(one)) one += 2n;
+    while (!hasNoSmallFactor(other)) other += 2n;
+    expect(weaknessOf(one * other)).toBe("close_primes");
   });
   test("when Fermat's method finds its primes in a hundred steps", () => {
     // (a - b)(a + b), where a lies about b²/2a above the root of the product: as many steps as that.
@@ -278,12 +316,12 @@ describe("an RSA modulus is weak", () => {
       while (/even|small/.test(weaknessOf((a - b) * (a + b)) ?? "")) a += 1n;
       return (a - b) * (a + b);
     };
-    expect(weaknessOf(afterSteps(90n))).toMatch(/close together/);
+    expect(weaknessOf(afterSteps(90n))).toBe("close_primes");
     expect(weaknessOf(afterSteps(10_000n))).toBeUndefined();
   });
   test("when it is even or has a small factor", () => {
-    expect(weaknessOf(2n ** 2047n)).toMatch(/even/);
-    expect(weaknessOf(3n * (2n ** 2046n + 1n))).toMatch(/small factor/);
+    expect(weaknessOf(2n ** 2047n)).toBe("even");
+    expect(weaknessOf(3n * (2n ** 2046n + 1n))).toBe("small_factor");
   });
   test("and is not, when it was made by OpenSSL", () => {
     expect(

@@ -8,11 +8,11 @@ import {
   verify,
 } from "node:crypto";
 import { type Kid, parseKid } from "../../kernel/ids.ts";
-import { printable } from "../../kernel/printable.ts";
 import type { Algorithm } from "../algorithm.ts";
-import { faultsOfEc, faultsOfRsa, MAKE_ONE } from "./key-numbers.ts";
+import type { ImportFault, KeyFault } from "./import-fault.ts";
+import { faultsOfEc, faultsOfRsa } from "./key-numbers.ts";
 import { isPem, readPemKey } from "./pem-key.ts";
-import { whyNoJwk, whyNoKey } from "./unreadable-key.ts";
+import { formOfFile, formOfText } from "./text-form.ts";
 
 /** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
 export type PublicJwk =
@@ -45,35 +45,30 @@ export interface ImportedKey {
   readonly privateKey: KeyObject | undefined;
 }
 
-/** Keys, or one line for each reason why not. The lines hold no key material; the caller puts the key's place before them. */
+/** Keys, or each reason why not. */
 export type ImportOutcome =
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
-
-/** Why a public key is refused where a key must sign. */
-export const PUBLIC_ONLY = "is a public key; give the private key that belongs to it";
-const KEY_AND_SET =
-  "has both keys and kty, and so is a JWK Set and a JSON Web Key at once; remove keys, or move the key into the set";
+  | { readonly kind: "refused"; readonly faults: readonly ImportFault[] };
 
 /** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (isPem(trimmed)) return importPem(trimmed);
   const parsed = parseObject(trimmed);
-  if (parsed === undefined) return refused(whyNoKey(trimmed));
-  if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
+  if (parsed === undefined) return refused({ reason: "not_a_key", form: formOfFile(trimmed) });
+  if (isKeyAndSet(parsed)) return refused({ reason: "key_and_set" });
   if ("keys" in parsed) return importSet(parsed["keys"]);
   const outcome = importOne(parsed);
   const signs = outcome.kind === "refused" || outcome.keys[0]?.privateKey !== undefined;
-  return signs ? outcome : refused(PUBLIC_ONLY);
+  return signs ? outcome : refused({ reason: "public_only" });
 }
 
-/** Reads a single JWK, as `MACP_AUTH_SIGNING_KEY_JSON` holds it. A public one is taken too: who needs it to sign looks at `privateKey`. */
+/** Reads a text that is a single JWK. A public one is accepted too: who needs it to sign looks at `privateKey`. */
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
-  if (parsed === undefined) return refused(whyNoJwk(text.trim()));
-  if (isKeyAndSet(parsed)) return refused(KEY_AND_SET);
-  if ("keys" in parsed) return refused("is a JWK Set; give a set through MACP_AUTH_SIGNING_KEY_FILE");
+  if (parsed === undefined) return refused({ reason: "not_a_jwk", form: formOfText(text.trim()) });
+  if (isKeyAndSet(parsed)) return refused({ reason: "key_and_set" });
+  if ("keys" in parsed) return refused({ reason: "set_in_place_of_key" });
   return importOne(parsed);
 }
 
@@ -99,78 +94,62 @@ function isKeyAndSet(parsed: Readonly<Record<string, unknown>>): boolean {
 }
 
 function importSet(members: unknown): ImportOutcome {
-  if (!Array.isArray(members) || members.length === 0)
-    return refused('is a JWK Set without keys; give {"keys":[…]} with a private key first');
+  if (!Array.isArray(members) || members.length === 0) return refused({ reason: "set_empty" });
   const outcomes = members.map((member: unknown) => importOne(member));
   const keys = outcomes.flatMap((outcome) => (outcome.kind === "imported" ? outcome.keys : []));
-  const faults = outcomes.flatMap((outcome, index) =>
-    outcome.kind === "refused" ? outcome.faults.map((fault) => `key ${String(index + 1)} ${fault}`) : [],
+  const faults = outcomes.flatMap((outcome, index): ImportFault[] =>
+    outcome.kind === "refused" ? outcome.faults.map((fault) => ({ ...fault, key: index + 1 })) : [],
   );
   if (faults.length === 0) faults.push(...faultsOfSet(keys));
   return faults.length > 0 ? { kind: "refused", faults } : { kind: "imported", keys };
 }
 
-function faultsOfSet(keys: readonly ImportedKey[]): string[] {
-  const faults: string[] = [];
+function faultsOfSet(keys: readonly ImportedKey[]): ImportFault[] {
+  const faults: ImportFault[] = [];
   keys.forEach((key, index) => {
     const twin = keys.findIndex((other) => other.kid === key.kid || other.thumbprint === key.thumbprint);
-    if (twin < index)
-      faults.push(
-        `key ${String(index + 1)} repeats key ${String(twin + 1)} (same kid or same key); remove one of them`,
-      );
+    if (twin < index) faults.push({ reason: "repeats", position: twin + 1, key: index + 1 });
   });
-  if (keys[0]?.privateKey === undefined)
-    faults.push("key 1 is public only, and the first key of a set signs; put a private key first");
+  if (keys[0]?.privateKey === undefined) faults.push({ reason: "first_is_public", key: 1 });
   return faults;
 }
 
 function importOne(value: unknown): ImportOutcome {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    return refused("is not a JSON object");
+    return refused({ reason: "not_an_object" });
   const jwk = value as Record<string, unknown>;
   const kty = jwk["kty"];
-  if (kty === "oct")
-    return refused(`is a symmetric key ("oct"), which every verifier could forge with; ${MAKE_ONE}`);
+  if (kty === "oct") return refused({ reason: "symmetric" });
   if (kty === undefined) return refused(whyNoKty(jwk));
-  if (kty !== "RSA" && kty !== "EC")
-    return refused('has a kty that is neither "RSA" nor "EC"; give an RSA or EC key');
+  if (kty !== "RSA" && kty !== "EC") return refused({ reason: "kty_unknown" });
   const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
   return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
 }
 
 /** Cloud providers hand out JSON with a PEM key inside. */
-function whyNoKty(json: Record<string, unknown>): string {
+function whyNoKty(json: Record<string, unknown>): KeyFault {
   const pem = Object.entries(json).find(([, value]) => typeof value === "string" && isPem(value))?.[0];
   return pem === "private_key" || pem === "privateKey"
-    ? `is JSON with a PEM key inside, not a JWK; take the key out: (umask 077; jq -r .${pem} FILE >key.pem)`
-    : "is JSON without kty, so it is not a JWK; give a private JWK";
+    ? { reason: "json_with_pem", member: pem }
+    : { reason: "kty_missing" };
 }
 
-function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): string[] {
-  const { kid, use, alg, key_ops: operations } = jwk;
-  const wanted = kty === "RSA" ? "RS256" : "ES256";
-  const rules: readonly [boolean, string][] = [
+function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): KeyFault[] {
+  const { kid, use, key_ops: operations } = jwk;
+  const alg = kty === "RSA" ? "RS256" : "ES256";
+  const rules: readonly [boolean, KeyFault][] = [
     [
-      kid === undefined || (typeof kid === "string" && isPrintableKid(kid)),
-      "has a kid that is not a text of 1 to 256 printable characters, or is blank; mend it or leave it out",
+      kid === undefined || (typeof kid === "string" && parseKid(kid) !== undefined),
+      { reason: "kid_invalid" },
     ],
-    [use === undefined || use === "sig", 'has a use other than "sig"; use a signing key'],
-    [
-      alg === undefined || alg === wanted,
-      `has an alg other than "${wanted}", the one that its kty signs here; mend or remove alg`,
-    ],
+    [use === undefined || use === "sig", { reason: "use_invalid" }],
+    [jwk["alg"] === undefined || jwk["alg"] === alg, { reason: "alg_invalid", alg }],
     [
       operations === undefined || areSigningOperations(operations, "d" in jwk ? "sign" : "verify"),
-      'has key_ops that do not allow signing; use ["sign"] for a private key, ["verify"] for a public one, or leave it out',
+      { reason: "key_ops_invalid" },
     ],
   ];
   return rules.filter(([holds]) => !holds).map(([, fault]) => fault);
-}
-
-/** A name that looks like no other and hides nothing in a log. A backslash does neither, though a log doubles it. */
-export function isPrintableKid(kid: string): kid is Kid {
-  const text = kid.replaceAll("\\", "/");
-  return parseKid(kid) !== undefined && kid.trim() !== "" && printable(text) === text;
 }
 
 /** RFC 7517 section 4.3: no duplicates, and nothing beside signing and verifying. */
@@ -188,7 +167,8 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     // One number has many spellings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and numbered.
     const core = coreOf(publicKey.export({ format: "jwk" }), kty);
     const thumbprint = thumbprintOf(core);
-    const kid = (jwk["kid"] ?? thumbprint) as Kid;
+    const kid = parseKid(typeof jwk["kid"] === "string" ? jwk["kid"] : thumbprint);
+    if (kid === undefined) return refused({ reason: "kid_invalid" });
     const publicJwk: PublicJwk =
       core.kty === "RSA"
         ? { ...core, kid, alg: "RS256", use: "sig" }
@@ -196,7 +176,7 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     const privateKey =
       jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
     if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
-      return refused("has private members that do not belong to its public ones; export the key again");
+      return refused({ reason: "private_not_of_public" });
     }
     return {
       kind: "imported",
@@ -204,7 +184,7 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     };
   } catch {
     // The library's own message may quote what it was given: it is dropped on purpose.
-    return refused(`is not a valid ${kty} key: its numbers do not fit together; export the key again`);
+    return refused({ reason: "numbers_invalid", kty });
   }
 }
 
@@ -233,6 +213,6 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function refused(fault: string): ImportOutcome {
+function refused(fault: KeyFault): ImportOutcome {
   return { kind: "refused", faults: [fault] };
 }

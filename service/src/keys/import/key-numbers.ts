@@ -1,61 +1,58 @@
+import type { KeyFault } from "./import-fault.ts";
 import { weaknessOf } from "./weak-rsa.ts";
 
-/** The mend for a key that cannot be mended. */
-export const MAKE_ONE = "make one with: macp-auth keygen";
-
 const RSA_BITS_MIN = 2048;
-/** The runtime's verifier refuses larger ones. */
+/** The runtime's verifier rejects larger ones. */
 const RSA_BITS_MAX = 8192;
 const RSA_EXPONENT = 65_537n;
 const RSA_PRIVATE = ["d", "p", "q", "dp", "dq", "qi"] as const;
 const EC_BYTES = 32;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
-/** Why the members of an RSA JWK are refused, one line each without key material (RFC 7518 section 6.3); none for a sound key. */
-export function faultsOfRsa(jwk: Record<string, unknown>): readonly string[] {
+/** What is wrong with the members of an RSA JWK (RFC 7518 section 6.3); nothing when it is valid. */
+export function faultsOfRsa(jwk: Record<string, unknown>): readonly KeyFault[] {
   const present = RSA_PRIVATE.filter((name) => jwk[name] !== undefined);
   const faults = faultsOfMembers(jwk, ["n", "e", ...present]);
   if (present.length > 0 && present.length < RSA_PRIVATE.length)
-    faults.push("lacks some of d, p, q, dp, dq, qi; export the whole private key");
-  if (jwk["oth"] !== undefined) faults.push("has more than two primes (oth); use a two-prime key");
+    faults.push({ reason: "private_incomplete" });
+  if (jwk["oth"] !== undefined) faults.push({ reason: "more_primes" });
   if (faults.length > 0) return faults;
   const fault = faultOfPublicNumbers(jwk) ?? (present.length > 0 ? faultOfPrivateNumbers(jwk) : undefined);
   return fault === undefined ? [] : [fault];
 }
 
-/** Why the members of an EC JWK are refused, as above (RFC 7518 section 6.2). That the point is on the curve is for the library to say. */
-export function faultsOfEc(jwk: Record<string, unknown>): readonly string[] {
-  if (jwk["crv"] !== "P-256") return [`is an EC key that is not on the curve P-256; ${MAKE_ONE}`];
+/** The same for an EC JWK (RFC 7518 section 6.2). Whether the point is on the curve is for the library to say. */
+export function faultsOfEc(jwk: Record<string, unknown>): readonly KeyFault[] {
+  if (jwk["crv"] !== "P-256") return [{ reason: "curve" }];
   const names = jwk["d"] === undefined ? ["x", "y"] : ["x", "y", "d"];
   const faults = faultsOfMembers(jwk, names);
   if (faults.length > 0) return faults;
   return names
     .filter((name) => bytesOf(jwk[name]).length !== EC_BYTES)
-    .map((name) => `has a member ${name} that is not 32 bytes long (RFC 7518 section 6.2)`);
+    .map((member) => ({ reason: "member_length", member, bytes: EC_BYTES }));
 }
 
-function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[]): string[] {
+function faultsOfMembers(jwk: Record<string, unknown>, names: readonly string[]): KeyFault[] {
   return names
     .filter((name) => typeof jwk[name] !== "string" || !BASE64URL.test(jwk[name]))
-    .map((name) => `has a member ${name} that is missing or not base64url`);
+    .map((member) => ({ reason: "member_invalid", member }));
 }
 
-function faultOfPublicNumbers(jwk: Record<string, unknown>): string | undefined {
+function faultOfPublicNumbers(jwk: Record<string, unknown>): KeyFault | undefined {
   const modulus = unsigned(jwk["n"]);
   const bits = modulus.toString(2).length;
-  if (bits < RSA_BITS_MIN) return `is an RSA key of ${String(bits)} bits, fewer than 2048; ${MAKE_ONE}`;
-  if (bits > RSA_BITS_MAX)
-    return `is an RSA key of ${String(bits)} bits, more than the runtime's 8192; ${MAKE_ONE}`;
-  if (unsigned(jwk["e"]) !== RSA_EXPONENT) return `has a public exponent other than 65537; ${MAKE_ONE}`;
+  if (bits < RSA_BITS_MIN) return { reason: "rsa_too_short", bits, bitsBound: RSA_BITS_MIN };
+  if (bits > RSA_BITS_MAX) return { reason: "rsa_too_long", bits, bitsBound: RSA_BITS_MAX };
+  if (unsigned(jwk["e"]) !== RSA_EXPONENT) return { reason: "exponent" };
   const weakness = weaknessOf(modulus);
-  return weakness === undefined ? undefined : `is weak: ${weakness}; ${MAKE_ONE}`;
+  return weakness && { reason: "weak", weakness };
 }
 
 /**
- * Why the private numbers are refused, against RFC 8017 section 3.2. A trial signature does not tell: when one of them is wrong
- * the library falls back to the others, and what reads the key next may not.
+ * Whether the private numbers belong together, by RFC 8017 section 3.2. A trial signature does not show it: when one of them is
+ * wrong the library falls back to the others, and what reads the key next may not.
  */
-function faultOfPrivateNumbers(jwk: Record<string, unknown>): string | undefined {
+function faultOfPrivateNumbers(jwk: Record<string, unknown>): KeyFault | undefined {
   const number = (name: string): bigint => unsigned(jwk[name]);
   const [n, e, d, p, q] = [number("n"), number("e"), number("d"), number("p"), number("q")];
   const fits = (exponent: bigint, prime: bigint): boolean =>
@@ -68,7 +65,7 @@ function faultOfPrivateNumbers(jwk: Record<string, unknown>): string | undefined
     fits(number("dp"), p) &&
     fits(number("dq"), q) &&
     (number("qi") * q) % p === 1n;
-  return belong ? undefined : "has private members that do not belong together; export the key again";
+  return belong ? undefined : { reason: "private_inconsistent" };
 }
 
 function bytesOf(member: unknown): Buffer {

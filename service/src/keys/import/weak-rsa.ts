@@ -4,21 +4,21 @@ const PRIMES = [
   109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 const GENERATOR = 65_537;
-/** How many steps of Fermat's method a sound modulus must survive; two random primes of 1,024 bits survive any number. */
+/** How many steps of Fermat's method a good modulus must survive; two random primes of 1,024 bits survive any number. */
 const FERMAT_STEPS = 100;
 
-/**
- * Why an RSA modulus is easy to factor, in words for the operator, or `undefined` when no known shortcut applies.
- * Looks for small factors, for the structure of Infineon's faulty generator (ROCA) and for primes that lie close together.
- */
-export function weaknessOf(modulus: bigint): string | undefined {
-  if (modulus % 2n === 0n) return "its modulus is even";
+/** Why an RSA modulus is easy to factor: `roca` is the structure of Infineon's faulty generator, `close_primes` is for Fermat's method. */
+export type Weakness = "even" | "small_factor" | "roca" | "close_primes";
+
+/** The first weakness that is found in an RSA modulus; `undefined` when no known shortcut applies. */
+export function weaknessOf(modulus: bigint): Weakness | undefined {
+  if (modulus % 2n === 0n) return "even";
   const residues = PRIMES.map((prime) => Number(modulus % BigInt(prime)));
-  if (residues.includes(0)) return "its modulus has a small factor";
+  if (residues.includes(0)) return "small_factor";
   if (residues.every((residue, index) => isPowerOfGenerator(residue, PRIMES[index] ?? 3))) {
-    return "its modulus was made by a faulty generator (ROCA, CVE-2017-15361)";
+    return "roca";
   }
-  if (hasClosePrimes(modulus)) return "its two primes lie too close together (Fermat factorisation)";
+  if (hasClosePrimes(modulus)) return "close_primes";
   return undefined;
 }
 

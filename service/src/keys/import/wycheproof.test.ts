@@ -22,19 +22,19 @@ describe.skipIf(!existsSync(file))(
     const groups = existsSync(file)
       ? (JSON.parse(readFileSync(file, "utf8")) as { testGroups: Group[] }).testGroups
       : [];
-    // The one sound asymmetric signing key among them; the other valid cases are HMAC keys, which this service never takes.
-    const SOUND = new Set([5]);
+    // The one valid asymmetric signing key among them; the other valid cases are HMAC keys, which this service never accepts.
+    const VALID = new Set([5]);
     const cases = groups.flatMap((group) =>
       group.tests.map((one) => [one.tcId, one.comment, group] as const),
     );
 
-    test.each(cases)("case %i, %s: taken only when sound", (tcId, _comment, group) => {
-      expect(importKeys(JSON.stringify(group.private)).kind).toBe(SOUND.has(tcId) ? "imported" : "refused");
+    test.each(cases)("case %i, %s: accepted only when valid", (tcId, _comment, group) => {
+      expect(importKeys(JSON.stringify(group.private)).kind).toBe(VALID.has(tcId) ? "imported" : "refused");
     });
 
     test("the ROCA modulus is recognised for what it is", () => {
       const roca = groups.find((group) => group.comment === "jws_rsa_roca_key")?.private?.keys[0]?.n ?? "";
-      expect(weaknessOf(BigInt(`0x${Buffer.from(roca, "base64url").toString("hex")}`))).toMatch(/ROCA/);
+      expect(weaknessOf(BigInt(`0x${Buffer.from(roca, "base64url").toString("hex")}`))).toBe("roca");
     });
   },
 );

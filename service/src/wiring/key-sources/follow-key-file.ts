@@ -5,6 +5,7 @@ import { type FileChangeRules, planFileChange } from "../../keys/given/plan-file
 import { signersFor } from "../../keys/given/signers-for.ts";
 import { importKeys } from "../../keys/import/import-key.ts";
 import { fileFaultLine } from "../file-fault-words.ts";
+import { fileChangeFaultWords, importFaultWords } from "../key-fault-words.ts";
 
 export interface FollowDeps {
   readonly clock: Clock;
@@ -42,11 +43,14 @@ export function keyFileFollower(deps: FollowDeps, markAtStart: string): () => Pr
 function putInForce({ clock, keys, setting, rules }: FollowDeps, text: string): KeyFileLook {
   const file = importKeys(text);
   if (file.kind === "refused")
-    return { kind: "refused", faults: file.faults.map((fault) => `${setting} ${fault}`) };
+    return { kind: "refused", faults: file.faults.map((fault) => `${setting} ${importFaultWords(fault)}`) };
   const now = clock.now();
   const change = planFileChange(keys.ring, file.keys, now, rules);
   if (change.kind === "refused")
-    return { kind: "refused", faults: change.faults.map((fault) => `${setting} ${fault}`) };
+    return {
+      kind: "refused",
+      faults: change.faults.map((fault) => `${setting} ${fileChangeFaultWords(fault)}`),
+    };
   keys.replace(change.ring, new Map([...signersFor(file.keys), ...keys.signersThatMaySign(now)]));
   return { kind: "changed" };
 }

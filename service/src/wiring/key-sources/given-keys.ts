@@ -1,12 +1,7 @@
 import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
-import {
-  type ImportedKey,
-  type ImportOutcome,
-  importJwk,
-  importKeys,
-  PUBLIC_ONLY,
-} from "../../keys/import/import-key.ts";
+import { type ImportedKey, type ImportOutcome, importJwk, importKeys } from "../../keys/import/import-key.ts";
+import { importFaultWords } from "../key-fault-words.ts";
 import { readSettingFile } from "../read-secret.ts";
 import type { LoadContext } from "./key-source.ts";
 
@@ -34,9 +29,11 @@ export function keysFromText(place: string, text: string, wanted?: Wanted): read
 }
 
 function signing(place: string, outcome: ImportOutcome, wanted?: Wanted): readonly ImportedKey[] {
-  if (outcome.kind === "refused") throw new ConfigError(outcome.faults.map((fault) => `${place} ${fault}`));
+  if (outcome.kind === "refused")
+    throw new ConfigError(outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
   const [first] = outcome.keys;
-  if (first?.privateKey === undefined) throw new ConfigError([`${place} ${PUBLIC_ONLY}`]);
+  if (first?.privateKey === undefined)
+    throw new ConfigError([`${place} ${importFaultWords({ reason: "public_only" })}`]);
   if (wanted?.wantedAlg !== undefined && first.alg !== wanted.wantedAlg) {
     const setting = wanted.labels.of("keys.alg");
     throw new ConfigError([

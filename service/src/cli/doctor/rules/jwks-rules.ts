@@ -1,4 +1,5 @@
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
+import { importFaultWords } from "../../../wiring/key-fault-words.ts";
 import type { Answer } from "../../client/http-client.ts";
 import { shown } from "../../terminal/shown.ts";
 import { whyNoAnswer } from "../../words/no-answer.ts";
@@ -130,7 +131,9 @@ export function jwksHasAStrongTag({ headers: { etag } }: Answered): readonly Fin
 function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
   const check = "jwks-keys";
   const faults = keys.flatMap(({ outcome, position }) =>
-    outcome?.kind === "refused" ? outcome.faults.map((fault) => `key ${String(position)} ${fault}`) : [],
+    outcome?.kind === "refused"
+      ? outcome.faults.map((fault) => importFaultWords({ ...fault, key: position }))
+      : [],
   );
   const usable = soundKeysOf(keys);
   if (usable.length === 0) {
