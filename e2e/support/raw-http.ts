@@ -1,5 +1,6 @@
 import { type Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { connect as connectSecurely } from "node:tls";
 
 const ANSWER_MS_MAX = 10_000;
 
@@ -88,7 +89,7 @@ export async function sendRaw(
   }
 }
 
-/** A TCP connection that sends exactly the bytes it is given and takes responses apart by itself. */
+/** A connection that sends exactly the bytes it is given and takes responses apart by itself. */
 export class RawConnection {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
@@ -116,6 +117,18 @@ export class RawConnection {
       const socket = connect({ port, host });
       socket.once("error", reject);
       socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new RawConnection(socket));
+      });
+    });
+  }
+
+  /** The same over TLS, without a look at the server's certificate. */
+  static openSecurely(port: number): Promise<RawConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connectSecurely({ port, host: "127.0.0.1", rejectUnauthorized: false });
+      socket.once("error", reject);
+      socket.once("secureConnect", () => {
         socket.off("error", reject);
         resolve(new RawConnection(socket));
       });

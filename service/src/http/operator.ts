@@ -17,10 +17,16 @@ export type OperatorProof =
   | { readonly kind: "token"; readonly token: Secret }
   | { readonly kind: "this_machine" };
 
+/** What is looked at of a request. */
+interface Sent {
+  readonly headers: IncomingMessage["headers"];
+  readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
+}
+
 /** The evidence that a request comes from an operator, or why there is none. */
 export function proveOperator(
   proof: OperatorProof,
-  incoming: Pick<IncomingMessage, "headers" | "socket">,
+  incoming: Sent,
 ):
   | { readonly kind: "operator"; readonly operator: Operator }
   | { readonly kind: "refused"; readonly problem: Problem } {
@@ -44,7 +50,7 @@ function hasToken(token: Secret, authorization: string | undefined): boolean {
  * A loopback peer is no proof by itself: a web page in a browser on this machine reaches the listener too, directly or through a
  * name that was pointed here. A browser sends its page's origin, and a name that was pointed here is not a loopback address.
  */
-function isFromThisMachine({ headers, socket }: Pick<IncomingMessage, "headers" | "socket">): boolean {
+function isFromThisMachine({ headers, socket }: Sent): boolean {
   const { host = "", origin, "sec-fetch-site": site } = headers;
   const name = /^(\[[^\]]*\]|[^:]*)(?::[0-9]{1,5})?$/.exec(host)?.[1] ?? "";
   return (

@@ -73,7 +73,7 @@ function methodsByPath(routes: readonly BoundRoute[]): ReadonlyMap<string, Metho
 
 /** The path of a request target (RFC 9112 section 3.2), without one trailing slash. */
 function pathOf(target: string): string {
-  const [path = "/"] = target.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
+  const [path = ""] = target.replace(/^https?:\/\/[^/?#]*/i, "").split(/[?#]/, 1);
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 

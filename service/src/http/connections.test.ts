@@ -1,0 +1,264 @@
+import { once } from "node:events";
+import { createServer as createSecureServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
+import { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+import { connect as connectSecurely, type TLSSocket } from "node:tls";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { RawConnection } from "../../../e2e/support/raw-http.ts";
+import { systemStopwatch } from "../kernel/clock.ts";
+import { systemRandom } from "../kernel/random.ts";
+import { systemTimers } from "../kernel/timers.ts";
+import { drain } from "../run/listen.ts";
+import { type Authority, type Certificate, makeAuthority } from "../testing/certificates.ts";
+import { json, problemAnswer } from "./answer.ts";
+import { readJsonBody } from "./body.ts";
+import { httpServer, type Listener } from "./listener.ts";
+
+const NOW = "GET /now HTTP/1.1\r\nHost: x\r\n\r\n";
+const LATER = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+const MACHINE = { timers: systemTimers, stopwatch: systemStopwatch };
+const never = new Promise<void>(() => undefined);
+
+/** A handshake that takes its time: each piece that the client sends waits. */
+async function openSlowly(port: number, pieceMs: number): Promise<TLSSocket> {
+  const wire = connect(port, "127.0.0.1");
+  const slow = new Duplex({
+    read: () => undefined,
+    write(piece: Buffer, _encoding, done) {
+      void pause(pieceMs).then(() => wire.write(piece, () => done()));
+    },
+  });
+  wire.on("data", (piece: Buffer) => slow.push(piece));
+  wire.on("close", () => slow.destroy());
+  const socket = connectSecurely({ socket: slow, rejectUnauthorized: false });
+  socket.on("error", () => undefined);
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
+  let authority: Authority;
+  let certificate: Certificate;
+  let listener: Listener;
+  let release: () => void;
+  let logged: Record<string, unknown>[];
+
+  beforeAll(async () => {
+    authority = await makeAuthority();
+    certificate = await authority.issue("server", "DNS:localhost,IP:127.0.0.1");
+  });
+  afterAll(() => authority.remove());
+
+  beforeEach(async () => {
+    logged = [];
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const write = (line: string): void => void logged.push(JSON.parse(line) as Record<string, unknown>);
+    const { certificate: cert, key } = certificate;
+    listener = httpServer(
+      {
+        log: pino({ level: "info", base: null }, { write }),
+        random: systemRandom(),
+        timers: systemTimers,
+        keepAliveSeconds: 65,
+        ...(scheme === "https" && {
+          createServer: (options, onRequest) => createSecureServer({ ...options, cert, key }, onRequest),
+        }),
+      },
+      [
+        { method: "GET", path: "/now", handle: () => json(200, { now: true }) },
+        {
+          method: "GET",
+          path: "/later",
+          handle: async () => {
+            await released;
+            return json(200, { later: true });
+          },
+        },
+        {
+          method: "POST",
+          path: "/body",
+          handle: async ({ incoming }) => {
+            const body = await readJsonBody(incoming);
+            return body.kind === "refused" ? problemAnswer(body.problem) : json(200, { kind: body.kind });
+          },
+        },
+      ],
+    );
+    await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
+  });
+  afterEach(() => {
+    release();
+    listener.server.close();
+    listener.server.closeAllConnections();
+  });
+
+  const portOf = (): number => (listener.server.address() as AddressInfo).port;
+  const open = (): Promise<RawConnection> =>
+    scheme === "https" ? RawConnection.openSecurely(portOf()) : RawConnection.open(portOf());
+  /** A connection that was used once and is kept alive. */
+  async function idle(): Promise<RawConnection> {
+    const connection = await open();
+    connection.send(NOW);
+    expect((await connection.response())?.headers.get("connection")).toBe("keep-alive");
+    return connection;
+  }
+  const stop = (): Promise<number> => drain(MACHINE, [listener], 0, never);
+
+  describe("with requests that are sent before the last one is answered", () => {
+    test("answers 128 that wait, in their order", async () => {
+      const connection = await open();
+      connection.send(LATER.repeat(127) + NOW);
+      await pause(200);
+      release();
+      for (let count = 0; count < 127; count += 1)
+        expect((await connection.response())?.text).toBe('{"later":true}');
+      expect((await connection.response())?.text).toBe('{"now":true}');
+      connection.destroy();
+    });
+
+    test("ends at the 129th that waits, without an answer", async () => {
+      const connection = await open();
+      connection.send(LATER.repeat(129));
+      expect(await connection.responsesToEnd(3_000)).toEqual([]);
+    });
+
+    test("answers those before bytes that are no request, and then ends without a word on these", async () => {
+      const connection = await open();
+      connection.send(`${LATER.repeat(3)}GARBAGE\r\n\r\n`);
+      await pause(200);
+      expect(connection.ended).toBe(false);
+      release();
+      const answers = await connection.responsesToEnd();
+      expect(answers.map(({ text }) => text)).toEqual(Array(3).fill('{"later":true}'));
+    });
+  });
+
+  test("that brings no request gets an error as JSON, and ends", async () => {
+    const connection = await open();
+    connection.send("GARBAGE\r\n\r\n");
+    const answer = await connection.response();
+    expect([answer?.status, answer?.text]).toEqual([400, '{"error":"malformed HTTP request"}']);
+    expect(answer?.headers.get("x-request-id")).toBe(logged[0]?.["request_id"]);
+    expect(await connection.msUntilEnd(1_000)).toBeLessThan(1_000);
+  });
+
+  test("gets no second answer when the rest of a request turns out broken after its answer", async () => {
+    const connection = await open();
+    connection.send("GET /now HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    expect((await connection.response())?.status).toBe(200);
+    connection.send("zz\r\n");
+    expect(await connection.responsesToEnd(3_000)).toEqual([]);
+  });
+
+  test("whose request is answered before its body came is waited for a moment, and then ends", async () => {
+    const connection = await open();
+    connection.send(
+      "POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n",
+    );
+    expect((await connection.response())?.status).toBe(413);
+    expect(connection.ended).toBe(false);
+    expect(await connection.msUntilEnd(3_000)).toBeLessThan(3_000);
+  });
+
+  test("beyond the thousandth is dropped with a line in the log, and there is room when some have ended", async () => {
+    // Without a handshake: connections that only begin one count too.
+    const held = await Promise.all(Array.from({ length: 1_000 }, () => RawConnection.open(portOf())));
+    const late = await RawConnection.open(portOf());
+    expect(await late.msUntilEnd(3_000)).toBeLessThan(3_000);
+    expect(logged).toEqual([
+      expect.objectContaining({ event: "connection_dropped", connections_max: 1_000 }),
+    ]);
+    for (const connection of held) connection.destroy();
+    await expect.poll(async () => (await idle()).ended).toBe(false);
+  });
+
+  test.runIf(scheme === "https").each([
+    ["is no handshake", NOW],
+    ["breaks off", "\x16\x03\x01\x00\xff\x01garbage"],
+  ])("that sends what %s ends without HTTP on it", async (_, bytes) => {
+    const connection = await RawConnection.open(portOf());
+    connection.send(bytes);
+    connection.finish();
+    await connection.msUntilEnd(3_000);
+    expect(connection.unread.toString("latin1")).not.toContain("HTTP");
+    expect((await idle()).ended).toBe(false);
+  });
+
+  describe("at a shutdown", () => {
+    test("that is idle closes after a second of silence, not before, and the code is 0", async () => {
+      const connection = await idle();
+      const code = stop();
+      const ms = await connection.msUntilEnd(4_000);
+      expect(ms).toBeGreaterThan(900);
+      expect(ms).toBeLessThan(3_000);
+      expect(await code).toBe(0);
+    });
+
+    test("on which nothing was ever sent closes after a second too", async () => {
+      const [connection, silent] = [await open(), await RawConnection.open(portOf())];
+      await pause(100);
+      const code = stop();
+      expect(await connection.msUntilEnd(4_000)).toBeGreaterThan(900);
+      expect(await silent.msUntilEnd(4_000)).toBeLessThan(3_000);
+      expect(await code).toBe(0);
+    });
+
+    test("that owes an answer stays for longer than a second, is answered, and ends with that answer", async () => {
+      const connection = await open();
+      connection.send(LATER + LATER);
+      await pause(100);
+      const code = stop();
+      await pause(2_500);
+      expect(connection.ended).toBe(false);
+      release();
+      const answers = await connection.responsesToEnd();
+      expect(answers.map(({ status, headers }) => [status, headers.get("connection")])).toEqual([
+        [200, "keep-alive"],
+        [200, "close"],
+      ]);
+      expect(await code).toBe(0);
+    });
+
+    test("whose request arrives in pieces is not silent: the request is answered", async () => {
+      const connection = await idle();
+      const code = stop();
+      for (const piece of NOW.match(/[\s\S]{1,8}/g) ?? []) {
+        await pause(400);
+        connection.send(piece);
+      }
+      const answer = await connection.response();
+      expect([answer?.status, answer?.headers.get("connection")]).toEqual([200, "close"]);
+      expect(await code).toBe(0);
+    });
+
+    test.runIf(scheme === "https")(
+      "whose handshake goes on is not silent: its request is answered",
+      async () => {
+        const opening = openSlowly(portOf(), 600);
+        await pause(100);
+        const code = stop();
+        const socket = await opening;
+        socket.write(NOW);
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*connection: close/i);
+        expect(await code).toBe(0);
+      },
+    );
+
+    test("ends by its next answer while accepting goes on", async () => {
+      const connection = await idle();
+      const code = drain(MACHINE, [listener], 1_500, never);
+      await pause(200);
+      connection.send(NOW);
+      expect((await connection.response())?.headers.get("connection")).toBe("close");
+      const later = await open();
+      later.send(NOW);
+      expect((await later.response())?.headers.get("connection")).toBe("close");
+      expect(await code).toBe(0);
+    });
+  });
+});
