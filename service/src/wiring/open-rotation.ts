@@ -4,7 +4,7 @@ import { ConfigError } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { StoreCorrupt } from "../kernel/store-faults.ts";
-import { parseKeks } from "../keys/custody/key-encryption-keys.ts";
+import { type KekFault, parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { keyStore } from "../stores/key-store.ts";
@@ -56,5 +56,16 @@ export async function openSealer(
 ): Promise<Sealer> {
   if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
   const text = await readSecret(kek, labels);
-  return sealerOf(parseKeks(labels.of(kek.setting), text.reveal()), random);
+  const keks = parseKeks(text.reveal());
+  if (typeof keks === "string") throw new ConfigError([`${labels.of(kek.setting)} ${KEK_FAULTS[keks]}`]);
+  return sealerOf(keks, random);
 }
+
+const WHICH_KEK =
+  "give the key that the store was made with, or for a new store make one with: macp-auth kek generate";
+/** What each fault of key-encryption keys is, and the fix: the end of a line that begins with the setting. */
+const KEK_FAULTS: Readonly<Record<KekFault, string>> = {
+  "not-32-bytes": `must hold keys of 32 bytes as base64url or hex; ${WHICH_KEK}`,
+  "one-byte-repeated": `holds a key that is one byte repeated; ${WHICH_KEK}`,
+  "same-key-twice": "holds the same key twice; remove one",
+};
