@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { after } from "../../service/src/kernel/clock.ts";
+import { DEFAULT_KEY_SET } from "../../service/src/kernel/ids.ts";
 import { systemRandom } from "../../service/src/kernel/random.ts";
 import { sealerOf } from "../../service/src/keys/custody/sealer.ts";
 import { applyChanges } from "../../service/src/keys/managed/key-change.ts";
@@ -95,13 +96,16 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
 
     test("put the one ready key to work when the period is over, and publish one successor", async () => {
       const due = await dueSet(store);
-      await roundsFrom({ version: 2, rows: due.keys.map((key) => rowOf(sealer, key)) }, async () => {
-        const { version, keys } = await store.load();
-        expect(version).toBe(3);
-        expect(keys.filter(isServed)).toHaveLength(3);
-        expect(keys.filter(isSigning).map((key) => key.kid)).toEqual([due.ready]);
-        expect(keys.filter(isStandby)).toHaveLength(1);
-      });
+      await roundsFrom(
+        { version: 2, rows: due.keys.map((key) => rowOf(sealer, DEFAULT_KEY_SET, key)) },
+        async () => {
+          const { version, keys } = await store.load();
+          expect(version).toBe(3);
+          expect(keys.filter(isServed)).toHaveLength(3);
+          expect(keys.filter(isSigning).map((key) => key.kid)).toEqual([due.ready]);
+          expect(keys.filter(isStandby)).toHaveLength(1);
+        },
+      );
     });
   });
 }
@@ -113,24 +117,17 @@ async function putBack(
 ): Promise<void> {
   await place.database.write(async (query) => {
     await query("DELETE FROM signing_keys");
-    for (const { kid, alg, active, body, tag } of rows) {
-      await query("INSERT INTO signing_keys (kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5)", [
-        kid,
-        alg,
-        active,
-        body,
-        tag,
-      ]);
+    for (const { keySet, kid, alg, active, body, tag } of rows) {
+      await query(
+        "INSERT INTO signing_keys (key_set, kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5, $6)",
+        [keySet, kid, alg, active, body, tag],
+      );
     }
-    const tag = rows.length === 0 ? "" : setTagOf(sealer, version, rows);
+    const tag = rows.length === 0 ? "" : setTagOf(sealer, { keySet: DEFAULT_KEY_SET, version }, rows);
     // Keys were served until now, else the standby key's lead has not begun.
     const [row] = (await query(place.database.dialect.now)) as readonly { readonly now: number | string }[];
     const servedAt = rows.length === 0 ? null : Number(row?.now);
-    await query("UPDATE keyset SET version = $1, tag = $2, served_at = $3 WHERE id = 1", [
-      version,
-      tag,
-      servedAt,
-    ]);
+    await query("UPDATE key_sets SET version = $1, tag = $2, served_at = $3", [version, tag, servedAt]);
   });
 }
 

@@ -271,7 +271,7 @@ describe.skipIf(mayLeavePostgresOut())("a command that looks, on PostgreSQL,", {
     const rows = () =>
       onPostgresAt(
         urlOf({ database }),
-        "SELECT xmin::text, ctid::text, 'set' FROM keyset UNION ALL SELECT xmin::text, ctid::text, kid FROM signing_keys ORDER BY 3",
+        "SELECT xmin::text, ctid::text, 'set' FROM key_sets UNION ALL SELECT xmin::text, ctid::text, kid FROM signing_keys ORDER BY 3",
       );
     const before = [await traces(), await rows()];
     const { code, out, err } = keysOn(urlOf({ database, role: reader }), "keys", "list");

@@ -11,15 +11,15 @@ import { type RunningService, startService } from "../support/service-process.ts
 
 type Row = Readonly<Record<string, Parameter>>;
 type Backup = Readonly<Record<(typeof TABLES)[number], readonly Row[]>>;
-const TABLES = ["keyset", "signing_keys"] as const;
+const TABLES = ["key_sets", "signing_keys"] as const;
 
 /** What a backup by the database's own means holds of the keys. */
 async function backUp(query: Query): Promise<Backup> {
-  const [keyset, signing_keys] = [
-    await query(`SELECT * FROM keyset`),
+  const [key_sets, signing_keys] = [
+    await query(`SELECT * FROM key_sets`),
     await query("SELECT * FROM signing_keys"),
   ];
-  return { keyset: keyset as readonly Row[], signing_keys: signing_keys as readonly Row[] };
+  return { key_sets: key_sets as readonly Row[], signing_keys: signing_keys as readonly Row[] };
 }
 
 /** Puts a backup in place of what is there, as a restore under running replicas does; resolves to what was there. */

@@ -4,6 +4,8 @@ import { built } from "../support/built.mjs";
 const { parseStoreUrl } = await built("config/store-url");
 /** @type {typeof import("../../service/src/kernel/clock.ts")} */
 const { systemClock } = await built("kernel/clock");
+/** @type {typeof import("../../service/src/kernel/ids.ts")} */
+const { DEFAULT_KEY_SET } = await built("kernel/ids");
 /** @type {typeof import("../../service/src/kernel/random.ts")} */
 const { systemRandom } = await built("kernel/random");
 /** @type {typeof import("../../service/src/keys/custody/sealer.ts")} */
@@ -23,5 +25,6 @@ export async function openStore(url, kek) {
   if (location.kind === "fault") throw new Error(location.fault);
   const sealer = sealerOf([Buffer.from(kek, "hex")], systemRandom());
   const database = await openDatabase(location);
-  return { sealer, store: keyStore(database, { sealer, clock: systemClock }), close: () => database.close() };
+  const store = keyStore(database, { keySet: DEFAULT_KEY_SET, sealer, clock: systemClock });
+  return { sealer, store, close: () => database.close() };
 }

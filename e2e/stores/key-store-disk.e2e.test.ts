@@ -22,7 +22,7 @@ const readiness = async (service: RunningService) => (await admin(service, "/rea
 async function readUntil(path: string, end: AbortSignal): Promise<void> {
   const database = await openAdapter({ kind: "sqlite", path });
   await database.read(async (query) => {
-    await query("SELECT version FROM keyset");
+    await query("SELECT version FROM key_sets");
     await new Promise((resolve) => {
       end.addEventListener("abort", resolve);
     });

@@ -4,6 +4,8 @@ import type { Random } from "./random.ts";
 
 /** Key id: the JWK's own `kid`, else its RFC 7638 SHA-256 thumbprint. 1 to 256 printable characters. */
 export type Kid = Branded<string, "Kid">;
+/** Names a key set within a store. 1 to 64 characters of `[a-z0-9-]`. */
+export type KeySetName = Branded<string, "KeySetName">;
 /** Token id (RFC 7519 section 4.1.7): 128 random bits, base64url, 22 characters. */
 export type Jti = Branded<string, "Jti">;
 /** Who a token speaks for; becomes `sub`. Any well-formed text that is not blank, byte for byte. */
@@ -12,6 +14,7 @@ export type Sender = Branded<string, "Sender">;
 export type RequestId = Branded<string, "RequestId">;
 
 const KID = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u;
+const KEY_SET_NAME = /^[a-z0-9-]{1,64}$/;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /**
@@ -21,6 +24,14 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 export function parseKid(text: string): Kid | undefined {
   const plain = text.replaceAll("\\", "/");
   return KID.test(text) && text.trim() !== "" && printable(plain) === plain ? (text as Kid) : undefined;
+}
+
+/** The key set of a service that has one. */
+export const DEFAULT_KEY_SET = "default" as KeySetName;
+
+/** Reads the name of a key set; `undefined` when it is none. */
+export function parseKeySetName(text: string): KeySetName | undefined {
+  return KEY_SET_NAME.test(text) ? (text as KeySetName) : undefined;
 }
 
 /** Reads a sender; `undefined` when it is blank or not well-formed Unicode (the runtime's JSON reader rejects a lone surrogate). */

@@ -1,4 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
+import type { KeySetName } from "../kernel/ids.ts";
 import type { Sealer } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
@@ -6,6 +7,8 @@ import type { OpenDatabase } from "./open.ts";
 import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";
 
 export interface KeyStoreDeps {
+  /** The set that the store is about: no other of the same database is seen, tagged or changed. */
+  readonly keySet: KeySetName;
   readonly sealer: Sealer;
   /** The clock of a store in memory; the others have their own. */
   readonly clock: Clock;
@@ -13,7 +16,10 @@ export interface KeyStoreDeps {
   readonly fetchesDropped?: FetchesDropped;
 }
 
-/** The managed keys of an open database, with the replicas and verifiers that belong to them. */
-export function keyStore(database: OpenDatabase, { sealer, clock, fetchesDropped }: KeyStoreDeps): KeyStore {
-  return database.kind === "memory" ? memoryKeyStore(clock) : sqlKeyStore(database, sealer, fetchesDropped);
+/** One set of managed keys of an open database, with the replicas and verifiers that belong to it. */
+export function keyStore(database: OpenDatabase, { clock, ...deps }: KeyStoreDeps): KeyStore {
+  if (database.kind === "sql") return sqlKeyStore(database, deps);
+  const store = database.keyStores.get(deps.keySet) ?? memoryKeyStore(clock);
+  database.keyStores.set(deps.keySet, store);
+  return store;
 }

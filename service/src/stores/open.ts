@@ -1,4 +1,6 @@
+import type { KeySetName } from "../kernel/ids.ts";
 import type { StoredLocation, StoreLocation } from "../kernel/store-location.ts";
+import type { KeyStore } from "../keys/managed/key-store.ts";
 import { patientDatabase } from "./patient-database.ts";
 import { POSTGRES } from "./postgres/dialect.ts";
 import type { Database } from "./sql/database.ts";
@@ -19,6 +21,7 @@ export type StoreAccess = "make" | "change" | "look";
 export type OpenDatabase = MemoryDatabase | (Database & { readonly kind: "sql" });
 interface MemoryDatabase {
   readonly kind: "memory";
+  readonly keyStores: Map<KeySetName, KeyStore>;
   close(): Promise<void>;
 }
 
@@ -31,7 +34,8 @@ export async function openDatabase(
   location: StoreLocation,
   { access = "make", warn }: OpenOptions = {},
 ): Promise<OpenDatabase> {
-  if (location.kind === "memory") return { kind: "memory", close: () => Promise.resolve() };
+  if (location.kind === "memory")
+    return { kind: "memory", keyStores: new Map(), close: () => Promise.resolve() };
   const database = await patientDatabase(DIALECTS[location.kind], async () => {
     const opened = await openAdapter(location, warn, access);
     try {

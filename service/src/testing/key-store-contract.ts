@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Impossible } from "../kernel/assert.ts";
 import { type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
+import { DEFAULT_KEY_SET, parseKeySetName } from "../kernel/ids.ts";
 import { systemRandom } from "../kernel/random.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import { makeKey } from "../keys/custody/make-key.ts";
@@ -69,6 +70,7 @@ export function keyStoreContract(name: string, makePlace: () => Promise<StorePla
     racePromises(() => place);
     beatPromises(() => place);
     verifierPromises(() => place);
+    neighbourPromises(() => place);
   });
 }
 
@@ -183,6 +185,42 @@ function replacePromises(place: () => StorePlace): void {
     expect((await store.load()).keys.map((key) => key.sealed)).toEqual([undefined, undefined]);
   });
 }
+
+/** The name of a second key set. */
+export const OTHER_SET = parseKeySetName("other") ?? DEFAULT_KEY_SET;
+
+function neighbourPromises(place: () => StorePlace): void {
+  test("two sets of one database see nothing of each other, and each has a signing key of its own", async () => {
+    const { store, first } = await withActive(place());
+    const other = await place().open(sealer, OTHER_SET);
+    await store.beat(beatOf({ serving: true, verifiers: [sighting()], untracked: [UNTRACKED] }));
+    const empty = { version: 0, keys: [], servedAt: undefined, replicas: [], verifiers: [], untracked: [] };
+    expect(await other.load()).toMatchObject(empty);
+    const before = await store.load();
+
+    // The same key and the same replica, in the other set.
+    expect(await other.replace(0, [first, activate(first)])).toBe("replaced");
+    await other.beat(beatOf({ replica: replicaOf("one", 7), verifiers: [sighting({ fetches: 5 })] }));
+    expect(await store.load()).toMatchObject({ ...before, now: expect.any(Number) as number });
+    expect(await other.load()).toMatchObject({
+      version: 1,
+      keys: [{ kid: first.kid }],
+      replicas: [{ version: 7 }],
+      verifiers: [{ fetches: 5 }],
+      untracked: [],
+    });
+  });
+
+  test("a change of one set is not stale because the other has changed", async () => {
+    const { store, first } = await withActive(place());
+    const other = await place().open(sealer, OTHER_SET);
+    for (const version of [0, 1, 2])
+      expect(await other.replace(version, [await publishFresh(sealer)])).toBe("replaced");
+    expect(await store.replace(1, [{ kind: "pause", kid: first.kid, seconds: 1 }])).toBe("replaced");
+  });
+}
+
+const UNTRACKED = { version: 1, address: "10.0.0.9", seenAt: epochSeconds(1000), fetches: 2 };
 
 function racePromises(place: () => StorePlace): void {
   test("of ten changes at once exactly one wins, and the set is the winner's", async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
+import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
 import type { PostgresLocation } from "../kernel/store-location.ts";
 import { openAdapter } from "../stores/open.ts";
 import { openPostgres } from "../stores/postgres/database.ts";
@@ -8,7 +9,14 @@ import type { Database } from "../stores/sql/database.ts";
 import { sqlKeyStore } from "../stores/sql/key-store.ts";
 import { migrate } from "../stores/sql/migrate.ts";
 import { MIGRATIONS } from "../stores/sql/migrations.ts";
-import { postgresPlace, postgresUrl, type StoredPlace, storeAt, storedPlace } from "./store-places.ts";
+import {
+  addKeySet,
+  postgresPlace,
+  postgresUrl,
+  type StoredPlace,
+  storeAt,
+  storedPlace,
+} from "./store-places.ts";
 
 /** Statements as the owner of the tests' PostgreSQL, each outside of a transaction; resolves to the rows of the last. */
 export async function onPostgres(...statements: readonly string[]): Promise<readonly unknown[]> {
@@ -92,11 +100,12 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
   });
   return {
     ...place,
-    async open(sealer) {
+    async open(sealer, keySet = DEFAULT_KEY_SET) {
       const database = await openPostgres(postgresAt(place.url), AS_TEXT);
       opened.push(database);
       await migrate(database);
-      return { ...sqlKeyStore(database, sealer), close: () => database.close() };
+      await addKeySet(place.sql, keySet);
+      return { ...sqlKeyStore(database, { keySet, sealer }), close: () => database.close() };
     },
     async remove() {
       for (const one of opened) await one.close();

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { parseStoreUrl } from "../config/store-url.ts";
+import { DEFAULT_KEY_SET, type KeySetName } from "../kernel/ids.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import type { Sealer } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { keyStore } from "../stores/key-store.ts";
-import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openAdapter, openDatabase } from "../stores/open.ts";
 import type { Database, Query } from "../stores/sql/database.ts";
 import { TestClock } from "./moments.ts";
@@ -19,9 +19,14 @@ export interface OwnKeyStore extends KeyStore {
 }
 
 /** Opens one; rejects when the database cannot be reached now. */
-export async function openKeyStore(location: StoreLocation, sealer: Sealer): Promise<OwnKeyStore> {
+export async function openKeyStore(
+  location: StoreLocation,
+  sealer: Sealer,
+  keySet = DEFAULT_KEY_SET,
+): Promise<OwnKeyStore> {
   const database = await openDatabase(location);
-  const own = { ...keyStore(database, { sealer, clock: new TestClock() }), close: () => database.close() };
+  const store = keyStore(database, { keySet, sealer, clock: new TestClock() });
+  const own = { ...store, close: () => database.close() };
   try {
     if (database.kind === "sql") await database.read(() => Promise.resolve());
     return own;
@@ -33,8 +38,8 @@ export async function openKeyStore(location: StoreLocation, sealer: Sealer): Pro
 
 /** Where one test's keys are. */
 export interface StorePlace {
-  /** One more connection to the same store. */
-  open(sealer: Sealer): Promise<OwnKeyStore>;
+  /** One more connection to a key set of the same store, which is added when it is not there. */
+  open(sealer: Sealer, keySet?: KeySetName): Promise<OwnKeyStore>;
   /** Makes the store think that its replicas reported this much earlier. */
   age(seconds: number): Promise<unknown>;
   /** Closes what was opened and leaves nothing behind. */
@@ -52,13 +57,12 @@ export interface StoredPlace extends StorePlace {
 
 export function memoryPlace(): Promise<StorePlace> {
   const clock = new TestClock();
-  const close = () => Promise.resolve();
-  const store = { ...memoryKeyStore(clock), close };
-  return Promise.resolve({
-    open: () => Promise.resolve(store),
+  return openDatabase({ kind: "memory" }).then((database) => ({
+    open: (sealer, keySet = DEFAULT_KEY_SET) =>
+      Promise.resolve({ ...keyStore(database, { keySet, sealer, clock }), close: () => database.close() }),
     age: async (seconds) => clock.move(seconds),
-    remove: close,
-  });
+    remove: () => database.close(),
+  }));
 }
 
 export async function sqlitePlace(): Promise<StoredPlace> {
@@ -116,8 +120,9 @@ export function storedPlace(
   const opened: { close(): Promise<void> }[] = [database];
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
   return {
-    async open(sealer) {
-      const store = await openKeyStore(location, sealer);
+    async open(sealer, keySet = DEFAULT_KEY_SET) {
+      const store = await openKeyStore(location, sealer, keySet);
+      await addKeySet(sql, keySet);
       opened.push(store);
       return store;
     },
@@ -131,6 +136,13 @@ export function storedPlace(
       await removePlace();
     },
   };
+}
+
+/** The service makes the first set with the tables, and no other yet. */
+export async function addKeySet(query: Query, keySet: KeySetName): Promise<void> {
+  await query("INSERT INTO key_sets (name, version, tag) VALUES ($1, 0, '') ON CONFLICT (name) DO NOTHING", [
+    keySet,
+  ]);
 }
 
 /** A statement that is not about the store, and so looks for no tables. */

@@ -9,6 +9,7 @@ import {
   activate,
   beatOf,
   keyStoreContract,
+  OTHER_SET,
   type Publish,
   publishFresh,
   replicaOf,
@@ -28,6 +29,7 @@ export function storedKeysContract(name: string, makePlace: () => Promise<Stored
     lifePromises(() => stored);
     flipPromises(() => stored);
     rollbackPromises(() => stored);
+    movePromises(() => stored);
     replicaPromises(() => stored);
     schemaPromises(() => stored);
   });
@@ -92,7 +94,7 @@ function lifePromises(stored: () => Stored): void {
   test("a store that another transaction holds is given up in time, unchanged, and works again afterwards", async () => {
     const { place, store, active } = stored();
     await place.database.write(async (query) => {
-      await query("UPDATE keyset SET version = version");
+      await query("UPDATE key_sets SET version = version");
       const started = performance.now();
       await expect(store.replace(1, [{ kind: "pause", kid: active.kid, seconds: 1 }])).rejects.toThrow(
         StoreUnavailable,
@@ -150,14 +152,14 @@ function flipPromises(stored: () => Stored): void {
 
   test("any flipped byte of the set's tag, and any other version, stops the load", async () => {
     const { place, store } = stored();
-    const [row] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
+    const [row] = (await place.sql("SELECT tag FROM key_sets")) as readonly { readonly tag: string }[];
     for (const tag of flipsOf(row?.tag ?? "")) {
-      await place.sql("UPDATE keyset SET tag = $1", [tag]);
+      await place.sql("UPDATE key_sets SET tag = $1", [tag]);
       await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     }
-    await place.sql("UPDATE keyset SET tag = $1", [row?.tag ?? ""]);
+    await place.sql("UPDATE key_sets SET tag = $1", [row?.tag ?? ""]);
     for (const version of [0, 2]) {
-      await place.sql("UPDATE keyset SET version = $1", [version]);
+      await place.sql("UPDATE key_sets SET version = $1", [version]);
       await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     }
   });
@@ -178,7 +180,9 @@ function rollbackPromises(stored: () => Stored): void {
       StoreCorrupt,
     );
     await expect(store.beat(beatOf({ serving: true }))).rejects.toThrow(StoreCorrupt);
-    expect(await place.sql("SELECT served_at FROM keyset WHERE version = 2")).toEqual([{ served_at: null }]);
+    expect(await place.sql("SELECT served_at FROM key_sets WHERE version = 2")).toEqual([
+      { served_at: null },
+    ]);
   });
 
   test("a deleted row is found, whichever it is", async () => {
@@ -187,15 +191,15 @@ function rollbackPromises(stored: () => Stored): void {
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     await place.sql("DELETE FROM signing_keys");
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
-    await place.sql("DELETE FROM keyset");
-    await expect(store.load()).rejects.toMatchObject({ damage: { what: "row_missing", table: "keyset" } });
+    await place.sql("DELETE FROM key_sets");
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "row_missing", table: "key_sets" } });
   });
 
   test("a set that is put back to an older version is found while one row is newer", async () => {
     const { place, store } = stored();
-    const [older] = (await place.sql("SELECT tag FROM keyset")) as readonly { readonly tag: string }[];
+    const [older] = (await place.sql("SELECT tag FROM key_sets")) as readonly { readonly tag: string }[];
     await store.replace(1, [await publishFresh(sealer)]);
-    await place.sql("UPDATE keyset SET version = 1, tag = $1", [older?.tag ?? ""]);
+    await place.sql("UPDATE key_sets SET version = 1, tag = $1", [older?.tag ?? ""]);
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
   });
 
@@ -204,6 +208,40 @@ function rollbackPromises(stored: () => Stored): void {
     await expect(
       place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]),
     ).rejects.toThrow();
+  });
+}
+
+function movePromises(stored: () => Stored): void {
+  test("a row that is moved to another set is found there, and missed where it was", async () => {
+    const { place, store, standby } = stored();
+    const other = await place.open(sealer, OTHER_SET);
+    await place.sql("UPDATE signing_keys SET key_set = $1 WHERE kid = $2", [OTHER_SET, standby.kid]);
+    await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
+    await expect(other.load()).rejects.toMatchObject({ damage: { what: "row_altered", kid: standby.kid } });
+    await expect(other.replace(0, [])).rejects.toThrow(StoreCorrupt);
+  });
+
+  test("a whole set that is put in the place of another is found", async () => {
+    const { place } = stored();
+    const other = await place.open(sealer, OTHER_SET);
+    await place.sql("DELETE FROM key_sets WHERE name = $1", [OTHER_SET]);
+    await place.sql("UPDATE key_sets SET name = $1", [OTHER_SET]);
+    await place.sql("UPDATE signing_keys SET key_set = $1", [OTHER_SET]);
+    await expect(other.load()).rejects.toMatchObject({ damage: { what: "row_altered" } });
+    // Nor does a set without keys pass for another one.
+    await place.sql("DELETE FROM signing_keys");
+    await expect(other.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
+  });
+
+  test("what is done to one set leaves the other as it is", async () => {
+    const { place, store, active, set } = stored();
+    const other = await place.open(sealerUnder(2), OTHER_SET);
+    const fresh = await publishFresh(sealerUnder(2));
+    expect(await other.replace(0, [fresh, activate(fresh)])).toBe("replaced");
+    await place.sql("UPDATE signing_keys SET tag = 'x' WHERE key_set = $1", [OTHER_SET]);
+    await expect(other.load()).rejects.toThrow(StoreCorrupt);
+    expect(await store.load()).toMatchObject({ version: 1, keys: set.keys });
+    expect(await store.replace(1, [{ kind: "pause", kid: active.kid, seconds: 1 }])).toBe("replaced");
   });
 }
 

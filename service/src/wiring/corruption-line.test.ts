@@ -10,10 +10,10 @@ test("where a wrong key-encryption key would look the same, the line first names
 });
 
 test.each<[StoreDamage, boolean]>([
-  [{ what: "set_altered", table: "keyset" }, true],
+  [{ what: "set_altered", table: "key_sets" }, true],
   [{ what: "key_unopened", kid: "blue" }, true],
   [{ what: "row_unreadable", table: "replicas" }, false],
-  [{ what: "row_missing", table: "keyset" }, false],
+  [{ what: "row_missing", table: "key_sets" }, false],
   [{ what: "file_damaged", path: "/keys.db", detail: "file is not a database" }, false],
 ])("%o may be a wrong key-encryption key: %o", (damage, mayBeKek) => {
   expect(corruptionLine(damage, "KEK").startsWith("KEK lacks")).toBe(mayBeKek);

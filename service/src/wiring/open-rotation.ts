@@ -1,6 +1,7 @@
 import type { ManagedSource, SecretSource } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
 import { ConfigError } from "../kernel/faults.ts";
+import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { StoreCorrupt } from "../kernel/store-faults.ts";
@@ -44,7 +45,7 @@ export async function openRotation(
       `${labels.of("keys.store")}: ${damageText(thrown.damage)}; restore the store from a backup`,
     ]);
   });
-  const store = keyStore(database, { sealer, ...options });
+  const store = keyStore(database, { keySet: DEFAULT_KEY_SET, sealer, ...options });
   return { database, store, sealer, rules: { alg, periodSeconds, leadSeconds, timing, gate } };
 }
 

@@ -188,7 +188,7 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
       message: "PostgreSQL: the server accepts no writes: it is a standby, or read-only (25006)",
       fix: expect.stringContaining("target_session_attrs=read-write") as string,
     });
-    expect((await faultOf(at({}), "SELECT * FROM keyset")).message).toContain("(42P01)");
+    expect((await faultOf(at({}), "SELECT * FROM key_sets")).message).toContain("(42P01)");
     expect((await faultOf(at({}), "SELECT pg_sleep(1.8)")).message).toBe(
       "PostgreSQL: a statement took longer than 1.5 s (57014)",
     );

@@ -170,7 +170,7 @@ describe.skipIf(mayLeavePostgresOut())(
     };
     const kids = (set: KeySet): readonly string[] => set.keys.map(({ kid }) => kid);
     const homes = async (): Promise<unknown[]> =>
-      (await sql("SELECT schemaname FROM pg_tables WHERE tablename = 'keyset' ORDER BY 1")).map(
+      (await sql("SELECT schemaname FROM pg_tables WHERE tablename = 'key_sets' ORDER BY 1")).map(
         (row) => (row as { schemaname: string }).schemaname,
       );
     const withOneKey = async (store: KeyStore): Promise<readonly string[]> => {
@@ -384,7 +384,7 @@ describe.skipIf(mayLeavePostgresOut())(
       const before = await withOneKey(await open());
       await sql(`REVOKE CREATE ON SCHEMA public FROM ${role}`);
       expect(kids(await (await open()).load())).toEqual(before);
-      await sql(`ALTER TABLE keyset OWNER TO CURRENT_USER`, `REVOKE ALL ON keyset FROM ${role}`);
+      await sql(`ALTER TABLE key_sets OWNER TO CURRENT_USER`, `REVOKE ALL ON key_sets FROM ${role}`);
       await expect((await open()).load()).rejects.toThrow("(42501)");
     });
   },

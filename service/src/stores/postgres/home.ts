@@ -32,7 +32,7 @@ const LookRow = z.object({
 });
 export type Look = z.infer<typeof LookRow>;
 
-const NAMES = "'schema_version', 'keyset', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches'";
+const NAMES = "'schema_version', 'key_sets', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches'";
 
 /**
  * A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. A
@@ -43,7 +43,7 @@ export const LOOK = `
          current_schema() AS first, current_setting('search_path') AS path, current_user AS role
   FROM (SELECT 1) AS always LEFT JOIN (
     SELECT found.nspname,
-           bool_or(found.relname = 'keyset' AND found.relkind IN ('r', 'p')) AND bool_or(found.relname = 'signing_keys') AS complete,
+           bool_or(found.relname = 'key_sets' AND found.relkind IN ('r', 'p')) AND bool_or(found.relname = 'signing_keys') AS complete,
            bool_and(found.usable) AS usable,
            bool_and(found.own) AS own,
            bool_and(found.own OR found.of_database_owner) AS of_database_owner,

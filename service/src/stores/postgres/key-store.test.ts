@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { epochSeconds } from "../../kernel/clock.ts";
+import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
-import { beatOf, sealerUnder } from "../../testing/key-store-contract.ts";
+import { beatOf, OTHER_SET, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { wideTypesPlace } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
@@ -17,7 +18,11 @@ else {
     const dropped: unknown[][] = [];
     await (await place.open(sealer)).close();
     await place.sql("ALTER TABLE verifiers ADD CONSTRAINT seeded CHECK (user_agent <> 'poison')");
-    const store = sqlKeyStore(place.database, sealer, (...fault) => dropped.push(fault));
+    const store = sqlKeyStore(place.database, {
+      keySet: DEFAULT_KEY_SET,
+      sealer,
+      fetchesDropped: (...fault) => dropped.push(fault),
+    });
     const verifiers = [
       {
         address: "::1",
@@ -34,6 +39,19 @@ else {
     const set = await store.load();
     expect(set.replicas.map(({ id }) => id)).toEqual(["one"]);
     expect(set.verifiers.map(({ userAgent }) => userAgent)).toEqual(["fine"]);
+    await place.remove();
+  });
+
+  test("a change of one set does not wait for a transaction that holds another", async () => {
+    const place = await postgresPlace();
+    const [store, other] = [await place.open(sealer), await place.open(sealer, OTHER_SET)];
+    await place.database.write(async (query) => {
+      await query("UPDATE key_sets SET version = version WHERE name = $1", [DEFAULT_KEY_SET]);
+      await query("UPDATE signing_keys SET active = active WHERE key_set = $1", [DEFAULT_KEY_SET]);
+      expect(await other.replace(0, [await publishFresh(sealer)])).toBe("replaced");
+      await other.beat(beatOf());
+    });
+    expect((await store.load()).version).toBe(0);
     await place.remove();
   });
 

@@ -55,8 +55,8 @@ describe.skipIf(mayLeavePgbouncerOut())(
       const store = await open(url);
       await onPostgresAt(
         bare(url),
-        "CREATE TEMPORARY TABLE keyset (id INT, version INT, tag TEXT, served_at INT)",
-        "INSERT INTO keyset VALUES (1, 9, 'not ours', 0)",
+        "CREATE TEMPORARY TABLE key_sets (name TEXT, version INT, tag TEXT, served_at INT)",
+        "INSERT INTO key_sets VALUES ('default', 9, 'not ours', 0)",
       );
       expect((await store.load()).version).toBe(0);
       await store.close();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { epochSeconds } from "../../kernel/clock.ts";
+import type { KeySetName } from "../../kernel/ids.ts";
 import type { JwksFetches, UntrackedFetches, VerifierSighting } from "../../keys/managed/key-store.ts";
 import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
@@ -18,19 +19,25 @@ const VerifierRow = z.object({
 const UntrackedRow = z.object({ version: Whole, address: Text, seenAt: Moment, fetches: Whole });
 
 /** Who fetched the JWKS. Throws `StoreCorrupt` for a row that this service did not write. */
-export async function fetches(query: Query): Promise<JwksFetches> {
-  return { verifiers: await verifiers(query), untracked: await untracked(query) };
+export async function fetches(query: Query, keySet: KeySetName): Promise<JwksFetches> {
+  return { verifiers: await verifiers(query, keySet), untracked: await untracked(query, keySet) };
 }
 
 /** Folds fresh fetches into the known ones. Rewrites the tables: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
-export async function noteFetches(query: Query, known: JwksFetches, fresh: JwksFetches): Promise<void> {
+export async function noteFetches(
+  query: Query,
+  keySet: KeySetName,
+  known: JwksFetches,
+  fresh: JwksFetches,
+): Promise<void> {
   if (fresh.verifiers.length === 0 && fresh.untracked.length === 0) return;
   const merged = mergeFetches(known, fresh);
-  await query("DELETE FROM verifiers");
+  await query("DELETE FROM verifiers WHERE key_set = $1", [keySet]);
   await insert(
     query,
-    "verifiers (address, user_agent, version, seen_at, min_interval_seconds, fetches)",
+    "verifiers (key_set, address, user_agent, version, seen_at, min_interval_seconds, fetches)",
     merged.verifiers.map((one) => [
+      keySet,
       toAscii(one.address),
       toAscii(one.userAgent),
       one.version,
@@ -40,25 +47,27 @@ export async function noteFetches(query: Query, known: JwksFetches, fresh: JwksF
     ]),
   );
   if (merged.untracked.length === 0) return;
-  await query("DELETE FROM untracked_fetches");
+  await query("DELETE FROM untracked_fetches WHERE key_set = $1", [keySet]);
   await insert(
     query,
-    "untracked_fetches (version, address, seen_at, fetches)",
-    merged.untracked.map((one) => [one.version, toAscii(one.address), one.seenAt, one.fetches]),
+    "untracked_fetches (key_set, version, address, seen_at, fetches)",
+    merged.untracked.map((one) => [keySet, one.version, toAscii(one.address), one.seenAt, one.fetches]),
   );
 }
 
-async function verifiers(query: Query): Promise<readonly VerifierSighting[]> {
+async function verifiers(query: Query, keySet: KeySetName): Promise<readonly VerifierSighting[]> {
   const rows = await query(
     `SELECT address, user_agent AS "userAgent", version, seen_at AS "seenAt", min_interval_seconds AS "minIntervalSeconds", fetches
-     FROM verifiers ORDER BY seen_at DESC`,
+     FROM verifiers WHERE key_set = $1 ORDER BY seen_at DESC`,
+    [keySet],
   );
   return parseRows(VerifierRow, "verifiers", rows);
 }
 
-async function untracked(query: Query): Promise<readonly UntrackedFetches[]> {
+async function untracked(query: Query, keySet: KeySetName): Promise<readonly UntrackedFetches[]> {
   const rows = await query(
-    'SELECT version, address, seen_at AS "seenAt", fetches FROM untracked_fetches ORDER BY version',
+    'SELECT version, address, seen_at AS "seenAt", fetches FROM untracked_fetches WHERE key_set = $1 ORDER BY version',
+    [keySet],
   );
   return parseRows(UntrackedRow, "untracked_fetches", rows);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
-import { type Kid, parseKid } from "../../kernel/ids.ts";
+import { type KeySetName, type Kid, parseKid } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
@@ -14,6 +14,7 @@ import { Whole } from "./database.ts";
  */
 export type KeyRow = z.infer<typeof KeyRow>;
 export const KeyRow = z.object({
+  keySet: z.string(),
   kid: z.string(),
   alg: z.string(),
   active: Whole,
@@ -76,29 +77,35 @@ const Body = z.strictObject({
     .transform((sealed) => sealed),
 });
 
+/** A version of a key set. */
+interface NamedVersion {
+  readonly keySet: KeySetName;
+  readonly version: number;
+}
+
 /** The row of a key, under the sealer's first key. */
-export function rowOf(sealer: Sealer, key: ManagedKey): KeyRow {
+export function rowOf(sealer: Sealer, keySet: KeySetName, key: ManagedKey): KeyRow {
   const body = asciiJson(JSON.stringify(key));
-  const row = { kid: toAscii(key.kid), alg: key.alg, active: isSigning(key) ? 1 : 0, body };
+  const row = { keySet, kid: toAscii(key.kid), alg: key.alg, active: isSigning(key) ? 1 : 0, body };
   return { ...row, tag: sealer.tag(rowText(row)) };
 }
 
 /** The tag of a whole set: no row can be missing, added or an older self of itself without it being wrong. */
-export function setTagOf(sealer: Sealer, version: number, rows: readonly KeyRow[]): string {
-  return sealer.tag(setText(version, rows));
+export function setTagOf(sealer: Sealer, set: NamedVersion, rows: readonly KeyRow[]): string {
+  return sealer.tag(setText(set, rows));
 }
 
 /** The keys of a set. Throws `StoreCorrupt` when any byte of any row, or the set as a whole, is not as it was written. */
 export function keysOf(
   sealer: Sealer,
-  set: { readonly version: number; readonly tag: string },
+  set: NamedVersion & { readonly tag: string },
   rows: readonly KeyRow[],
 ): readonly ManagedKey[] {
   const keys = rows.map((row) => keyOf(sealer, row));
   // A new store has no set to tag yet; whoever empties a store to look like one is found out by the version.
   const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
-  if (!isNew && !sealer.verifyTag(setText(set.version, rows), set.tag)) {
-    throw new StoreCorrupt({ what: "set_altered", table: "keyset" });
+  if (!isNew && !sealer.verifyTag(setText(set, rows), set.tag)) {
+    throw new StoreCorrupt({ what: "set_altered", table: "key_sets" });
   }
   return keys;
 }
@@ -112,13 +119,13 @@ function keyOf(sealer: Sealer, row: KeyRow): ManagedKey {
 }
 
 /** What a row's tag is over: every column, and the table's name. */
-function rowText({ kid, alg, active, body }: Omit<KeyRow, "tag">): string {
-  return JSON.stringify(["macp-auth signing_keys", 1, kid, alg, active, body]);
+function rowText({ keySet, kid, alg, active, body }: Omit<KeyRow, "tag">): string {
+  return JSON.stringify(["macp-auth signing_keys", 1, keySet, kid, alg, active, body]);
 }
 
-function setText(version: number, rows: readonly KeyRow[]): string {
+function setText({ keySet, version }: NamedVersion, rows: readonly KeyRow[]): string {
   const tags = rows
     .map((row) => [row.kid, row.tag] as const)
     .toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify(["macp-auth keyset", 1, version, tags]);
+  return JSON.stringify(["macp-auth key_sets", 1, keySet, version, tags]);
 }

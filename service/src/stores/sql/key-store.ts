@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import type { KeySetName } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import { applyChanges, applySignings } from "../../keys/managed/key-change.ts";
@@ -18,44 +19,53 @@ type SetRow = z.infer<typeof SetRow>;
 /** Hears of fetches of the JWKS that could not be written: how many, and why. */
 export type FetchesDropped = (count: number, why: unknown) => void;
 
-/** Managed keys in a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
+/** Which set of the tables a store is about, and what tags its rows. */
+interface Owner {
+  readonly keySet: KeySetName;
+  readonly sealer: Sealer;
+}
+
+export interface SqlKeyStoreDeps extends Owner {
+  readonly fetchesDropped?: FetchesDropped | undefined;
+}
+
+/** One key set of a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
 export function sqlKeyStore(
   database: Database,
-  sealer: Sealer,
-  dropped: FetchesDropped = () => undefined,
+  { fetchesDropped = () => undefined, ...owner }: SqlKeyStoreDeps,
 ): KeyStore {
+  const { keySet, sealer } = owner;
   return {
-    load: () => database.read(async (query) => (await readSet(database, query, sealer)).set),
+    load: () => database.read(async (query) => (await readSet(database, query, owner)).set),
 
     replace: (seen, changes) =>
       database.write(async (query) => {
         const taken = await query(
-          'UPDATE keyset SET version = version + 1 WHERE id = 1 AND version = $1 RETURNING version - 1 AS version, tag, served_at AS "servedAt"',
-          [seen],
+          'UPDATE key_sets SET version = version + 1 WHERE name = $1 AND version = $2 RETURNING version - 1 AS version, tag, served_at AS "servedAt"',
+          [keySet, seen],
         );
         if (taken.length === 0) return "stale";
-        const before = await keyRows(query);
-        const keys = keysOf(sealer, onlyRow(taken), before);
+        const before = await keyRows(query, keySet);
+        const keys = keysOf(sealer, { keySet, ...onlyRow(taken) }, before);
         const now = await storeNow(database, query);
         const changed = applyChanges(keys, changes, now, seen + 1);
-        await writeKeys(query, sealer, { version: seen + 1, keys: changed, before });
-        if (changes.some((change) => change.kind === "pause")) await noteServed(query, now);
+        await writeKeys(query, owner, { version: seen + 1, keys: changed, before });
+        if (changes.some((change) => change.kind === "pause")) await noteServed(query, keySet, now);
         return "replaced";
       }),
 
     async beat(report) {
       let beat: Beat | undefined;
       const found = await database.write(async (query) => {
-        // Writes the row as it is: a change of the keys waits for this row, so there is none until this transaction ends.
-        await query("UPDATE keyset SET version = version WHERE id = 1");
-        const { set, rows } = await readSet(database, query, sealer);
+        await holdSet(query, keySet);
+        const { set, rows } = await readSet(database, query, owner);
         beat = report(set);
         if (beat === undefined) return set;
-        await noteSignings(query, sealer, { ...set, before: rows }, beat);
-        await noteReplica(query, beat, set);
+        await noteSignings(query, owner, { ...set, before: rows }, beat);
+        await noteReplica(query, keySet, beat, set);
         return set;
       });
-      if (beat !== undefined) await noteApart(database, beat, dropped);
+      if (beat !== undefined) await noteApart(database, keySet, beat, fetchesDropped);
       return found;
     },
   };
@@ -67,6 +77,7 @@ export function sqlKeyStore(
  */
 async function noteApart(
   database: Database,
+  keySet: KeySetName,
   { verifiers, untracked }: JwksFetches,
   dropped: FetchesDropped,
 ): Promise<void> {
@@ -74,8 +85,8 @@ async function noteApart(
   if (fresh.length === 0) return;
   try {
     await database.write(async (query) => {
-      await query("UPDATE keyset SET version = version WHERE id = 1");
-      await noteFetches(query, await fetches(query), { verifiers, untracked });
+      await holdSet(query, keySet);
+      await noteFetches(query, keySet, await fetches(query, keySet), { verifiers, untracked });
     });
   } catch (thrown) {
     dropped(
@@ -85,54 +96,65 @@ async function noteApart(
   }
 }
 
+/** Writes the set's row as it is: a change of its keys waits for this row, so there is none until the transaction ends. */
+async function holdSet(query: Query, keySet: KeySetName): Promise<void> {
+  await query("UPDATE key_sets SET version = version WHERE name = $1", [keySet]);
+}
+
 /** The whole set, checked, with the rows that it was read from. */
 async function readSet(
   database: Database,
   query: Query,
-  sealer: Sealer,
+  { keySet, sealer }: Owner,
 ): Promise<{ readonly set: KeySet; readonly rows: readonly KeyRow[] }> {
   const now = await storeNow(database, query);
-  const row = onlyRow(await query('SELECT version, tag, served_at AS "servedAt" FROM keyset'));
-  const rows = await keyRows(query);
+  const row = onlyRow(
+    await query('SELECT version, tag, served_at AS "servedAt" FROM key_sets WHERE name = $1', [keySet]),
+  );
+  const rows = await keyRows(query, keySet);
   const set: KeySet = {
     version: row.version,
-    keys: keysOf(sealer, row, rows),
+    keys: keysOf(sealer, { keySet, ...row }, rows),
     now,
     servedAt: row.servedAt ?? undefined,
-    replicas: await replicas(query),
-    ...(await fetches(query)),
+    replicas: await replicas(query, keySet),
+    ...(await fetches(query, keySet)),
   };
   return { set, rows };
 }
 
 async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
-  const [row] = parseRows(MomentRow, "keyset", await query(database.dialect.now));
-  if (row === undefined) throw new StoreCorrupt({ what: "row_missing", table: "keyset" });
+  const [row] = parseRows(MomentRow, "key_sets", await query(database.dialect.now));
+  if (row === undefined) throw new StoreCorrupt({ what: "row_missing", table: "key_sets" });
   return row.now;
 }
 
 function onlyRow(rows: readonly unknown[]): SetRow {
-  const [row, ...others] = parseRows(SetRow, "keyset", rows);
+  const [row, ...others] = parseRows(SetRow, "key_sets", rows);
   if (row === undefined || others.length > 0)
-    throw new StoreCorrupt({ what: "row_missing", table: "keyset" });
+    throw new StoreCorrupt({ what: "row_missing", table: "key_sets" });
   return row;
 }
 
-async function keyRows(query: Query): Promise<readonly KeyRow[]> {
+async function keyRows(query: Query, keySet: KeySetName): Promise<readonly KeyRow[]> {
   return parseRows(
     KeyRow,
     "signing_keys",
-    await query("SELECT kid, alg, active, body, tag FROM signing_keys"),
+    await query(
+      'SELECT key_set AS "keySet", kid, alg, active, body, tag FROM signing_keys WHERE key_set = $1',
+      [keySet],
+    ),
   );
 }
 
 /** Writes the rows that differ, which includes those that an older key-encryption key had tagged, and the tag of the set. */
 async function writeKeys(
   query: Query,
-  sealer: Sealer,
+  owner: Owner,
   set: { readonly version: number; readonly keys: readonly ManagedKey[]; readonly before: readonly KeyRow[] },
 ): Promise<void> {
-  const rows = set.keys.map((key) => rowOf(sealer, key));
+  const { keySet, sealer } = owner;
+  const rows = set.keys.map((key) => rowOf(sealer, keySet, key));
   const known = new Set(set.before.map((row) => row.tag));
   // The key that stops signing goes first: the database refuses a second active one even within a transaction.
   const changed = rows
@@ -140,30 +162,38 @@ async function writeKeys(
     .toSorted((one, other) => one.active - other.active);
   for (const { kid, alg, active, body, tag } of changed) {
     await query(
-      `INSERT INTO signing_keys (kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (kid) DO UPDATE SET alg = excluded.alg, active = excluded.active, body = excluded.body, tag = excluded.tag`,
-      [kid, alg, active, body, tag],
+      `INSERT INTO signing_keys (key_set, kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (key_set, kid) DO UPDATE SET alg = excluded.alg, active = excluded.active, body = excluded.body, tag = excluded.tag`,
+      [keySet, kid, alg, active, body, tag],
     );
   }
-  await query("UPDATE keyset SET tag = $1 WHERE id = 1", [setTagOf(sealer, set.version, rows)]);
+  await query("UPDATE key_sets SET tag = $1 WHERE name = $2", [
+    setTagOf(sealer, { keySet, version: set.version }, rows),
+    keySet,
+  ]);
 }
 
 async function noteSignings(
   query: Query,
-  sealer: Sealer,
+  owner: Owner,
   set: { readonly version: number; readonly keys: readonly ManagedKey[]; readonly before: readonly KeyRow[] },
   beat: Beat,
 ): Promise<void> {
   const keys = applySignings(set.keys, beat.signings, beat.maxTtlSeconds);
-  if (keys.some((key, index) => key !== set.keys[index])) await writeKeys(query, sealer, { ...set, keys });
+  if (keys.some((key, index) => key !== set.keys[index])) await writeKeys(query, owner, { ...set, keys });
 }
 
-async function noteReplica(query: Query, { replica, serving }: Beat, set: KeySet): Promise<void> {
-  if (serving) await noteServed(query, set.now);
-  await writeReplica(query, replica, set);
+async function noteReplica(
+  query: Query,
+  keySet: KeySetName,
+  { replica, serving }: Beat,
+  set: KeySet,
+): Promise<void> {
+  if (serving) await noteServed(query, keySet, set.now);
+  await writeReplica(query, keySet, replica, set);
 }
 
 /** From here on the gap in which no replica served is counted anew. */
-async function noteServed(query: Query, now: EpochSeconds): Promise<void> {
-  await query("UPDATE keyset SET served_at = $1 WHERE id = 1", [now]);
+async function noteServed(query: Query, keySet: KeySetName, now: EpochSeconds): Promise<void> {
+  await query("UPDATE key_sets SET served_at = $1 WHERE name = $2", [now, keySet]);
 }

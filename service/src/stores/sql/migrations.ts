@@ -1,3 +1,5 @@
+import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
+
 /** One step of the schema. Never edited once it was released: a later step mends it. */
 export interface Migration {
   readonly version: number;
@@ -11,44 +13,51 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 1,
     name: "keys",
     statements: [
-      // One row: the version of the set, and the tag over the version and all key rows.
-      `CREATE TABLE keyset (
-         id INTEGER PRIMARY KEY CHECK (id = 1),
+      // A row for each set: its version, and the tag over its name, its version and all its key rows.
+      `CREATE TABLE key_sets (
+         name TEXT NOT NULL PRIMARY KEY,
          version BIGINT NOT NULL,
          tag TEXT NOT NULL,
          served_at BIGINT
        )`,
-      "INSERT INTO keyset (id, version, tag) VALUES (1, 0, '')",
+      `INSERT INTO key_sets (name, version, tag) VALUES ('${DEFAULT_KEY_SET}', 0, '')`,
       `CREATE TABLE signing_keys (
-         kid TEXT NOT NULL PRIMARY KEY,
+         key_set TEXT NOT NULL,
+         kid TEXT NOT NULL,
          alg TEXT NOT NULL,
          active INTEGER NOT NULL CHECK (active IN (0, 1)),
          body TEXT NOT NULL,
-         tag TEXT NOT NULL
+         tag TEXT NOT NULL,
+         PRIMARY KEY (key_set, kid)
        )`,
-      "CREATE UNIQUE INDEX signing_keys_active ON signing_keys (alg) WHERE active = 1",
+      "CREATE UNIQUE INDEX signing_keys_active ON signing_keys (key_set, alg) WHERE active = 1",
       `CREATE TABLE replicas (
-         id TEXT NOT NULL PRIMARY KEY,
+         key_set TEXT NOT NULL,
+         id TEXT NOT NULL,
          alg TEXT NOT NULL,
          version BIGINT NOT NULL,
          settings TEXT NOT NULL,
          seen_at BIGINT NOT NULL,
-         beats BIGINT NOT NULL
+         beats BIGINT NOT NULL,
+         PRIMARY KEY (key_set, id)
        )`,
       `CREATE TABLE verifiers (
+         key_set TEXT NOT NULL,
          address TEXT NOT NULL,
          user_agent TEXT NOT NULL,
          version BIGINT NOT NULL,
          seen_at BIGINT NOT NULL,
          min_interval_seconds BIGINT,
          fetches BIGINT NOT NULL,
-         PRIMARY KEY (address, user_agent)
+         PRIMARY KEY (key_set, address, user_agent)
        )`,
       `CREATE TABLE untracked_fetches (
-         version BIGINT NOT NULL PRIMARY KEY,
+         key_set TEXT NOT NULL,
+         version BIGINT NOT NULL,
          address TEXT NOT NULL,
          seen_at BIGINT NOT NULL,
-         fetches BIGINT NOT NULL
+         fetches BIGINT NOT NULL,
+         PRIMARY KEY (key_set, version)
        )`,
     ],
   },

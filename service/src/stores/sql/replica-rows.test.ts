@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { after } from "../../kernel/clock.ts";
+import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { sealerOf } from "../../keys/custody/sealer.ts";
@@ -43,7 +44,9 @@ test("whatever seconds a replica's row holds: the read fails, or every key that 
     fc.asyncProperty(settings, async (given) => {
       const timing = { ...RULES.timing, ...given.timing };
       const row = rowOfReplica({ ...given, timing, gate: "off" });
-      const read = await replicas(() => Promise.resolve([row])).catch((thrown: unknown) => thrown);
+      const read = await replicas(() => Promise.resolve([row]), DEFAULT_KEY_SET).catch(
+        (thrown: unknown) => thrown,
+      );
       const all = [given.periodSeconds, given.leadSeconds, ...Object.values(given.timing)];
       expect(read instanceof StoreCorrupt).toBe(all.some((one) => one > SECONDS_MAX));
       if (!Array.isArray(read)) {
@@ -54,8 +57,18 @@ test("whatever seconds a replica's row holds: the read fails, or every key that 
       const changes = steps.filter((step) => step.kind !== "make" && step.kind !== "reseal");
       seen.activated += changes.filter(({ kind }) => kind === "activate").length;
       const keys = applyChanges([due, ready], changes, NOW, 3);
-      const rows = keys.map((key) => rowOf(sealer, key));
-      expect(keysOf(sealer, { version: 3, tag: setTagOf(sealer, 3, rows) }, rows)).toEqual(keys);
+      const rows = keys.map((key) => rowOf(sealer, DEFAULT_KEY_SET, key));
+      expect(
+        keysOf(
+          sealer,
+          {
+            keySet: DEFAULT_KEY_SET,
+            version: 3,
+            tag: setTagOf(sealer, { keySet: DEFAULT_KEY_SET, version: 3 }, rows),
+          },
+          rows,
+        ),
+      ).toEqual(keys);
     }),
   );
   expect(seen.failed).toBeGreaterThan(0);

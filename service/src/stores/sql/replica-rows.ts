@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import type { KeySetName } from "../../kernel/ids.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Replica } from "../../keys/managed/key-store.ts";
 import { GATES, type RotationSettings } from "../../keys/managed/plan/rotation-rules.ts";
@@ -44,9 +45,10 @@ const ReplicaRow = z.object({
 });
 
 /** The replicas that are known. Throws `StoreCorrupt` for a row that no replica wrote. */
-export async function replicas(query: Query): Promise<readonly Replica[]> {
+export async function replicas(query: Query, keySet: KeySetName): Promise<readonly Replica[]> {
   const rows = await query(
-    'SELECT id, alg, version, settings, seen_at AS "seenAt" FROM replicas ORDER BY id',
+    'SELECT id, alg, version, settings, seen_at AS "seenAt" FROM replicas WHERE key_set = $1 ORDER BY id',
+    [keySet],
   );
   return parseRows(ReplicaRow, "replicas", rows);
 }
@@ -54,17 +56,18 @@ export async function replicas(query: Query): Promise<readonly Replica[]> {
 /** Writes a replica's row, and forgets those of `known` that have ended long ago. */
 export async function writeReplica(
   query: Query,
+  keySet: KeySetName,
   { id, alg, version, settings }: Omit<Replica, "seenAt">,
   { replicas: known, now }: { readonly replicas: readonly Replica[]; readonly now: EpochSeconds },
 ): Promise<void> {
   for (const ended of known.filter((one) => isForgotten(one, now)))
-    await query("DELETE FROM replicas WHERE id = $1", [toAscii(ended.id)]);
+    await query("DELETE FROM replicas WHERE key_set = $1 AND id = $2", [keySet, toAscii(ended.id)]);
   // The count makes every beat differ from the one before: SQLite does not write a row that stays as it is.
   await query(
-    `INSERT INTO replicas (id, alg, version, settings, seen_at, beats) VALUES ($1, $2, $3, $4, $5, 1)
-     ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, version = excluded.version,
+    `INSERT INTO replicas (key_set, id, alg, version, settings, seen_at, beats) VALUES ($1, $2, $3, $4, $5, $6, 1)
+     ON CONFLICT (key_set, id) DO UPDATE SET alg = excluded.alg, version = excluded.version,
        settings = excluded.settings, seen_at = excluded.seen_at, beats = replicas.beats + 1`,
-    [toAscii(id), alg, version, JSON.stringify(settings), now],
+    [keySet, toAscii(id), alg, version, JSON.stringify(settings), now],
   );
 }
 

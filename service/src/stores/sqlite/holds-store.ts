@@ -5,7 +5,7 @@ import { guarded } from "./guarded.ts";
 
 /** One row, with 1 where there are the tables that every store has. */
 const HAS_TABLES = `SELECT count(*) = 3 AS has FROM sqlite_master
-  WHERE type = 'table' AND name IN ('schema_version', 'keyset', 'signing_keys')`;
+  WHERE type = 'table' AND name IN ('schema_version', 'key_sets', 'signing_keys')`;
 
 /** Whether a file is a database with the tables of a store. Makes and changes no file. Throws `SqliteFailure` when it is no database. */
 export function holdsStore({ DatabaseSync }: LookingEngine, path: string, real: string): boolean {
