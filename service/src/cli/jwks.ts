@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { importFaultWords } from "../wiring/key-fault-words.ts";
+import { importFaultWords } from "../wiring/words/key-fault-words.ts";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { FileFault } from "../files/file-fault.ts";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
-import { whyUnusable } from "../wiring/file-fault-words.ts";
+import { whyUnusable } from "../wiring/words/file-fault-words.ts";
 import { completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";

@@ -11,9 +11,9 @@ import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { type OpenDatabase, openDatabase, type StoreAccess } from "../stores/open.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
-import { damageText } from "./corruption-line.ts";
 import type { LoadContext } from "./key-sources/key-source.ts";
 import { readSecret } from "./read-secret.ts";
+import { damageText } from "./words/corruption-line.ts";
 
 /** What an opened store reports while it is used. */
 export interface StoreReports {

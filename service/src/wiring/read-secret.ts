@@ -4,7 +4,7 @@ import { FileFault } from "../files/file-fault.ts";
 import { readSmallFile } from "../files/small-file.ts";
 import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
-import { fileFaultLine } from "./file-fault-words.ts";
+import { fileFaultLine } from "./words/file-fault-words.ts";
 
 /** The secret that a setting holds or names the file of, blanks included. Throws `ConfigError` that says why the file cannot be read. */
 export async function readSecret(source: SecretSource, labels: Labels): Promise<Secret> {

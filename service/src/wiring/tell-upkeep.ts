@@ -9,7 +9,7 @@ import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
 import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
-import { activateCommand, fenceWords } from "./fence-words.ts";
+import { activateCommand, fenceWords } from "./words/fence-words.ts";
 
 // What the rounds of upkeep find is told when it changes, not at each round.
 

@@ -3,7 +3,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import { type ImportedKey, importKeys } from "../../keys/import/import-key.ts";
 import { isPem } from "../../keys/import/pem-key.ts";
-import { importFaultWords } from "../../wiring/key-fault-words.ts";
+import { importFaultWords } from "../../wiring/words/key-fault-words.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { type NewKey, privateJwk, setText } from "./new-key.ts";
 

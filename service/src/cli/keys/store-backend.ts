@@ -10,9 +10,9 @@ import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-sh
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import type { StoreAccess } from "../../stores/open.ts";
-import { corruptionLine } from "../../wiring/corruption-line.ts";
 import { type OpenRotation, openRotation, openSealer } from "../../wiring/open-rotation.ts";
 import { wiredStore } from "../../wiring/stores.ts";
+import { corruptionLine } from "../../wiring/words/corruption-line.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import type { World } from "../terminal/world.ts";

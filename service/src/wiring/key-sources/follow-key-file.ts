@@ -4,8 +4,8 @@ import type { LiveKeys } from "../../keys/given/live-keys.ts";
 import { type FileChangeRules, planFileChange } from "../../keys/given/plan-file-change.ts";
 import { signersFor } from "../../keys/given/signers-for.ts";
 import { importKeys } from "../../keys/import/import-key.ts";
-import { fileFaultLine } from "../file-fault-words.ts";
-import { fileChangeFaultWords, importFaultWords } from "../key-fault-words.ts";
+import { fileFaultLine } from "../words/file-fault-words.ts";
+import { fileChangeFaultWords, importFaultWords } from "../words/key-fault-words.ts";
 
 export interface FollowDeps {
   readonly clock: Clock;

@@ -1,8 +1,8 @@
 import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys } from "../../keys/import/import-key.ts";
-import { importFaultWords } from "../key-fault-words.ts";
 import { readSettingFile } from "../read-secret.ts";
+import { importFaultWords } from "../words/key-fault-words.ts";
 import type { LoadContext } from "./key-source.ts";
 
 // Keys that are given from outside. `place` names where one stands, at the beginning of each line.

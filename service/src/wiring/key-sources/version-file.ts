@@ -2,7 +2,7 @@ import { FileFault } from "../../files/file-fault.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
-import { fileFaultLine } from "../file-fault-words.ts";
+import { fileFaultLine } from "../words/file-fault-words.ts";
 
 /** The newest version of the key set that this replica ever saw, from its file; 0 when there is none. Throws `ConfigError` that begins with the setting's name. */
 export async function readVersionFile(setting: string, path: string): Promise<number> {

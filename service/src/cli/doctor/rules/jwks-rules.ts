@@ -1,5 +1,5 @@
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
-import { importFaultWords } from "../../../wiring/key-fault-words.ts";
+import { importFaultWords } from "../../../wiring/words/key-fault-words.ts";
 import type { Answer } from "../../client/http-client.ts";
 import { shown } from "../../terminal/shown.ts";
 import { whyNoAnswer } from "../../words/no-answer.ts";

@@ -1,8 +1,8 @@
-import { printable } from "../kernel/printable.ts";
-import type { FenceReason, ManagedKeys } from "../keys/managed/managed-keys.ts";
-import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
-import { type SigningWait, signingWait } from "../keys/managed/plan/signing-wait.ts";
-import { leaseRoundSeconds } from "../keys/timing.ts";
+import { printable } from "../../kernel/printable.ts";
+import type { FenceReason, ManagedKeys } from "../../keys/managed/managed-keys.ts";
+import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
+import { type SigningWait, signingWait } from "../../keys/managed/plan/signing-wait.ts";
+import { leaseRoundSeconds } from "../../keys/timing.ts";
 
 /** What `fenced` says: what does not work, and what ends it. */
 export function fenceWords(

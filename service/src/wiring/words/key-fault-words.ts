@@ -1,6 +1,6 @@
-import type { FileChangeFault } from "../keys/given/plan-file-change.ts";
-import type { ImportFault, KeyFault, TextForm } from "../keys/import/import-fault.ts";
-import type { Weakness } from "../keys/import/weak-rsa.ts";
+import type { FileChangeFault } from "../../keys/given/plan-file-change.ts";
+import type { ImportFault, KeyFault, TextForm } from "../../keys/import/import-fault.ts";
+import type { Weakness } from "../../keys/import/weak-rsa.ts";
 
 // Each sentence is the end of a line that begins with the place of the key, and says the fix. No fix makes another key of one
 // that can be converted: a service that signs with another key has every valid token rejected.

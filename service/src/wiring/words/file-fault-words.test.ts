@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FileFault } from "../files/file-fault.ts";
+import { FileFault } from "../../files/file-fault.ts";
 import { fileFaultLine, whyUnusable } from "./file-fault-words.ts";
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StoreDamage } from "../kernel/store-faults.ts";
+import type { StoreDamage } from "../../kernel/store-faults.ts";
 import { corruptionLine } from "./corruption-line.ts";
 
 test("where a wrong key-encryption key would look the same, the line first names the setting that holds it", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { after } from "../kernel/clock.ts";
-import type { FenceReason } from "../keys/managed/managed-keys.ts";
-import { keySet, LONG_AGO, NOW, RULES, signingKey, standbyKey } from "../testing/managed-key-sets.ts";
+import { after } from "../../kernel/clock.ts";
+import type { FenceReason } from "../../keys/managed/managed-keys.ts";
+import { keySet, LONG_AGO, NOW, RULES, signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import { fenceWords } from "./fence-words.ts";
 
 const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: NOW });

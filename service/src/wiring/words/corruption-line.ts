@@ -1,5 +1,5 @@
-import { printable } from "../kernel/printable.ts";
-import type { StoreDamage } from "../kernel/store-faults.ts";
+import { printable } from "../../kernel/printable.ts";
+import type { StoreDamage } from "../../kernel/store-faults.ts";
 
 /** Damage that a key-encryption key which is not the store's would look like too. */
 const LIKE_ANOTHER_KEK: ReadonlySet<StoreDamage["what"]> = new Set([

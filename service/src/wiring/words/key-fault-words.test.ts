@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { type ImportOutcome, importJwk, importKeys } from "../keys/import/import-key.ts";
+import { type ImportOutcome, importJwk, importKeys } from "../../keys/import/import-key.ts";
 import { importFaultWords } from "./key-fault-words.ts";
 
 const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
