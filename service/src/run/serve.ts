@@ -30,22 +30,31 @@ export interface ServeWorld
   readonly signals: Signals;
 }
 
-/** How long a start may go on once the service is told to stop. */
+/** What a start opens; a test opens its own. */
+export interface ServeParts {
+  /** Reads the settings and their files. Throws `ConfigError` with every fault at once. */
+  readonly load: (world: ServeWorld) => Promise<Loaded>;
+  readonly openLog: typeof openServiceLog;
+}
+
+const PARTS: ServeParts = { load: loadAll, openLog: openServiceLog };
+
+/** How long a start may go on after a signal to stop. */
 const START_MS_MAX = 1_500;
 
-/** Runs the service until it is told to stop. Resolves to the exit code; what the operator must mend is told on standard error. */
-export async function serve(world: ServeWorld): Promise<number> {
+/** Runs the service until a signal stops it. Resolves to the exit code; what the operator must fix is reported on standard error. */
+export async function serve(world: ServeWorld, parts: Partial<ServeParts> = {}): Promise<number> {
   let isStarted = false;
   const started = () => {
     isStarted = true;
   };
-  // A start may wait for ever, for a disk that does not answer; nothing is in flight then.
-  const tired = world.signals.stop.then(async () => {
+  // A start may wait indefinitely for a disk that does not answer; no request is in flight then.
+  const givenUp = world.signals.stop.then(async () => {
     await world.timers.delay(START_MS_MAX).over;
     return isStarted ? new Promise<never>(() => undefined) : 1;
   });
   try {
-    return await Promise.race([run(world, started), tired]);
+    return await Promise.race([run(world, { ...PARTS, ...parts }, started), givenUp]);
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     for (const fault of thrown.faults) world.err(`macp-auth: ${fault}\n`);
@@ -53,23 +62,17 @@ export async function serve(world: ServeWorld): Promise<number> {
   }
 }
 
-/** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` as long as it has not announced itself. */
-async function run(world: ServeWorld, started: () => void): Promise<number> {
-  const loaded = await loadAll(world);
+/** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` until the listeners listen. */
+async function run(world: ServeWorld, { load, openLog }: ServeParts, started: () => void): Promise<number> {
+  const loaded = await load(world);
   const { settings, labels } = loaded;
   const { port, host, keepAliveSeconds, drainSeconds } = settings.listener;
   const { clock, random, timers } = world;
-  const { log, flush } = await openServiceLog(settings.log.level, world.stdoutIsTerminal, world.timers);
+  const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
   const custody = await loaded.keys.open(log, world);
   try {
     await custody.keep();
-    const shared = {
-      log,
-      random,
-      clock,
-      timers,
-      keepAliveSeconds,
-    };
+    const shared = { log, random, clock, timers, keepAliveSeconds };
     let isStopping = false;
     const admin = await openAdmin(loaded, loaded.token, custody, {
       ...shared,
@@ -97,7 +100,7 @@ async function run(world: ServeWorld, started: () => void): Promise<number> {
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
       void reload(custody)
-        .then(() => tellReload(log, loaded))
+        .then(() => reportReload(log, loaded))
         .catch(() => undefined);
     });
     const signal = await world.signals.stop;
@@ -123,7 +126,7 @@ async function within(timers: Timers, milliseconds: number, step: Promise<void>)
 }
 
 /** Settings that can be run with, and what their files hold. */
-interface Loaded extends LoadedSettings {
+export interface Loaded extends LoadedSettings {
   readonly token: Secret | undefined;
   readonly keys: LoadedKeySource;
 }
@@ -138,7 +141,7 @@ async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
   throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys)]);
 }
 
-/** Looks at once at what is followed; resolves when what was found is in force. */
+/** Looks now at what is followed; resolves when what was found is in force. */
 async function reload(custody: Custody): Promise<void> {
   // A file is read when two looks agree on it.
   await custody.keep();
@@ -146,7 +149,7 @@ async function reload(custody: Custody): Promise<void> {
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */
-function tellReload(log: Log, { settings, labels }: LoadedSettings): void {
+function reportReload(log: Log, { settings, labels }: LoadedSettings): void {
   const followed = wiredKeySource(settings.keys.source).followed.map(labels.of);
   const message =
     followed.length === 0

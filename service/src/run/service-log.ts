@@ -9,12 +9,18 @@ const BYTES_WAITING_MAX = 16 * 1024 * 1024;
 /** How long lines gather before they are written in one piece: on their own they would cost a busy service a tenth of its tokens. */
 const GATHER_MS = 5;
 
+/** The log of a service, and what writes the lines that still wait. */
+interface ServiceLog {
+  readonly log: Log;
+  readonly flush: () => Promise<void>;
+}
+
 /** The service's log on standard output: JSON lines, written off the event loop; on a terminal, lines for a person. */
 export async function openServiceLog(
   level: LogLevel,
   isTerminal: boolean,
   timers: Timers,
-): Promise<{ log: Log; flush: () => Promise<void> }> {
+): Promise<ServiceLog> {
   if (isTerminal) {
     const { default: pretty } = await import("pino-pretty");
     const stream = pretty({
@@ -32,7 +38,7 @@ export async function openServiceLog(
   destination.on("error", () => undefined);
   const gathered = gather(timers, (lines) => destination.write(lines));
   const log = openLog(level, gathered);
-  tellDrops(destination, log);
+  reportDrops(destination, log);
   return {
     log,
     flush: () =>
@@ -47,7 +53,7 @@ export async function openServiceLog(
 }
 
 /** Counts the lines that found no room, and says how many once there is room again: a gap in the log shows. */
-function tellDrops(destination: DestinationStream & EventEmitter, log: Log): void {
+function reportDrops(destination: DestinationStream & EventEmitter, log: Log): void {
   let dropped = 0;
   destination.on("drop", (lines: string) => {
     dropped += lines.split("\n").length - 1;
