@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { parseEnvironmentFile } from "../config/environment-file.ts";
 import { withoutBlanks } from "../config/given.ts";
 import { readSmallInput } from "../files/small-file.ts";
 import { readUrl } from "./client/service-url.ts";
@@ -8,7 +9,6 @@ import {
   type GradedEnvironment,
   gatherConfiguration,
 } from "./doctor/facts/configuration-facts.ts";
-import { parseEnvironmentFile } from "./doctor/facts/environment-file.ts";
 import { type Finding, judge, skip, warn } from "./doctor/finding.ts";
 import { asDocument, asTable } from "./doctor/report.ts";
 import { CONFIGURATION_RULES } from "./doctor/rules/configuration-rules.ts";

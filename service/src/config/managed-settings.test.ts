@@ -77,7 +77,7 @@ describe("the admin listener", () => {
     );
   });
 
-  test("takes no token of fewer than 32 characters, and does not show it", () => {
+  test("accepts no token of fewer than 32 characters, and does not show it", () => {
     const withToken = (token: string): readonly string[] =>
       faultsOf({ MACP_AUTH_ADMIN_PORT: "9090", MACP_AUTH_ADMIN_TOKEN: token });
     expect(withToken(TOKEN)).toEqual([]);
@@ -91,7 +91,7 @@ test.each([
   ["MACP_AUTH_SIGNING_KEY_JSON", "MACP_AUTH_SIGNING_KEY_FILE"],
   ["MACP_AUTH_KEK", "MACP_AUTH_KEK_FILE"],
   ["MACP_AUTH_ADMIN_TOKEN", "MACP_AUTH_ADMIN_TOKEN_FILE"],
-])("%s and %s together are refused, for one of them would be ignored", (one, other) => {
+])("%s and %s together are rejected, for one of them would be ignored", (one, other) => {
   expect(faultsOf({ [one]: TOKEN, [other]: "/file" })).toEqual([
     `${one} and ${other} are both set; unset the one that is not meant`,
   ]);
@@ -103,7 +103,7 @@ test("a JWKS may be cached for a day at most", () => {
   expect(faultsOf({ ...lead, MACP_AUTH_JWKS_MAX_AGE_SECONDS: "86401" })).toHaveLength(1);
 });
 
-test("none of the runtime's own names is taken for a mistyped one, and a stranger's name is shown harmless", () => {
+test("none of the runtime's own names counts as a mistyped one, and a stranger's name is shown harmless", () => {
   const neighbours = [
     "MACP_AUTH_SERVICE_URL",
     "MACP_AUTH_JWKS_URL",

@@ -206,7 +206,7 @@ function targetOf({ target_session_attrs: wanted }: Parameters, hosts: number): 
 }
 
 const MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
-/** Modes of libpq and of the driver that are not taken, and what to write. */
+/** Modes of libpq and of the driver that are not accepted, and what to write. */
 const NO_MODES: Readonly<Record<string, string>> = {
   allow: "sslmode=allow encrypts only when the server requires it; write prefer, require or verify-full",
   "no-verify":

@@ -83,7 +83,7 @@ test("blanks around a value are dropped, a carriage return too, except where the
   });
 });
 
-test("an IPv6 address is taken in the brackets that it has in a URL", () => {
+test("an IPv6 address is accepted in the brackets that it has in a URL", () => {
   expect(loadSettings({ HOST: "[::1]" }).settings.listener.host).toBe("::1");
   expect(
     loadSettings({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: " [::1] " }).settings.admin?.host,
@@ -91,7 +91,7 @@ test("an IPv6 address is taken in the brackets that it has in a URL", () => {
   expect(faultsOf({ HOST: "[localhost]" })).toHaveLength(1);
 });
 
-describe("a fault names its variable and the mend", () => {
+describe("a fault names its variable and the fix", () => {
   test.each([
     ["PORT", "abc", /^PORT must be a whole number from 0 to 65535, and is "abc"$/],
     ["PORT", "65536", /^PORT /],
@@ -111,7 +111,7 @@ describe("a fault names its variable and the mend", () => {
     expect(faults[0]).toMatch(line);
   });
 
-  test("and all faults are told at once", () => {
+  test("and all faults are reported at once", () => {
     const faults = faultsOf({
       PORT: "x",
       MACP_AUTH_SIGNING_ALG: "none",
@@ -123,7 +123,7 @@ describe("a fault names its variable and the mend", () => {
     expect(faults.join("\n")).toMatch(/PORT.*ALG|ALG.*PORT/s);
   });
 
-  test("and what the sound ones say together is judged beside those that cannot be read", () => {
+  test("and what the readable ones say together is judged beside those that cannot be read", () => {
     const faults = faultsOf({
       PORT: "x",
       MACP_AUTH_KEY_LEAD_SECONDS: "10",
@@ -143,14 +143,14 @@ describe("a fault names its variable and the mend", () => {
   });
 
   test("and nothing is said of how a setting that cannot be read goes with others", () => {
-    const alone = (environment: Record<string, string>) => {
+    const only = (environment: Record<string, string>) => {
       expect(faultsOf(environment)).toHaveLength(1);
     };
-    alone({ MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "x", MACP_AUTH_KEY_LEAD_SECONDS: "400" });
-    alone({ MACP_AUTH_KEY_LEAD_SECONDS: "x", MACP_AUTH_KEY_ROTATION_SECONDS: "86400" });
-    alone({ MACP_AUTH_KEY_ROTATION_SECONDS: "x" });
-    alone({ MACP_AUTH_UNSAFE_FAST_ROTATION: "x", MACP_AUTH_KEY_LEAD_SECONDS: "10" });
-    alone({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: "{}" });
+    only({ MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS: "x", MACP_AUTH_KEY_LEAD_SECONDS: "400" });
+    only({ MACP_AUTH_KEY_LEAD_SECONDS: "x", MACP_AUTH_KEY_ROTATION_SECONDS: "86400" });
+    only({ MACP_AUTH_KEY_ROTATION_SECONDS: "x" });
+    only({ MACP_AUTH_UNSAFE_FAST_ROTATION: "x", MACP_AUTH_KEY_LEAD_SECONDS: "10" });
+    only({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: "{}" });
   });
 
   test("and a period that is not set is judged as the default that it is", () => {
@@ -306,7 +306,7 @@ describe("a secret that was put in the place of another setting is not shown", (
 });
 
 describe("a lead", () => {
-  test("at the floor is taken, with a warning that a verifier in its grace may refuse", () => {
+  test("at the floor is accepted, with a warning that a verifier in its grace may reject", () => {
     expect(loadSettings({ MACP_AUTH_KEY_LEAD_SECONDS: "430" }).warnings.join()).toMatch(/below 4030/);
     expect(loadSettings({ MACP_AUTH_KEY_LEAD_SECONDS: "4030" }).warnings).toEqual([]);
   });
@@ -326,7 +326,7 @@ test("a default above the maximum is kept for mint to cut, with a warning that s
   expect(warnings).toEqual([expect.stringMatching(/tokens live 100 seconds by default$/)]);
 });
 
-test("a mistyped name is told and ignored; a neighbour's name is neither", () => {
+test("a mistyped name is reported and ignored; a neighbour's name is neither", () => {
   const { warnings } = loadSettings({
     MACP_AUTH_ISUER: "x",
     MACP_AUTH_JWKS_TTL_SECS: "300",

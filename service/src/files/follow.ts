@@ -13,7 +13,7 @@ export type Look<T> =
 /**
  * A function that looks at the file once and passes a new text to `read`. Meant to be called about every second. A look compares what
  * the file system says of the file behind any symbolic links, so a replaced mount, a rename and an edit are all seen; a change is
- * read only when two looks agree on it, so that a half-written file is left alone. `markAtStart` is the mark of what was read before.
+ * read only when two looks agree on it, so that a half-written file is not read. `markAtStart` is the mark of what was read before.
  */
 export function fileFollower<T>(
   path: string,

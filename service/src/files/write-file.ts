@@ -137,7 +137,7 @@ async function remove(path: string): Promise<void> {
   await rm(path, { force: true }).catch(() => undefined);
 }
 
-/** A fault of the system as one of the file; any other is reported by whoever threw it. */
+/** A fault of the system as one of the file; any other is for the caller that threw it. */
 function writeFault(path: string, thrown: unknown): unknown {
   const code = thrown instanceof FileFault ? undefined : codeOf(thrown);
   return code === undefined ? thrown : new FileFault("unwritable", path, code);

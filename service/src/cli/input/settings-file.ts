@@ -1,6 +1,6 @@
+import { parseEnvironmentFile } from "../../config/environment-file.ts";
 import { overFile } from "../../config/given.ts";
 import { readSmallInput } from "../../files/small-file.ts";
-import { parseEnvironmentFile } from "../doctor/facts/environment-file.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import type { World } from "../terminal/world.ts";

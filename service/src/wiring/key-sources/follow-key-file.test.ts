@@ -94,7 +94,7 @@ describe("a followed key file", () => {
     expect(served()).toEqual(["a", "b"]);
   });
 
-  test("that is still being written is left alone until two looks agree on it", async () => {
+  test("that is still being written is not read until two looks agree on it", async () => {
     const whole = textOf(b, a);
     await writeFile(path, whole.slice(0, 100));
     expect(await look()).toEqual({ kind: "same" });
@@ -115,7 +115,7 @@ describe("a followed key file", () => {
     ],
     ["gives a served kid to another key", textOf(testKey("a")), /kid of its own/],
   ])(
-    "that %s changes nothing, is told once, and is followed again when it is mended",
+    "that %s changes nothing, is reported once, and is followed again when it is fixed",
     async (_name, text, reason) => {
       await writeFile(path, text);
       await look();
@@ -129,7 +129,7 @@ describe("a followed key file", () => {
     },
   );
 
-  test("that vanished changes nothing, is told once, and is followed when it is back", async () => {
+  test("that vanished changes nothing, is reported once, and is followed when it is back", async () => {
     await rm(path);
     await look();
     const refused = await look();
@@ -141,17 +141,17 @@ describe("a followed key file", () => {
     expect(await look()).toEqual({ kind: "changed" });
   });
 
-  test("that vanished a second time is told a second time", async () => {
-    const toldOfVanishing = async (): Promise<string> => {
+  test("that vanished a second time is reported a second time", async () => {
+    const lookAfterRemoval = async (): Promise<string> => {
       await rm(path);
       await look();
       return (await look()).kind;
     };
-    expect(await toldOfVanishing()).toBe("refused");
+    expect(await lookAfterRemoval()).toBe("refused");
     await writeFile(path, textOf(b, a));
     await look();
     expect(await look()).toEqual({ kind: "changed" });
-    expect(await toldOfVanishing()).toBe("refused");
+    expect(await lookAfterRemoval()).toBe("refused");
   });
 
   test("that was overwritten in place with as many bytes, and given its old time back, is followed", async () => {

@@ -10,7 +10,7 @@ import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { overlapSeconds } from "../../keys/timing.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { type Custody, LOOK_MS } from "../custody.ts";
-import { signingKeyTeller } from "../tell-upkeep.ts";
+import { signingKeyReporter } from "../report-upkeep.ts";
 import type { FollowDeps, KeyFileLook } from "./follow-key-file.ts";
 
 /** Custody of keys that were given. `follow` makes the look at where they came from, which the upkeep repeats. */
@@ -25,14 +25,14 @@ export function givenCustody(
   const clock = steadyClock(machine.clock, machine.stopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const look = follow({ clock, keys, rules: { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) } });
-  const tellSigningKey = signingKeyTeller(keys, log);
+  const reportSigningKey = signingKeyReporter(keys, log);
   const lookAtFile = async (): Promise<void> => {
     const seen = await look();
     if (seen.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
     if (seen.kind === "refused")
       for (const fault of seen.faults)
         log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
-    tellSigningKey();
+    reportSigningKey();
   };
   const inTurn = oneAtATime();
   const keep = (): Promise<void> => inTurn(lookAtFile);

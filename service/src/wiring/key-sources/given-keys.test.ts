@@ -30,7 +30,7 @@ describe("a key file", () => {
     await expect(keysFromFile("KEY_FILE", path)).rejects.toThrow(/^KEY_FILE: .* larger than 1 MiB/);
   });
 
-  test("that cannot be read is told with its path and the reason", async () => {
+  test("that cannot be read is reported with its path and the reason", async () => {
     await expect(keysFromFile("KEY_FILE", path)).rejects.toThrow(`KEY_FILE: ${path} does not exist (ENOENT)`);
   });
 });

@@ -14,8 +14,8 @@ import { leaseRoundSeconds } from "../../keys/timing.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { type Custody, LOOK_MS, type UpkeepWatcher } from "../custody.ts";
 import { openRotation, openSealer, type StoreReports } from "../open-rotation.ts";
+import { alarmReporter, changeReporter, fenceReporter, signingKeyReporter } from "../report-upkeep.ts";
 import { wiredStore } from "../stores.ts";
-import { alarmTeller, changeTeller, fenceTeller, signingKeyTeller } from "../tell-upkeep.ts";
 import { corruptionLine } from "../words/corruption-line.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
 import { ENDS_WITH_PROCESS } from "./ephemeral.ts";
@@ -74,27 +74,27 @@ async function managedCustody(
     ...reportsTo(log, (count) => watcher?.fetchesDropped(count)),
   });
   const keys = viewOf(deps, machine, versionSeenBefore);
-  const tellSigningKey = signingKeyTeller(keys, log);
-  const tellFence = fenceTeller(keys, log, deps.rules);
-  const tellChanges = changeTeller(log);
-  const tellAlarms = alarmTeller(stopwatch, log);
+  const reportSigningKey = signingKeyReporter(keys, log);
+  const reportFence = fenceReporter(keys, log, deps.rules);
+  const reportChanges = changeReporter(log);
+  const reportAlarms = alarmReporter(stopwatch, log);
   const noteVersion = versionNoter(source.versionFile, versionSeenBefore);
   const reportRound = ({ changes, alarms }: RoundReport): void => {
-    tellChanges.made(changes);
-    tellAlarms(alarms);
+    reportChanges.made(changes);
+    reportAlarms(alarms);
     for (const { kind } of alarms) watcher?.alarm(kind);
   };
   const round = roundOf(
     { log, kekSetting: labels.of(source.kek?.setting ?? "keys.kekFile") },
     async () => {
-      tellChanges.seen(keys.set);
+      reportChanges.seen(keys.set);
       await noteVersion(keys.versionSeen);
     },
     () => watcher?.storeFailed(),
   );
   const watch = (): Promise<void> => {
-    tellFence();
-    tellSigningKey();
+    reportFence();
+    reportSigningKey();
     return Promise.resolve();
   };
   const rotationInTurn = oneAtATime();

@@ -1,5 +1,6 @@
 import { attempt } from "../../../config/attempt.ts";
 import { environmentSource } from "../../../config/environment.ts";
+import type { EnvironmentFile } from "../../../config/environment-file.ts";
 import type { SettingPath } from "../../../config/settings.ts";
 import { type LoadedSettings, readSources, type SettingsRead } from "../../../config/sources.ts";
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
@@ -9,7 +10,6 @@ import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-so
 import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
 import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
 import type { World } from "../../terminal/world.ts";
-import type { EnvironmentFile } from "./environment-file.ts";
 
 /** The environment to grade: the process's own, or a file's. */
 export type GradedEnvironment =

@@ -11,10 +11,10 @@ import { leaseRoundSeconds } from "../keys/timing.ts";
 import type { Log } from "../telemetry/log.ts";
 import { activateCommand, fenceWords } from "./words/fence-words.ts";
 
-// What the rounds of upkeep find is told when it changes, not at each round.
+// What the rounds of upkeep find is reported when it changes, not at each round.
 
 /** Logs when another key begins to sign, or none does. */
-export function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
+export function signingKeyReporter(keys: KeyDirectory, log: Log): () => void {
   const current = (): string | undefined => keys.view().signing?.kid;
   let known = current();
   return () => {
@@ -26,7 +26,7 @@ export function signingKeyTeller(keys: KeyDirectory, log: Log): () => void {
 }
 
 /** Logs when this replica fences itself off and when it comes back. */
-export function fenceTeller(keys: ManagedKeys, log: Log, rules: RotationRules): () => void {
+export function fenceReporter(keys: ManagedKeys, log: Log, rules: RotationRules): () => void {
   let known: string | undefined = "not_read_yet";
   return () => {
     const reason = keys.fence();
@@ -58,16 +58,16 @@ const STAMPS = {
 } as const satisfies Partial<Record<keyof ManagedKey, KeyChange["kind"]>>;
 
 /** Logs each change of the keys once: `made` those that this replica made, `seen` those of others, found in a set that was read. */
-export function changeTeller(log: Log): {
+export function changeReporter(log: Log): {
   made(changes: readonly KeyChange[]): void;
   seen(set: KeySet | undefined): void;
 } {
   let known: KeySet | undefined;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return {
     made(changes) {
       for (const { kind, kid } of changes) {
-        told.add(`${kind} ${kid}`);
+        reported.add(`${kind} ${kid}`);
         log.info({ event: "key_changed", change: kind, kid: printable(kid) });
       }
     },
@@ -78,12 +78,12 @@ export function changeTeller(log: Log): {
       if (first || set === undefined) return;
       for (const key of set.keys) {
         for (const change of changesBetween(before.get(key.kid), key)) {
-          if (told.has(`${change} ${key.kid}`)) continue;
+          if (reported.has(`${change} ${key.kid}`)) continue;
           const reason = key.reason === undefined ? undefined : printable(key.reason);
           log.info({ event: "key_changed", change, kid: printable(key.kid), reason, elsewhere: true });
         }
       }
-      told.clear();
+      reported.clear();
     },
   };
 }
@@ -95,21 +95,21 @@ function changesBetween(before: ManagedKey | undefined, key: ManagedKey): KeyCha
     .map((stamp) => STAMPS[stamp]);
 }
 
-/** How long an alarm that stays is not told again. */
+/** How long an alarm that stays is not reported again. */
 const ALARM_AGAIN_SECONDS = 3_600;
 
 /** Logs an alarm when a round begins to find it, and once an hour while rounds go on to. */
-export function alarmTeller(stopwatch: Stopwatch, log: Log): (alarms: readonly RotationAlarm[]) => void {
-  let told = new Map<string, number>();
+export function alarmReporter(stopwatch: Stopwatch, log: Log): (alarms: readonly RotationAlarm[]) => void {
+  let reported = new Map<string, number>();
   return (alarms) => {
     const now = stopwatch.elapsed();
-    const before = told;
-    told = new Map();
+    const before = reported;
+    reported = new Map();
     for (const alarm of alarms) {
       const subject = `${alarm.kind} ${alarm.kind === "too_many_keys" ? alarm.alg : alarm.kid}`;
-      const toldAt = before.get(subject) ?? Number.NEGATIVE_INFINITY;
-      const again = now - toldAt >= ALARM_AGAIN_SECONDS;
-      told.set(subject, again ? now : toldAt);
+      const reportedAt = before.get(subject) ?? Number.NEGATIVE_INFINITY;
+      const again = now - reportedAt >= ALARM_AGAIN_SECONDS;
+      reported.set(subject, again ? now : reportedAt);
       if (again) log.warn({ event: "key_alarm", message: wordsFor(alarm), alarm: alarm.kind });
     }
   };

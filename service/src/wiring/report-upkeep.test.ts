@@ -9,12 +9,12 @@ import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
 import { keySet, NOW, RULES, signingKey, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
-import { alarmTeller, changeTeller, fenceTeller } from "./tell-upkeep.ts";
+import { alarmReporter, changeReporter, fenceReporter } from "./report-upkeep.ts";
 
 function teller() {
   const lines: string[] = [];
   const stopwatch = { seconds: 0, elapsed: () => stopwatch.seconds };
-  const tell = alarmTeller(stopwatch, openLog("info", { write: (line) => lines.push(line) }));
+  const tell = alarmReporter(stopwatch, openLog("info", { write: (line) => lines.push(line) }));
   return {
     /** One round, `afterSeconds` after the one before; what it logged. */
     round: (afterSeconds: number, ...alarms: readonly RotationAlarm[]): string[] => {
@@ -32,7 +32,7 @@ const overdue = (kid: string, sinceSeconds: number): RotationAlarm => ({
   sinceSeconds,
 });
 
-test("an alarm that stays is told at once and then every hour, not at each round", () => {
+test("an alarm that stays is reported at once and then every hour, not at each round", () => {
   const { round } = teller();
   expect(round(0, overdue("a", 5))).toEqual([
     "the key a should have stopped signing 5 s ago, and no successor is ready",
@@ -45,7 +45,7 @@ test("an alarm that stays is told at once and then every hour, not at each round
   expect(round(10, overdue("a", 3_615))).toEqual([]);
 });
 
-test("an alarm that comes back is told again, and one about another key is told beside it", () => {
+test("an alarm that comes back is reported again, and one about another key is reported beside it", () => {
   const { round } = teller();
   expect(round(0, overdue("a", 5))).toHaveLength(1);
   expect(round(10)).toEqual([]);
@@ -70,9 +70,9 @@ test("an alarm about untracked verifiers names their address, and the command th
   ]);
 });
 
-test("each change of the keys is told once: what was made here, and what others made, with their reason", () => {
+test("each change of the keys is reported once: what was made here, and what others made, with their reason", () => {
   const lines: object[] = [];
-  const tell = changeTeller(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
+  const tell = changeReporter(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
   const [old, next] = [signingKey("old"), standbyKey("next")];
   tell.seen(keySet([old, next]));
   expect(lines).toEqual([]);
@@ -115,7 +115,7 @@ test.each([
     await keys.renew();
     clock.move(setBy);
     const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });
-    const tell = fenceTeller(keys, log, RULES);
+    const tell = fenceReporter(keys, log, RULES);
     tell();
     tell();
     expect(lines).toMatchObject([
