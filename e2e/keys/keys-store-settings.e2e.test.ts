@@ -49,7 +49,7 @@ describe("a command in a shell that knows the store and nothing else of the serv
     const standby = listed().find(({ state }) => state === "standby")?.kid ?? "none";
     const rotated = keys({}, "rotate", "--accept-short-lead");
     expect(rotated).toMatchObject({ code: 0, err: "" });
-    expect(rotated.out).toContain(`signs now:       ${standby}\n`);
+    expect(rotated.out).toContain(`signs now:        ${standby}\n`);
     expect(keys({}, "prepare")).toMatchObject({ code: 0, err: "" });
     expect(listed().map(({ alg, state }) => `${alg} ${state}`)).toEqual([
       "ES256 signing",

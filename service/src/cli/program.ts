@@ -2,7 +2,7 @@ import { Command, CommanderError } from "commander";
 import { FileFault } from "../files/file-fault.ts";
 import { ConfigError, codeOf } from "../kernel/faults.ts";
 import { whyUnusable } from "../wiring/words/file-fault-words.ts";
-import { completionCommand } from "./completion.ts";
+import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { withSettingsFile } from "./input/settings-file.ts";
@@ -25,6 +25,11 @@ A fault is one line on standard error; standard output holds what was asked for 
 
 /** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
+  // The arguments are the shell's, and may hold anything that is on the line.
+  if (args[0] === "complete" && world.environment["COMP_LINE"] !== undefined) {
+    complete(macpAuth(world), world);
+    return 0;
+  }
   try {
     const given = await withSettingsFile(args, world);
     const program = macpAuth(given.world);
