@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { FAST, FAST_ENVIRONMENT } from "./fast-rotation.ts";
-import type { Issuer } from "./issuer.ts";
-import { loadPairs, type Pair, withPair } from "./pair.ts";
-import { printReport } from "./report.ts";
+import { FAST, FAST_ENVIRONMENT } from "./pairs/fast-rotation.ts";
+import type { Issuer } from "./pairs/issuer.ts";
+import { loadPairs, type Pair, withPair } from "./pairs/pair.ts";
+import { printReport } from "./pairs/report.ts";
 
 const CONTROL_MS_MAX = 180_000;
 /** A T that outlasts two leads: whenever it fetches, a key that it does not know is likely to sign before it fetches again. */

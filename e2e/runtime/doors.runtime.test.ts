@@ -1,12 +1,12 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { privateJwk, signingWith } from "../support/signing-keys.ts";
-import { clientAt, describeAtEachDoor, describeHttpDoor, httpUrlOf } from "./doors.ts";
-import { claims, forge } from "./forged-token.ts";
-import { eventStream, post } from "./http-client.ts";
-import { endPair, type Pair, startPair } from "./pair.ts";
-import type { RuntimeClient } from "./runtime-client.ts";
-import { DECISION, PARTICIPANT, sessionStart } from "./session-start.ts";
+import { clientAt, describeAtEachDoor, describeHttpDoor, httpUrlOf } from "./doors/doors.ts";
+import { claims, forge } from "./doors/forged-token.ts";
+import { eventStream, post } from "./doors/http-client.ts";
+import type { RuntimeClient } from "./doors/runtime-client.ts";
+import { DECISION, PARTICIPANT, sessionStart } from "./doors/session-start.ts";
+import { endPair, type Pair, startPair } from "./pairs/pair.ts";
 
 const [key, anotherKey] = [privateJwk("RS256"), privateJwk("RS256")];
 let pair: Pair;

@@ -2,12 +2,12 @@ import { createHmac, createPublicKey } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { privateJwk, type SigningAlg, signingWith } from "../support/signing-keys.ts";
-import { clientAt, describeAtEachDoor, doorsHere } from "./doors.ts";
-import { claims, forge, unsigned } from "./forged-token.ts";
-import { type Issuer, startIssuer } from "./issuer.ts";
-import { endPair, type Pair, startPair, withPair } from "./pair.ts";
-import type { RuntimeClient } from "./runtime-client.ts";
-import { isQuick } from "./sizes.ts";
+import { clientAt, describeAtEachDoor, doorsHere } from "./doors/doors.ts";
+import { claims, forge, unsigned } from "./doors/forged-token.ts";
+import type { RuntimeClient } from "./doors/runtime-client.ts";
+import { type Issuer, startIssuer } from "./pairs/issuer.ts";
+import { endPair, type Pair, startPair, withPair } from "./pairs/pair.ts";
+import { isQuick } from "./pairs/sizes.ts";
 
 const LEEWAY_SECONDS = 60;
 

@@ -1,6 +1,6 @@
 import type { TestProject } from "vitest/node";
-import { runtimeClient } from "./runtime-client.ts";
-import { freePort, launchRuntime, type RunningRuntime, type RuntimeKind } from "./runtime-process.ts";
+import { runtimeClient } from "./doors/runtime-client.ts";
+import { freePort, launchRuntime, type RunningRuntime, type RuntimeKind } from "./doors/runtime-process.ts";
 
 /** Nobody listens there; a runtime fetches the keys when it meets the first token, which here never comes. */
 const NOWHERE = { jwksUrl: "http://127.0.0.1:9/", jwksTtlSeconds: 60 };

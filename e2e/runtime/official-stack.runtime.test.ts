@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { withPair } from "./pair.ts";
-import { runtimeClient } from "./runtime-client.ts";
+import { runtimeClient } from "./doors/runtime-client.ts";
+import { withPair } from "./pairs/pair.ts";
 
 const OFFICIAL_JWKS_TTL_SECONDS = 60;
 

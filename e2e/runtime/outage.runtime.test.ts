@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { privateJwk, publicHalf } from "../support/signing-keys.ts";
-import { forge } from "./forged-token.ts";
-import { startIssuer } from "./issuer.ts";
-import { type RuntimeClient, runtimeClient } from "./runtime-client.ts";
-import { freePort, type RunningRuntime, startRuntime } from "./runtime-process.ts";
+import { forge } from "./doors/forged-token.ts";
+import { type RuntimeClient, runtimeClient } from "./doors/runtime-client.ts";
+import { freePort, type RunningRuntime, startRuntime } from "./doors/runtime-process.ts";
+import { startIssuer } from "./pairs/issuer.ts";
 
 /** T, and a pause after which every set is older than T. */
 const TTL_SECONDS = 1;

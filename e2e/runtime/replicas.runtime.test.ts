@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { FAST, FAST_ENVIRONMENT } from "./fast-rotation.ts";
-import { openFront } from "./front.ts";
-import { type Issuer, type Minted, mintAt, publishedKids, startIssuer } from "./issuer.ts";
-import { EASY_CHECKS_AT_ONCE, moreRotations, startLoad, sumOf } from "./load.ts";
-import { checksOn } from "./pair.ts";
-import { printReport } from "./report.ts";
-import { startRuntime } from "./runtime-process.ts";
-import { isQuick } from "./sizes.ts";
-import { STORES, type StoryStore } from "./story-store.ts";
+import { startRuntime } from "./doors/runtime-process.ts";
+import { FAST, FAST_ENVIRONMENT } from "./pairs/fast-rotation.ts";
+import { openFront } from "./pairs/front.ts";
+import { type Issuer, type Minted, mintAt, publishedKids, startIssuer } from "./pairs/issuer.ts";
+import { EASY_CHECKS_AT_ONCE, moreRotations, startLoad, sumOf } from "./pairs/load.ts";
+import { checksOn } from "./pairs/pair.ts";
+import { printReport } from "./pairs/report.ts";
+import { isQuick } from "./pairs/sizes.ts";
+import { STORES, type StoryStore } from "./pairs/story-store.ts";
 
 const ROTATIONS_BETWEEN = isQuick() ? 1 : 3;
 

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { clientAt, doorsHere } from "./doors.ts";
-import { FAST, FAST_ENVIRONMENT } from "./fast-rotation.ts";
-import { checksOn, withPair } from "./pair.ts";
-import { sessionStart } from "./session-start.ts";
+import { clientAt, doorsHere } from "./doors/doors.ts";
+import { sessionStart } from "./doors/session-start.ts";
+import { FAST, FAST_ENVIRONMENT } from "./pairs/fast-rotation.ts";
+import { checksOn, withPair } from "./pairs/pair.ts";
 
 /** Nothing rotates on its own, and tokens would live for an hour. */
 const STEADY = {

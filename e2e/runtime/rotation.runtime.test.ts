@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { FAST_ENVIRONMENT } from "./fast-rotation.ts";
-import { ALL_CHECKS_AT_ONCE } from "./load.ts";
-import { endPair, loadPairs, type Pair, startPair } from "./pair.ts";
-import { printReport } from "./report.ts";
-import { sizesOfThisRun } from "./sizes.ts";
+import { FAST_ENVIRONMENT } from "./pairs/fast-rotation.ts";
+import { ALL_CHECKS_AT_ONCE } from "./pairs/load.ts";
+import { endPair, loadPairs, type Pair, startPair } from "./pairs/pair.ts";
+import { printReport } from "./pairs/report.ts";
+import { sizesOfThisRun } from "./pairs/sizes.ts";
 
 const sizes = sizesOfThisRun();
 /** Far more than a run takes: a machine that is busy with other work makes it longer, not wrong. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { privateJwk, signingWith } from "../support/signing-keys.ts";
-import { clientAt, describeAtEachDoor } from "./doors.ts";
-import { claimsWithScopes, forge } from "./forged-token.ts";
-import { endPair, type Pair, startPair } from "./pair.ts";
-import type { RuntimeClient } from "./runtime-client.ts";
-import { DECISION, PARTICIPANT, sessionStart } from "./session-start.ts";
+import { clientAt, describeAtEachDoor } from "./doors/doors.ts";
+import { claimsWithScopes, forge } from "./doors/forged-token.ts";
+import type { RuntimeClient } from "./doors/runtime-client.ts";
+import { DECISION, PARTICIPANT, sessionStart } from "./doors/session-start.ts";
+import { endPair, type Pair, startPair } from "./pairs/pair.ts";
 
 const TASK = "macp.mode.task.v1";
 const key = privateJwk("RS256");

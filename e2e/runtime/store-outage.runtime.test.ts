@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { FAST, FAST_ENVIRONMENT } from "./fast-rotation.ts";
-import { type Issuer, startIssuer } from "./issuer.ts";
-import { EASY_CHECKS_AT_ONCE, moreRotations, startLoad, sumOf } from "./load.ts";
-import { checksOn } from "./pair.ts";
-import { printReport } from "./report.ts";
-import { startRuntime } from "./runtime-process.ts";
-import { openStoreLine, type StoreLine } from "./store-line.ts";
-import { postgresServer } from "./story-store.ts";
+import { startRuntime } from "./doors/runtime-process.ts";
+import { FAST, FAST_ENVIRONMENT } from "./pairs/fast-rotation.ts";
+import { type Issuer, startIssuer } from "./pairs/issuer.ts";
+import { EASY_CHECKS_AT_ONCE, moreRotations, startLoad, sumOf } from "./pairs/load.ts";
+import { checksOn } from "./pairs/pair.ts";
+import { printReport } from "./pairs/report.ts";
+import { openStoreLine, type StoreLine } from "./pairs/store-line.ts";
+import { postgresServer } from "./pairs/story-store.ts";
 
 /** Longer than a lead and a token's life: nothing that was there before carries the service over it. */
 const OUTAGE_MS = 12_000;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const POSTGRES = fileURLToPath(new URL("../../tools/postgres.sh", import.meta.url));
+const POSTGRES = fileURLToPath(new URL("../../../tools/postgres.sh", import.meta.url));
 const run = promisify(execFile);
 
 /** A kind of store that replicas share. */

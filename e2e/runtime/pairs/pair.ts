@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Environment } from "../support/service-process.ts";
-import { type CheckChannel, checkChannel } from "./check-channel.ts";
-import type { Door } from "./doors.ts";
+import type { Environment } from "../../support/service-process.ts";
+import { type CheckChannel, checkChannel } from "../doors/check-channel.ts";
+import type { Door } from "../doors/doors.ts";
+import { type RunningRuntime, startRuntime } from "../doors/runtime-process.ts";
 import { FAST } from "./fast-rotation.ts";
 import { type Issuer, startIssuer } from "./issuer.ts";
 import { EASY_CHECKS_AT_ONCE, type LoadDeps, startLoad, sumOf } from "./load.ts";
-import { type RunningRuntime, startRuntime } from "./runtime-process.ts";
 
 /** A service and a runtime that trusts it. */
 export interface Pair {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Answer } from "./check-channel.ts";
+import type { Answer } from "../doors/check-channel.ts";
 import { FAST } from "./fast-rotation.ts";
 import type { Minted } from "./issuer.ts";
 

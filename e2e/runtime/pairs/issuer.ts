@@ -1,5 +1,5 @@
 import { decodeProtectedHeader } from "jose";
-import { type Environment, type RunningService, startService } from "../support/service-process.ts";
+import { type Environment, type RunningService, startService } from "../../support/service-process.ts";
 
 /** A token as it was minted, with what the story must know of it. */
 export interface Minted {
