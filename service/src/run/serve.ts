@@ -165,7 +165,7 @@ function placeOf({ address, port }: AddressInfo): { address: string; port: numbe
 function announce(
   world: ServeWorld,
   log: Log,
-  { settings, warnings }: LoadedSettings,
+  { settings, labels, warnings }: LoadedSettings,
   custody: Custody,
   address: AddressInfo,
 ): void {
@@ -186,13 +186,11 @@ function announce(
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   if (wiredKeySource(settings.keys.source).endsWithProcess) {
-    const message =
-      "EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set MACP_AUTH_SIGNING_KEY_FILE, or MACP_AUTH_STORE_URL";
+    const message = `EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set ${labels.of("keys.file")}, or ${labels.of("keys.store")}`;
     log.warn({ event: "ephemeral_key", message });
   }
   if (!isLoopback(address.address)) {
-    const message =
-      "OPEN MINT: anyone who reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set HOST=127.0.0.1";
+    const message = `OPEN MINT: anyone who reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set ${labels.of("listener.host")}=127.0.0.1`;
     log.warn({ event: "open_mint", message });
   }
 }

@@ -85,7 +85,7 @@ async function managedCustody(
     for (const { kind } of alarms) watcher?.alarm(kind);
   };
   const round = roundOf(
-    { log, kekSetting: labels.of(source.kek?.setting ?? "keys.kekFile") },
+    { log, labels, kek: source.kek },
     async () => {
       reportChanges.seen(keys.set);
       await noteVersion(keys.versionSeen);
@@ -154,7 +154,7 @@ const UNREPORTABLE = (): void => undefined;
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
 function roundOf(
-  { log, kekSetting }: { readonly log: Log; readonly kekSetting: string },
+  { log, labels, kek }: Pick<LoadContext, "labels"> & Pick<ManagedSource, "kek"> & { readonly log: Log },
   done: () => Promise<void>,
   failed: () => void,
 ) {
@@ -170,9 +170,11 @@ function roundOf(
       return {
         event: "key_store_failed",
         reason: thrown.damage.what,
-        fault: corruptionLine(thrown.damage, kekSetting),
+        fault: corruptionLine(thrown.damage, labels.of(kek?.setting ?? "keys.kekFile")),
       };
-    return { event: "upkeep_failed", loop: "managed keys", fault: messageOf(thrown) };
+    const fault =
+      thrown instanceof FileFault ? fileFaultLine(labels.of("keys.versionFile"), thrown) : messageOf(thrown);
+    return { event: "upkeep_failed", loop: "managed keys", fault };
   };
   return (work: () => Promise<void>) => async (): Promise<void> => {
     try {
