@@ -59,7 +59,7 @@ describe("a served key set", () => {
     expect(gradesOf(serving(...keys), "jwks-keys")).toEqual(["ok"]);
     expect(serving(...keys, ec).find(({ check }) => check === "jwks")).toMatchObject({
       grade: "fail",
-      found: "the answer holds 101 keys, more than any verifier should try",
+      found: "the answer holds 101 keys, more than a verifier should try",
     });
   });
 
