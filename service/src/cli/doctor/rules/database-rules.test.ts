@@ -40,7 +40,7 @@ describe("a PostgreSQL store", () => {
     ).toMatchObject([
       {
         grade: "fail",
-        found: "PostgreSQL: nothing listens there (ECONNREFUSED)",
+        found: expect.stringContaining("ECONNREFUSED") as string,
         fix: expect.stringContaining("host and port") as string,
       },
     ]);
