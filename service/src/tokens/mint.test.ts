@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { anyone } from "../callers/caller.ts";
 import { Impossible } from "../kernel/assert.ts";
 import { after } from "../kernel/clock.ts";
-import type { Sender } from "../kernel/ids.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import { localSigner } from "../keys/signer.ts";
+import { claimsWith } from "../testing/forged.ts";
 import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
@@ -108,7 +108,7 @@ test("a signer whose key is not the served one is found at its first signature, 
 
 test("claims that break a promise are never signed, whatever code built them", () => {
   const { rules } = mintDeps();
-  const valid = {
+  const valid: Record<keyof Claims, unknown> = {
     macp_scopes: {},
     sub: "a",
     iss: rules.issuer,
@@ -128,12 +128,11 @@ test("claims that break a promise are never signed, whatever code built them", (
     { aud: "other" },
     { jti: "short" },
   ];
-  expect(() => checkClaims(valid as unknown as Claims, rules)).not.toThrow();
+  expect(() => checkClaims(claimsWith(valid), rules)).not.toThrow();
   for (const change of broken)
-    expect(
-      () => checkClaims({ ...valid, ...change } as unknown as Claims, rules),
-      JSON.stringify(change),
-    ).toThrow(Impossible);
+    expect(() => checkClaims(claimsWith({ ...valid, ...change }), rules), JSON.stringify(change)).toThrow(
+      Impossible,
+    );
 });
 
 test("any scopes reach the token with the meaning that they had in the request, whatever their names", async () => {
@@ -161,7 +160,7 @@ test("a sender that is not blank comes back byte for byte", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "binary", minLength: 1, maxLength: 200 }), async (sender) => {
       fc.pre(sender.trim() !== "" && sender.isWellFormed());
-      expect(minted(await mintFrom({ sender })).claims.sub).toBe(sender as Sender);
+      expect(minted(await mintFrom({ sender })).claims.sub as string).toBe(sender);
     }),
     { numRuns: 300 },
   );

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import type { Kid } from "../kernel/ids.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { sealerOf } from "../keys/custody/sealer.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
@@ -7,6 +6,7 @@ import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
+import { kidOf } from "../testing/forged.ts";
 import { keySet, NOW, RULES, signingKey, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { alarmReporter, changeReporter, fenceReporter } from "./report-upkeep.ts";
@@ -28,7 +28,7 @@ function teller() {
 const overdue = (kid: string, sinceSeconds: number): RotationAlarm => ({
   kind: "overdue",
   alg: "ES256",
-  kid: kid as Kid,
+  kid: kidOf(kid),
   sinceSeconds,
 });
 
@@ -61,7 +61,7 @@ test("an alarm about untracked verifiers names their address, and the command th
   const { round } = teller();
   const blind = {
     kind: "verifiers_behind",
-    kid: "a" as Kid,
+    kid: kidOf("a"),
     verifiers: [],
     untracked: [untrackedFetches("10.0.0.9", 4)],
   } as const;

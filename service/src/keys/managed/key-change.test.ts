@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Impossible } from "../../kernel/assert.ts";
-import { after, type EpochSeconds } from "../../kernel/clock.ts";
-import type { Kid } from "../../kernel/ids.ts";
+import { after, epochSeconds } from "../../kernel/clock.ts";
+import { kidOf } from "../../testing/forged.ts";
 import { LONG_AGO, NOW, retiringKey, signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import { applyChanges, applySignings, type KeyChange } from "./key-change.ts";
 import type { ManagedKey } from "./managed-key.ts";
@@ -16,7 +16,7 @@ type ChangeOf = KeyChange extends infer C ? (C extends KeyChange ? Omit<C, "kid"
 const { alg, publicJwk, sealed } = standbyKey("new");
 const publish: KeyChange = {
   kind: "publish",
-  kid: "new" as Kid,
+  kid: kidOf("new"),
   alg,
   publicJwk,
   sealed: sealed ?? { kek: "", box: "" },
@@ -95,7 +95,7 @@ describe("a change stamps the key with the store's clock", () => {
 });
 
 describe("changes are refused as a whole", () => {
-  const activate: KeyChange = { kind: "activate", kid: "new" as Kid, lifeSeconds: 1, maxTtlSeconds: 1 };
+  const activate: KeyChange = { kind: "activate", kid: kidOf("new"), lifeSeconds: 1, maxTtlSeconds: 1 };
   const cases: readonly [string, readonly ManagedKey[], readonly KeyChange[], string][] = [
     ["that use a kid twice", [standbyKey("new")], [publish], "twice"],
     [
@@ -126,22 +126,22 @@ describe("changes are refused as a whole", () => {
 });
 
 test("two keys of different algorithms may sign, and one may take over from another in one list of changes", () => {
-  const activate: KeyChange = { kind: "activate", kid: "new" as Kid, lifeSeconds: 1, maxTtlSeconds: 1 };
+  const activate: KeyChange = { kind: "activate", kid: kidOf("new"), lifeSeconds: 1, maxTtlSeconds: 1 };
   expect(applyChanges([signingKey("r", {}, "RS256"), standbyKey("new")], [activate], NOW, 2)).toHaveLength(2);
   expect(
-    applyChanges([signingKey("old")], [{ kind: "deactivate", kid: "old" as Kid }, publish, activate], NOW, 2),
+    applyChanges([signingKey("old")], [{ kind: "deactivate", kid: kidOf("old") }, publish, activate], NOW, 2),
   ).toHaveLength(2);
 });
 
 test("changes leave the keys that they were given as they were", () => {
   const keys = Object.freeze([Object.freeze(signingKey("k"))]);
-  applyChanges(keys, [{ kind: "revoke", kid: "k" as Kid, reason: "why" }], NOW, 2);
+  applyChanges(keys, [{ kind: "revoke", kid: kidOf("k"), reason: "why" }], NOW, 2);
   expect(keys).toEqual([signingKey("k")]);
 });
 
 describe("what a replica tells of its signatures", () => {
   const told = (key: ManagedKey, maxExp: number, ttl: number): ManagedKey =>
-    applySignings([key], [{ kid: key.kid, maxExp: maxExp as EpochSeconds }], ttl)[0] as ManagedKey;
+    applySignings([key], [{ kid: key.kid, maxExp: epochSeconds(maxExp) }], ttl)[0] as ManagedKey;
 
   test("moves the end of a key's last token forward alone, also when the key no longer signs", () => {
     expect(told(signingKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
@@ -157,7 +157,7 @@ describe("what a replica tells of its signatures", () => {
   });
 
   test("about a kid that is not there changes nothing", () => {
-    expect(applySignings([standbyKey("k")], [{ kid: "other" as Kid, maxExp: NOW }], 900)).toEqual([
+    expect(applySignings([standbyKey("k")], [{ kid: kidOf("other"), maxExp: NOW }], 900)).toEqual([
       standbyKey("k"),
     ]);
   });

@@ -1,5 +1,5 @@
 import { Impossible, unreachable } from "../../kernel/assert.ts";
-import { after, type EpochSeconds, latest } from "../../kernel/clock.ts";
+import { after, type EpochSeconds, epochSeconds, latest } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { SealedKey } from "../custody/sealer.ts";
@@ -93,7 +93,7 @@ function published(
     reason: undefined,
     notAfter: undefined,
     maxTtlSeconds: 0,
-    maxExp: 0 as EpochSeconds,
+    maxExp: epochSeconds(0),
     sealed,
   };
 }

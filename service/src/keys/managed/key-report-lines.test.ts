@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Kid } from "../../kernel/ids.ts";
+import { kidOf } from "../../testing/forged.ts";
 import {
   keySet,
   NOW,
@@ -15,7 +15,7 @@ import type { OperationReport } from "./operate.ts";
 const revocation: OperationReport = {
   kind: "done",
   plan: { kind: "planned", steps: [] },
-  changes: [{ kind: "revoke", kid: "old" as Kid, reason: "leaked" }],
+  changes: [{ kind: "revoke", kid: kidOf("old"), reason: "leaked" }],
   before: keySet([]),
 };
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { after, type EpochSeconds } from "../../kernel/clock.ts";
+import { after, epochSeconds } from "../../kernel/clock.ts";
 import { LONG_AGO, NOW, RULES, retiringKey, signingKey, standbyKey } from "../../testing/managed-key-sets.ts";
 import type { KeyState } from "../key-state.ts";
 import {
@@ -115,6 +115,6 @@ describe("the JWKS", () => {
     expect(servedInOrder([])).toEqual([]);
     const given = Object.freeze([...keys]);
     expect(servedInOrder(given)).toHaveLength(6);
-    expect(removableFrom(retiringKey("k", 0, { maxExp: 0 as EpochSeconds }), timing)).toBe(NOW + 3_755);
+    expect(removableFrom(retiringKey("k", 0, { maxExp: epochSeconds(0) }), timing)).toBe(NOW + 3_755);
   });
 });

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { anyone } from "../../callers/caller.ts";
-import type { Kid } from "../../kernel/ids.ts";
+import { epochSeconds } from "../../kernel/clock.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
+import { kidOf } from "../../testing/forged.ts";
 import { replica as otherReplica, RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps, mintRequest } from "../../testing/mint-deps.ts";
 import { TestClock } from "../../testing/moments.ts";
@@ -451,7 +452,7 @@ describe("a beat", () => {
     await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
-    for (const life of [300, 900, 60]) keys.usage.noteSigned(kid, (storeClock.now() + life) as never);
+    for (const life of [300, 900, 60]) keys.usage.noteSigned(kid, epochSeconds(storeClock.now() + life));
     await keys.renew();
     await keys.renew();
     expect(store.beats.slice(1).map((beat) => beat.signings)).toEqual([
@@ -467,10 +468,10 @@ describe("a beat", () => {
     await keys.renew();
     const kid = view().signing?.kid;
     if (kid === undefined) throw new Error("nothing signs");
-    keys.usage.noteSigned(kid, (storeClock.now() + 900) as never);
+    keys.usage.noteSigned(kid, epochSeconds(storeClock.now() + 900));
     store.down = true;
     await expect(keys.renew()).rejects.toThrow(StoreUnavailable);
-    keys.usage.noteSigned(kid, (storeClock.now() + 60) as never);
+    keys.usage.noteSigned(kid, epochSeconds(storeClock.now() + 60));
     store.down = false;
     await keys.renew();
     expect(store.beats[1]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
@@ -574,7 +575,9 @@ test("a beat that began later, found an older version and was answered last is o
   const [first, second] = begun;
   await second?.find();
   const [key] = (await store.load()).keys;
-  expect(await store.replace(1, [{ kind: "pause", kid: key?.kid as Kid, seconds: 1 }])).toBe("replaced");
+  expect(await store.replace(1, [{ kind: "pause", kid: key?.kid ?? kidOf("none"), seconds: 1 }])).toBe(
+    "replaced",
+  );
   await first?.find();
   first?.answer();
   await beats[0];

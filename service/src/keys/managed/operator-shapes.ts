@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Kid, parseKid } from "../../kernel/ids.ts";
+import { parseKid } from "../../kernel/ids.ts";
 import { ALGORITHMS } from "../algorithm.ts";
 import { KEY_STATES } from "../key-state.ts";
 import type { Acceptance } from "./plan/plan-operation.ts";
@@ -98,10 +98,11 @@ const ACCEPTANCES = [
 
 const accept = z.array(z.enum(ACCEPTANCES)).default([]).meta({ description: "Outages that are accepted." });
 const reason = z.string().min(1).max(200).default("no reason given");
-const kid = z
-  .string()
-  .refine((text) => parseKid(text) !== undefined)
-  .transform((text) => text as Kid);
+const kid = z.string().transform((text, context) => {
+  const read = parseKid(text);
+  if (read === undefined) context.addIssue("not a kid");
+  return read ?? z.NEVER;
+});
 
 /** The bodies of the key operations; unknown members are rejected: a mistyped `accept` must not pass. */
 export const OPERATION_BODIES = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Kid } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
+import { kidOf } from "../../testing/forged.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { sealerOf } from "../custody/sealer.ts";
@@ -183,7 +183,7 @@ describe("a replica", () => {
   test("whose beat fails tells with the next who fetched the JWKS, and what it signed", async () => {
     const { deps, store, state, keys, clock } = house();
     await wholeRound(deps, keys);
-    const kid = keys.view().signing?.kid as Kid;
+    const kid = keys.view().signing?.kid ?? kidOf("none");
     keys.usage.noteFetch("10.0.0.1", "runtime");
     keys.usage.noteSigned(kid, clock.now());
     state.down = true;

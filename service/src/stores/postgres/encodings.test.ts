@@ -5,13 +5,13 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publicServer } from "../../http/public-server.ts";
 import { epochSeconds, systemClock, systemStopwatch } from "../../kernel/clock.ts";
-import type { Kid } from "../../kernel/ids.ts";
 import { systemTimers } from "../../kernel/timers.ts";
 import { placeOf } from "../../keys/managed/carry-out.ts";
 import type { VerifierSighting } from "../../keys/managed/key-store.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { wholeRound } from "../../keys/managed/round.ts";
 import { noMeter } from "../../telemetry/meter.ts";
+import { kidOf } from "../../testing/forged.ts";
 import { beatOf, publishFresh, replicaOf, sealerUnder } from "../../testing/key-store-contract.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
@@ -46,7 +46,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
     test("holds every text that reaches it, and gives it back as it was", async () => {
       const store = await place.open(sealer);
       const fresh = await publishFresh(sealer);
-      const kid = `ключ-日本-é-${"\u{10ffff}".repeat(240)}` as Kid;
+      const kid = kidOf(`ключ-日本-é-${"\u{10ffff}".repeat(240)}`);
       const sealed = sealer.seal(Buffer.alloc(40, 7), placeOf(kid, "ES256"));
       const named = { ...fresh, kid, publicJwk: { ...fresh.publicJwk, kid }, sealed };
       expect(await store.replace(0, [named, { kind: "taint", kid, reason: AWKWARD }])).toBe("replaced");

@@ -16,7 +16,7 @@ describe("the files that are looked at", () => {
     clock: new TestClock(),
     random: systemRandom(),
     userId: 1_000,
-  } as unknown as World;
+  } as Partial<World> as World;
 
   /** Their names and what they hold, for an environment file with these settings. */
   async function lookedAt(values: Record<string, string>): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { after } from "../../../kernel/clock.ts";
-import type { Kid } from "../../../kernel/ids.ts";
+import { kidOf } from "../../../testing/forged.ts";
 import {
   keySet,
   NOW,
@@ -31,13 +31,16 @@ function stepsOf(planned: OperationPlan): readonly string[] | OperationPlan {
     step.kind === "make" ? `make ${step.alg}` : `${step.kind} ${step.kid}`,
   );
 }
-const activate = (kid?: string): Operation => ({ kind: "activate", kid: kid as Kid | undefined });
+const activate = (kid?: string): Operation => ({
+  kind: "activate",
+  kid: kid === undefined ? undefined : kidOf(kid),
+});
 const by = (kind: "taint" | "revoke", kid: string): Operation => ({
   kind,
-  kid: kid as Kid,
+  kid: kidOf(kid),
   reason: "leaked",
 });
-const retire = (kid: string): Operation => ({ kind: "retire", kid: kid as Kid });
+const retire = (kid: string): Operation => ({ kind: "retire", kid: kidOf(kid) });
 const servedFor = (seconds: number, pausedSeconds = 0): ManagedKey =>
   standbyKey("new", { publishedFrom: after(NOW, -seconds), pausedSeconds });
 const sound = [signingKey("old"), standbyKey("new")];

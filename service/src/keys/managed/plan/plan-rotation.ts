@@ -1,4 +1,4 @@
-import { after, type EpochSeconds } from "../../../kernel/clock.ts";
+import { after, type EpochSeconds, epochSeconds } from "../../../kernel/clock.ts";
 import type { Kid } from "../../../kernel/ids.ts";
 import { ALGORITHMS, type Algorithm } from "../../algorithm.ts";
 import { leadThroughGraceSeconds, type RotationTiming } from "../../timing.ts";
@@ -139,7 +139,7 @@ export function dueAt(key: ManagedKey, rules: RotationRules): EpochSeconds {
   const byPeriod = after(key.signingFrom ?? key.publishedFrom, rules.periodSeconds);
   if (key.notAfter === undefined) return byPeriod;
   const byEnd = after(key.notAfter, -(rules.timing.maxTtlSeconds + rules.leadSeconds));
-  return Math.min(byEnd, byPeriod) as EpochSeconds;
+  return epochSeconds(Math.min(byEnd, byPeriod));
 }
 
 /** How long after its activation a key's tokens may live: twice the period, so that a late rotation does not stop the mint. */
