@@ -2,6 +2,7 @@
 import comments from "@eslint-community/eslint-plugin-eslint-comments/configs";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
+import { noForgedBrands } from "./tools/no-forged-brands.mjs";
 
 const KERNEL = "service/src/kernel/**";
 const TESTS = ["**/*.test.ts", "service/src/testing/**", "e2e/**", "bench/**", "tools/**", "*.config.ts"];
@@ -40,6 +41,25 @@ const ambientSyntax = [
     message: world,
   },
   { selector: "ImportExpression[source.value=/^(?:node:)?crypto$/]", message: chance },
+  // A date of a moment that is given is data: `new Date(moment)` and the pure functions of `Date` may be used.
+  {
+    selector:
+      "NewExpression[callee.name='Date']:matches([arguments.length=0], :has(> SpreadElement.arguments))",
+    message: `new Date() is the present moment. ${world}`,
+  },
+  {
+    selector: "MemberExpression[object.name='Date']:not([property.name=/^(?:parse|UTC|prototype)$/])",
+    message: `Date.now() is the present moment. ${world}`,
+  },
+  {
+    selector:
+      "Identifier[name='Date']:not(NewExpression > .callee, MemberExpression > .object, TSTypeReference > .typeName, BinaryExpression[operator='instanceof'] > .right)",
+    message: `Date() is the present moment, and so is what Date is passed to. ${world}`,
+  },
+  {
+    selector: "MemberExpression[object.name=/^(?:globalThis|global|self)$/][property.name='Date']",
+    message: world,
+  },
   {
     selector: "CallExpression[arguments.length=0][callee.property.name=/^format(?:ToParts)?$/]",
     message: `A date format without a moment writes down the present one. ${world}`,
@@ -55,6 +75,9 @@ const exportSyntax = [
   { selector: "ExportAllDeclaration", message: "List each exported name." },
   { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
 ];
+
+/** What reads the machine itself: made once, in main.ts, and in the thread of the SQLite worker, which has no other way to it. */
+const machine = ["systemClock", "systemStopwatch", "systemRandom", "systemTimers"];
 
 export default defineConfig(
   globalIgnores(["**/dist/", "**/coverage/"]),
@@ -108,16 +131,7 @@ export default defineConfig(
         "error",
         {
           globals: each(
-            [
-              "Date",
-              "crypto",
-              "global",
-              "performance",
-              "process",
-              "setImmediate",
-              "setInterval",
-              "setTimeout",
-            ],
+            ["crypto", "global", "performance", "process", "setImmediate", "setInterval", "setTimeout"],
             world,
           ),
           checkGlobalObject: true,
@@ -125,8 +139,30 @@ export default defineConfig(
       ],
       "no-restricted-properties": ["error", { object: "Math", property: "random", message: chance }],
       "no-restricted-syntax": ["error", ...exportSyntax, ...ambientSyntax],
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          paths: [...worldModules, ...chanceImports],
+          patterns: [
+            { regex: "/kernel/(?:clock|random|timers)[.]ts$", importNames: machine, message: world },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    name: "the SQLite worker has a thread, and so a stopwatch, of its own",
+    files: ["service/src/stores/sqlite/worker.ts"],
+    rules: {
       "@typescript-eslint/no-restricted-imports": ["error", { paths: [...worldModules, ...chanceImports] }],
     },
+  },
+  {
+    name: "a branded value comes from its maker",
+    files: ["service/src/**/*.ts"],
+    ignores: ["service/src/testing/**"],
+    plugins: { local: { rules: { "no-forged-brands": noForgedBrands } } },
+    rules: { "local/no-forged-brands": "error" },
   },
   {
     name: "chance comes from the kernel, in main.ts too",
