@@ -8,8 +8,8 @@ import type { World } from "./terminal/world.ts";
 const STDIN_BYTES_MAX = 65_536;
 
 const NOTES = `
-Reads a private JWK, a JWK Set or an unencrypted PEM private key, and prints what the service would serve of it,
-in the order of the file. The answer is JSON in any case; with --json it stands on one line.
+Reads a private JWK, a JWK Set or an unencrypted PEM private key, and prints what the service serves of it when it
+starts: the signing key, then the others by kid. The answer is JSON in any case; with --json it stands on one line.
 
 Examples:
   macp-auth jwks key.json
@@ -23,12 +23,19 @@ export function jwksCommand(world: World): Command {
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (file: string, { json }: { readonly json?: true }) => {
-      const { importKeys } = await import("../keys/import/import-key.ts");
+      const [{ importKeys }, { servedAt }, { ringAtBoot }, { epochSeconds }] = await Promise.all([
+        import("../keys/import/import-key.ts"),
+        import("../keys/key-state.ts"),
+        import("../keys/given/plan-file-change.ts"),
+        import("../kernel/clock.ts"),
+      ]);
       const { text, place } = await readKeys(file, world);
       const outcome = importKeys(text);
       if (outcome.kind === "refused")
         throw couldNot(...outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
-      const set = { keys: outcome.keys.map(({ publicJwk }) => publicJwk) };
+      const atStart = epochSeconds(0);
+      const served = servedAt(ringAtBoot(outcome.keys, atStart), atStart);
+      const set = { keys: served.map(({ publicJwk }) => publicJwk) };
       world.out(`${json ? JSON.stringify(set) : JSON.stringify(set, undefined, 2)}\n`);
     });
 }

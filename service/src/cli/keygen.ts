@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Kid } from "../kernel/ids.ts";
 import { parseKid } from "../kernel/ids.ts";
-import { ALGORITHMS, type Algorithm } from "../keys/algorithm.ts";
+import { ALGORITHM_FACTS, ALGORITHMS, type Algorithm, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import type { KeyFormat, KeyWish } from "./keygen/new-key.ts";
 import { wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
@@ -62,8 +62,8 @@ export function keygenCommand(world: World): Command {
 }
 
 function readWish({ alg, bits, format = "jwk", kid }: KeygenOptions): KeyWish {
-  if (alg === "ES256" && bits !== undefined)
-    throw wrongCall("--bits is for RSA keys, and an ES256 key has one size; leave out --bits");
+  if (alg !== undefined && ALGORITHM_FACTS[alg].bits === undefined && bits !== undefined)
+    throw wrongCall(`--bits is for RSA keys, and an ${alg} key has one size; leave out --bits`);
   if (kid !== undefined && format === "pem")
     throw wrongCall("--kid has no place in PEM; use --format jwk, or leave out --kid");
   return { alg, rsaBits: bits === undefined ? undefined : Number(bits), kid: readKid(kid) };
@@ -100,7 +100,7 @@ async function writeFile(
   const { createKeyFile } = await import("./keygen/key-file.ts");
   const key = await newKey(wish);
   await createKeyFile(path, formatted(key, format), "choose another name, or use --add-to");
-  const settings = key.alg === "RS256" ? "" : ` and MACP_AUTH_SIGNING_ALG=${key.alg}`;
+  const settings = key.alg === DEFAULT_ALGORITHM ? "" : ` and MACP_AUTH_SIGNING_ALG=${key.alg}`;
   const next = `start the service with MACP_AUTH_SIGNING_KEY_FILE=${shown(path)}${settings}`;
   if (json) printJson(world, { kid: key.kid, alg: key.alg, format, file: path, next });
   else world.out(told(key.kid, shown(path), next));

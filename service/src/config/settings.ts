@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
-import { ALGORITHMS } from "../keys/algorithm.ts";
+import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
 import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, whole } from "./fields.ts";
 
@@ -31,7 +31,7 @@ export const Written = z.object({
     defaultTtlSeconds: whole(1, SECONDS_MAX).default(300).describe("TTL of a token whose request names none"),
   }),
   keys: z.object({
-    alg: oneOf(ALGORITHMS).default("RS256").describe("algorithm of every signature"),
+    alg: oneOf(ALGORITHMS).default(DEFAULT_ALGORITHM).describe("algorithm of every signature"),
     jwk: secretVerbatim()
       .optional()
       .describe("a private JWK; unset and no key file means a key made at start"),

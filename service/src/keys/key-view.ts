@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
-import type { PublicJwk } from "./import/import-key.ts";
+import type { PublicJwk } from "./public-jwk.ts";
 import type { Signer } from "./signer.ts";
 
 /** The key that signs now, with the encoded JWS header that all its tokens share. */

@@ -1,7 +1,7 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
 import { Impossible } from "../kernel/assert.ts";
-import type { Algorithm } from "./algorithm.ts";
+import { ALGORITHM_FACTS, type Algorithm } from "./algorithm.ts";
 
 /** Port. Signs the bytes of a JWS signing input (RFC 7515 section 5.1) with one key and one algorithm. */
 export interface Signer {
@@ -15,9 +15,6 @@ export interface Signer {
   sign(input: Buffer): Promise<Buffer>;
 }
 
-/** r‖s, as JWS has it, and not the DER form (RFC 7518 section 3.4). */
-const dsaEncoding = "ieee-p1363";
-
 const signInPool = promisify(sign);
 
 /**
@@ -25,16 +22,16 @@ const signInPool = promisify(sign);
  * public key until a first one has passed: a key that does not belong to its JWKS entry is found before a token leaves.
  */
 export function localSigner(alg: Algorithm, privateKey: KeyObject, publicKey: KeyObject): Signer {
-  const key = { key: privateKey, dsaEncoding } as const;
-  const bytes = alg === "ES256" ? 64 : Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+  const { hash, dsaEncoding, signatureBytes } = ALGORITHM_FACTS[alg];
+  const key = { key: privateKey, dsaEncoding };
   let checked = false;
   return {
     alg,
-    signatureChars: Math.ceil((bytes * 4) / 3),
+    signatureChars: Math.ceil((signatureBytes(publicKey) * 4) / 3),
     async sign(input) {
-      const signature = await signInPool("sha256", input, key);
+      const signature = await signInPool(hash, input, key);
       if (!checked) {
-        if (!verify("sha256", input, { key: publicKey, dsaEncoding }, signature)) {
+        if (!verify(hash, input, { key: publicKey, dsaEncoding }, signature)) {
           throw new Impossible("a signature does not verify with the public key that the JWKS serves");
         }
         checked = true;

@@ -1,10 +1,10 @@
 import { after, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
-import type { PublicJwk } from "../keys/import/import-key.ts";
 import type { KeySet, Replica, UntrackedFetches, VerifierSighting } from "../keys/managed/key-store.ts";
 import type { ManagedKey } from "../keys/managed/managed-key.ts";
 import type { RotationRules, RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
+import type { PublicJwk } from "../keys/public-jwk.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 
 /** The store's clock in sets that do not say otherwise. */

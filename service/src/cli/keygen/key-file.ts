@@ -1,7 +1,7 @@
 import { FileFault } from "../../files/file-fault.ts";
 import { changeFile, createFile } from "../../files/write-file.ts";
 import type { Kid } from "../../kernel/ids.ts";
-import type { Algorithm } from "../../keys/algorithm.ts";
+import { type Algorithm, algorithmOfKty } from "../../keys/algorithm.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import { readKeySet, withNewFirst } from "./key-set.ts";
@@ -39,7 +39,7 @@ export async function addKeyToFile(path: string, wish: KeyWish): Promise<GrownFi
     const before = readKeySet(text, shown(path));
     const key = await newKey({
       ...wish,
-      alg: wish.alg ?? (wish.rsaBits === undefined ? before.alg : "RS256"),
+      alg: wish.alg ?? (wish.rsaBits === undefined ? before.alg : algorithmOfKty("RSA")),
     });
     return { ...withNewFirst(before, key, shown(path)), key, algBefore: before.alg };
   }).catch((thrown: unknown) => {

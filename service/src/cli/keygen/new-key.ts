@@ -1,7 +1,7 @@
 import type { JsonWebKey, KeyObject } from "node:crypto";
 import { Impossible } from "../../kernel/assert.ts";
 import type { Kid } from "../../kernel/ids.ts";
-import type { Algorithm } from "../../keys/algorithm.ts";
+import { type Algorithm, DEFAULT_ALGORITHM } from "../../keys/algorithm.ts";
 import { makeKey, privateJwkOf } from "../../keys/custody/make-key.ts";
 
 /** How a private key is written down: a JWK or a JWK Set (RFC 7517), or PKCS#8 in PEM (RFC 7468). */
@@ -22,7 +22,7 @@ export interface NewKey {
 }
 
 /** Makes a key as wished: RS256 with 2048 bits and named by its thumbprint unless the wish says otherwise. */
-export async function newKey({ alg = "RS256", rsaBits, kid }: KeyWish): Promise<NewKey> {
+export async function newKey({ alg = DEFAULT_ALGORITHM, rsaBits, kid }: KeyWish): Promise<NewKey> {
   const { privateKey, ...made } = await makeKey(alg, rsaBits);
   if (privateKey === undefined) throw new Impossible("a key made here has no private half");
   return { kid: kid ?? made.kid, alg, privateKey };

@@ -1,13 +1,12 @@
-import type { Algorithm } from "../../keys/algorithm.ts";
+import { type Algorithm, algorithmOfKty } from "../../keys/algorithm.ts";
+import { PublicNumbers } from "../../keys/public-jwk.ts";
 import { type ForeignKey, readForeignJwks } from "../client/foreign-jwks.ts";
 
 /** A public key of a JWK Set that the runtime would use, without its private members. */
 export interface TrustedKey {
   readonly kid: string | undefined;
   readonly alg: Algorithm;
-  readonly jwk:
-    | { readonly kty: "RSA"; readonly n: string; readonly e: string }
-    | { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string };
+  readonly jwk: PublicNumbers;
 }
 
 /** The keys in the order of the set. `symmetric`: how many secrets the set shows, which the runtime would load. */
@@ -27,9 +26,7 @@ export function readTrustedKeys(text: string): TrustedKeys {
   return { kind: "keys", keys, symmetric: read.keys.filter(({ kty }) => kty === "oct").length };
 }
 
-function trustedKey({ kty, kid, n, e, crv, x, y }: ForeignKey): TrustedKey | undefined {
-  if (kty === "RSA" && n !== undefined && e !== undefined) return { kid, alg: "RS256", jwk: { kty, n, e } };
-  if (kty === "EC" && crv === "P-256" && x !== undefined && y !== undefined)
-    return { kid, alg: "ES256", jwk: { kty, crv, x, y } };
-  return undefined;
+function trustedKey(foreign: ForeignKey): TrustedKey | undefined {
+  const jwk = PublicNumbers.safeParse(foreign).data;
+  return jwk && { kid: foreign.kid, alg: algorithmOfKty(jwk.kty), jwk };
 }

@@ -1,39 +1,15 @@
 import { z } from "zod";
 import type { KeyDirectory, KeyUsage } from "../../keys/key-directory.ts";
 import type { JwksDocument } from "../../keys/key-view.ts";
+import { PublicJwk } from "../../keys/public-jwk.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
 import { problem } from "../problem.ts";
 import { type Exchange, NO_SNIFF, type OpenRoute } from "../route.ts";
 
-const Text = z.string();
 /** RFC 7517 section 5. */
-const JwksBody = z
-  .strictObject({
-    keys: z.array(
-      z.union([
-        z.strictObject({
-          kty: z.literal("RSA"),
-          n: Text,
-          e: Text,
-          kid: Text,
-          alg: z.literal("RS256"),
-          use: z.literal("sig"),
-        }),
-        z.strictObject({
-          kty: z.literal("EC"),
-          crv: z.literal("P-256"),
-          x: Text,
-          y: Text,
-          kid: Text,
-          alg: z.literal("ES256"),
-          use: z.literal("sig"),
-        }),
-      ]),
-    ),
-  })
-  .meta({ id: "Jwks" });
+const JwksBody = z.strictObject({ keys: z.array(PublicJwk) }).meta({ id: "Jwks" });
 
 export interface JwksDeps {
   readonly keys: KeyDirectory;

@@ -1,7 +1,7 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Algorithm } from "../algorithm.ts";
-import type { PublicJwk } from "../import/import-key.ts";
 import { type KeyMoments, stateAt } from "../key-state.ts";
+import type { PublicJwk } from "../public-jwk.ts";
 
 /** One key that was given, and its moments: publishedFrom ≤ signingFrom ≤ retiringFrom ≤ retiredFrom, as far as they are planned. */
 export interface KeyRecord extends KeyMoments {

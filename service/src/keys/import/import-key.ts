@@ -8,31 +8,12 @@ import {
   verify,
 } from "node:crypto";
 import { type Kid, parseKid } from "../../kernel/ids.ts";
-import type { Algorithm } from "../algorithm.ts";
+import { type Algorithm, algorithmOfKty } from "../algorithm.ts";
+import { PublicJwk, PublicNumbers } from "../public-jwk.ts";
 import type { ImportFault, KeyFault } from "./import-fault.ts";
 import { faultsOfEc, faultsOfRsa } from "./key-numbers.ts";
 import { isPem, readPemKey } from "./pem-key.ts";
 import { formOfFile, formOfText } from "./text-form.ts";
-
-/** One key as the JWKS shows it: public members only (RFC 7517 section 4, RFC 7518 section 6). */
-export type PublicJwk =
-  | {
-      readonly kty: "RSA";
-      readonly n: string;
-      readonly e: string;
-      readonly kid: Kid;
-      readonly alg: "RS256";
-      readonly use: "sig";
-    }
-  | {
-      readonly kty: "EC";
-      readonly crv: "P-256";
-      readonly x: string;
-      readonly y: string;
-      readonly kid: Kid;
-      readonly alg: "ES256";
-      readonly use: "sig";
-    };
 
 /** A key that passed every import rule; `privateKey` is there when it can sign. */
 export interface ImportedKey {
@@ -73,13 +54,10 @@ export function importJwk(text: string): ImportOutcome {
 }
 
 /** RFC 7638: SHA-256 over the required members in lexical order, base64url. */
-export function thumbprintOf(
-  jwk: { kty: "RSA"; n: string; e: string } | { kty: "EC"; crv: string; x: string; y: string },
-): string {
-  const members =
-    jwk.kty === "RSA"
-      ? { e: jwk.e, kty: jwk.kty, n: jwk.n }
-      : { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y };
+export function thumbprintOf(key: PublicNumbers): string {
+  const members = Object.fromEntries(
+    Object.entries(PublicNumbers.parse(key)).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );
   return createHash("sha256").update(JSON.stringify(members)).digest("base64url");
 }
 
@@ -136,7 +114,7 @@ function whyNoKty(json: Record<string, unknown>): KeyFault {
 
 function faultsOfMetadata(jwk: Record<string, unknown>, kty: "RSA" | "EC"): KeyFault[] {
   const { kid, use, key_ops: operations } = jwk;
-  const alg = kty === "RSA" ? "RS256" : "ES256";
+  const alg = algorithmOfKty(kty);
   const rules: readonly [boolean, KeyFault][] = [
     [
       kid === undefined || (typeof kid === "string" && parseKid(kid) !== undefined),
@@ -163,16 +141,16 @@ function areSigningOperations(operations: unknown, needed: "sign" | "verify"): b
 
 function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
   try {
-    const publicKey = createPublicKey({ key: { ...coreOf(jwk, kty) }, format: "jwk" });
+    const publicKey = createPublicKey({ key: { ...PublicNumbers.parse(jwk) }, format: "jwk" });
     // One number has many spellings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and numbered.
-    const core = coreOf(publicKey.export({ format: "jwk" }), kty);
-    const thumbprint = thumbprintOf(core);
-    const kid = parseKid(typeof jwk["kid"] === "string" ? jwk["kid"] : thumbprint);
-    if (kid === undefined) return refused({ reason: "kid_invalid" });
-    const publicJwk: PublicJwk =
-      core.kty === "RSA"
-        ? { ...core, kid, alg: "RS256", use: "sig" }
-        : { ...core, kid, alg: "ES256", use: "sig" };
+    const numbers = PublicNumbers.parse(publicKey.export({ format: "jwk" }));
+    const thumbprint = thumbprintOf(numbers);
+    const publicJwk = PublicJwk.parse({
+      ...numbers,
+      kid: jwk["kid"] ?? thumbprint,
+      alg: algorithmOfKty(kty),
+      use: "sig",
+    });
     const privateKey =
       jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
     if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
@@ -180,20 +158,12 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     }
     return {
       kind: "imported",
-      keys: [{ kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }],
+      keys: [{ kid: publicJwk.kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }],
     };
   } catch {
     // The library's own message may quote what it was given: it is dropped on purpose.
     return refused({ reason: "numbers_invalid", kty });
   }
-}
-
-/** The members that make the public key, and no other. */
-function coreOf(jwk: Readonly<Record<string, unknown>>, kty: "RSA" | "EC") {
-  const text = (name: string): string => String(jwk[name]);
-  return kty === "RSA"
-    ? ({ kty, n: text("n"), e: text("e") } as const)
-    : ({ kty, crv: "P-256", x: text("x"), y: text("y") } as const);
 }
 
 /** A trial signature: what this private key signs, that public key must verify. */

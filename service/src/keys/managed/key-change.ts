@@ -3,7 +3,7 @@ import { after, type EpochSeconds, epochSeconds, latest } from "../../kernel/clo
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { SealedKey } from "../custody/sealer.ts";
-import type { PublicJwk } from "../import/import-key.ts";
+import type { PublicJwk } from "../public-jwk.ts";
 import { isSigning, type ManagedKey } from "./managed-key.ts";
 
 /** One change of the key set. A store applies a list of them in one transaction and stamps them with its own clock. */

@@ -1,8 +1,8 @@
 import { after, type EpochSeconds, latest } from "../../kernel/clock.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { SealedKey } from "../custody/sealer.ts";
-import type { PublicJwk } from "../import/import-key.ts";
 import { isServedIn, type KeyMoments, type KeyState, servedAt, stateAt } from "../key-state.ts";
+import type { PublicJwk } from "../public-jwk.ts";
 import { overlapSeconds, type RotationTiming, toleranceSeconds } from "../timing.ts";
 
 /**

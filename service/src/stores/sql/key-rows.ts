@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
-import { type KeySetName, type Kid, parseKid } from "../../kernel/ids.ts";
+import type { KeySetName } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
+import { KidText, PublicJwk } from "../../keys/public-jwk.ts";
 import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
 
@@ -22,7 +23,6 @@ export const KeyRow = z.object({
   tag: z.string(),
 });
 
-const KidText = z.custom<Kid>((value) => typeof value === "string" && parseKid(value) !== undefined);
 const Moment = z.int().nonnegative().transform(epochSeconds);
 const MomentOrNever = z
   .int()
@@ -32,30 +32,10 @@ const MomentOrNever = z
     seconds === undefined ? undefined : epochSeconds(seconds),
   );
 
-const Public = z.discriminatedUnion("kty", [
-  z.strictObject({
-    kty: z.literal("RSA"),
-    n: z.string(),
-    e: z.string(),
-    kid: KidText,
-    alg: z.literal("RS256"),
-    use: z.literal("sig"),
-  }),
-  z.strictObject({
-    kty: z.literal("EC"),
-    crv: z.literal("P-256"),
-    x: z.string(),
-    y: z.string(),
-    kid: KidText,
-    alg: z.literal("ES256"),
-    use: z.literal("sig"),
-  }),
-]);
-
 const Body = z.strictObject({
   kid: KidText,
   alg: z.enum(ALGORITHMS),
-  publicJwk: Public,
+  publicJwk: PublicJwk,
   publishedFrom: Moment,
   publishedVersion: z.int(),
   pausedSeconds: z.int(),

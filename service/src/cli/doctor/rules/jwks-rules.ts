@@ -1,3 +1,4 @@
+import { algorithmOfKty } from "../../../keys/algorithm.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import { importFaultWords } from "../../../wiring/words/key-fault-words.ts";
 import type { Answer } from "../../client/http-client.ts";
@@ -209,7 +210,7 @@ function kidsAreUnique(keys: readonly ServedKey[]): readonly Finding[] {
 function keysSayWhatTheyAreFor(keys: readonly ServedKey[]): readonly Finding[] {
   const check = "jwks-labels";
   const findings = keys.flatMap(({ kty, alg, use, position }) => {
-    const wanted = kty === "RSA" ? "RS256" : kty === "EC" ? "ES256" : undefined;
+    const wanted = algorithmOfKty(kty);
     if (wanted === undefined || (alg === wanted && use === "sig")) return [];
     return [
       warn(

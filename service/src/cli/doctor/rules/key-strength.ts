@@ -1,10 +1,10 @@
-import { ALGORITHMS } from "../../../keys/algorithm.ts";
+import { ALGORITHM_FACTS, ALGORITHMS } from "../../../keys/algorithm.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import { shown } from "../../terminal/shown.ts";
 import { type Finding, fail, ok, warn } from "../finding.ts";
 
-/** NIST SP 800-57 part 1: RSA of 3,072 bits and P-256 give 128 bits of strength, RSA of 2,048 bits gives 112. */
-const RSA_BITS_FOR_128 = 3072;
+/** RSA of 3,072 bits and P-256 have it, RSA of 2,048 bits has 112. */
+const STRENGTH_BITS_MIN = 128;
 /** A verifier that does not know a token's kid tries every key of its algorithm. */
 const KEYS_MAX = 4;
 /** How many keys a finding names. */
@@ -12,7 +12,9 @@ const NAMED_MAX = 8;
 
 /** Keys below 128 bits of strength are a warning: they are sound today and not for long. */
 export function keysAreStrong(check: string, keys: readonly ImportedKey[]): readonly Finding[] {
-  const short = keys.filter((key) => key.alg === "RS256" && rsaBitsOf(key) < RSA_BITS_FOR_128);
+  const short = keys.filter(
+    (key) => ALGORITHM_FACTS[key.alg].strengthBits(key.publicKey) < STRENGTH_BITS_MIN,
+  );
   if (short.length === 0) return [ok(check, listed(keys))];
   const found = `${listed(short)}: below 128 bits of strength`;
   return [
@@ -49,10 +51,5 @@ function listed(keys: readonly ImportedKey[]): string {
 }
 
 function described(key: ImportedKey): string {
-  const size = key.alg === "RS256" ? `RSA-${String(rsaBitsOf(key))}` : "P-256";
-  return `${size} ${shown(key.kid, 48)}`;
-}
-
-function rsaBitsOf(key: ImportedKey): number {
-  return key.publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  return `${ALGORITHM_FACTS[key.alg].sizeOf(key.publicKey)} ${shown(key.kid, 48)}`;
 }
