@@ -39,6 +39,14 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/**
+ * The location of the store, or what is there, is not for this program, and stays so until the operator changes one of them. The
+ * message says what is wrong and the fix; who knows the setting that names the location puts it before.
+ */
+export class StoreUnusable extends Error {
+  override readonly name = "StoreUnusable";
+}
+
 /** What is not as this service wrote it. */
 export type StoreDamage =
   /** A row does not have the tag that belongs to it. `kid` is the text of the row, which may be altered itself. */

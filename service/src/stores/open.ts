@@ -27,7 +27,7 @@ interface MemoryDatabase {
 
 /**
  * Opens the database at a location, once for a process, and, where it may be made, brings its schema to this program's version. One
- * that cannot be reached is opened again at each use until it can. Rejects with `ConfigError` when the location cannot be used or the
+ * that cannot be reached is opened again at each use until it can. Rejects with `StoreUnusable` when the location cannot be used or the
  * schema is not for this program, and with `StoreCorrupt` when it is no database.
  */
 export async function openDatabase(

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { epochSeconds } from "../kernel/clock.ts";
-import { ConfigError } from "../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
 import { openPrivateKey } from "../keys/managed/carry-out.ts";
 import type { KeySet } from "../keys/managed/key-store.ts";
 import { migrateStore } from "../stores/open.ts";
@@ -291,7 +290,7 @@ function schemaPromises(stored: () => Stored): void {
     const { place } = stored();
     expect(await migrateStore(place.location)).toEqual({ from: 1, to: 1 });
     await place.sql("UPDATE schema_version SET version = 9");
-    await expect(migrateStore(place.location)).rejects.toThrow(ConfigError);
+    await expect(migrateStore(place.location)).rejects.toThrow(StoreUnusable);
     await expect(place.open(sealer)).rejects.toThrow(
       "the store has schema version 9, and this program knows versions up to 1",
     );

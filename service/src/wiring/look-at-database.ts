@@ -1,5 +1,4 @@
-import { ConfigError } from "../kernel/faults.ts";
-import { StoreUnavailable } from "../kernel/store-faults.ts";
+import { StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
 import type { PostgresLocation } from "../kernel/store-location.ts";
 import { openAdapter } from "../stores/open.ts";
 
@@ -20,7 +19,7 @@ export async function lookAtDatabase(location: PostgresLocation): Promise<Databa
       .finally(() => database.close());
     return { location, answer: { kind: "used", acceptsWrites: !JSON.stringify(rows).includes('"on"') } };
   } catch (thrown) {
-    if (thrown instanceof ConfigError)
+    if (thrown instanceof StoreUnusable)
       return { location, answer: { kind: "fault", fault: thrown.message, fix: undefined } };
     if (thrown instanceof StoreUnavailable)
       return { location, answer: { kind: "fault", fault: thrown.message, fix: thrown.fix } };

@@ -4,7 +4,7 @@ import { ConfigError } from "../kernel/faults.ts";
 import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
-import { StoreCorrupt } from "../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnusable } from "../kernel/store-faults.ts";
 import { type KekFault, parseKeks } from "../keys/custody/key-encryption-keys.ts";
 import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
@@ -40,10 +40,10 @@ export async function openRotation(
   options: OpenOptions,
 ): Promise<OpenRotation> {
   const database = await openDatabase(location, options).catch((thrown: unknown) => {
+    const setting = labels.of("keys.store");
+    if (thrown instanceof StoreUnusable) throw new ConfigError([`${setting}: ${thrown.message}`]);
     if (!(thrown instanceof StoreCorrupt)) throw thrown;
-    throw new ConfigError([
-      `${labels.of("keys.store")}: ${damageText(thrown.damage)}; restore the store from a backup`,
-    ]);
+    throw new ConfigError([`${setting}: ${damageText(thrown.damage)}; restore the store from a backup`]);
   });
   const store = keyStore(database, { keySet: DEFAULT_KEY_SET, sealer, ...options });
   return { database, store, sealer, rules: { alg, periodSeconds, leadSeconds, timing, gate } };

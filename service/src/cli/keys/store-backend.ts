@@ -2,7 +2,7 @@ import { loadSettings, readSettings } from "../../config/environment.ts";
 import type { ManagedSource } from "../../config/settings.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
 import { operate } from "../../keys/managed/operate.ts";
@@ -138,6 +138,7 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
         `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
       );
     const { settings, labels } = readSettings(environment);
+    if (thrown instanceof StoreUnusable) throw couldNot(`${labels.of("keys.store")}: ${thrown.message}`);
     const kek = settings.keys.source.kind === "managed" ? settings.keys.source.kek : undefined;
     if (thrown instanceof StoreCorrupt)
       throw couldNot(corruptionLine(thrown.damage, labels.of(kek?.setting ?? "keys.kekFile")));

@@ -1,8 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { ConfigError } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import { freshName, onPostgres, postgresAt, serverUrl, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
@@ -49,9 +48,9 @@ test("a server that never answers is given up within three seconds", async () =>
 test("a certificate that cannot be read is for the operator to correct, and is named without the URL", async () => {
   const opened = openPostgres(postgresAt("postgres://someone:hunter2@host/keys?sslrootcert=/none/ca.pem"));
   await expect(opened).rejects.toThrow(
-    new ConfigError([
-      "MACP_AUTH_STORE_URL: sslrootcert: /none/ca.pem cannot be read (ENOENT); correct the path or its permissions",
-    ]),
+    new StoreUnusable(
+      "sslrootcert: /none/ca.pem cannot be read (ENOENT); correct the path or its permissions",
+    ),
   );
 });
 

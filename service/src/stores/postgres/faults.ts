@@ -42,9 +42,9 @@ export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
 export const NOT_CONFIRMED = "NOT_CONFIRMED";
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;
-const STORE_URL = "MACP_AUTH_STORE_URL";
+const STORE_URL = "the store URL";
 const PEERS =
-  "check that the host and port in MACP_AUTH_STORE_URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
+  "check that the host and port in the store URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
 const CERTIFICATE = "name the file of the authority that signed it: sslmode=verify-full&sslrootcert=FILE";
 const GRANTS =
   "as its owner: GRANT USAGE, CREATE ON SCHEMA … and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the user; after the first start CREATE may be revoked";

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";
@@ -88,9 +87,9 @@ describe("the schema of the tables", () => {
     ],
   ])("is never guessed when two have tables, %s: the fault names both and schema=", (_where, looks) => {
     expect(() => homeOf(looks, undefined)).toThrow(
-      new ConfigError([
-        "MACP_AUTH_STORE_URL: the schemas macp and public of this database each hold a set of keys; name the one to use with schema=NAME, and drop the other when nobody uses it",
-      ]),
+      new StoreUnusable(
+        "the schemas macp and public of this database each hold a set of keys; name the one to use with schema=NAME, and drop the other when nobody uses it",
+      ),
     );
     expect(homeOf(looks, "public")).toEqual({ schema: "public", hasTables: true });
   });

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
+import { StoreUnusable } from "../../kernel/store-faults.ts";
 import { parseRows } from "../sql/database.ts";
 import { NO_RIGHT_ON_SCHEMA, PostgresFault } from "./faults.ts";
 
@@ -86,7 +86,7 @@ interface Candidate extends Look {
 
 /**
  * The schema to use: the one that was asked for; else the only one with tables in the search path; else the only one with tables
- * anywhere that are the role's own. Throws `ConfigError` when that leaves several, or only some of another owner, and `PostgresFault`
+ * anywhere that are the role's own. Throws `StoreUnusable` when that leaves several, or only some of another owner, and `PostgresFault`
  * when the role may not look into the one to use.
  */
 export function homeOf(looks: readonly Look[], wanted: string | undefined): Home {
@@ -131,20 +131,20 @@ function candidatesOf(looks: readonly Look[], wanted: string | undefined): reado
   });
 }
 
-function foreignTables({ schema, complete }: Candidate): ConfigError {
+function foreignTables({ schema, complete }: Candidate): StoreUnusable {
   const name = printable(schema);
-  return new ConfigError([
+  return new StoreUnusable(
     complete
-      ? `MACP_AUTH_STORE_URL: the tables in the schema ${name} belong to another owner; if they are yours, name it with schema=${name}, else name a schema of your own with schema=NAME`
-      : `MACP_AUTH_STORE_URL: the schema ${name} has a table by the name of one of this service's that belongs to another owner; name a schema of your own with schema=NAME`,
-  ]);
+      ? `the tables in the schema ${name} belong to another owner; if they are yours, name it with schema=${name}, else name a schema of your own with schema=NAME`
+      : `the schema ${name} has a table by the name of one of this service's that belongs to another owner; name a schema of your own with schema=NAME`,
+  );
 }
 
-function severalHomes(schemas: readonly string[]): ConfigError {
+function severalHomes(schemas: readonly string[]): StoreUnusable {
   const names = schemas.map((name) => printable(name)).join(" and ");
-  return new ConfigError([
-    `MACP_AUTH_STORE_URL: the schemas ${names} of this database each hold a set of keys; name the one to use with schema=NAME, and drop the other when nobody uses it`,
-  ]);
+  return new StoreUnusable(
+    `the schemas ${names} of this database each hold a set of keys; name the one to use with schema=NAME, and drop the other when nobody uses it`,
+  );
 }
 
 /** The schemas that a search path names, usable or not, as PostgreSQL reads it. */

@@ -51,7 +51,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
     for (const url of [`${hostsOf(standby)}?target_session_attrs=read-write`, hostsOf(standby, standby)])
       expect(await faultOf(url)).toMatchObject({
         message: "PostgreSQL: the server accepts no writes: it is a standby, or read-only (READ_ONLY)",
-        fix: "name the primary among the hosts of MACP_AUTH_STORE_URL",
+        fix: "name the primary among the hosts of the store URL",
       });
   });
 

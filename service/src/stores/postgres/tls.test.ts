@@ -4,8 +4,7 @@ import { createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ConfigError } from "../../kernel/faults.ts";
-import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import { type Authority, type Certificate, makeAuthority } from "../../testing/certificates.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { postgresAt } from "../../testing/postgres-server.ts";
@@ -74,7 +73,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
       `sslmode=verify-ca&sslrootcert=${authority.path}`,
     ])
       expect(await answerAt(at("localhost", query))).toBe(
-        "PostgreSQL: the server does not offer TLS (TLS_NOT_OFFERED); set ssl = on at the server, or, where the network is trusted, sslmode=disable in MACP_AUTH_STORE_URL",
+        "PostgreSQL: the server does not offer TLS (TLS_NOT_OFFERED); set ssl = on at the server, or, where the network is trusted, sslmode=disable in the store URL",
       );
   });
 
@@ -165,12 +164,12 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     await writeFile(broken, "no certificate");
     const open = (query: string) => openPostgres(postgresAt(at("localhost", query)));
     await expect(open(`sslrootcert=${broken}`)).rejects.toThrow(
-      new ConfigError([`MACP_AUTH_STORE_URL: sslrootcert: ${broken} holds no certificate in PEM form`]),
+      new StoreUnusable(`sslrootcert: ${broken} holds no certificate in PEM form`),
     );
     const other = await stranger.issue("other", "DNS:other");
     for (const key of [broken, other.keyPath])
       await expect(open(`sslmode=require&sslcert=${certificatePath}&sslkey=${key}`)).rejects.toThrow(
-        /^MACP_AUTH_STORE_URL: sslrootcert, sslcert and sslkey cannot be used \([A-Z_0-9a-z]+\)/,
+        /^sslrootcert, sslcert and sslkey cannot be used \([A-Z_0-9a-z]+\)/,
       );
   });
 });

@@ -1,8 +1,9 @@
 import * as nodeTls from "node:tls";
 import { FileFault } from "../../files/file-fault.ts";
 import { readSmallFile } from "../../files/small-file.ts";
-import { ConfigError, codeOf } from "../../kernel/faults.ts";
+import { codeOf } from "../../kernel/faults.ts";
 import { printable, printablePath } from "../../kernel/printable.ts";
+import { StoreUnusable } from "../../kernel/store-faults.ts";
 import type { PostgresTls } from "../../kernel/store-location.ts";
 import type { TlsPlan } from "./dial.ts";
 
@@ -14,7 +15,7 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `ConfigError` when one cannot be used. */
+/** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `StoreUnusable` when one cannot be used. */
 export async function tlsPlanOf(
   tls: PostgresTls,
   roots: () => Promise<string[]> = systemRoots,
@@ -102,6 +103,6 @@ async function bundle(): Promise<readonly string[]> {
   return [];
 }
 
-function wrong(fault: string): ConfigError {
-  return new ConfigError([`MACP_AUTH_STORE_URL: ${fault}`]);
+function wrong(fault: string): StoreUnusable {
+  return new StoreUnusable(fault);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConfigError } from "../../kernel/faults.ts";
+import { StoreUnusable } from "../../kernel/store-faults.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
@@ -14,7 +14,7 @@ const NEWEST = MIGRATIONS.length;
 
 /**
  * Brings the schema to the newest version, in one transaction. Of several that start at once one does it and the others wait.
- * An up-to-date schema is only read, so a service may run without the right to create tables. Throws `ConfigError` when the
+ * An up-to-date schema is only read, so a service may run without the right to create tables. Throws `StoreUnusable` when the
  * schema is newer than this program.
  */
 export async function migrate(database: Database): Promise<MigrationReport> {
@@ -24,16 +24,16 @@ export async function migrate(database: Database): Promise<MigrationReport> {
   return database.write(advance);
 }
 
-/** Reads the schema's version and changes nothing. Throws `ConfigError` with the fix when it is not this program's. */
+/** Reads the schema's version and changes nothing. Throws `StoreUnusable` with the fix when it is not this program's. */
 export async function insistOnSchema(database: Database): Promise<void> {
   const found = await versionOf(database);
   refuseNewer(found);
   if (found === NEWEST) return;
-  throw new ConfigError([
+  throw new StoreUnusable(
     found === 0
-      ? "MACP_AUTH_STORE_URL: the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate"
-      : `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program needs version ${String(NEWEST)}; start the service of this version, or: macp-auth migrate`,
-  ]);
+      ? "the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate"
+      : `the store has schema version ${String(found)}, and this program needs version ${String(NEWEST)}; start the service of this version, or: macp-auth migrate`,
+  );
 }
 
 function versionOf(database: Database): Promise<number> {
@@ -66,7 +66,7 @@ function versionIn(rows: readonly unknown[]): number {
 
 function refuseNewer(found: number): void {
   if (found <= NEWEST) return;
-  throw new ConfigError([
-    `MACP_AUTH_STORE_URL: the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program (an older backup would bring back keys that were revoked since)`,
-  ]);
+  throw new StoreUnusable(
+    `the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program (an older backup would bring back keys that were revoked since)`,
+  );
 }

@@ -18,8 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigError } from "../../kernel/faults.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { Database } from "../sql/database.ts";
 import { migrate } from "../sql/migrate.ts";
 import { openSqlite } from "./database.ts";
@@ -102,7 +101,7 @@ describe("the file and those beside it", () => {
       if (name !== path) await symlink(path, name);
       for (const [text, fault] of [
         ["root:x:0:0\n".repeat(100), StoreCorrupt],
-        ["", ConfigError],
+        ["", StoreUnusable],
       ] as const) {
         await writeFile(path, text, { mode: 0o644 });
         await expect(openSqlite(name)).rejects.toThrow(fault);
@@ -117,7 +116,7 @@ describe("the file and those beside it", () => {
     await (await openFilled()).close();
     await chmod(path, 0o644);
     await expect(openSqlite(path)).rejects.toThrow(
-      `MACP_AUTH_STORE_URL: ${path} holds no store of this service, and is open to every user of this machine; name another file; or, when this one is for the store: chmod 600 ${path}`,
+      `${path} holds no store of this service, and is open to every user of this machine; name another file; or, when this one is for the store: chmod 600 ${path}`,
     );
     expect(await octal(path)).toBe("644");
   });
@@ -144,7 +143,7 @@ describe("the file and those beside it", () => {
     await symlink(join(folder, "keys.db"), join(directory, "second.db"));
     await symlink("second.db", name);
     await expect(openSqlite(name)).rejects.toThrow(
-      `MACP_AUTH_STORE_URL: a symbolic link leads to ${folder}/keys.db, which does not exist, and every user of this machine may make files in ${folder}; name a file in a folder that only this user may write`,
+      `a symbolic link leads to ${folder}/keys.db, which does not exist, and every user of this machine may make files in ${folder}; name a file in a folder that only this user may write`,
     );
     expect(await readdir(folder)).toEqual([]);
     await chmod(folder, 0o700);
@@ -192,21 +191,19 @@ test("what was committed is in the file itself: a copy of it alone has everythin
 describe("a place that cannot hold a store is for the operator to fix, and the line names it", () => {
   const fault = async (at: string): Promise<string> => {
     const thrown: unknown = await openSqlite(at).catch((error: unknown) => error);
-    expect(thrown).toBeInstanceOf(ConfigError);
-    return (thrown as ConfigError).message;
+    expect(thrown).toBeInstanceOf(StoreUnusable);
+    return (thrown as StoreUnusable).message;
   };
 
   test("a folder that is not there, with the command that makes it", async () => {
     expect(await fault(join(directory, "none", "keys.db"))).toBe(
-      `MACP_AUTH_STORE_URL: the folder ${directory}/none does not exist; make it: mkdir -p ${directory}/none`,
+      `the folder ${directory}/none does not exist; make it: mkdir -p ${directory}/none`,
     );
   });
 
   test("a folder in place of the file", async () => {
     await mkdir(path);
-    expect(await fault(path)).toBe(
-      `MACP_AUTH_STORE_URL: ${path} is a folder; name a file in it, such as sqlite:${path}/keys.db`,
-    );
+    expect(await fault(path)).toBe(`${path} is a folder; name a file in it, such as sqlite:${path}/keys.db`);
   });
 
   test("a file in place of the folder", async () => {
@@ -277,7 +274,7 @@ describe("a database that is no longer the file at its path does nothing, and sa
     const database = await openFilled();
     await truncate(path, 0);
     await expectFault(database, /keys\.db was emptied by another program/);
-    await expect(openSqlite(path)).rejects.toThrow(ConfigError);
+    await expect(openSqlite(path)).rejects.toThrow(StoreUnusable);
   });
 });
 

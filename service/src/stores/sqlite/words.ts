@@ -1,6 +1,10 @@
-import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
-import { StoreCorrupt, type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
+import {
+  StoreCorrupt,
+  type StoreOutage,
+  StoreUnavailable,
+  StoreUnusable,
+} from "../../kernel/store-faults.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { FilesFault, Suffix } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
@@ -62,7 +66,7 @@ function outageOfEngine(fault: EngineFault): StoreOutage {
 export function errorAtOpening(fault: SqliteFault): Error {
   if (isCorruption(fault) || !isLasting(fault)) return errorOf(fault);
   const { message, fix } = wordsOf(fault);
-  return new ConfigError([`MACP_AUTH_STORE_URL: ${message}; ${fix}`]);
+  return new StoreUnusable(`${message}; ${fix}`);
 }
 
 const LASTING: ReadonlySet<SqliteFault["kind"]> = new Set(["no_engine", "no_wal", "orphaned"]);

@@ -1,11 +1,12 @@
 import { attempt, faultsOf } from "../../config/attempt.ts";
 import type { ManagedSource } from "../../config/settings.ts";
+import type { Labels } from "../../config/source.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { replaceFile } from "../../files/write-file.ts";
 import { ConfigError, messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
-import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { Sealer } from "../../keys/custody/sealer.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
@@ -172,9 +173,7 @@ function roundOf(
         reason: thrown.damage.what,
         fault: corruptionLine(thrown.damage, labels.of(kek?.setting ?? "keys.kekFile")),
       };
-    const fault =
-      thrown instanceof FileFault ? fileFaultLine(labels.of("keys.versionFile"), thrown) : messageOf(thrown);
-    return { event: "upkeep_failed", loop: "managed keys", fault };
+    return { event: "upkeep_failed", loop: "managed keys", fault: faultLine(thrown, labels) };
   };
   return (work: () => Promise<void>) => async (): Promise<void> => {
     try {
@@ -185,6 +184,12 @@ function roundOf(
       log.error(lineFor(thrown));
     }
   };
+}
+
+function faultLine(thrown: unknown, labels: Labels): string {
+  if (thrown instanceof FileFault) return fileFaultLine(labels.of("keys.versionFile"), thrown);
+  if (thrown instanceof StoreUnusable) return `${labels.of("keys.store")}: ${thrown.message}`;
+  return messageOf(thrown);
 }
 
 /** Writes each newer version to the version file, one write at a time; does nothing without a file. */
