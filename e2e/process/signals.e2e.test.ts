@@ -109,8 +109,8 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
       ]);
       expect((await publishedKeys(service.port)).keys.map((key) => key["kid"])).toEqual([
         "one",
-        "two",
         "three",
+        "two",
       ]);
     });
   });
