@@ -21,6 +21,7 @@ const STEPS = [
     "Every import follows the arrows between the rooms",
     ["depcruise", "--config", ".dependency-cruiser.cjs", ...SOURCES],
   ],
+  ["Variables and commands are named only where operators are talked to", ["node", "tools/core-words.mjs"]],
   ["No file, export or dependency is unused", ["knip"]],
   ["No type is an any in disguise", ["type-coverage", "--strict", "--at-least", String(TYPE_COVERAGE_FLOOR)]],
   ["The OpenAPI descriptions are lint-free", ["node", "tools/openapi.mjs"]],
