@@ -58,8 +58,8 @@ describe("an operator with nothing but init's folder", () => {
     const result = macpAuth("init", open);
     expect(result.code).toBe(0);
     expect(result.err).toBe(
-      `macp-auth: warning: ${open} was there already with mode 0755, which is kept; close it with: chmod 700 ${open}\n` +
-        `macp-auth: warning: ${open} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
+      `macp-auth: warning: ${open} exists with mode 0755, so others can look into it; to prevent that: chmod 700 ${open}\n` +
+        `macp-auth: warning: ${open} holds other files, so no .gitignore was written; do not commit its secrets\n`,
     );
     expect((await stat(open)).mode & 0o777).toBe(0o755);
     expect(await readdir(open)).not.toContain(".gitignore");
@@ -110,7 +110,7 @@ describe("an operator with nothing but init's folder", () => {
       expect(at(...args)).toEqual({
         code: 1,
         out: "",
-        err: `macp-auth: ${store} does not exist; check the path in MACP_AUTH_STORE_URL (serve makes a new store, with new keys)\n`,
+        err: `macp-auth: ${store} does not exist; check the path in MACP_AUTH_STORE_URL (serve would make a new store with new keys)\n`,
       });
     expect(await readdir(folder)).not.toContain("one.db");
     expect(at("migrate").code).toBe(0);

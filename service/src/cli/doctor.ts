@@ -29,22 +29,22 @@ interface DoctorOptions {
 }
 
 const NOTES = `
-Grades the configuration that this machine would start the service with; with --url a running service, and the
-configuration only when --environment names it. Nothing is minted and nothing is written.
-Warnings do not fail the call: its exit code is 1 when a check failed, and 0 otherwise.
+Without options it checks the configuration that the service would start with here. With --url it checks a running
+service, and a configuration only with --environment. It mints no token and writes nothing.
+The exit code is 1 when a check failed; warnings do not change it.
 
 Examples:
   macp-auth doctor
   macp-auth doctor --environment service.env --runtime-env runtime.env
   macp-auth doctor --url http://auth-service:3200 --json`;
 
-/** `macp-auth doctor`: one line for each check. Ends with 1 when one failed. */
+/** `macp-auth doctor`: one line for each check. Exit code 1 when a check failed. */
 export function doctorCommand(world: World): Command {
   return new Command("doctor")
-    .description("grade a configuration or a running service against what a deployment should be")
-    .option("--url <URL>", "the running service to grade, such as http://host:3200")
-    .option("--environment <FILE>", "grade this environment file and not the environment of this process")
-    .option("--runtime-env <FILE>", "an environment file of the MACP runtime, to compare with")
+    .description("check a configuration or a running service for faults and risks")
+    .option("--url <URL>", "check this running service, such as http://host:3200")
+    .option("--environment <FILE>", "check this environment file instead of the environment of this process")
+    .option("--runtime-env <FILE>", "compare with this environment file of the MACP runtime")
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (options: DoctorOptions) => {
@@ -55,7 +55,7 @@ export function doctorCommand(world: World): Command {
     });
 }
 
-/** Gathers facts, then judges them. Throws `CommandEnd` when the call names what is no address, or a file that cannot be read. */
+/** Gathers facts, then judges them. Throws `CommandEnd` for an invalid address or a file that cannot be read. */
 async function examine(world: World, options: DoctorOptions): Promise<readonly Finding[]> {
   const url = options.url === undefined ? undefined : readUrl(options.url, "--url");
   const environment = await gradedEnvironment(world, options);
@@ -69,13 +69,13 @@ async function examine(world: World, options: DoctorOptions): Promise<readonly F
 
   return [
     ...(configuration === undefined
-      ? [skip("configuration", "not asked for with --url: name an environment file with --environment")]
+      ? [skip("configuration", "not checked: with --url, also name an environment file with --environment")]
       : [...judge(CONFIGURATION_RULES, configuration), ...judge(MACHINE_RULES, machineOf(world))]),
     ...(service === undefined
-      ? [skip("service", "not asked for: name a running service with --url http://HOST:3200")]
+      ? [skip("service", "not checked: name a running service with --url http://HOST:3200")]
       : [...judge(SERVICE_RULES, service), ...judgeJwks(service.jwks)]),
     ...(runtimeFile === undefined
-      ? [skip("runtime", "not asked for: name the runtime's environment file with --runtime-env")]
+      ? [skip("runtime", "not checked: name the runtime's environment file with --runtime-env")]
       : [
           ...unreadLines(runtimeFile.unreadLines),
           ...judge(RUNTIME_RULES, { runtime: runtimeFile.values, settings: settingsOf(configuration) }),
@@ -105,7 +105,7 @@ function unreadLines(lines: readonly number[]): readonly Finding[] {
         warn(
           "runtime-env",
           `the runtime's file has lines that are not NAME=VALUE: ${lines.slice(0, 10).join(", ")}`,
-          "correct the lines",
+          "fix the lines",
         ),
       ];
 }

@@ -17,13 +17,13 @@ const OTHER_FOLDER = "choose another folder";
 /** What ends or changes a quoted value of the settings file. */
 const UNQUOTABLE = /["\\\p{Cc}\u2028\u2029\uFFFD]/u;
 
-/** `macp-auth init DIR`: a configuration that is ready to run, with keys that the service manages itself. */
+/** `macp-auth init DIR`: a configuration that is ready to run with managed keys. */
 export function initCommand(world: World): Command {
   return new Command("init")
     .description(
-      "write a configuration that is ready to run on the embedded store: keys that rotate themselves, secrets of mode 0600",
+      "write a configuration that is ready to run: an embedded store, automatic key rotation, secrets with mode 0600",
     )
-    .argument("<DIR>", "a folder that does not exist yet, or is empty of these files")
+    .argument("<DIR>", "a new folder, or one without these files")
     .addOption(jsonOption())
     .action(async (given: string, { json }: { json?: true }) => {
       const folder = folderOf(given);
@@ -32,7 +32,7 @@ export function initCommand(world: World): Command {
       if (json) printJson(world, { folder, environment, start });
       else {
         world.out(
-          `${shown(folder)} holds the settings, the secrets and, once it runs, the keys. Keep a copy of kek apart from keys.db.\n\n`,
+          `${shown(folder)} holds the settings, the secrets and, after the first start, the keys. Store a copy of kek apart from keys.db.\n\n`,
         );
         world.out(`Start it with:\n  ${start}\n`);
       }
@@ -45,7 +45,7 @@ function folderOf(given: string): string {
   const folder = resolve(given);
   if (UNQUOTABLE.test(folder))
     throw wrongCall(
-      `${shown(folder)} has a quotation mark, a backslash, a line break or the like in its name, which a settings file cannot hold; choose another name`,
+      `${shown(folder)} has a quotation mark, a backslash or a control character in its path, which a settings file cannot hold; choose another name`,
     );
   const [fault] = readSettings({
     MACP_AUTH_STORE_URL: `sqlite:${join(folder, "keys.db")}`,
@@ -81,27 +81,27 @@ async function insistOwn(folder: string, { userId }: World): Promise<void> {
   const own = isFolder && (userId === undefined || ownerId === userId) && (mode & 0o022) === 0;
   if (!own)
     throw couldNot(
-      `${shown(folder)} is another user's, a link, or writable by others; choose a folder of your own`,
+      `${shown(folder)} belongs to another user, is a link, or can be written by others; choose another folder`,
     );
 }
 
-/** The mode of a folder that was there already is its owner's choice: it is kept, with a warning when others may look in. */
+/** The mode of an existing folder is its owner's choice: it stays, with a warning when others can look in. */
 async function warnOfMode(folder: string, world: World): Promise<void> {
   const { mode } = await lookAtFolder(folder);
   if ((mode & FOR_OTHERS) === 0) return;
   const octal = (mode & 0o777).toString(8).padStart(4, "0");
   world.err(
-    `macp-auth: warning: ${shown(folder)} was there already with mode ${octal}, which is kept; close it with: chmod 700 ${shellWord(folder)}\n`,
+    `macp-auth: warning: ${shown(folder)} exists with mode ${octal}, so others can look into it; to prevent that: chmod 700 ${shellWord(folder)}\n`,
   );
 }
 
-/** Git passes over all of a folder that holds nothing but what stands here; what others keep there is theirs to commit. */
+/** Git ignores a folder that holds only these files. Other files in it may belong in a repository. */
 async function keepOutOfGit(folder: string, world: World): Promise<void> {
   if ((await lookAtFolder(folder)).isEmpty)
     await createKeyFile(join(folder, ".gitignore"), "*\n", OTHER_FOLDER);
   else
     world.err(
-      `macp-auth: warning: ${shown(folder)} holds other files, so no .gitignore is written there; keep its secrets out of every repository\n`,
+      `macp-auth: warning: ${shown(folder)} holds other files, so no .gitignore was written; do not commit its secrets\n`,
     );
 }
 
@@ -112,30 +112,30 @@ async function insistAbsent(path: string): Promise<void> {
 function environmentText(folder: string): string {
   return `# Settings of macp-auth-service. docs/configuration.md describes every one of them.
 
-# Where to listen. Whoever reaches this address can have any identity, so it is this machine alone until you say otherwise.
+# Where to listen. Anyone who reaches this address can mint any identity, so the default is this machine only.
 PORT=3200
 HOST=127.0.0.1
 
-# What stands in every token; the runtime must be told the same.
+# The iss and aud of every token. Set the same values for the runtime.
 MACP_AUTH_ISSUER=macp-auth-service
 MACP_AUTH_AUDIENCE=macp-runtime
 MACP_AUTH_SIGNING_ALG=ES256
 
-# The service makes, stores and rotates its own signing keys here.
+# The service makes, stores and rotates its signing keys here.
 MACP_AUTH_STORE_URL="sqlite:${join(folder, "keys.db")}"
 MACP_AUTH_KEY_ROTATION_SECONDS=604800
 
-# Encrypts the stored private keys. Without it they are lost: keep a copy apart from the store.
+# Encrypts the stored private keys. Without it they are lost: store a copy apart from the database.
 MACP_AUTH_KEK_FILE="${join(folder, "kek")}"
 
-# The newest key set that was ever seen here: an older backup of the store is refused.
+# Remembers the newest key set, so that an older backup of the store is rejected.
 MACP_AUTH_KEY_VERSION_FILE="${join(folder, "key-version")}"
 
-# What your runtimes are set to (MACP_AUTH_JWKS_TTL_SECS, and its grace of an hour).
+# As set for your runtimes: MACP_AUTH_JWKS_TTL_SECS, and the grace of one hour.
 MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=300
 MACP_AUTH_VERIFIER_STALE_GRACE_SECONDS=3600
 
-# Readiness, metrics and the keys, for operators on this machine.
+# Readiness, metrics and key operations, for operators on this machine.
 MACP_AUTH_ADMIN_PORT=3201
 MACP_AUTH_ADMIN_TOKEN_FILE="${join(folder, "admin-token")}"
 `;

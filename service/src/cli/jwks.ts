@@ -49,9 +49,9 @@ async function readKeys(
     return { text: await readSmallInput(file), place: shown(file) };
   }
   if (world.stdinIsTerminal)
-    throw wrongCall("standard input is a terminal; pipe a key into it, or name a file");
+    throw wrongCall("standard input is a terminal; pipe a key into it or name a file");
   const text = await world.readStdin(STDIN_BYTES_MAX);
   if (text === undefined)
-    throw couldNot("standard input holds more than 64 KiB and is no key; name a key file");
+    throw couldNot("standard input holds more than 64 KiB, which is not a key; name a key file");
   return { text, place: "standard input" };
 }

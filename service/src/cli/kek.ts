@@ -12,16 +12,16 @@ import { shown } from "./terminal/shown.ts";
 import type { World } from "./terminal/world.ts";
 
 const NOTES = `
-Changing the key-encryption key, without a pause:
-  1. macp-auth kek generate            add the new line LAST in MACP_AUTH_KEK_FILE; restart all replicas: all can read it
-  2. move the new line first           restart all replicas: all write with it
-  3. macp-auth kek rotate              everything stored is encrypted again with the first key
-  4. take the old line out             restart all replicas`;
+To change the key-encryption key without an interruption:
+  1. macp-auth kek generate            append the output to MACP_AUTH_KEK_FILE; restart all replicas: all can read it
+  2. move the new line first           restart all replicas: all encrypt with it
+  3. macp-auth kek rotate              encrypts everything stored with the first key
+  4. remove the old line               restart all replicas`;
 
 /** `macp-auth kek …`: the keys that encrypt the stored private keys. */
 export function kekCommand(world: World): Command {
   return new Command("kek")
-    .description("look after the key that encrypts the stored private keys")
+    .description("manage the key that encrypts the stored private keys")
     .addHelpText("after", NOTES)
     .addCommand(generateCommand(world))
     .addCommand(rotateCommand(world));
@@ -30,7 +30,7 @@ export function kekCommand(world: World): Command {
 function generateCommand(world: World): Command {
   return new Command("generate")
     .description("make a key-encryption key: 32 random bytes as base64url")
-    .addOption(new Option("--out <FILE>", "write it to a new file of mode 0600 instead of standard output"))
+    .addOption(new Option("--out <FILE>", "write it to a new file with mode 0600 instead of standard output"))
     .addOption(jsonOption())
     .action(async ({ out, json }: { out?: string; json?: true }) => {
       const kek = newKek(world.random);
@@ -40,7 +40,7 @@ function generateCommand(world: World): Command {
         if (json) printJson(world, { file: out });
         else
           world.out(
-            `${shown(out)}: a new key-encryption key; set MACP_AUTH_KEK_FILE=${shown(out)}, and keep a copy apart from the store\n`,
+            `${shown(out)}: new key-encryption key; set MACP_AUTH_KEK_FILE=${shown(out)}, and store a copy apart from the database\n`,
           );
       } else if (json) printJson(world, { kek });
       else world.out(`${kek}\n`);
@@ -54,7 +54,7 @@ export function newKek(random: Random): string {
 
 function rotateCommand(world: World): Command {
   return new Command("rotate")
-    .description("encrypt all that is stored again with the first key-encryption key")
+    .description("encrypt everything stored with the first key-encryption key")
     .addOption(adminOption())
     .addOption(jsonOption())
     .action(async ({ admin, json }: { admin?: string; json?: true }) => {

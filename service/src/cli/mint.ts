@@ -14,7 +14,7 @@ interface MintOptions {
   readonly json?: true;
 }
 
-/** What a service answers to a mint; older ones give the first two members alone. */
+/** The answer to a mint; older services send only the first two members. */
 interface Minted {
   readonly token: string;
   readonly expires_in_seconds: number;
@@ -24,7 +24,7 @@ interface Minted {
 const ERROR_CHARACTERS_MAX = 300;
 
 const NOTES = `
-The token stands alone on standard output, warnings on standard error. Scopes that are left out are grants: without
+Standard output holds only the token; warnings go to standard error. Scopes that are left out are granted: without
 --scopes the agent may start sessions in all modes.
 
 Examples:
@@ -35,7 +35,7 @@ Examples:
 /** `macp-auth mint`: asks a running service for a token. */
 export function mintCommand(world: World): Command {
   return new Command("mint")
-    .description("have a running service mint a token")
+    .description("request a token from a running service")
     .addOption(new Option("--sender <NAME>", "the agent that the token speaks for").makeOptionMandatory())
     .addOption(
       new Option(
@@ -43,7 +43,7 @@ export function mintCommand(world: World): Command {
         "what the agent may do, as a JSON object or @FILE (default: what the runtime grants)",
       ),
     )
-    .addOption(new Option("--ttl <SECONDS>", "wished life of the token (default: the service's)"))
+    .addOption(new Option("--ttl <SECONDS>", "requested TTL in seconds (default: that of the service)"))
     .addOption(urlOption())
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
@@ -57,9 +57,10 @@ export function mintCommand(world: World): Command {
     });
 }
 
-/** The request's body. The scopes go in as they were written, so that no number or member changes on the way. */
+/** The body of the request. The scopes are sent as written, so that no number or member changes. */
 async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
-  if (sender === "") throw wrongCall("--sender is empty; name the agent, such as agent://planner");
+  if (sender === "")
+    throw wrongCall("--sender is empty; give the name of the agent, such as agent://planner");
   const members = [`"sender":${JSON.stringify(sender)}`];
   if (scopes !== undefined) members.push(`"scopes":${await readScopes(scopes)}`);
   if (ttl !== undefined) members.push(`"ttl_seconds":${String(readTtl(ttl))}`);
@@ -67,7 +68,7 @@ async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
 }
 
 async function readScopes(option: string): Promise<string> {
-  if (option === "@") throw wrongCall("--scopes @ names no file; give @FILE, or the JSON object itself");
+  if (option === "@") throw wrongCall("--scopes @ has no file name; give @FILE or a JSON object");
   const { readSmallInput } = await import("../files/small-file.ts");
   const text = option.startsWith("@") ? await readSmallInput(option.slice(1)) : option;
   if (objectIn(text) === undefined)
@@ -78,11 +79,11 @@ async function readScopes(option: string): Promise<string> {
 function readTtl(text: string): number {
   const seconds = Number(text);
   if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds <= 0 || !Number.isFinite(seconds))
-    throw wrongCall("--ttl must be seconds above 0, written in digits; give some such as 300");
+    throw wrongCall("--ttl is not a number of seconds above 0; give one such as 300");
   return seconds;
 }
 
-/** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with what the service said when that is no 2xx. */
+/** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with the error of the service when the status is not 2xx. */
 async function post(
   url: URL,
   body: string,
@@ -96,21 +97,19 @@ async function post(
     );
   const object = answer.bodyIs === "whole" ? objectIn(answer.body) : undefined;
   if (answer.status >= 300 && answer.status < 400)
-    throw couldNot(
-      `${url.href} leads elsewhere (${String(answer.status)}); name the service itself with --url`,
-    );
+    throw couldNot(`${url.href} redirects (${String(answer.status)}); name the service itself with --url`);
   if (answer.status < 200 || answer.status >= 300) {
-    const said =
+    const reason =
       typeof object?.["error"] === "string" ? `: ${shown(object["error"], ERROR_CHARACTERS_MAX)}` : "";
-    throw couldNot(`${url.href} refuses with ${String(answer.status)}${said}; ${mendOf(answer.status)}`);
+    throw couldNot(`${url.href} answered ${String(answer.status)}${reason}; ${fixFor(answer.status)}`);
   }
-  if (object === undefined) throw notOurs(url, "an answer that is no JSON object");
+  if (object === undefined) throw notOurs(url, "an answer that is not a JSON object");
   return object;
 }
 
-function mendOf(status: number): string {
+function fixFor(status: number): string {
   if (status === 404) return "check the path of --url";
-  return status >= 500 ? "see the service's log" : "mend the request";
+  return status >= 500 ? "see the service's log" : "correct the request";
 }
 
 function readMinted(answer: Readonly<Record<string, unknown>>, url: URL): Minted {
@@ -124,17 +123,17 @@ function readMinted(answer: Readonly<Record<string, unknown>>, url: URL): Minted
 }
 
 function notOurs(url: URL, what: string): Error {
-  return couldNot(`${url.href} gave ${what}; check that --url names a macp-auth service`);
+  return couldNot(`${url.href} gave ${what}; check that --url is a macp-auth service`);
 }
 
 function warningsOf({ warnings, expires_in_seconds: granted }: Minted, { ttl }: MintOptions): string[] {
-  const told = warnings.map((warning) => shown(warning, ERROR_CHARACTERS_MAX));
+  const lines = warnings.map((warning) => shown(warning, ERROR_CHARACTERS_MAX));
   const asked = ttl === undefined ? undefined : Number(ttl);
   if (asked !== undefined && granted < Math.floor(asked))
-    told.push(
-      `the service grants ${String(granted)} s and not ${String(asked)} s; see MACP_AUTH_MAX_TTL_SECONDS there`,
+    lines.push(
+      `the TTL is ${String(granted)} s instead of the requested ${String(asked)} s: the service's MACP_AUTH_MAX_TTL_SECONDS is lower`,
     );
-  return told;
+  return lines;
 }
 
 function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {

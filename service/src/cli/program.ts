@@ -20,8 +20,8 @@ import type { ExitCode, World } from "./terminal/world.ts";
 import { verifyCommand } from "./verify.ts";
 
 const EPILOGUE = `
-Exit codes: 0 done, 1 the answer is no or it could not be done, 2 the call was wrong.
-A fault is one line on standard error; standard output holds what was asked for and nothing else.`;
+Exit codes: 0 done, 1 the answer is no or it could not be done, 2 wrong usage.
+Errors and warnings go to standard error, one line each. Standard output holds only the requested result.`;
 
 /** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
@@ -41,8 +41,8 @@ export async function runProgram(args: readonly string[], world: World): Promise
 }
 
 /**
- * `help keys list` and `keys help list` mean `keys list --help`: the parser's own help command knows one level alone. What
- * stands behind an unknown command is left out: the parser would show a help and not say that it does not know the command.
+ * `help keys list` and `keys help list` mean `keys list --help`: the parser's own help command knows only one level. What
+ * follows an unknown command is left out: the parser would show a help text and not report the unknown command.
  */
 function asHelpOption(program: Command, args: readonly string[]): string[] {
   const path: string[] = [];
@@ -67,11 +67,11 @@ function asHelpOption(program: Command, args: readonly string[]): string[] {
 function macpAuth(world: World): Command {
   const program = new Command("macp-auth")
     .description(
-      "Mints the short-lived tokens with which MACP agents authenticate to the runtime, and looks after their keys.",
+      "Mint the short-lived tokens with which MACP agents authenticate to the runtime, and manage the signing keys.",
     )
     .version(world.version, "--version", "print the version")
     .helpCommand("help [command...]", "show the help of a command")
-    .option("--settings <FILE>", "read settings from a file too; variables that are set already win")
+    .option("--settings <FILE>", "also read settings from a file; environment variables have priority")
     .addHelpText("after", EPILOGUE);
   const commands = [
     serveCommand,
@@ -87,12 +87,12 @@ function macpAuth(world: World): Command {
     completionCommand,
   ];
   for (const command of commands) program.addCommand(command(world));
-  speakOneWay(program, "macp-auth", world);
+  useOneStyle(program, "macp-auth", world);
   return program;
 }
 
-/** Gives a command and all below it the same manner: never end the process, write through the world, one line a fault. */
-function speakOneWay(command: Command, fullName: string, world: World): void {
+/** Makes a command and all below it behave alike: never end the process, write through the world, one line per error. */
+function useOneStyle(command: Command, fullName: string, world: World): void {
   command
     .helpOption("-h, --help", "show this help")
     .exitOverride()
@@ -107,10 +107,10 @@ function speakOneWay(command: Command, fullName: string, world: World): void {
         write(`macp-auth: ${usageFault(text, fullName)}\n`);
       },
     });
-  for (const inner of command.commands) speakOneWay(inner, `${fullName} ${inner.name()}`, world);
+  for (const inner of command.commands) useOneStyle(inner, `${fullName} ${inner.name()}`, world);
 }
 
-/** Tells why a command ended early, and gives its exit code. */
+/** Reports why a command ended early; returns its exit code. */
 function ended(thrown: unknown, world: World): ExitCode {
   if (thrown instanceof CommanderError) return codeOfParser(thrown);
   const end = thrown instanceof CommandEnd ? thrown : couldNot(...linesOf(thrown));
@@ -118,7 +118,7 @@ function ended(thrown: unknown, world: World): ExitCode {
   return end.exitCode;
 }
 
-/** The parser's own refusals all mean a wrong call; a command that ends itself through the parser says what it means. */
+/** Every error of the parser means wrong usage; a command that ends through the parser sets its own code. */
 function codeOfParser({ code, exitCode }: CommanderError): ExitCode {
   if (exitCode === 0) return 0;
   return code.startsWith("commander.") || exitCode === 2 ? 2 : 1;
@@ -129,5 +129,5 @@ function linesOf(thrown: unknown): readonly string[] {
   if (thrown instanceof FileFault) return [`${shown(thrown.path)} ${whyUnusable(thrown)}`];
   // The message is dropped on purpose: it may quote a token or a key.
   const kind = codeOf(thrown) ?? (thrown instanceof Error ? thrown.name : typeof thrown);
-  return [`a fault of this program (${kind}); report it with the command, without its tokens and keys`];
+  return [`internal error (${kind}); report it with the command, without tokens and keys`];
 }

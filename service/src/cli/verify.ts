@@ -22,17 +22,17 @@ interface VerifyOptions {
 }
 
 const NOTES = `
-Tells whether the runtime would accept the token now, and what it would make of each of its scopes. Exit code 1 means
-that it would refuse it. A token among the arguments can be seen by other users of the machine: better pipe it in.
+Shows whether the runtime accepts the token now, and what each scope means to it. Exit code 1: the runtime rejects it.
+Other users of the machine can see a token among the arguments; prefer standard input.
 
 Examples:
   macp-auth mint --sender agent://planner | macp-auth verify
   macp-auth verify --jwks key.json --issuer my-issuer - <token.txt`;
 
-/** `macp-auth verify`: what the runtime will make of a token. */
+/** `macp-auth verify`: whether and how the runtime accepts a token. */
 export function verifyCommand(world: World): Command {
   return new Command("verify")
-    .description("tell what the runtime will make of a token")
+    .description("show whether and how the runtime accepts a token")
     .addArgument(new Argument("[TOKEN]", "the token, or - for standard input (the default)"))
     .addOption(
       new Option("--jwks <URL|FILE>", "the JWK Set to verify with (default: that of the running service)"),
@@ -101,7 +101,7 @@ async function examine(
 const SECRET_IN_SET: Finding = {
   verdict: "note",
   about: "key",
-  text: "the set shows a symmetric key (oct): whoever reads it can forge for a runtime that allows HS256",
+  text: "the set shows a symmetric key (oct): anyone who reads it can forge tokens for a runtime that allows HS256",
 };
 
 async function tokenText(argument: string | undefined, world: World): Promise<string> {
@@ -109,8 +109,8 @@ async function tokenText(argument: string | undefined, world: World): Promise<st
   if (isPiped && world.stdinIsTerminal) throw noToken();
   const text = isPiped ? await world.readStdin(STDIN_BYTES_MAX) : argument;
   if (text === undefined)
-    throw couldNot("standard input holds more than 64 KiB and is no token; pipe the token alone");
-  // The program before this one in the pipe may have failed: that is no word about any token.
+    throw couldNot("standard input holds more than 64 KiB, which is not a token; pipe only the token");
+  // The program before this one in the pipe may have failed: that says nothing about a token.
   if (text.trim() === "") throw noToken();
   return text;
 }
@@ -149,9 +149,9 @@ async function jwksText(
     );
   if (answer.status !== 200)
     throw couldNot(
-      `${address.href} answers with ${String(answer.status)}; ${answer.status >= 500 ? "see the service's log" : "check the address"}, or name a JWK Set with --jwks`,
+      `${address.href} answered ${String(answer.status)}; ${answer.status >= 500 ? "see the service's log" : "check the address"}, or name a JWK Set with --jwks`,
     );
   if (answer.bodyIs === "cut")
-    throw couldNot(`${address.href} holds more than 100 KiB and is no JWK Set; name one with --jwks`);
+    throw couldNot(`${address.href} holds more than 100 KiB, which is not a JWK Set; name one with --jwks`);
   return { text: answer.body, place: address.href };
 }

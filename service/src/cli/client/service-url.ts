@@ -26,7 +26,7 @@ export function readUrl(text: string, place: string): URL {
     throw wrongCall(`${place} is not an http address; give one such as ${DEFAULT}`);
   }
   if (url.username !== "" || url.password !== "" || url.hash !== "" || url.search !== "") {
-    throw wrongCall(`${place} holds more than an address; leave out user, query and fragment`);
+    throw wrongCall(`${place} has more than an address; leave out user, query and fragment`);
   }
   return url;
 }

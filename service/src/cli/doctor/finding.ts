@@ -31,7 +31,7 @@ export function skip(check: string, found: string): Finding {
   return { grade: "skip", check, found };
 }
 
-/** A rule looks at facts alone: no clock, no file, no network. */
+/** A rule looks only at facts: no clock, no file, no network. */
 export type Rule<Facts> = (facts: Facts) => readonly Finding[];
 
 /** What all the rules find, in their order. */

@@ -28,7 +28,7 @@ export async function withSettingsFile(
 /** A line that is not understood ends the command: what it was to set, such as HOST, would be open by default. */
 async function readSettingsFile(path: string): Promise<Readonly<Record<string, string>>> {
   const text = await readSmallInput(path);
-  // What a decoder puts in the place of bytes that are no UTF-8, and what UTF-16 is full of.
+  // What a decoder writes for bytes that are not UTF-8, and what UTF-16 is full of.
   if (/[\0\uFFFD]/.test(text))
     throw couldNot(`${shown(path)} is not UTF-8 text; name a file of NAME=VALUE lines`);
   const { values, unreadLines } = parseEnvironmentFile(text);

@@ -5,7 +5,7 @@ import { type Algorithm, algorithmOfKty } from "../../keys/algorithm.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import { readKeySet, withNewFirst } from "./key-set.ts";
-import { type KeyWish, type NewKey, newKey } from "./new-key.ts";
+import { type KeyRequest, type NewKey, newKey } from "./new-key.ts";
 
 /**
  * Writes a new file with mode 0600, whatever the umask. Throws `CommandEnd` with the fix that is given when the path exists in
@@ -34,12 +34,12 @@ export interface GrownFile {
  * Puts a new key first in a key file. Two calls at once cannot lose a key. Throws `CommandEnd` when the file is none that the service
  * would accept, and `FileFault` when it cannot be replaced; then it is as before.
  */
-export async function addKeyToFile(path: string, wish: KeyWish): Promise<GrownFile> {
+export async function addKeyToFile(path: string, request: KeyRequest): Promise<GrownFile> {
   const { changed, wasOpenToOthers } = await changeFile(path, async (text) => {
     const before = readKeySet(text, shown(path));
     const key = await newKey({
-      ...wish,
-      alg: wish.alg ?? (wish.rsaBits === undefined ? before.alg : algorithmOfKty("RSA")),
+      ...request,
+      alg: request.alg ?? (request.rsaBits === undefined ? before.alg : algorithmOfKty("RSA")),
     });
     return { ...withNewFirst(before, key, shown(path)), key, algBefore: before.alg };
   }).catch((thrown: unknown) => {

@@ -7,7 +7,7 @@ import { importFaultWords } from "../../wiring/words/key-fault-words.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { type NewKey, privateJwk, setText } from "./new-key.ts";
 
-/** A key file's content, its members as they stand in the file. Secret. */
+/** A key file's content, its members as the file has them. Secret. */
 export interface KeySet {
   readonly members: readonly object[];
   /** What else the set object holds. */
@@ -16,7 +16,7 @@ export interface KeySet {
   readonly alg: Algorithm;
 }
 
-/** Reads the text of a key file as a set; a single key is a set of one. Throws `CommandEnd` when the service would refuse it. */
+/** Reads the text of a key file as a set; a single key is a set of one. Throws `CommandEnd` when the service would reject it. */
 export function readKeySet(text: string, place: string): KeySet {
   const [first] = insist(text, place);
   const trimmed = text.replace(/^\uFEFF/, "").trim();
@@ -27,14 +27,14 @@ export function readKeySet(text: string, place: string): KeySet {
     : { members: keys, otherMembers, alg: first.alg };
 }
 
-/** The set with a new key before the others. Throws `CommandEnd` when the service would refuse the result, as for a kid that is taken. */
+/** The set with a new key before the others. Throws `CommandEnd` when the service would reject the result, such as a kid that is in use. */
 export function withNewFirst(
   set: KeySet,
   key: NewKey,
   place: string,
 ): { readonly text: string; readonly kids: readonly Kid[] } {
   if (insist(setText(set.members, set.otherMembers), place).some(({ kid }) => kid === key.kid)) {
-    throw couldNot(`${place} has a key with that kid already; leave out --kid for a thumbprint`);
+    throw couldNot(`${place} already has a key with this kid; leave out --kid to use the thumbprint`);
   }
   const text = setText([privateJwk(key), ...set.members], set.otherMembers);
   return { text, kids: insist(text, place).map(({ kid }) => kid) };

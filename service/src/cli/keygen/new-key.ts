@@ -8,7 +8,7 @@ import { makeKey, privateJwkOf } from "../../keys/custody/make-key.ts";
 export type KeyFormat = "jwk" | "jwks" | "pem";
 
 /** What the caller asked for; `undefined` leaves the choice to us. */
-export interface KeyWish {
+export interface KeyRequest {
   readonly alg: Algorithm | undefined;
   readonly rsaBits: number | undefined;
   readonly kid: Kid | undefined;
@@ -21,8 +21,8 @@ export interface NewKey {
   readonly privateKey: KeyObject;
 }
 
-/** Makes a key as wished: RS256 with 2048 bits and named by its thumbprint unless the wish says otherwise. */
-export async function newKey({ alg = DEFAULT_ALGORITHM, rsaBits, kid }: KeyWish): Promise<NewKey> {
+/** Makes the requested key; without a request RS256 with 2048 bits, named by its thumbprint. */
+export async function newKey({ alg = DEFAULT_ALGORITHM, rsaBits, kid }: KeyRequest): Promise<NewKey> {
   const { privateKey, ...made } = await makeKey(alg, rsaBits);
   if (privateKey === undefined) throw new Impossible("a key made here has no private half");
   return { kid: kid ?? made.kid, alg, privateKey };

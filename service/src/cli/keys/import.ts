@@ -13,19 +13,19 @@ const KEY_BYTES_MAX = 1_048_576;
 const GIVEN: readonly string[] = [VARIABLES["keys.jwk"], VARIABLES["keys.file"]];
 
 const NOTES = `
-From a given key to managed keys, without a refused token: import into a new store, then restart the service with the store
-instead of the key. The key signs on under its kid. Its successor is made at once; when MACP_AUTH_SIGNING_ALG is another algorithm than
-the key's, it takes over as soon as every verifier knows it.
+To move from a given key to managed keys without a rejected token: import the key into a new store, then restart the
+service with the store instead of the key. The key continues to sign under its kid, and the service makes a standby key.
+If MACP_AUTH_SIGNING_ALG differs from the algorithm of the key, the standby key signs once every verifier knows it.
 
 Examples:
   macp-auth keys import --settings conf/macp-auth.env            the key of MACP_AUTH_SIGNING_KEY_JSON or _FILE
   macp-auth keys import key.jwk --settings conf/macp-auth.env
   kubectl get secret … | macp-auth keys import - --settings conf/macp-auth.env`;
 
-/** `macp-auth keys import`: a key that was given from outside becomes the first managed key. On the store alone: a private key is not sent. */
+/** `macp-auth keys import`: a key that was given from outside becomes the first managed key. Only on the store: a private key is never sent. */
 export function importCommand(world: World): Command {
   return new Command("import")
-    .description("let a key that was given until now sign on as the first key of a new store")
+    .description("make an existing signing key the first key of a new store")
     .argument(
       "[FILE]",
       "the private key as JWK, JWK Set or PEM; - reads standard input (default: the key of the settings)",
@@ -49,7 +49,7 @@ export function importCommand(world: World): Command {
     });
 }
 
-/** The settings as they will be once the store has taken the place of the given key. */
+/** The settings as they will be when the store has replaced the given key. */
 function withoutGivenKey(world: World): World {
   const kept = Object.entries(world.environment).filter(([name]) => !GIVEN.includes(name));
   return { ...world, environment: Object.fromEntries(kept) };
@@ -76,12 +76,12 @@ async function readKey(file: string | undefined, world: World): Promise<readonly
   return given;
 }
 
-/** The other keys of a set would leave the JWKS with this change, and the tokens that they signed would be refused. */
+/** This change removes the other keys of a set from the JWKS, and the tokens that they signed would be rejected. */
 function onlyOne(keys: readonly ImportedKey[]): ImportedKey {
   const [key, ...others] = keys;
   if (key === undefined || others.length > 0)
     throw couldNot(
-      `the set holds ${String(keys.length)} keys, but a new store begins with one; wait until the tokens of the others have expired, and import a file without them`,
+      `the set holds ${String(keys.length)} keys, but a new store starts with one; wait until the tokens of the other keys have expired, then import a file without these keys`,
     );
   return key;
 }

@@ -44,7 +44,7 @@ export function managedSettings(world: World): ManagedSettings {
   const { source } = loaded.settings.keys;
   if (source.kind !== "managed")
     throw couldNot(
-      "no managed keys are configured here; give this command the settings of the service: --settings FILE, or MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE",
+      "the environment configures no managed keys; use the settings of the service: --settings FILE, or MACP_AUTH_STORE_URL and MACP_AUTH_KEK_FILE",
     );
   if (wiredStore(source.store).endsWithProcess) {
     throw couldNot(
@@ -60,7 +60,7 @@ export async function openExistingStore(world: World, access: StoreAccess): Prom
   const { file } = wiredStore(settings.managed.store);
   if (file !== undefined && (await lookAtFile(file)) === undefined)
     throw couldNot(
-      `${shown(file)} does not exist; check the path in ${settings.labels.of("keys.store")} (serve makes a new store, with new keys)`,
+      `${shown(file)} does not exist; check the path in ${settings.labels.of("keys.store")} (serve would make a new store with new keys)`,
     );
   return openStore(settings, world, access);
 }
@@ -87,7 +87,7 @@ function warner(world: World): (message: string) => void {
   };
 }
 
-/** What a store holds, by the settings that it was run with; a look is not worth stopping for another setting of the shell. */
+/** What a store holds, by the settings that it was run with. A setting of the shell that contradicts them is only a warning. */
 async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: World): Promise<KeysReport> {
   const set = await store.load();
   const found = rulesOnStore(shellRules(rules, world), set);
@@ -96,7 +96,7 @@ async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: Wo
 }
 
 /**
- * Carries out an operation on the store, by the settings that it was run with, and says what came of it. Throws `CommandEnd`
+ * Carries out an operation on the store, by the settings that it was run with, and returns the result. Throws `CommandEnd`
  * when the shell's own settings contradict those.
  */
 export async function operateOnStore(
@@ -112,7 +112,7 @@ export async function operateOnStore(
   if (contradictions.length > 0 && operation.kind !== "reseal") throw couldNot(...contradictions);
   if (meansAnyAlgorithm(operation) && algs.length > 1 && !shell.isSet("MACP_AUTH_SIGNING_ALG"))
     throw couldNot(
-      `the service on this store runs with ${algs.join(" and ")}; say which one is meant with MACP_AUTH_SIGNING_ALG`,
+      `the service on this store runs with ${algs.join(" and ")}; set MACP_AUTH_SIGNING_ALG to one of them`,
     );
   const report = await operate({ ...rotation, rules }, operation, accepted);
   return answerOf(report, await store.load(), rules);

@@ -1,6 +1,6 @@
 import type { ExitCode } from "./world.ts";
 
-/** Ends a command with a code other than 0. Each line goes to standard error behind `macp-auth: `, and says what is wrong and the mend. */
+/** Ends a command with a code other than 0. Each line goes to standard error after `macp-auth: `, and says what is wrong and the fix. */
 export class CommandEnd extends Error {
   override readonly name = "CommandEnd";
   readonly exitCode: Exclude<ExitCode, 0>;
@@ -13,17 +13,17 @@ export class CommandEnd extends Error {
   }
 }
 
-/** The call was wrong: nothing was tried. */
+/** Wrong usage: nothing was tried. */
 export function wrongCall(line: string): CommandEnd {
   return new CommandEnd(2, [line]);
 }
 
-/** The call was right and could not be done. */
+/** The usage was right, but it could not be done. */
 export function couldNot(...lines: readonly string[]): CommandEnd {
   return new CommandEnd(1, lines);
 }
 
-/** The answer is no, and standard output holds it already. */
+/** The answer is no, and was already printed. */
 export function answeredNo(): CommandEnd {
   return new CommandEnd(1, []);
 }

@@ -8,7 +8,7 @@ export interface World extends Machine {
   out(text: string): void;
   /** Writes to standard error: everything else. */
   err(text: string): void;
-  /** All of standard input, as text; `undefined` as soon as it proves to hold more than `bytesMax`, the rest being left unread. */
+  /** All of standard input, as text; `undefined` when it holds more than `bytesMax`; the rest is not read. */
   readStdin(bytesMax: number): Promise<string | undefined>;
   readonly stdoutIsTerminal: boolean;
   readonly stdinIsTerminal: boolean;
@@ -17,9 +17,9 @@ export interface World extends Machine {
   readonly nodeVersion: string;
   /** The version of this package. */
   readonly version: string;
-  /** Runs the service with these settings until it is told to stop; resolves to the exit code. */
+  /** Runs the service with these settings until a signal stops it; resolves to the exit code. */
   serve(environment: World["environment"]): Promise<number>;
 }
 
-/** 0: done. 1: done, and the answer is no (a token that does not verify, a failed check, a service that could not start). 2: the call was wrong. */
+/** 0: done. 1: the answer is no (a token that does not verify, a failed check), or it could not be done. 2: wrong usage. */
 export type ExitCode = 0 | 1 | 2;

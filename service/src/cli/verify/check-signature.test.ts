@@ -36,7 +36,7 @@ test.each([
 ])("accepts the signature of the key that the kid names: %s", async (kid, key) => {
   const token = await signed(key, { alg: key.alg, kid });
   expect(await check(token, [other.publicJwk, es.publicJwk, rs.publicJwk])).toEqual([
-    { verdict: "ok", about: "key", text: "its kid is in the set: the runtime tries that key alone" },
+    { verdict: "ok", about: "key", text: "its kid is in the set; the runtime tries only that key" },
     { verdict: "ok", about: "signature", text: `${key.alg}, by key ${kid}` },
   ]);
 });
@@ -47,11 +47,11 @@ test("tries no other key when the kid is in the set", async () => {
 });
 
 test.each([
-  ["no kid", { alg: "ES256" }, "it names no kid"],
+  ["no kid", { alg: "ES256" }, "it has no kid"],
   ["an unknown kid", { alg: "ES256", kid: "gone" }, "its kid gone is not in the set"],
 ])("tries every key in order for %s", async (_, header, why) => {
   const findings = await check(await signed(es, header), [rs.publicJwk, other.publicJwk, es.publicJwk]);
-  expect(findings[0]?.text).toMatch(`${why}: the runtime tries all 3 keys in their order`);
+  expect(findings[0]?.text).toMatch(`${why}; the runtime tries all 3 keys in order`);
   expect(findings[1]).toEqual({ verdict: "ok", about: "signature", text: "ES256, by key es" });
 });
 
@@ -101,11 +101,11 @@ test.each(["jwk", "jku", "x5u", "x5c"])("never takes a key from the token's own 
   }[member];
   const forged = await signed(stranger, { alg: "ES256", kid: "es", [member]: brings });
   expect(isAccepted(await check(forged, [es.publicJwk]))).toBe(false);
-  const honest = await signed(es, { alg: "ES256", kid: "es", [member]: brings });
-  expect(await check(honest, [es.publicJwk])).toContainEqual({
+  const valid = await signed(es, { alg: "ES256", kid: "es", [member]: brings });
+  expect(await check(valid, [es.publicJwk])).toContainEqual({
     verdict: "note",
     about: "header",
-    text: `brings a key of its own (${member}), which was not used`,
+    text: `contains a key (${member}), which was not used`,
   });
 });
 

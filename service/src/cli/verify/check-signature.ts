@@ -5,7 +5,7 @@ import type { Finding } from "./finding.ts";
 import type { JsonObject, TokenParts } from "./read-token.ts";
 import type { TrustedKey } from "./trusted-keys.ts";
 
-/** Header members by which a token could bring its own key (RFC 7515 section 4.1). No verifier may follow them. */
+/** Header members in which a token could contain its own key (RFC 7515 section 4.1). No verifier may follow them. */
 const BRINGS_A_KEY = ["jwk", "jku", "x5u", "x5c"] as const;
 
 /** Which keys the runtime tries for a token, and what led to them. */
@@ -14,7 +14,7 @@ interface KeyChoice {
   readonly finding: Finding;
 }
 
-/** Checks header and signature as the runtime does: the key of the token's kid alone, or else every key in order. */
+/** Checks header and signature as the runtime does: with the key of the token's kid, or with every key in order. */
 export async function checkSignature(
   { token, header }: TokenParts,
   trusted: readonly TrustedKey[],
@@ -46,17 +46,17 @@ function headerFaults({ alg, crit, kid }: JsonObject): Finding[] {
     faults.push({
       verdict: "rejected",
       about: "algorithm",
-      text: `${named}, and the runtime takes ${ALGORITHMS.join(" and ")} alone`,
+      text: `${named}; the runtime accepts only ${ALGORITHMS.join(" and ")}`,
     });
   }
   if (crit !== undefined)
     faults.push({
       verdict: "rejected",
       about: "header",
-      text: "has crit: an extension that must be understood, and none is",
+      text: "has crit: requires an extension, and the runtime supports none",
     });
   if (kid !== undefined && typeof kid !== "string")
-    faults.push({ verdict: "rejected", about: "header", text: "has a kid that is no text" });
+    faults.push({ verdict: "rejected", about: "header", text: "has a kid that is not a string" });
   return faults;
 }
 
@@ -68,7 +68,7 @@ function headerNotes(header: JsonObject): Finding[] {
         {
           verdict: "note",
           about: "header",
-          text: `brings a key of its own (${names.join(", ")}), which was not used`,
+          text: `contains a key (${names.join(", ")}), which was not used`,
         },
       ];
 }
@@ -82,17 +82,17 @@ function chooseKeys({ kid }: JsonObject, trusted: readonly TrustedKey[]): KeyCho
       finding: {
         verdict: "ok",
         about: "key",
-        text: "its kid is in the set: the runtime tries that key alone",
+        text: "its kid is in the set; the runtime tries only that key",
       },
     };
-  const all = trusted.length === 1 ? "the one key" : `all ${String(trusted.length)} keys in their order`;
-  const why = typeof kid === "string" ? `its kid ${shown(kid)} is not in the set` : "it names no kid";
+  const all = trusted.length === 1 ? "the one key" : `all ${String(trusted.length)} keys in order`;
+  const why = typeof kid === "string" ? `its kid ${shown(kid)} is not in the set` : "it has no kid";
   return {
     keys: trusted,
     finding: {
       verdict: "note",
       about: "key",
-      text: `${why}: the runtime tries ${all}, and does not fetch the set again`,
+      text: `${why}; the runtime tries ${all} and does not fetch the set again`,
     },
   };
 }

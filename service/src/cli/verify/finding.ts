@@ -1,4 +1,4 @@
-/** How the runtime takes one thing about a token. `note`: it accepts it, and the token's author may not expect what follows. */
+/** How the runtime judges one part of a token. `note`: it accepts it, but the effect may surprise. */
 export type Verdict = "ok" | "note" | "rejected";
 
 /** One thing about a token, in words for a person. Made of claims, never of the token itself. */

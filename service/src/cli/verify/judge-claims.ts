@@ -34,17 +34,17 @@ export function judgeSize(bytes: number): Finding {
   return {
     verdict: "note",
     about: "size",
-    text: `${size}: with its neighbours it may not fit into the ${String(TOKEN_BYTES_END)} of the runtime's header list`,
+    text: `${size}: with other headers it may not fit into the ${String(TOKEN_BYTES_END)} of the runtime's header list`,
   };
 }
 
 function judgeName(about: string, claim: unknown, expected: string): Finding {
-  if (claim === undefined) return { verdict: "note", about, text: "absent, which the runtime accepts" };
+  if (claim === undefined) return { verdict: "note", about, text: "absent; the runtime accepts that" };
   if (claim === expected) return { verdict: "ok", about, text: shown(expected) };
   return {
     verdict: "rejected",
     about,
-    text: `${named(claim)}, and the runtime expects "${shown(expected)}"`,
+    text: `${named(claim)}; the runtime expects "${shown(expected)}"`,
   };
 }
 
@@ -59,7 +59,7 @@ function judgeSender(sub: unknown): Finding {
     return {
       verdict: "rejected",
       about: "sender",
-      text: "sub is absent or no text, and the runtime requires it",
+      text: "sub is absent or not a string; the runtime requires it",
     };
   return {
     verdict: sub.trim() === "" ? "note" : "ok",
@@ -71,31 +71,31 @@ function judgeSender(sub: unknown): Finding {
 function judgeIssued(iat: unknown, now: EpochSeconds): Finding {
   const about = "issued";
   if (typeof iat !== "number")
-    return { verdict: "note", about, text: "iat is absent or no number; the runtime does not look at it" };
+    return { verdict: "note", about, text: "iat is absent or not a number; the runtime ignores it" };
   if (iat <= now) return { verdict: "ok", about, text: `${duration(now - iat)} ago` };
   return {
     verdict: "note",
     about,
-    text: `${duration(iat - now)} in the future; the runtime does not look at it, and one of the clocks is wrong`,
+    text: `${duration(iat - now)} in the future: one of the clocks is wrong; the runtime ignores iat`,
   };
 }
 
 function judgeNotBefore(nbf: unknown, now: EpochSeconds): Finding {
   const about = "not before";
   if (typeof nbf !== "number")
-    return { verdict: "note", about, text: "nbf is no number; the runtime does not look at it" };
+    return { verdict: "note", about, text: "nbf is not a number; the runtime ignores it" };
   if (nbf <= now) return { verdict: "ok", about, text: `reached ${duration(now - nbf)} ago` };
   return {
     verdict: "note",
     about,
-    text: `reached in ${duration(nbf - now)}; the runtime does not look at it and accepts the token already`,
+    text: `reached in ${duration(nbf - now)}; the runtime ignores nbf and accepts the token now`,
   };
 }
 
 function judgeExpiry(exp: unknown, now: EpochSeconds): Finding {
   const about = "expires";
   if (typeof exp !== "number")
-    return { verdict: "rejected", about, text: "exp is absent or no number, and the runtime requires it" };
+    return { verdict: "rejected", about, text: "exp is absent or not a number; the runtime requires it" };
   if (exp >= now) return { verdict: "ok", about, text: `in ${duration(exp - now)}` };
   const past = now - exp;
   const leeway = `${String(EXP_LEEWAY_SECONDS)} s leeway`;
@@ -103,7 +103,7 @@ function judgeExpiry(exp: unknown, now: EpochSeconds): Finding {
     return {
       verdict: "rejected",
       about,
-      text: `expired ${duration(past)} ago, and the runtime's ${leeway} is over`,
+      text: `expired ${duration(past)} ago, and the runtime's ${leeway} has passed`,
     };
   return {
     verdict: "note",
@@ -114,5 +114,5 @@ function judgeExpiry(exp: unknown, now: EpochSeconds): Finding {
 
 function named(claim: unknown): string {
   if (typeof claim === "string") return `"${shown(claim)}"`;
-  return Array.isArray(claim) ? `a list of ${String(claim.length)}` : "no text";
+  return Array.isArray(claim) ? `a list of ${String(claim.length)}` : "not a string";
 }

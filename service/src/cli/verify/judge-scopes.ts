@@ -3,7 +3,7 @@ import { SCOPE_FIELDS, type ScopeField, type Scopes } from "../../scopes/scopes.
 import { shown } from "../terminal/shown.ts";
 import type { Verdict } from "./finding.ts";
 
-/** One field of `macp_scopes`: what the token says, and what the runtime takes it for. */
+/** One field of `macp_scopes`: what the token says, and what it means to the runtime. */
 export interface ScopeReading {
   readonly field: string;
   /** As JSON, cut short; `absent` when the token does not have it. */

@@ -18,24 +18,24 @@ export const TOKEN_BYTES_END = 16_384;
 export function readToken(text: string): ReadToken {
   const token = text.trim();
   if (token === "") return rejected("there is no token");
-  if (token.startsWith("{")) return rejected("JSON serialisation, and only the compact form is a token");
+  if (token.startsWith("{")) return rejected("JSON serialization; a token has the compact form");
   if (/^bearer\s/i.test(token))
-    return rejected('starts with "Bearer ", which belongs to the authorization header and not to the token');
+    return rejected('starts with "Bearer ", which belongs to the header; leave it out');
   if (Buffer.byteLength(token) > TOKEN_BYTES_END)
     return rejected(`longer than ${String(TOKEN_BYTES_END)} bytes, all that the runtime's header list holds`);
   const segments = token.split(".");
   const [header, payload] = segments;
   if (header === undefined || payload === undefined || segments.length !== 3)
-    return rejected(`${String(segments.length)} segments, and a signed token has 3`);
-  if (!segments.every(isCanonical)) return rejected("a segment that is empty or no canonical base64url");
+    return rejected(`${String(segments.length)} segments instead of 3`);
+  if (!segments.every(isCanonical)) return rejected("a segment is empty or not canonical base64url");
   return readParts(token, header, payload);
 }
 
 function readParts(token: string, headerSegment: string, payloadSegment: string): ReadToken {
   const header = objectIn(headerSegment);
-  if (header === undefined) return rejected("a header that is no JSON object");
+  if (header === undefined) return rejected("the header is not a JSON object");
   const claims = objectIn(payloadSegment);
-  if (claims === undefined) return rejected("a payload that is no JSON object");
+  if (claims === undefined) return rejected("the payload is not a JSON object");
   return { kind: "token", token, header, claims };
 }
 

@@ -10,7 +10,7 @@ export function env({ jwk }: Extract<KeySource, { readonly kind: "env" }>): Wire
     endsWithProcess: false,
     secretFiles: [],
     advise: ({ labels }) => ({
-      found: `the key stands in ${labels.of("keys.jwk")}: tools that show an environment show it, and another key needs a restart that rejects tokens`,
+      found: `the key is in ${labels.of("keys.jwk")}: tools that show the environment show it, and a new key needs a restart, after which earlier tokens are rejected`,
       fix: `put it into a file and set ${labels.of("keys.file")}`,
     }),
     load: (context) => {

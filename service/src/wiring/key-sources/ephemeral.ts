@@ -4,7 +4,7 @@ import type { WiredKeySource } from "./key-source.ts";
 
 /** What follows from keys that end with the process. */
 export const ENDS_WITH_PROCESS =
-  "each start makes another key, which rejects all earlier tokens and which no second instance shares";
+  "each start makes a new key: earlier tokens are rejected, and a second instance has another key";
 
 /** A key that is made at start. */
 export const ephemeral: WiredKeySource = {

@@ -77,7 +77,7 @@ async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): 
   return { kind: wiredKeySource(read.settings.keys.source).endsWithProcess ? "ephemeral" : "managed" };
 }
 
-/** The files of the keys, of the admin listener's token, and the environment file when secrets stand in it. */
+/** The files of the keys, of the admin listener's token, and the environment file when it holds secrets. */
 async function lookAtFiles(
   { settings: { keys, admin }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,

@@ -14,11 +14,11 @@ import { STORE_FILE_RULES } from "./store-file-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;
 const TTL_SECONDS_MAX = 3600;
-/** Nothing revokes a token at the runtime, so a stolen one is good until it expires: a day is too long. */
+/** The runtime has no revocation, so a stolen token is valid until it expires: a day is too long. */
 const TTL_SECONDS_FAIL = 86_400;
 const JWKS_MAX_AGE_SECONDS_MAX = 300;
 
-/** Every line of an environment file that says nothing to us is pointed at, without showing it. */
+/** Reports the lines of an environment file that cannot be read, by number only. */
 export function environmentFileIsRead({ environment }: ConfigurationFacts): readonly Finding[] {
   if (environment.kind === "process") return [];
   const check = "environment-file";
@@ -30,7 +30,7 @@ export function environmentFileIsRead({ environment }: ConfigurationFacts): read
     fail(
       check,
       `${path} has lines that are not NAME=VALUE: ${lines}`,
-      "fix the lines: serve --settings refuses the file",
+      "fix the lines: serve --settings rejects the file",
     ),
   ];
 }
@@ -48,21 +48,21 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
   ];
 }
 
-/** Minting asks no caller who it is: whoever reaches the port has every identity. */
+/** Callers are not authenticated: anyone who reaches the port can mint any identity. */
 export function mintIsNotOpenToTheNetwork({ listener: { host, port } }: Settings): readonly Finding[] {
   const check = "mint-exposure";
-  if (host !== undefined && isLoopback(host)) return [ok(check, `listens on ${host} alone`)];
+  if (host !== undefined && isLoopback(host)) return [ok(check, `listens only on ${host}`)];
   const place = host === undefined ? "every address of this machine (HOST is not set)" : shownValue(host);
   return [
     fail(
       check,
-      `listens on ${place} and asks no caller for credentials: whoever reaches port ${String(port)} can have any identity`,
-      "let a firewall or network policy pass only the callers that may mint and the runtime; where all of them are on this machine, set HOST=127.0.0.1",
+      `listens on ${place} and callers need no credentials: anyone who reaches port ${String(port)} can mint any identity`,
+      "let a firewall or network policy allow only the runtime and the callers that may mint; if all of them are on this machine, set HOST=127.0.0.1",
     ),
   ];
 }
 
-/** A stolen token is good for its whole life. */
+/** A stolen token is valid until it expires. */
 export function tokensAreShortLived({ tokens }: Settings): readonly Finding[] {
   const check = "token-life";
   const { maxTtlSeconds } = tokens;
@@ -70,11 +70,11 @@ export function tokensAreShortLived({ tokens }: Settings): readonly Finding[] {
   const findings: Finding[] = [];
   if (maxTtlSeconds > TTL_SECONDS_MAX) {
     const grade = maxTtlSeconds > TTL_SECONDS_FAIL ? fail : warn;
-    const found = `a token may live ${String(maxTtlSeconds)} seconds, and no verifier can be told that it was stolen`;
+    const found = `tokens can be valid for ${String(maxTtlSeconds)} seconds, and a stolen token cannot be revoked`;
     findings.push(grade(check, found, `set MACP_AUTH_MAX_TTL_SECONDS to ${String(TTL_SECONDS_MAX)} or less`));
   }
   if (defaultTtlSeconds > DEFAULT_TTL_SECONDS_MAX) {
-    const found = `a token lives ${String(defaultTtlSeconds)} seconds when its request names no time`;
+    const found = `tokens are valid for ${String(defaultTtlSeconds)} seconds when a request has no ttl_seconds`;
     findings.push(
       warn(check, found, `set MACP_AUTH_DEFAULT_TTL_SECONDS to ${String(DEFAULT_TTL_SECONDS_MAX)} or less`),
     );
@@ -84,7 +84,7 @@ export function tokensAreShortLived({ tokens }: Settings): readonly Finding[] {
     : [ok(check, `${String(defaultTtlSeconds)} seconds by default, ${String(maxTtlSeconds)} at most`)];
 }
 
-/** A cache in between delays the news of a removed key by its whole time. */
+/** A cache between service and verifier serves a removed key for its whole time. */
 export function jwksIsNotCachedForLong({
   keys: {
     timing: { jwksMaxAgeSeconds },
@@ -93,25 +93,25 @@ export function jwksIsNotCachedForLong({
   const check = "jwks-max-age";
   if (jwksMaxAgeSeconds <= JWKS_MAX_AGE_SECONDS_MAX)
     return [ok(check, `${String(jwksMaxAgeSeconds)} seconds`)];
-  const found = `a cache may repeat the JWKS for ${String(jwksMaxAgeSeconds)} seconds, and a revoked key lives on for as long`;
+  const found = `caches may serve an old JWKS for ${String(jwksMaxAgeSeconds)} seconds, and a revoked key with it`;
   return [
     warn(check, found, `set MACP_AUTH_JWKS_MAX_AGE_SECONDS to ${String(JWKS_MAX_AGE_SECONDS_MAX)} or less`),
   ];
 }
 
-/** The admin listener speaks plain http: beyond this machine its bearer secret can be read on the way. */
+/** The admin listener uses plain http: outside this machine its token can be read on the network. */
 export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
   const check = "admin-exposure";
   if (admin === undefined) return [];
-  if (isLoopback(admin.host)) return [ok(check, `the admin listener is on ${admin.host} alone`)];
-  const found = `the admin listener is on ${shownValue(admin.host)} port ${String(admin.port)}, and its secret crosses the network in plain http`;
-  return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network pass operators alone")];
+  if (isLoopback(admin.host)) return [ok(check, `the admin listener is only on ${admin.host}`)];
+  const found = `the admin listener is on ${shownValue(admin.host)} port ${String(admin.port)}, and its token crosses the network in plain http`;
+  return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network allow only operators")];
 }
 
 type FilesFound = Pick<ConfigurationFacts, "secretFiles">;
 const NONE_FOUND: FilesFound = { secretFiles: [] };
 
-/** What names a file that is there is a path, whatever it looks like. */
+/** The name of a file that exists is a path, whatever it looks like. */
 function pathOf(path: string, found: FilesFound["secretFiles"]): string {
   return found.some((file) => file.path === path) ? printable(path) : printablePath(path);
 }
@@ -127,7 +127,7 @@ export function keyOutlivesTheProcess(
   return [fix === undefined ? ok(check, found) : warn(check, found, fix)];
 }
 
-/** The keys that encrypt the managed keys stand where tools do not show them. */
+/** The keys that encrypt the managed keys are in a place that tools do not show. */
 export function kekIsNotInTheEnvironment(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   { secretFiles }: FilesFound = NONE_FOUND,
@@ -140,13 +140,13 @@ export function kekIsNotInTheEnvironment(
   return [
     warn(
       check,
-      `the key-encryption keys stand in ${labels.of("keys.kek")}: tools that show an environment show them`,
+      `the key-encryption keys are in ${labels.of("keys.kek")}, and tools that show the environment show them`,
       `put them into a file and set ${labels.of("keys.kekFile")}`,
     ),
   ];
 }
 
-/** The keys pass every rule of import, and are strong and few. */
+/** The keys pass every import rule, are strong, and are few. */
 export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
   switch (keys.kind) {
     case "unknown":
@@ -155,7 +155,7 @@ export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
       return [];
     case "managed":
       return [
-        skip("key", "the store is not opened here: macp-auth doctor --url shows the keys that are served"),
+        skip("key", "doctor does not open the store; to check the served keys: macp-auth doctor --url URL"),
       ];
     case "refused":
       return importFaults("key", keys.faults);
@@ -164,7 +164,7 @@ export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
   }
 }
 
-/** Nobody else can read or exchange a secret, and the signing key is not old. */
+/** Nobody else can read or replace a secret, and the signing key is not old. */
 export function keyFilesAreSafe({ secretFiles, userId, now }: ConfigurationFacts): readonly Finding[] {
   return secretFiles.flatMap((file) => {
     const rules = file.holds === "signing-key" ? [...SECRET_FILE_RULES, keyIsYoung] : SECRET_FILE_RULES;

@@ -7,22 +7,22 @@ export function databaseCanBeUsed({ answer }: DatabaseFacts): readonly Finding[]
   const check = "store";
   if (answer.kind === "fault") return [fail(check, answer.fault, answer.fix)];
   return answer.acceptsWrites
-    ? [ok(check, "PostgreSQL answers and accepts writes; the keys in it were not checked")]
+    ? [ok(check, "PostgreSQL answers and accepts writes; its keys were not checked")]
     : [
         fail(
           check,
-          "PostgreSQL answers but accepts no writes: it is a standby, or read-only",
+          "PostgreSQL answers but does not accept writes: it is a standby or read-only",
           "name the primary in MACP_AUTH_STORE_URL, or all hosts with target_session_attrs=read-write",
         ),
       ];
 }
 
-/** What crosses the network is encrypted, and goes to the right server. */
+/** The connection is encrypted and leads to the right server. */
 export function databaseIsReachedSafely({ location: { hosts, tls } }: DatabaseFacts): readonly Finding[] {
   const check = "store-encryption";
   if (hosts.every(({ host }) => host.startsWith("/") || isLoopback(host)))
     return [ok(check, "PostgreSQL is on this machine")];
-  const fix = "set sslmode=verify-full, and sslrootcert=FILE where the authority is your own";
+  const fix = "set sslmode=verify-full, and sslrootcert=FILE for a private certificate authority";
   switch (tls.mode) {
     case "verify-full":
       return [

@@ -11,7 +11,7 @@ import { statusOf } from "./service-rules.ts";
 
 type Answered = Extract<Answer, { kind: "answered" }>;
 
-/** What the runtime allows a fetch, of which a sound service needs a fraction. */
+/** What the runtime allows for a fetch; a healthy service needs a fraction of it. */
 const CONNECT_MS_MAX = 3_000;
 const TOTAL_MS_MAX = 5_000;
 const TOTAL_MS_WARN = 1_000;
@@ -27,7 +27,7 @@ export function judgeJwks(answer: Answer): readonly Finding[] {
       fail(
         check,
         `GET /.well-known/jwks.json: ${whyNoAnswer(answer)}`,
-        "see that the service runs at this address",
+        "check that the service runs at this address",
       ),
     ];
   const refusal = refusalOf(answer);
@@ -58,19 +58,21 @@ function refusalOf(answer: Answered): Finding | undefined {
   return undefined;
 }
 
-/** While a fetch lasts, the runtime's requests wait for it. */
+/** The runtime's requests wait for the fetch. */
 export function jwksComesInTime({ connectMs, totalMs }: Answered): readonly Finding[] {
   const check = "jwks-time";
   const duration = `the JWKS took ${String(Math.ceil(totalMs))} ms`;
   const connected = `the connection took ${String(Math.ceil(connectMs))} ms`;
   if (connectMs > CONNECT_MS_MAX)
-    return [fail(check, `${connected}, and the runtime gives it 3000`, "fix the network between them")];
+    return [
+      fail(check, `${connected}, and the runtime's timeout is 3000 ms`, "fix the network between them"),
+    ];
   if (totalMs > TOTAL_MS_MAX)
     return [
       fail(
         check,
-        `${duration}, and the runtime gives it 5000`,
-        "fix the network, or give the service more room",
+        `${duration}, and the runtime's timeout is 5000 ms`,
+        "fix the network, or give the service more CPU",
       ),
     ];
   if (totalMs > TOTAL_MS_WARN)
@@ -78,13 +80,13 @@ export function jwksComesInTime({ connectMs, totalMs }: Answered): readonly Find
       warn(
         check,
         `${duration}, and the runtime's requests wait for it`,
-        "fix the network, or give the service more room",
+        "fix the network, or give the service more CPU",
       ),
     ];
   return [ok(check, duration)];
 }
 
-/** A verifier or a cache may keep the set, and not for long. */
+/** Verifiers and caches may store the set, but only for a short time. */
 export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[] {
   const check = "jwks-caching";
   const cacheControl = headers["cache-control"];
@@ -92,7 +94,7 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
     return [
       warn(
         check,
-        "there is no Cache-Control, so each cache keeps the JWKS for a time of its own",
+        "there is no Cache-Control, so each cache decides how long it stores the JWKS",
         SEND_MAX_AGE,
       ),
     ];
@@ -101,7 +103,7 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
     .split(",")
     .map((directive) => directive.trim());
   if (directives.includes("no-store"))
-    return [warn(check, "no-store: some verifiers then fetch the JWKS for each token", SEND_MAX_AGE)];
+    return [warn(check, "no-store: some verifiers fetch the JWKS for each token", SEND_MAX_AGE)];
   const ages = directives
     .flatMap((directive) => /^(?:s-maxage|max-age)="?(\d+)"?$/.exec(directive)?.[1] ?? [])
     .map(Number);
@@ -109,21 +111,17 @@ export function jwksMayBeCachedBriefly({ headers }: Answered): readonly Finding[
     return [warn(check, `Cache-Control has no max-age: ${shown(cacheControl)}`, SEND_MAX_AGE)];
   const longest = Math.max(...ages);
   if (longest <= MAX_AGE_SECONDS_MAX) return [ok(check, `max-age=${String(longest)}`)];
-  const found = `a cache may keep the JWKS for ${String(longest)} seconds, and a revoked key lives on for as long`;
-  return [warn(check, found, `let max-age be ${String(MAX_AGE_SECONDS_MAX)} or less`)];
+  const found = `caches may serve an old JWKS for ${String(longest)} seconds, and a revoked key with it`;
+  return [warn(check, found, `send a max-age of ${String(MAX_AGE_SECONDS_MAX)} or less`)];
 }
 
 /** With a strong tag an unchanged set costs a verifier no transfer (RFC 9110 section 8.8.3). */
 export function jwksHasAStrongTag({ headers: { etag } }: Answered): readonly Finding[] {
   const check = "jwks-etag";
-  if (etag === undefined) return [warn(check, "there is no ETag", "let no proxy remove it")];
+  if (etag === undefined) return [warn(check, "there is no ETag", "configure proxies to pass it on")];
   if (!/^"[^"]*"$/.test(etag))
     return [
-      warn(
-        check,
-        `the ETag is not a strong one: ${shown(etag)}`,
-        "let no proxy compress or weaken the answer",
-      ),
+      warn(check, `the ETag is not strong: ${shown(etag)}`, "configure proxies not to change the answer"),
     ];
   return [ok(check, "a strong ETag")];
 }
@@ -138,7 +136,7 @@ function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
   );
   const usable = soundKeysOf(keys);
   if (usable.length === 0) {
-    const found = "no key of the set is a sound RSA or P-256 key, and the runtime goes on with its old set";
+    const found = "the set has no valid RSA or P-256 key, so the runtime continues with its old set";
     return [fail(check, found, "serve at least one signing key"), ...importFaults(check, faults)];
   }
   const foreign = keys.filter(({ kty }) => kty !== "RSA" && kty !== "EC" && kty !== "oct");
@@ -147,18 +145,18 @@ function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
     ...foreign.map(({ position, kty }) =>
       warn(
         check,
-        `key ${String(position)} is of the type ${shown(kty ?? "(none)")}, which the runtime passes over`,
+        `key ${String(position)} has the type ${shown(kty ?? "(none)")}, which the runtime ignores`,
         "remove it",
       ),
     ),
   ];
 }
 
-/** A secret in a public document: whoever fetched it can sign in this service's name. */
+/** A secret in a public document: anyone who fetched it can sign as this service. */
 function noSecretIsServed(keys: readonly ServedKey[]): readonly Finding[] {
   const check = "jwks-secrets";
   const findings = keys.flatMap(({ kty, position, privateMembers }) => {
-    const forged = "whoever reads it can forge tokens";
+    const forged = "anyone who reads it can forge tokens";
     const name = `key ${String(position)}`;
     if (kty === "oct")
       return [
@@ -173,7 +171,7 @@ function noSecretIsServed(keys: readonly ServedKey[]): readonly Finding[] {
       fail(
         check,
         `${name} shows its private members ${privateMembers.join(", ")}: ${forged}`,
-        "replace the key now, and serve public members alone",
+        "replace the key now, and serve only public members",
       ),
     ];
   });
@@ -189,24 +187,20 @@ function kidsAreUnique(keys: readonly ServedKey[]): readonly Finding[] {
   );
   const findings = [
     ...repeated.map(({ position, kid }) =>
-      fail(
-        check,
-        `key ${String(position)} repeats the kid ${shown(kid ?? "")}`,
-        "give each key a kid of its own",
-      ),
+      fail(check, `key ${String(position)} repeats the kid ${shown(kid ?? "")}`, "give each key its own kid"),
     ),
     ...nameless.map((position) =>
       warn(
         check,
         `key ${String(position)} has no kid, so a verifier must try it on every token`,
-        "give each key a kid of its own",
+        "give each key its own kid",
       ),
     ),
   ];
-  return findings.length > 0 ? findings : [ok(check, "each key has a kid of its own")];
+  return findings.length > 0 ? findings : [ok(check, "each key has its own kid")];
 }
 
-/** Verifiers other than the runtime choose a key by what it is for (RFC 7517 sections 4.2 and 4.4). */
+/** Verifiers other than the runtime choose a key by its use and algorithm (RFC 7517 sections 4.2 and 4.4). */
 function keysSayWhatTheyAreFor(keys: readonly ServedKey[]): readonly Finding[] {
   const check = "jwks-labels";
   const findings = keys.flatMap(({ kty, alg, use, position }) => {
@@ -216,7 +210,7 @@ function keysSayWhatTheyAreFor(keys: readonly ServedKey[]): readonly Finding[] {
       warn(
         check,
         `key ${String(position)} does not say alg "${wanted}" and use "sig"`,
-        "label it: strict verifiers pass over it",
+        "add them: strict verifiers ignore a key without them",
       ),
     ];
   });

@@ -10,7 +10,7 @@ const KEYS_MAX = 4;
 /** How many keys a finding names. */
 const NAMED_MAX = 8;
 
-/** Keys below 128 bits of strength are a warning: they are sound today and not for long. */
+/** Keys below 128 bits of strength are a warning: they are safe today, but not for many more years. */
 export function keysAreStrong(check: string, keys: readonly ImportedKey[]): readonly Finding[] {
   const short = keys.filter(
     (key) => ALGORITHM_FACTS[key.alg].strengthBits(key.publicKey) < STRENGTH_BITS_MIN,
@@ -35,7 +35,7 @@ export function fewKeysPerAlgorithm(check: string, keys: readonly ImportedKey[])
     warn(
       check,
       `${String(count)} keys for ${alg}: a verifier tries each of them on a token with an unknown kid`,
-      `remove those whose last token has expired, and keep at most ${String(KEYS_MAX)}`,
+      `remove the keys whose last token has expired; at most ${String(KEYS_MAX)}`,
     ),
   );
 }

@@ -26,10 +26,10 @@ export function nodeIsSupported({ nodeVersion, now }: MachineFacts): readonly Fi
   return [ok(check, `Node ${nodeVersion}${until}`)];
 }
 
-/** A service that needs no rights of the superuser should not have them. */
+/** A service that does not need the rights of root should not have them. */
 export function userIsNotRoot({ userId }: MachineFacts): readonly Finding[] {
   const check = "user";
-  if (userId === 0) return [warn(check, "runs as root", "run the service as a user of its own")];
+  if (userId === 0) return [warn(check, "runs as root", "run the service as a separate user")];
   return [
     ok(check, userId === undefined ? "this system has no user numbers" : `runs as user ${String(userId)}`),
   ];

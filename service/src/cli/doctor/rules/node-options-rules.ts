@@ -19,20 +19,20 @@ export function nodeShowsNoMemory({ environment }: ConfigurationFacts): readonly
   const names = (kind: RegExp) => [...new Set(options.filter((word) => kind.test(word)))].map(nameOf);
   const [debuggers, writers] = [names(DEBUGGERS), names(WRITERS)];
   if (debuggers.length + writers.length === 0)
-    return [ok(check, "NODE_OPTIONS opens no debugger and writes no memory to a file")];
+    return [ok(check, "NODE_OPTIONS does not open a debugger or write memory to a file")];
   return [
     ...debuggers.map((name) =>
       fail(
         check,
         `NODE_OPTIONS has ${name}, which opens a debugger: anyone who reaches its port can read the keys`,
-        `take ${name} out of NODE_OPTIONS`,
+        `remove ${name} from NODE_OPTIONS`,
       ),
     ),
     ...writers.map((name) =>
       warn(
         check,
         `NODE_OPTIONS has ${name}, which writes memory or the environment, with the keys in it, to a file`,
-        `take ${name} out of NODE_OPTIONS`,
+        `remove ${name} from NODE_OPTIONS`,
       ),
     ),
   ];

@@ -77,9 +77,9 @@ describe("a runtime's environment", () => {
     );
   });
 
-  test("is warned about with inline keys, which never refresh and hide the address beside them", () => {
+  test("is warned about with inline keys, which never refresh and hide the address", () => {
     expect(runtimeFetchesTheKeys(facts({ ...SOUND, MACP_AUTH_JWKS_JSON: '{"keys":[]}' }))).toMatchObject([
-      { grade: "warn", found: expect.stringContaining("MACP_AUTH_JWKS_URL beside it is not read") as string },
+      { grade: "warn", found: expect.stringContaining("MACP_AUTH_JWKS_URL is ignored") as string },
     ]);
     expect(runtimeFetchesTheKeys(facts({}))).toMatchObject([{ grade: "fail" }]);
   });

@@ -4,10 +4,10 @@ import { isLoopback } from "../../../kernel/loopback.ts";
 import { shown } from "../../terminal/shown.ts";
 import { type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 
-/** The runtime's environment file beside this service's settings. */
+/** The runtime's environment file and this service's settings. */
 export interface RuntimeFacts {
   readonly runtime: Readonly<Record<string, string | undefined>>;
-  /** `undefined`: no sound configuration of this service was graded. */
+  /** `undefined`: no valid configuration of this service was checked. */
   readonly settings: Settings | undefined;
 }
 
@@ -16,9 +16,9 @@ const DEFAULT_AUDIENCE = "macp-runtime";
 const DEFAULT_TTL = "300";
 const DEFAULT_ALGORITHMS = "RS256,ES256";
 const JWKS_PATH = "/.well-known/jwks.json";
-const NOT_COMPARED = "not compared: name this service's environment with --environment";
+const NOT_COMPARED = "not compared: name this service's environment file with --environment";
 
-/** The runtime refuses a token with another `iss`, and reads no token at all without an issuer. */
+/** The runtime rejects a token with another `iss`, and every token when it has no issuer. */
 export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
   const check = "runtime-issuer";
   const issuer = runtime["MACP_AUTH_ISSUER"];
@@ -35,17 +35,17 @@ export function issuersAgree({ runtime, settings }: RuntimeFacts): readonly Find
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
   if (issuer === settings.tokens.issuer) return [ok(check, loggedText(issuer))];
   const found = `the runtime expects the issuer ${quotedName(issuer)}, and tokens say ${quotedName(settings.tokens.issuer)}`;
-  return [fail(check, found, "set MACP_AUTH_ISSUER to one value in both")];
+  return [fail(check, found, "set MACP_AUTH_ISSUER to the same value in both")];
 }
 
-/** The runtime refuses a token with another `aud`. */
+/** The runtime rejects a token with another `aud`. */
 export function audiencesAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
   const check = "runtime-audience";
   const audience = runtime["MACP_AUTH_AUDIENCE"] ?? DEFAULT_AUDIENCE;
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
   if (audience === settings.tokens.audience) return [ok(check, loggedText(audience))];
   const found = `the runtime expects the audience ${quotedName(audience)}, and tokens say ${quotedName(settings.tokens.audience)}`;
-  return [fail(check, found, "set MACP_AUTH_AUDIENCE to one value in both")];
+  return [fail(check, found, "set MACP_AUTH_AUDIENCE to the same value in both")];
 }
 
 /** The runtime fetches its keys over plain http, and an inline set of keys hides the address. */
@@ -53,14 +53,14 @@ export function runtimeFetchesTheKeys({ runtime }: RuntimeFacts): readonly Findi
   const check = "runtime-jwks-url";
   const { MACP_AUTH_JWKS_JSON: inline, MACP_AUTH_JWKS_URL: address } = runtime;
   if (inline !== undefined) {
-    const beside = address === undefined ? "" : ", and MACP_AUTH_JWKS_URL beside it is not read";
-    const found = `the keys stand in MACP_AUTH_JWKS_JSON and are never fetched again: a rotation breaks every token${beside}`;
+    const beside = address === undefined ? "" : "; MACP_AUTH_JWKS_URL is ignored";
+    const found = `the keys are in MACP_AUTH_JWKS_JSON and are never fetched: after a rotation every token is rejected${beside}`;
     return [warn(check, found, "set MACP_AUTH_JWKS_URL instead, and remove MACP_AUTH_JWKS_JSON")];
   }
   const fix = `set it to http://HOST:PORT${JWKS_PATH} of this service`;
   if (address === undefined)
     return [fail(check, "MACP_AUTH_JWKS_URL is not set, so the runtime has no keys", fix)];
-  if (!URL.canParse(address)) return [fail(check, "MACP_AUTH_JWKS_URL is no URL", fix)];
+  if (!URL.canParse(address)) return [fail(check, "MACP_AUTH_JWKS_URL is not a URL", fix)];
   return [judgedAddress(check, new URL(address))];
 }
 
@@ -70,7 +70,7 @@ function judgedAddress(check: string, url: URL): Finding {
     return fail(
       check,
       `${place} is not plain http, and the runtime's client has no TLS`,
-      "let it begin with http://",
+      "use an http:// address",
     );
   if (url.pathname.endsWith(JWKS_PATH)) return ok(check, place);
   return warn(
@@ -80,34 +80,34 @@ function judgedAddress(check: string, url: URL): Finding {
   );
 }
 
-/** Rotation waits for the time that was declared: a runtime that keeps keys for longer refuses honest tokens. */
+/** Rotation waits for the declared cache time: a runtime that caches keys for longer rejects valid tokens. */
 export function keyLifetimesAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
   const check = "runtime-jwks-ttl";
   const written = runtime["MACP_AUTH_JWKS_TTL_SECS"] ?? DEFAULT_TTL;
-  // What is no u64 to the runtime is passed over without a word.
+  // The runtime silently ignores what is not a u64.
   if (!/^\+?[0-9]{1,19}$/.test(written)) {
     return [
       warn(
         check,
-        `MACP_AUTH_JWKS_TTL_SECS is no number, so the runtime uses ${DEFAULT_TTL}`,
+        `MACP_AUTH_JWKS_TTL_SECS is not a number, so the runtime uses ${DEFAULT_TTL}`,
         "set it to whole seconds, or leave it out",
       ),
     ];
   }
   if (settings === undefined) return [skip(check, NOT_COMPARED)];
   const declared = settings.keys.timing.verifierTtlSeconds;
-  const kept = Number(written);
-  if (kept === declared) return [ok(check, `${String(kept)} seconds, as declared`)];
-  const found = `the runtime keeps the JWKS for ${String(kept)} seconds, and this service is set to ${String(declared)}`;
-  const fix = `set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=${String(kept)} for this service`;
+  const cached = Number(written);
+  if (cached === declared) return [ok(check, `${String(cached)} seconds, as declared`)];
+  const found = `the runtime caches the JWKS for ${String(cached)} seconds, and this service expects ${String(declared)}`;
+  const fix = `set MACP_AUTH_VERIFIER_JWKS_TTL_SECONDS=${String(cached)} for this service`;
   return [
-    kept > declared
-      ? fail(check, `${found}: a rotation can refuse honest tokens`, fix)
+    cached > declared
+      ? fail(check, `${found}: after a rotation the runtime can reject valid tokens`, fix)
       : warn(check, found, fix),
   ];
 }
 
-/** HS256 lets whoever can read a shared key sign; and the algorithm in use must be on the list. */
+/** With HS256 anyone who can read a shared key can sign; and the algorithm in use must be on the list. */
 export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly Finding[] {
   const check = "runtime-algorithms";
   const known = algorithmsOf(runtime["MACP_AUTH_JWT_ALGS"] ?? DEFAULT_ALGORITHMS);
@@ -115,7 +115,7 @@ export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly F
   const accepted = allowed.join(", ");
   const findings: Finding[] = [];
   if (settings !== undefined && !allowed.includes(settings.keys.alg)) {
-    const fix = `add ${settings.keys.alg} to MACP_AUTH_JWT_ALGS, or leave that out`;
+    const fix = `add ${settings.keys.alg} to MACP_AUTH_JWT_ALGS, or unset it`;
     findings.push(
       fail(check, `the runtime accepts ${accepted}, and tokens are signed with ${settings.keys.alg}`, fix),
     );
@@ -125,14 +125,14 @@ export function algorithmsAgree({ runtime, settings }: RuntimeFacts): readonly F
       warn(
         check,
         `the runtime accepts ${accepted}: a symmetric key in its JWKS could sign tokens`,
-        "take HS256 out of MACP_AUTH_JWT_ALGS",
+        "remove HS256 from MACP_AUTH_JWT_ALGS",
       ),
     );
   }
   return findings.length > 0 ? findings : [ok(check, accepted)];
 }
 
-/** Agents send their tokens to the runtime, too. */
+/** Agents send their tokens to the runtime. */
 export function runtimeUsesTls({ runtime }: RuntimeFacts): readonly Finding[] {
   const check = "runtime-transport";
   if (runtime["MACP_ALLOW_INSECURE"] !== "1") return [ok(check, "plain text is not allowed")];
@@ -140,7 +140,7 @@ export function runtimeUsesTls({ runtime }: RuntimeFacts): readonly Finding[] {
     warn(
       check,
       "MACP_ALLOW_INSECURE=1: agents may send their tokens in plain text",
-      "set MACP_TLS_CERT_PATH and MACP_TLS_KEY_PATH, and remove it",
+      "set MACP_TLS_CERT_PATH and MACP_TLS_KEY_PATH, and unset MACP_ALLOW_INSECURE",
     ),
   ];
 }

@@ -11,7 +11,7 @@ export interface SecretFileCase {
 }
 
 const DAY_SECONDS = 86_400;
-/** NIST allows years; a month keeps rotation a habit and a copied key short of use. */
+/** NIST allows years; after a month a copied key is useless, and rotation is routine. */
 const KEY_AGE_DAYS_MAX = 30;
 const OTHERS_READ_OR_WRITE = 0o006;
 const GROUP_WRITES = 0o020;
@@ -19,7 +19,7 @@ const GROUP_READS = 0o040;
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
-/** Whoever reads a key can sign as the service; whoever writes it can sign in its place. */
+/** Anyone who can read a key can sign as the service; anyone who can write it can replace it. */
 export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly Finding[] {
   const check = "key-file-mode";
   if (userId === undefined) return [];
@@ -28,10 +28,14 @@ export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly 
   if ((file.mode & (OTHERS_READ_OR_WRITE | GROUP_WRITES)) !== 0)
     return [fail(check, `${facts}: other users can read or change it`, fix)];
   if ((file.mode & GROUP_READS) === 0) return [ok(check, facts)];
-  // A mounted secret belongs to root and reaches the service through its group: there is no other way.
+  // A mounted secret belongs to root, and the service can only read it through its group.
   if (file.ownerId === 0 && userId !== 0)
     return [
-      warn(check, `${facts} and is root's: its whole group can read it`, "keep that group to this service"),
+      warn(
+        check,
+        `${facts} and belongs to root: every member of its group can read it`,
+        "use a group that only this service is in",
+      ),
     ];
   return [fail(check, `${facts}: every member of its group can read it`, fix)];
 }
@@ -42,12 +46,11 @@ export function secretFileIsOurs({ file, userId }: SecretFileCase): readonly Fin
   if (userId === undefined) return [];
   const owner = `${file.path} belongs to ${userName(file.ownerId)}`;
   if (isTrusted(file.ownerId, userId)) return [ok(check, owner)];
-  if (userId === 0)
-    return [warn(check, `${owner}, seen as root`, "run the service as that user, and doctor too")];
+  if (userId === 0) return [warn(check, `${owner}, seen as root`, "run the service and doctor as that user")];
   return [fail(check, `${owner}, who can read and replace it`, `chown ${String(userId)} ${file.path}`)];
 }
 
-/** Whoever may rename inside a folder above the file can put another key in its place. One finding: the worst folder, the nearest first. */
+/** Anyone who can rename entries of a folder above the file can replace the key. One finding: the worst folder, the nearest first. */
 export function foldersAreOurs({ file, userId }: SecretFileCase): readonly Finding[] {
   if (userId === undefined) return [];
   const findings = file.folders.flatMap((folder) => judgedFolder(folder, file.path, userId));
@@ -55,7 +58,7 @@ export function foldersAreOurs({ file, userId }: SecretFileCase): readonly Findi
   return [worst ?? ok("key-folder", `nobody else can replace ${file.path}`)];
 }
 
-/** The file's last change stands for the age of its newest key. */
+/** The time of the file's last change is used as the age of its newest key. */
 export function keyIsYoung({ file, now }: SecretFileCase): readonly Finding[] {
   const check = "key-age";
   const days = Math.max(0, Math.floor((now - file.modifiedAt) / DAY_SECONDS));
@@ -69,8 +72,8 @@ function judgedFolder(folder: FolderFacts, path: string, userId: number): readon
   const facts = `${folder.path} (mode ${octal(folder.mode)}, ${userName(folder.ownerId)})`;
   if (!isTrusted(folder.ownerId, userId)) {
     const found = `${facts} belongs to another user, who can replace ${path}`;
-    if (userId === 0) return [warn(check, found, "run the service as that user, and doctor too")];
-    return [fail(check, found, "keep it below a folder of this user or of root")];
+    if (userId === 0) return [warn(check, found, "run the service and doctor as that user")];
+    return [fail(check, found, "move it into a folder of this user or of root")];
   }
   // In a sticky folder only the owner of an entry may rename it.
   if ((folder.mode & STICKY) !== 0 && isTrusted(folder.entryOwnerId, userId)) return [];
@@ -78,7 +81,7 @@ function judgedFolder(folder: FolderFacts, path: string, userId: number): readon
     return [
       fail(
         check,
-        `${facts} can be written by every user, who can replace ${path}`,
+        `${facts} can be written by every user, and any of them can replace ${path}`,
         `chmod go-w ${folder.path}`,
       ),
     ];
@@ -86,7 +89,7 @@ function judgedFolder(folder: FolderFacts, path: string, userId: number): readon
     return [
       warn(
         check,
-        `${facts} can be written by its group, who can replace ${path}`,
+        `${facts} can be written by its group, and any member can replace ${path}`,
         `chmod g-w ${folder.path}`,
       ),
     ];

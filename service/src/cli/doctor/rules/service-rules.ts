@@ -5,11 +5,13 @@ import { whyNoAnswer } from "../../words/no-answer.ts";
 import type { ServiceFacts } from "../facts/ask-service.ts";
 import { type Finding, fail, ok, type Rule, skip, warn } from "../finding.ts";
 
-/** Health checks of existing deployments read the status, and some the body: nothing may be added to it. */
+/** Health checks of existing deployments read the status, and some of them the body: nothing may be added to it. */
 export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding[] {
   const check = "health";
   if (health.kind === "no-answer")
-    return [fail(check, `GET /healthz: ${whyNoAnswer(health)}`, "see that the service runs at this address")];
+    return [
+      fail(check, `GET /healthz: ${whyNoAnswer(health)}`, "check that the service runs at this address"),
+    ];
   if (health.status !== 200)
     return [fail(check, `GET /healthz answers ${statusOf(health)}`, "see the service's log")];
   if (health.body.trim() === '{"ok":true}') return [ok(check, 'GET /healthz answers {"ok":true}')];
@@ -17,12 +19,12 @@ export function healthAnswersExactly({ health }: ServiceFacts): readonly Finding
     fail(
       check,
       'GET /healthz answers 200 without {"ok":true}',
-      "see what answers at this address: it is not this service alone",
+      "check what answers at this address: it is not only this service",
     ),
   ];
 }
 
-/** Tokens cross this connection, and whoever reads one can use it. The JWKS itself is public. */
+/** Tokens cross this connection, and anyone who reads one can use it. The JWKS is public. */
 export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly Finding[] {
   const check = "transport";
   if (base.protocol === "https:") {
@@ -30,7 +32,7 @@ export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly 
       ok(check, "https"),
       skip(
         "jwks-plain-http",
-        "not asked for: the runtime reads the JWKS over plain http alone, so give --url the http:// address that it uses as well",
+        "not checked: the runtime reads the JWKS only over plain http; run doctor again with the http:// address that the runtime uses",
       ),
     ];
   }
@@ -38,18 +40,18 @@ export function tokensAreNotReadableOnTheWire({ base }: ServiceFacts): readonly 
   return [
     warn(
       check,
-      `plain http to ${shown(base.host)}: whoever can listen on the way can read the tokens`,
-      "let callers mint over TLS (a proxy or a mesh), and keep /.well-known/jwks.json on plain http without a redirect, for the runtime",
+      `plain http to ${shown(base.host)}: anyone who can read the network traffic can read the tokens`,
+      "let callers mint over TLS (a proxy or a mesh), and serve /.well-known/jwks.json over plain http without a redirect, for the runtime",
     ),
   ];
 }
 
-/** A request without credentials must be turned away before its body is read. */
+/** A request without credentials must be rejected before its body is read. */
 export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): readonly Finding[] {
   const check = "open-mint";
   if (emptyMint.kind === "no-answer")
     return [
-      fail(check, `POST /tokens: ${whyNoAnswer(emptyMint)}`, "see that the service runs at this address"),
+      fail(check, `POST /tokens: ${whyNoAnswer(emptyMint)}`, "check that the service runs at this address"),
     ];
   const { status } = emptyMint;
   if (status === 401 || status === 403)
@@ -57,15 +59,15 @@ export function mintAsksForCredentials({ base, emptyMint }: ServiceFacts): reado
   if (status === 404) return [ok(check, "POST /tokens is not served at this address")];
   if (status >= 200 && status < 300) {
     const found = `POST /tokens without credentials and without a sender answers ${String(status)}`;
-    return [fail(check, found, "see what answers at this address: it hands out tokens to anyone")];
+    return [fail(check, found, "check what answers at this address: it mints tokens for anyone")];
   }
   if (errorOf(emptyMint) !== "sender is required") {
-    const found = `POST /tokens without credentials answers ${statusOf(emptyMint)}, which does not tell whether it is open`;
-    return [warn(check, found, "ask the service itself and not a proxy before it")];
+    const found = `POST /tokens without credentials answers ${statusOf(emptyMint)}, which does not show whether it needs credentials`;
+    return [warn(check, found, "name the service itself with --url, not a proxy before it")];
   }
-  const found = "POST /tokens asks no caller for credentials: whoever reaches it can have any identity";
+  const found = "POST /tokens needs no credentials: anyone who reaches it can mint any identity";
   const fix =
-    "set HOST=127.0.0.1, put a proxy that authenticates before it, or let the network pass only the callers that may mint";
+    "set HOST=127.0.0.1, put a proxy that authenticates before it, or let the network allow only the callers that may mint";
   return [isLoopback(base.hostname) ? warn(check, found, fix) : fail(check, found, fix)];
 }
 

@@ -43,7 +43,7 @@ describe("a SQLite store", () => {
     const [finding] = storeIsOnLocalDisk(caseOf({ mount: { point: "/data", type } }));
     expect(finding).toMatchObject({ grade: "fail", check: "store-file-system" });
     expect(finding?.found).toContain(`${PATH} is on ${type} (mounted at /data)`);
-    expect(finding?.fix).toBe("name a file on a local disk, or use postgres://");
+    expect(finding?.fix).toBe("use a file on a local disk, or postgres://");
   });
 
   test.each(["ext4", "xfs", "btrfs", "zfs", "f2fs", "fuse.mergerfs", "bcachefs"])("on %s is fine", (type) => {
@@ -51,7 +51,7 @@ describe("a SQLite store", () => {
   });
 
   test.each([
-    ["tmpfs", /lost at the next boot/],
+    ["tmpfs", /lost when the machine restarts/],
     ["overlay", /the root of a container: all keys are lost with it/],
     ["fuse.fuse-overlayfs", /the root of a container/],
   ])("on %s is a warning: it does not outlive what it is in", (type, found) => {

@@ -27,7 +27,7 @@ export function storeIsOnLocalDisk({ store: { path, mount } }: StoreFileCase): r
     return [
       fail(
         check,
-        `${path} is mounted as a single file: its -wal and -shm, which hold a part of it, stay outside the mount`,
+        `${path} is mounted as a single file: its -wal and -shm files, which hold part of the data, are outside the mount`,
         "mount its folder",
       ),
     ];
@@ -41,14 +41,18 @@ export function storeIsOnLocalDisk({ store: { path, mount } }: StoreFileCase): r
     ];
   if (IN_MEMORY.test(type))
     return [
-      warn(check, `${path} is on ${type}: all keys are lost at the next boot`, "name a file on a disk"),
+      warn(
+        check,
+        `${path} is on ${type}: all keys are lost when the machine restarts`,
+        "use a file on a disk",
+      ),
     ];
   if (NETWORK.test(type) && !LOCAL_FUSE.test(type))
     return [
       fail(
         check,
         `${path} is on ${type} (mounted at ${point}): SQLite's shared memory and locks do not work across machines, and acknowledged changes can be lost`,
-        "name a file on a local disk, or use postgres://",
+        "use a file on a local disk, or postgres://",
       ),
     ];
   return [ok(check, `${path} is on ${type}`)];
