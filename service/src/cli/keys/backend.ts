@@ -1,38 +1,9 @@
 import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
-import type { StoreAccess } from "../../stores/open.ts";
-import type { World } from "../terminal/world.ts";
 
 /** What the key commands work on: the store itself, or a running service's admin listener. */
 export interface KeysBackend {
   list(all: boolean): Promise<KeysReport>;
   operate(operation: Operation, accepted: ReadonlySet<Acceptance>): Promise<OperationAnswer>;
   close(): Promise<void>;
-}
-
-/** Runs on the admin listener when `--admin` is given, otherwise on the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
-export async function withBackend<T>(
-  { admin, access = "change" }: { readonly admin: string | undefined; readonly access?: StoreAccess },
-  world: World,
-  run: (backend: KeysBackend) => Promise<T>,
-): Promise<T> {
-  const backend = await openBackend(admin, access, world);
-  try {
-    return await run(backend);
-  } finally {
-    await backend.close();
-  }
-}
-
-async function openBackend(
-  admin: string | undefined,
-  access: StoreAccess,
-  world: World,
-): Promise<KeysBackend> {
-  if (admin === undefined) {
-    const { storeBackend } = await import("./store-backend.ts");
-    return storeBackend(world, access);
-  }
-  const { adminBackend } = await import("./admin-backend.ts");
-  return adminBackend(admin, world);
 }

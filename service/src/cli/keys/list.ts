@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { jsonOption, printJson } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
-import { withBackend } from "./backend.ts";
 import { listText } from "./list-text.ts";
 import { adminOption } from "./operations.ts";
+import { withBackend } from "./with-backend.ts";
 
 interface ListOptions {
   readonly admin?: string;

@@ -5,8 +5,8 @@ import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operati
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { printAnswer } from "./answer-text.ts";
-import { withBackend } from "./backend.ts";
 import { insistOnKid, resolveKid } from "./kid.ts";
+import { withBackend } from "./with-backend.ts";
 
 /** What the person chose; each operation reads what it has an option for. */
 interface Chosen {
