@@ -42,7 +42,7 @@ test("docs/configuration.md has one row for each variable, with its default and 
   expect(documented.toSorted()).toEqual(known.toSorted());
 });
 
-test("each row says what is refused at start", () => {
+test("each row says what is rejected at start", () => {
   for (const cells of rows) {
     expect(cells, cells[0]).toHaveLength(5);
     expect(cells[4], cells[0]).toBeTruthy();

@@ -12,7 +12,7 @@ describe("an environment file", () => {
     });
   });
 
-  test("takes single quotes literally, and knows the usual escapes between double quotes", () => {
+  test("reads single quotes literally, and knows the usual escapes between double quotes", () => {
     const text = `JWK='{"kty":"EC"} # not a comment'\nLINES="one\\ntwo \\"three\\" \\\\ \\$x" # a comment\n`;
     expect(parseEnvironmentFile(text).values).toEqual({
       JWK: '{"kty":"EC"} # not a comment',
@@ -20,7 +20,7 @@ describe("an environment file", () => {
     });
   });
 
-  test("takes what stands between backquotes literally, as node --env-file does", () => {
+  test("reads what is between backquotes literally, as node --env-file does", () => {
     expect(parseEnvironmentFile("JWK=`{\"a\":'b\\n'}` # a comment\nOPEN=`x\n")).toEqual({
       values: { JWK: `{"a":'b\\n'}` },
       unreadLines: [2],
@@ -35,7 +35,7 @@ describe("an environment file", () => {
     });
   });
 
-  test("tells the numbers of the lines it cannot read, and nothing of what stands on them", () => {
+  test("gives the numbers of the lines it cannot read, and nothing of their text", () => {
     const read = parseEnvironmentFile('GOOD=1\nno assignment\nOPEN=\'secret\nAFTER="x" y\n1BAD=2\n');
     expect(read).toEqual({ values: { GOOD: "1" }, unreadLines: [2, 3, 4, 5] });
   });

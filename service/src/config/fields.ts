@@ -94,7 +94,7 @@ const LIKE_A_HOST = /^[\p{L}\p{N}.:%_-]{1,253}$/u;
 /** An IPv6 address as a URL spells it (RFC 3986 section 3.2.2). */
 const BRACKETED = /^\[([^[\]]*:[^[\]]*)\]$/;
 
-/** Reads an address or a host name, without the blanks or the brackets around it. Anything else is refused before a resolver is asked for it: it may be a secret in the wrong place. */
+/** Reads an address or a host name, without the blanks or the brackets around it. Anything else is rejected before a resolver is asked for it: it may be a secret in the wrong place. */
 export function host(): Read<string> {
   return z.string().transform((text, context) => {
     const bare = text.trim().replace(BRACKETED, "$1");

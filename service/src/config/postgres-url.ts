@@ -2,7 +2,7 @@ import { invisibleIn } from "../kernel/printable.ts";
 import { Secret } from "../kernel/secret.ts";
 import type { PostgresHost, PostgresLocation, PostgresTls } from "../kernel/store-location.ts";
 
-/** Why a text is no such URL, as the end of a sentence that begins with the variable's name. Holds no password. */
+/** Why a text is not such a URL, as the end of a sentence that begins with the variable's name. Holds no password. */
 class UrlFault extends Error {}
 
 const PORT_DEFAULT = 5432;
@@ -46,7 +46,7 @@ export function parsePostgresUrl(
 }
 
 function locationOf(rest: string): PostgresLocation {
-  refuseUnencoded(rest);
+  rejectUnencoded(rest);
   const [, userinfo = "", authority = "", path = "", query = ""] =
     /^(?:([^/?@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest) ?? [];
   const parameters = parametersOf(query, HAS_HOST.test(rest));
@@ -80,7 +80,7 @@ const RESERVED = { "@": "%40", "#": "%23", "/": "%2F", "?": "%3F", " ": "%20" } 
  * A password with an unencoded character is the usual reason for a URL that makes no sense, or, worse, a sense of its own. Only the
  * character is named.
  */
-function refuseUnencoded(rest: string): void {
+function rejectUnencoded(rest: string): void {
   const invisible = invisibleIn(rest)?.codePoint.toString(16).toUpperCase().padStart(4, "0");
   if (invisible !== undefined) throw new UrlFault(`holds U+${invisible}, which cannot be seen; remove it`);
   const [authority] = rest.split(/[/?#]/, 1);

@@ -341,7 +341,7 @@ test("a key never shows when settings are printed", () => {
   expect(JSON.stringify(settings)).toContain("[secret]");
 });
 
-test("whatever the environment holds, it is either read or refused with lines that name their variables", () => {
+test("whatever the environment holds, it is either read or rejected with lines that name their variables", () => {
   const names = fc.constantFrom(...Object.values(VARIABLES));
   fc.assert(
     fc.property(fc.dictionary(names, fc.oneof(fc.string(), fc.integer().map(String))), (environment) => {

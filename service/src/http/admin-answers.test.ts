@@ -72,7 +72,7 @@ describe("the operators' listener", () => {
       }),
       operators: { kind: "token", token: new Secret(TOKEN) },
       keepAliveSeconds: 65,
-      keep: () => Promise.resolve(),
+      upkeep: () => Promise.resolve(),
       isStopping: () => false,
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));

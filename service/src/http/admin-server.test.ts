@@ -46,7 +46,7 @@ describe("the operators' listener", () => {
   let keys: ManagedKeys;
   let listener: Listener;
   let base: string;
-  let keep: () => Promise<void>;
+  let upkeep: () => Promise<void>;
   let withoutToken: AdminDeps;
   let isStopping: boolean;
 
@@ -65,7 +65,7 @@ describe("the operators' listener", () => {
       versionSeenBefore: 0,
     });
     const rotation = { store, sealer, rules };
-    keep = async () => {
+    upkeep = async () => {
       await wholeRound(rotation, keys);
     };
     const deps: AdminDeps = {
@@ -81,7 +81,7 @@ describe("the operators' listener", () => {
       }),
       operators: { kind: "token", token: new Secret(TOKEN) },
       keepAliveSeconds: 65,
-      keep,
+      upkeep,
       isStopping: () => isStopping,
     };
     withoutToken = { ...deps, operators: { kind: "this_machine" } };
@@ -152,7 +152,7 @@ describe("the operators' listener", () => {
       status: 503,
       json: { ready: false, reasons: ["not_read_yet"] },
     });
-    await keep();
+    await upkeep();
     expect(await ask("/readyz")).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
     isStopping = true;
     expect(await ask("/readyz")).toMatchObject({
@@ -162,7 +162,7 @@ describe("the operators' listener", () => {
   });
 
   test("refuses to let a fresh key sign, names the outage and how to accept it, and does it when it is accepted", async () => {
-    await keep();
+    await upkeep();
     const refused = await ask("/keys/rotate", {});
     expect(refused.status).toBe(409);
     expect(refused.json["refused"]).toMatchObject({ reason: "not_ready", accept: "short-lead" });
@@ -172,11 +172,11 @@ describe("the operators' listener", () => {
   });
 
   test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens die", async () => {
-    await keep();
+    await upkeep();
     // Served all along: a jump would be a gap in which nobody served, and would not count towards the lead.
     for (let minute = 0; minute < 120; minute += 1) {
       clock.move(60);
-      await keep();
+      await upkeep();
     }
     const bad = await kidOf("signing");
     keys.usage.noteFetch("10.0.0.7", "runtime/0.8");
@@ -198,7 +198,7 @@ describe("the operators' listener", () => {
     ["/keys/rotate", { accpet: ["short-lead"] }],
     ["/keys/prepare", { alg: "HS256" }],
   ])("refuses %s with %j as a wrong call", async (path, body) => {
-    await keep();
+    await upkeep();
     const before = await states();
     expect((await ask(path, body)).status).toBe(400);
     expect(await states()).toEqual(before);
@@ -215,7 +215,7 @@ describe("the operators' listener", () => {
   test.each(FROM_A_PAGE)(
     "that has no token refuses a request %s, and obeys this machine's own programs",
     async (_name, headers) => {
-      await keep();
+      await upkeep();
       const open = adminServer(withoutToken);
       await new Promise<void>((resolve) => open.server.listen(0, "127.0.0.1", resolve));
       const { port } = open.server.address() as AddressInfo;

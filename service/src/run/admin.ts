@@ -56,7 +56,7 @@ export async function openAdmin(
     managed,
     metrics,
     operators: token === undefined ? { kind: "this_machine" } : { kind: "token", token },
-    keep: () => custody.keep(),
+    upkeep: () => custody.upkeep(),
   });
   return {
     listener,

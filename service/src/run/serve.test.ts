@@ -68,7 +68,7 @@ function recordedCustody(override: Partial<Custody> = {}): Custody {
   };
   return {
     directory: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
-    keep: () => record("keys kept"),
+    upkeep: () => record("keys kept"),
     loops: [{ name: "lease", everyMs: 1_000, run: () => record("round") }],
     close: () => record("keys closed"),
     watch: () => undefined,
@@ -159,13 +159,13 @@ async function isUnderWay(ended: Promise<number>): Promise<boolean> {
 describe("a start", () => {
   test("opens the log, then the keys, lets one round of upkeep end, and only then listens; the loops begin last", async () => {
     let endRound = (): void => undefined;
-    const keep = () => {
+    const upkeep = () => {
       happened.push("keys kept");
       return new Promise<void>((resolve) => {
         endRound = resolve;
       });
     };
-    const ended = served(recordedCustody({ keep }));
+    const ended = served(recordedCustody({ upkeep }));
     await expect.poll(() => happened).toContain("keys kept");
     await timers.move(5_000);
     expect(happened).toEqual(["log opened", "keys opened", "keys kept"]);
@@ -237,13 +237,13 @@ describe("a start", () => {
 
   test("that a fault of this program ends rejects with it, and closes what it opened", async () => {
     const fault = new TypeError("a bug");
-    await expect(served(recordedCustody({ keep: () => Promise.reject(fault) }))).rejects.toBe(fault);
+    await expect(served(recordedCustody({ upkeep: () => Promise.reject(fault) }))).rejects.toBe(fault);
     expect(happened.slice(-2)).toEqual(["keys closed", "log flushed"]);
     expect(errors).toEqual([]);
   });
 
   test("that hangs is given up with 1 a second and a half after a signal to stop", async () => {
-    const ended = served(recordedCustody({ keep: () => NEVER }));
+    const ended = served(recordedCustody({ upkeep: () => NEVER }));
     await timers.move(60_000);
     expect(await isUnderWay(ended)).toBe(true);
     signal();

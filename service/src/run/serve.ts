@@ -71,7 +71,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
   const custody = await loaded.keys.open(log, world);
   try {
-    await custody.keep();
+    await custody.upkeep();
     const shared = { log, random, clock, timers, keepAliveSeconds };
     let isStopping = false;
     const admin = await openAdmin(loaded, loaded.token, custody, {
@@ -144,8 +144,8 @@ async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
 /** Looks now at what is followed; resolves when what was found is in force. */
 async function reload(custody: Custody): Promise<void> {
   // A file is read when two looks agree on it.
-  await custody.keep();
-  await custody.keep();
+  await custody.upkeep();
+  await custody.upkeep();
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */

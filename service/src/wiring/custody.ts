@@ -10,20 +10,20 @@ export interface UpkeepLoop {
   run(): Promise<void>;
 }
 
-/** The keys, and what keeps them. */
+/** The keys, and their upkeep. */
 export interface Custody {
   readonly directory: KeyDirectory;
-  /** Who counts what the keys are used for; `undefined` when nobody does. */
+  /** Who counts what the keys are used for; `undefined` when nothing does. */
   readonly usage: KeyUsage | undefined;
   /**
    * One round of all upkeep, before the service listens and after an operation. Never rejects: what goes wrong is logged, and the
    * loops try again.
    */
-  keep(): Promise<void>;
+  upkeep(): Promise<void>;
   /** What goes on while the service runs. */
   readonly loops: readonly UpkeepLoop[];
   close(): Promise<void>;
-  /** Tells a watcher of what upkeep finds amiss. */
+  /** Reports to a watcher what upkeep finds wrong. */
   watch(watcher: UpkeepWatcher): void;
   /** What an operator may look at and change; `undefined` when the keys are given from outside. */
   readonly managed: ManagedCustody | undefined;

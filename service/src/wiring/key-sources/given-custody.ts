@@ -13,7 +13,7 @@ import { type Custody, LOOK_MS } from "../custody.ts";
 import { signingKeyReporter } from "../report-upkeep.ts";
 import type { FollowDeps, KeyFileLook } from "./follow-key-file.ts";
 
-/** Custody of keys that were given. `follow` makes the look at where they came from, which the upkeep repeats. */
+/** Custody of keys that were given. `follow` makes the look at where they came from, which each round repeats. */
 export function givenCustody(
   imported: readonly ImportedKey[],
   { alg, leadSeconds, timing }: KeySettings,
@@ -35,12 +35,12 @@ export function givenCustody(
     reportSigningKey();
   };
   const inTurn = oneAtATime();
-  const keep = (): Promise<void> => inTurn(lookAtFile);
+  const upkeep = (): Promise<void> => inTurn(lookAtFile);
   return {
     directory: keys,
     usage: undefined,
-    keep,
-    loops: [{ name: "given keys", everyMs: LOOK_MS, run: keep }],
+    upkeep,
+    loops: [{ name: "given keys", everyMs: LOOK_MS, run: upkeep }],
     managed: undefined,
     watch: () => undefined,
     close: () => Promise.resolve(),

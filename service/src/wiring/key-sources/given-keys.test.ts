@@ -23,7 +23,7 @@ describe("a key file", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test("of one mebibyte is read, and one byte more is no key file", async () => {
+  test("of one mebibyte is read, and one byte more is rejected", async () => {
     await writeFile(path, jwk.padEnd(1_048_576));
     expect((await keysFromFile("KEY_FILE", path, ES256)).map(({ kid }) => kid)).toEqual(["given"]);
     await writeFile(path, jwk.padEnd(1_048_577));
@@ -35,7 +35,7 @@ describe("a key file", () => {
   });
 });
 
-test("a key for another algorithm than the configured one is refused, and both are named", () => {
+test("a key for another algorithm than the configured one is rejected, and both are named", () => {
   expect(keysFromJwk("KEY", jwk, ES256)).toHaveLength(1);
   expect(keysFromJwk("KEY", jwk)).toHaveLength(1);
   expect(() => keysFromJwk("KEY", jwk, RS256)).toThrow(
@@ -43,6 +43,6 @@ test("a key for another algorithm than the configured one is refused, and both a
   );
 });
 
-test("a public key signs nothing and is refused", () => {
+test("a public key signs nothing and is rejected", () => {
   expect(() => keysFromJwk("KEY", JSON.stringify(key.publicJwk), ES256)).toThrow(/^KEY is a public key/);
 });

@@ -31,7 +31,7 @@ async function custodyWhoseLogFailsAt(event: string) {
 test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {
   const { custody, lines } = await custodyWhoseLogFailsAt("key_changed");
   const signs = () => custody.directory.view().signing !== undefined;
-  await custody.keep();
+  await custody.upkeep();
   expect(lines).toMatchObject([
     { event: "upkeep_failed", fault: "the line key_changed cannot be written" },
     { event: "fenced", reason: "no_signing_key" },
@@ -45,7 +45,7 @@ test("a report that throws ends no loop: the lease is renewed, and the keys are 
 
 test("a rotation that does not end holds up no lease: whatever a key takes to make, the lease is renewed", async () => {
   const { custody } = await custodyWhoseLogFailsAt("none");
-  await custody.keep();
+  await custody.upkeep();
   const { managed } = custody;
   if (managed === undefined) throw new Error("the keys of this test are managed");
   const [set, waiting] = [managed.keys.set, new Promise<never>(() => undefined)];

@@ -106,7 +106,7 @@ async function managedCustody(
     directory: keys,
     usage: keys.usage,
     managed: { ...deps, keys },
-    keep: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
+    upkeep: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
     // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
     loops: [
       { name: "lease", everyMs, run: round(() => keys.renew()) },

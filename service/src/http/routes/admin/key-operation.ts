@@ -23,7 +23,7 @@ export interface KeyOperationDeps {
   readonly log: Log;
   readonly metrics: Pick<Metrics, "refusedTransition">;
   /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
-  readonly keep: () => Promise<void>;
+  readonly upkeep: () => Promise<void>;
 }
 
 interface KeyOperation<Body extends z.ZodType> {
@@ -90,7 +90,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
 
 /** An operation that is well-formed: done or rejected, logged, and in force here before it is answered. */
 async function carryOut(
-  { log, metrics, keep }: KeyOperationDeps,
+  { log, metrics, upkeep }: KeyOperationDeps,
   managed: ManagedParts,
   operation: Operation,
   accepted: ReadonlySet<Acceptance>,
@@ -110,7 +110,7 @@ async function carryOut(
     refused: answer.refused?.reason,
     changes,
   });
-  if (answer.done) await keep();
+  if (answer.done) await upkeep();
   return json(answer.done ? 200 : 409, answer);
 }
 
