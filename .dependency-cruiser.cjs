@@ -14,7 +14,7 @@ const ROOMS = {
   stores: ["kernel", "keys", "files"],
   http: ["kernel", "scopes", "keys", "callers", "tokens", "telemetry"],
   wiring: ["kernel", "keys", "files", "telemetry", "config", "stores"],
-  cli: ["kernel", "scopes", "keys", "tokens", "files", "config", "stores", "wiring"],
+  cli: ["kernel", "scopes", "keys", "tokens", "files", "config", "stores", "http", "wiring"],
   run: ["kernel", "keys", "telemetry", "config", "http", "wiring", "cli"],
 };
 const CORE = ["kernel", "scopes", "keys", "callers", "tokens"];

@@ -2,6 +2,7 @@ import { loadSettings, readSettings } from "../../config/environment.ts";
 import type { ManagedSource } from "../../config/settings.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
+import { outageText } from "../../http/operation-words.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
@@ -115,7 +116,7 @@ export async function operateOnStore(
       `the service on this store runs with ${algs.join(" and ")}; set MACP_AUTH_SIGNING_ALG to one of them`,
     );
   const report = await operate({ ...rotation, rules }, operation, accepted);
-  return answerOf(report, await store.load(), rules);
+  return answerOf(report, await store.load(), rules, outageText);
 }
 
 /** Whether the operation is about the configured algorithm, and names neither it nor a key. */

@@ -36,7 +36,7 @@ describe("a verifier", () => {
   });
 
   test("that has fetched since a revocation is not among those to restart", () => {
-    const { verifiers_not_seen_since: behind } = answerOf(revocation, set, RULES);
+    const { verifiers_not_seen_since: behind } = answerOf(revocation, set, RULES, ({ kind }) => kind);
     expect(behind?.map(({ address }) => address)).toEqual(["behind"]);
   });
 });

@@ -2,7 +2,7 @@ import { KEY_STATES } from "../key-state.ts";
 import { revocationSeconds } from "../timing.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom, stateOf } from "./managed-key.ts";
-import type { OperationReport } from "./operate.ts";
+import type { OperationReport, UndoneReport } from "./operate.ts";
 import type { KeyLine, KeysReport, OperationAnswer, UntrackedLine, VerifierLine } from "./operator-shapes.ts";
 import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
@@ -27,25 +27,17 @@ export function reportOf(set: KeySet, own: RotationRules, all = false): KeysRepo
   };
 }
 
-/** What to answer to an operator; `after` is the set as it is now. Pure. */
-export function answerOf(report: OperationReport, after: KeySet, own: RotationRules): OperationAnswer {
+/** What to answer to an operator; `after` is the set as it is now, and `outageText` says why nothing was done. Pure. */
+export function answerOf(
+  report: OperationReport,
+  after: KeySet,
+  own: RotationRules,
+  outageText: (report: UndoneReport) => string,
+): OperationAnswer {
   const rules = fleetRules(own, after);
-  if (report.kind === "lost")
-    return {
-      done: false,
-      refused: { reason: "lost_race", outage: "others changed the keys at the same moment; try again" },
-    };
-  if (report.kind === "doubted")
-    return {
-      done: false,
-      refused: {
-        reason: report.doubt,
-        outage: "the store is not the one that was read before, or a clock is off",
-      },
-    };
-  if (report.kind === "refused") {
-    const { reason, outage, accept } = report;
-    return { done: false, refused: { reason, outage, ...(accept && { accept }) } };
+  if (report.kind !== "done") {
+    const accept = report.kind === "refused" && "accept" in report ? { accept: report.accept } : {};
+    return { done: false, refused: { reason: reasonOf(report), outage: outageText(report), ...accept } };
   }
   const changes = report.changes.map((change) => ({ change: change.kind, kid: change.kid }));
   if (!report.changes.some((change) => change.kind === "revoke")) return { done: true, changes };
@@ -61,6 +53,17 @@ export function answerOf(report: OperationReport, after: KeySet, own: RotationRu
       .filter(({ version, seenAt }) => version < after.version && after.now - seenAt <= inGrace)
       .map(untrackedLine),
   };
+}
+
+function reasonOf(report: UndoneReport): string {
+  switch (report.kind) {
+    case "lost":
+      return "lost_race";
+    case "doubted":
+      return report.doubt;
+    case "refused":
+      return report.reason;
+  }
 }
 
 function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine {

@@ -15,6 +15,9 @@ import {
 /** What an operator's command did, or why it did nothing. */
 export type OperationReport = ChangeOutcome<Planned, OperationRefusal>;
 
+/** An operation that was not carried out. */
+export type UndoneReport = Exclude<OperationReport, { readonly kind: "done" }>;
+
 /** Carries out one operation, decided anew whenever another replica changed the set in between. */
 export function operate(
   deps: KeySetDeps,

@@ -11,6 +11,7 @@ import type { Log } from "../../../telemetry/log.ts";
 import type { Metrics } from "../../../telemetry/metrics.ts";
 import { type Answer, json } from "../../answer.ts";
 import { readOptionalJsonBody } from "../../body.ts";
+import { outageText } from "../../operation-words.ts";
 import { type Problem, problem } from "../../problem.ts";
 import { type Exchange, jsonAnswer, type OperatorRoute } from "../../route.ts";
 
@@ -100,7 +101,7 @@ async function carryOut(
   await managed.keys.renew();
   const report = await operate(managed, operation, accepted, (set) => managed.keys.doubtAbout(set));
   if (report.kind === "doubted") return storeRejected(report.doubt);
-  const answer = answerOf(report, await managed.store.load(), managed.rules);
+  const answer = answerOf(report, await managed.store.load(), managed.rules, outageText);
   if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
   const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
   log.info({

@@ -3,7 +3,7 @@ import type { Kid } from "../../../kernel/ids.ts";
 import type { Algorithm } from "../../algorithm.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds } from "../../timing.ts";
 import type { KeyStep } from "../key-change.ts";
-import type { KeySet, VerifierSighting } from "../key-store.ts";
+import type { KeySet } from "../key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom } from "../managed-key.ts";
 import { fleetRules } from "./fleet-rules.ts";
 import { fetchesBehind, KEYS_SERVED_MAX, takeOver } from "./plan-rotation.ts";
@@ -24,32 +24,44 @@ export type Operation =
 
 /** An outage that an operator may accept by name. */
 export type Acceptance =
-  /** Verifiers that could not refresh during their grace refuse the new key's tokens. */
+  /** Verifiers that could not refresh during their grace reject the new key's tokens. */
   | "grace-risk"
-  /** Verifiers that hold a cached set refuse the new key's tokens until they refresh. */
+  /** Verifiers that hold a cached set reject the new key's tokens until they refresh. */
   | "short-lead"
   /** Known verifiers were not yet served the key. */
   | "verifiers-behind"
-  /** Tokens that are still alive are refused. */
+  /** Tokens that are still valid are rejected. */
   | "live-tokens";
 
-/** Why an operation is not carried out; `outage` is what it would have done, `accept` how to have it all the same. */
-export interface OperationRefusal {
-  readonly kind: "refused";
-  readonly reason:
-    | "unknown_key"
-    | "wrong_state"
-    | "no_successor"
-    | "not_empty"
-    | "not_ready"
-    | "too_many_keys"
-    | "verifiers_behind"
-    | "live_tokens"
-    | "last_key"
-    | "nothing_sealed";
-  readonly outage: string;
-  readonly accept?: Acceptance;
-}
+/** Why an operation is not carried out. `accept`: what an operator may accept to have it carried out anyway. */
+export type OperationRefusal = { readonly kind: "refused" } & RefusalFacts;
+
+type RefusalFacts =
+  | { readonly reason: "unknown_key" | "no_successor" | "not_empty" | "last_key" | "nothing_sealed" }
+  /** The key is in no state for this: not a standby key, no longer served, or the one that signs. */
+  | { readonly reason: "wrong_state"; readonly state: "not_standby" | "not_served" | "signing" }
+  /** No replica signs with the algorithm: rotation would remove the key again. */
+  | { readonly reason: "wrong_state"; readonly state: "algorithm_unused"; readonly alg: Algorithm }
+  | { readonly reason: "too_many_keys"; readonly alg: Algorithm; readonly served: number }
+  /** Some verifiers may not know the key for so long. */
+  | {
+      readonly reason: "not_ready";
+      readonly accept: "short-lead" | "grace-risk";
+      readonly servedSeconds: number;
+      readonly waitSeconds: number;
+    }
+  /** Addresses of verifiers that lack the key, and fetches that cannot be told apart. */
+  | {
+      readonly reason: "verifiers_behind";
+      readonly accept: "verifiers-behind";
+      readonly known: readonly string[];
+      readonly untracked: readonly {
+        readonly address: string;
+        readonly fetches: number;
+        readonly behindSeconds: number;
+      }[];
+    }
+  | { readonly reason: "live_tokens"; readonly accept: "live-tokens"; readonly liveSeconds: number };
 
 export type OperationPlan =
   | { readonly kind: "planned"; readonly steps: readonly KeyStep[] }
@@ -68,8 +80,7 @@ export function planOperation(
   if (operation.kind === "reseal") return planReseal(set);
   if (operation.kind === "activate") return planActivate(set, operation.kid, rules, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
-  if (key === undefined)
-    return refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
+  if (key === undefined) return refused({ reason: "unknown_key" });
   switch (operation.kind) {
     case "taint":
       return planRemovalFromDuty(
@@ -88,36 +99,24 @@ export function planOperation(
 
 function planPrepare(set: KeySet, alg: Algorithm, rules: RotationRules): OperationPlan {
   if (alg !== rules.alg && !set.replicas.some((replica) => replica.alg === alg)) {
-    return refused(
-      "wrong_state",
-      `no replica is configured for ${alg}, so the key would be taken out again; set MACP_AUTH_SIGNING_ALG=${alg}, and the change is a rotation by itself`,
-    );
+    return refused({ reason: "wrong_state", state: "algorithm_unused", alg });
   }
   const served = set.keys.filter((key) => key.alg === alg && isServed(key)).length;
   if (served >= KEYS_SERVED_MAX) {
-    return refused(
-      "too_many_keys",
-      `the JWKS already holds ${String(served)} keys for ${alg}, and verifiers try each of them; wait until one retires`,
-    );
+    return refused({ reason: "too_many_keys", alg, served });
   }
   return planned([{ kind: "make", alg, activate: false }]);
 }
 
 /** It may sign at once because verifiers have it from where it was served until now: that is so for the first key alone. */
 function planImport(set: KeySet, alg: Algorithm): OperationPlan {
-  if (set.keys.length > 0) {
-    return refused(
-      "not_empty",
-      "the store has keys already, and a key beside them would sign before verifiers know those; import into a new store, before a service uses it",
-    );
-  }
+  if (set.keys.length > 0) return refused({ reason: "not_empty" });
   return planned([{ kind: "make", alg, activate: true }]);
 }
 
 function planReseal({ keys }: KeySet): OperationPlan {
   const sealed = keys.filter((key) => key.sealed !== undefined);
-  if (sealed.length === 0)
-    return refused("nothing_sealed", "the store holds no private key yet; there is nothing to encrypt again");
+  if (sealed.length === 0) return refused({ reason: "nothing_sealed" });
   return planned(sealed.map(({ kid }) => ({ kind: "reseal", kid })));
 }
 
@@ -135,13 +134,8 @@ function planActivate(
     kid === undefined
       ? candidates.find((candidate) => candidate.alg === rules.alg)
       : set.keys.find((candidate) => candidate.kid === kid);
-  if (key === undefined) {
-    return kid === undefined
-      ? refused("no_successor", "no key stands by; make one with: macp-auth keys prepare")
-      : refused("unknown_key", "no key of the set has this kid; see: macp-auth keys list");
-  }
-  if (!isStandby(key))
-    return refused("wrong_state", "only a key that stands by can be activated; see: macp-auth keys list");
+  if (key === undefined) return refused({ reason: kid === undefined ? "no_successor" : "unknown_key" });
+  if (!isStandby(key)) return refused({ reason: "wrong_state", state: "not_standby" });
   const sameAlg =
     signing?.alg === key.alg ? signing : set.keys.find((other) => isSigning(other) && other.alg === key.alg);
   return refuseEarly(set, key, rules, accepted) ?? planned(takeOver(key, sameAlg, rules));
@@ -158,14 +152,9 @@ function refuseEarly(
   const served = servedSeconds(key, set, rules.timing);
   const floor = leadFloorSeconds(rules.timing);
   const safe = Math.min(leadThroughGraceSeconds(rules.timing), rules.leadSeconds);
-  if (served < floor && !accepted.has("short-lead")) {
-    const outage = `the key has been served for ${String(served)} s; verifiers that cached the set before refuse its tokens for up to ${String(floor - served)} s more`;
-    return { ...refused("not_ready", outage), accept: "short-lead" };
-  }
-  if (served < safe && !accepted.has("grace-risk") && !accepted.has("short-lead")) {
-    const outage = `the key has been served for ${String(served)} s; a verifier that has not refreshed since then refuses its tokens until it does, up to ${String(safe - served)} s more`;
-    return { ...refused("not_ready", outage), accept: "grace-risk" };
-  }
+  if (served < floor && !accepted.has("short-lead")) return notReady("short-lead", served, floor - served);
+  if (served < safe && !accepted.has("grace-risk") && !accepted.has("short-lead"))
+    return notReady("grace-risk", served, safe - served);
   return refuseBehind(set, key, rules, accepted);
 }
 
@@ -178,20 +167,18 @@ function refuseBehind(
 ): OperationRefusal | undefined {
   if (rules.gate !== "enforce" || accepted.has("verifiers-behind")) return undefined;
   const { verifiers, untracked } = fetchesBehind(set, key, rules);
-  const outages = [
-    ...(verifiers.length > 0
-      ? [
-          `${String(verifiers.length)} known verifiers have not fetched the set with this key and would reject its tokens: ${namesOf(verifiers)}`,
-        ]
-      : []),
-    ...untracked.map(
-      ({ address, fetches, seenAt }) =>
-        `${String(fetches)} fetches, the last from ${address}, came from untracked verifiers, which may lack the key; they count as behind for ${String(leadThroughGraceSeconds(rules.timing) - (set.now - seenAt))} s more`,
-    ),
-  ];
-  return outages.length === 0
-    ? undefined
-    : { ...refused("verifiers_behind", outages.join("; ")), accept: "verifiers-behind" };
+  if (verifiers.length + untracked.length === 0) return undefined;
+  const behindUntil = set.now - leadThroughGraceSeconds(rules.timing);
+  return refused({
+    reason: "verifiers_behind",
+    accept: "verifiers-behind",
+    known: verifiers.map(({ address }) => address),
+    untracked: untracked.map(({ address, fetches, seenAt }) => ({
+      address,
+      fetches,
+      behindSeconds: seenAt - behindUntil,
+    })),
+  });
 }
 
 /** Tainting the signing key activates its successor in the same transaction; any other key just loses its turn. */
@@ -202,11 +189,10 @@ function planRemovalFromDuty(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (!isServed(key))
-    return refused("wrong_state", "the key is no longer served; there is nothing left to do");
+  if (!isServed(key)) return refused({ reason: "wrong_state", state: "not_served" });
   if (!isSigning(key)) return planned([change]);
   const successor = successorOf(set, key, rules, accepted);
-  if ("outage" in successor) return successor;
+  if ("kind" in successor) return successor;
   return planned([change, ...takeOver(successor, undefined, rules)]);
 }
 
@@ -218,12 +204,7 @@ function planRevoke(
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   const othersServed = set.keys.some((other) => isServed(other) && other.kid !== key.kid);
-  if (!othersServed) {
-    return refused(
-      "last_key",
-      "it is the only key of the JWKS, and an empty JWKS makes verifiers keep the old one; first: macp-auth keys prepare",
-    );
-  }
+  if (!othersServed) return refused({ reason: "last_key" });
   return planRemovalFromDuty(set, key, { kind: "revoke", kid: key.kid, reason }, rules, accepted);
 }
 
@@ -233,14 +214,11 @@ function planRetire(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (!isServed(key)) return refused("wrong_state", "the key has already left the JWKS");
-  if (isSigning(key))
-    return refused("wrong_state", "the key signs; activate another one first: macp-auth keys rotate");
+  if (!isServed(key)) return refused({ reason: "wrong_state", state: "not_served" });
+  if (isSigning(key)) return refused({ reason: "wrong_state", state: "signing" });
   const until: EpochSeconds | undefined = removableFrom(key, rules.timing);
-  if (until !== undefined && set.now < until && !accepted.has("live-tokens")) {
-    const outage = `tokens signed with it may live for ${String(until - set.now)} s more and would be refused`;
-    return { ...refused("live_tokens", outage), accept: "live-tokens" };
-  }
+  if (until !== undefined && set.now < until && !accepted.has("live-tokens"))
+    return refused({ reason: "live_tokens", accept: "live-tokens", liveSeconds: until - set.now });
   return planned([{ kind: "retire", kid: key.kid, reason: "retired by hand" }]);
 }
 
@@ -256,19 +234,22 @@ function successorOf(
     .toSorted(
       (one, other) => servedSeconds(other, set, rules.timing) - servedSeconds(one, set, rules.timing),
     );
-  if (successor === undefined)
-    return refused("no_successor", "no key stands by to sign in its place; first: macp-auth keys prepare");
+  if (successor === undefined) return refused({ reason: "no_successor" });
   return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, rules, accepted) ?? successor;
-}
-
-function namesOf(verifiers: readonly VerifierSighting[]): string {
-  return verifiers.map((verifier) => verifier.address).join(", ");
 }
 
 function planned(steps: readonly KeyStep[]): OperationPlan {
   return { kind: "planned", steps };
 }
 
-function refused(reason: OperationRefusal["reason"], outage: string): OperationRefusal {
-  return { kind: "refused", reason, outage };
+function refused(facts: RefusalFacts): OperationRefusal {
+  return { kind: "refused", ...facts };
+}
+
+function notReady(
+  accept: "short-lead" | "grace-risk",
+  servedSeconds: number,
+  waitSeconds: number,
+): OperationRefusal {
+  return refused({ reason: "not_ready", accept, servedSeconds, waitSeconds });
 }
