@@ -80,6 +80,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         clock: systemClock,
         timers: systemTimers,
         keys,
+        usage: keys.usage,
         log: pino({ level: "silent" }),
         meter: noMeter,
         jwksMaxAgeSeconds: 60,
