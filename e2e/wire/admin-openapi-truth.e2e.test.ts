@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { descriptionAt } from "../support/held-description.ts";
+import { ask, sendRaw } from "../support/raw-http.ts";
+import { type RunningService, sharedService, withService } from "../support/service-process.ts";
+
+const TOKEN = randomBytes(32).toString("base64url");
+const ADMIN = { MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_ADMIN_PORT: "0", HOST: "127.0.0.1" };
+const WITH_TOKEN = { ...ADMIN, MACP_AUTH_ADMIN_TOKEN: TOKEN };
+const MANAGED = { ...WITH_TOKEN, MACP_AUTH_STORE_URL: "memory:" };
+
+const held = descriptionAt("admin-openapi.json");
+const service = sharedService(MANAGED);
+const adminPort = async (running: RunningService): Promise<number> =>
+  Number((await running.event("admin_listening"))["port"]);
+
+/** Sends a JSON request to an operation and insists that what comes back is described. */
+async function answered(
+  running: RunningService,
+  method: string,
+  path: string,
+  { body, headers = {} }: { body?: string; headers?: Record<string, string> } = {},
+): Promise<number> {
+  const answer = await ask(await adminPort(running), {
+    method,
+    path,
+    headers: {
+      authorization: `Bearer ${TOKEN}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body !== undefined && { body }),
+  });
+  return held.expectDescribed(method, path, answer);
+}
+
+describe.each(held.operations)("%s %s answers as it is described", (method, path) => {
+  const head = `${method} ${path} HTTP/1.1\r\n`;
+  const sent = async (bytes: string) =>
+    held.expectDescribed(
+      method,
+      path,
+      await sendRaw(await adminPort(service()), head + bytes, method === "HEAD"),
+    );
+
+  test.each([
+    [400, "Host: x\r\nHost: y\r\n\r\n"],
+    [417, "Host: x\r\nExpect: nonsense\r\n\r\n"],
+    [431, `Host: x\r\nX-Pad: ${"p".repeat(17 * 1024)}\r\n\r\n`],
+  ])("with %i to what is wrong for every operation", async (status, bytes) => {
+    expect(await sent(bytes)).toBe(status);
+  });
+
+  test("with 204 to OPTIONS from anyone, and 401 to anything else without the token", async () => {
+    expect(await sent("Host: x\r\n\r\n")).toBe(method === "OPTIONS" ? 204 : 401);
+  });
+});
+
+test("every operation answers 408 when the headers do not come, as it is described", {
+  timeout: 20_000,
+}, async () => {
+  const port = await adminPort(service());
+  const slow = held.operations.map(async ([method, path]) => {
+    const answer = await sendRaw(
+      port,
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-Slow: `,
+      method === "HEAD",
+    );
+    expect(held.expectDescribed(method, path, answer)).toBe(408);
+  });
+  await Promise.all(slow);
+});
+
+const guarded = held.operations.filter(([method]) => method !== "OPTIONS");
+const onKeys = guarded.filter(([, path]) => path.startsWith("/keys"));
+
+test("where no token is set, a request that a web page could send is answered 403 as it is described", async () => {
+  await withService({ ...ADMIN, MACP_AUTH_STORE_URL: "memory:" }, async (open) => {
+    for (const [method, path] of guarded)
+      expect(await answered(open, method, path, { headers: { origin: "http://localhost" } })).toBe(403);
+  });
+});
+
+test("with a given key, operations on keys are answered 409 as it is described", async () => {
+  await withService(WITH_TOKEN, async (given) => {
+    for (const [method, path] of onKeys) expect(await answered(given, method, path)).toBe(409);
+  });
+});
+
+test("while the store cannot be reached, operations on keys and readiness are answered 503 as it is described", async () => {
+  const unreachable = {
+    ...WITH_TOKEN,
+    MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none",
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  };
+  await withService(unreachable, async (fenced) => {
+    const body = JSON.stringify({ kid: "any" });
+    for (const [method, path] of [...onKeys, ["GET", "/readyz"], ["HEAD", "/readyz"]] as const) {
+      const needsKid = ["/keys/taint", "/keys/revoke", "/keys/retire"].includes(path);
+      expect(await answered(fenced, method, path, needsKid ? { body } : {}), path).toBe(503);
+    }
+  });
+});
+
+test("what cannot be read of a body is answered as it is described", async () => {
+  for (const [method, path] of onKeys.filter(([name]) => name === "POST")) {
+    const wrong = (body: string, headers: Record<string, string> = {}) =>
+      answered(service(), method, path, { body, headers });
+    expect(await wrong("{")).toBe(400);
+    expect(await wrong('{"accpet":[]}')).toBe(400);
+    expect(await wrong(JSON.stringify({ reason: "r".repeat(110_000) }))).toBe(413);
+    expect(await wrong("a=b", { "content-type": "application/x-www-form-urlencoded" })).toBe(415);
+    expect(await wrong("{}", { "content-encoding": "nope" })).toBe(415);
+  }
+});
+
+test("each operation that is carried out is answered 200 as it is described", async () => {
+  const done = async (name: string, body: object): Promise<void> => {
+    expect(await answered(service(), "POST", `/keys/${name}`, { body: JSON.stringify(body) }), name).toBe(
+      200,
+    );
+  };
+  const kidOf = async (state: string): Promise<string> => {
+    const { text } = await ask(await adminPort(service()), {
+      path: "/keys",
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const { keys } = JSON.parse(text) as { keys: { kid: string; state: string }[] };
+    return keys.find((key) => key.state === state)?.kid ?? `no key is ${state}`;
+  };
+  const accept = ["short-lead"];
+  await done("prepare", {});
+  await done("rotate", { accept });
+  await done("activate", { accept });
+  await done("retire", { kid: await kidOf("retiring"), accept: ["live-tokens"] });
+  await done("taint", { kid: await kidOf("standby"), reason: "seen elsewhere" });
+  await done("revoke", { kid: await kidOf("standby") });
+  await done("reseal", {});
+  for (const path of ["/keys", "/readyz", "/metrics"])
+    for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(200);
+});
+
+test("every described answer was seen above, but for those to unexpected faults", () => {
+  expect([...held.seen].toSorted()).toEqual(held.described.toSorted());
+});
