@@ -5,13 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { systemRandom } from "../../service/src/kernel/random.ts";
-import { type Sealer, sealerOf } from "../../service/src/keys/custody/sealer.ts";
-import { openPrivateKey } from "../../service/src/keys/managed/carry-out.ts";
+import { type KeyEncryptionKeys, keksOf } from "../../service/src/keys/custody/key-encryption-keys.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import { isSigning, isStandby } from "../../service/src/keys/managed/managed-key.ts";
 import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { rotate } from "../../service/src/keys/managed/rotate.ts";
+import { custodyOf, opens } from "../../service/src/testing/custodies.ts";
 import { openKeyStore, storeAt } from "../../service/src/testing/store-places.ts";
 
 const KILLS = Number(process.env["E2E_KILLS"] || 40);
@@ -87,18 +86,23 @@ function rotateUntilKilled(
   });
 }
 
-async function expectSound(store: KeyStore, sealer: Sealer, acknowledged: Seen | undefined): Promise<void> {
+async function expectSound(
+  store: KeyStore,
+  keks: KeyEncryptionKeys,
+  acknowledged: Seen | undefined,
+): Promise<void> {
+  const custody = custodyOf(keks);
   const found = await store.load();
   expect(found.version).toBeGreaterThanOrEqual(acknowledged?.version ?? 0);
   if (acknowledged?.active !== undefined)
     expect(found.keys.map((key) => key.kid)).toContain(acknowledged.active);
   // Whatever the kill left behind, two rounds without an operator lead to a signing key and its successor.
-  for (let round = 0; round < 2; round += 1) await rotate({ store, sealer, rules });
+  for (let round = 0; round < 2; round += 1) await rotate({ store, custody, rules });
   const { keys } = await store.load();
   expect(keys.filter(isSigning)).toHaveLength(1);
   expect(keys.filter(isStandby).length).toBeGreaterThanOrEqual(1);
   for (const key of keys.filter((one) => isSigning(one) || isStandby(one)))
-    expect(openPrivateKey(sealer, key)).toBeDefined();
+    expect(await opens(custody, key)).toBe(true);
 }
 
 if (!hasStrace && process.env["CI"] === "true")
@@ -117,9 +121,9 @@ describe.skipIf(!hasStrace)(
         const kek = randomBytes(32);
         const outcome = await rotateUntilKilled(url, kek, nth);
         killed += outcome.killed ? 1 : 0;
-        const sealer = sealerOf([kek], systemRandom());
-        const store = await openKeyStore(storeAt(url), sealer);
-        await expectSound(store, sealer, outcome.seen.at(-1)).finally(() => store.close());
+        const keks = keksOf([kek]);
+        const store = await openKeyStore(storeAt(url), keks);
+        await expectSound(store, keks, outcome.seen.at(-1)).finally(() => store.close());
         await rm(directory, { recursive: true });
       }
       console.log(`${String(killed)} kills at durable writes 1 to ${String(KILLS)}`);

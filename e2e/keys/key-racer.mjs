@@ -66,10 +66,10 @@ async function carryOut(order) {
     opened = await openStore(order.url, kek);
   }
   if (order.kind !== "rotate" || opened === undefined) return { ...counts, lost: false };
-  const { sealer, store } = opened;
+  const { custody, store } = opened;
   const { lost } = await rotate({
     store: racing(store, order.meetAt, counts),
-    sealer,
+    custody,
     rules: JSON.parse(rules),
   });
   return { ...counts, lost };

@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { after } from "../../service/src/kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../service/src/kernel/ids.ts";
-import { systemRandom } from "../../service/src/kernel/random.ts";
-import { sealerOf } from "../../service/src/keys/custody/sealer.ts";
+import { keksOf } from "../../service/src/keys/custody/key-encryption-keys.ts";
 import { applyChanges } from "../../service/src/keys/managed/key-change.ts";
 import type { KeyStore } from "../../service/src/keys/managed/key-store.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import type { RotationRules } from "../../service/src/keys/managed/plan/rotation-rules.ts";
 import { FIXED_TIMING } from "../../service/src/keys/timing.ts";
 import { type KeyRow, rowOf, setTagOf } from "../../service/src/stores/sql/key-rows.ts";
+import { rowTags } from "../../service/src/stores/sql/row-tags.ts";
 import { activate, publishFresh } from "../../service/src/testing/key-store-contract.ts";
 import {
   mayLeavePostgresOut,
@@ -40,7 +40,7 @@ const RULES: RotationRules = {
   gate: "enforce",
 };
 const kek = randomBytes(32);
-const sealer = sealerOf([kek], systemRandom());
+const keks = keksOf([kek]);
 
 /** All rounds, or as many as `MACP_TEST_RACE_ROUNDS` says. */
 function roundsOf(count: number): number {
@@ -60,7 +60,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
     beforeEach(async () => {
       place = await makePlace();
       await racers.open(place.url);
-      store = await place.open(sealer);
+      store = await place.open(keks);
     });
     afterEach(() => place.remove());
 
@@ -97,7 +97,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
     test("put the one ready key to work when the period is over, and publish one successor", async () => {
       const due = await dueSet(store);
       await roundsFrom(
-        { version: 2, rows: due.keys.map((key) => rowOf(sealer, DEFAULT_KEY_SET, key)) },
+        { version: 2, rows: due.keys.map((key) => rowOf(rowTags(keks), DEFAULT_KEY_SET, key)) },
         async () => {
           const { version, keys } = await store.load();
           expect(version).toBe(3);
@@ -123,7 +123,7 @@ async function putBack(
         [keySet, kid, alg, active, body, tag],
       );
     }
-    const tag = rows.length === 0 ? "" : setTagOf(sealer, { keySet: DEFAULT_KEY_SET, version }, rows);
+    const tag = rows.length === 0 ? "" : setTagOf(rowTags(keks), { keySet: DEFAULT_KEY_SET, version }, rows);
     // Keys were served until now, else the standby key's lead has not begun.
     const [row] = (await query(place.database.dialect.now)) as readonly { readonly now: number | string }[];
     const servedAt = rows.length === 0 ? null : Number(row?.now);
@@ -134,7 +134,7 @@ async function putBack(
 /** An active key whose period ended a minute ago, and a key that has been served since it began. */
 async function dueSet(store: KeyStore): Promise<{ keys: readonly ManagedKey[]; ready: string }> {
   const began = after((await store.load()).now, -RULES.periodSeconds - 60);
-  const [active, ready] = [await publishFresh(sealer), await publishFresh(sealer)];
+  const [active, ready] = [await publishFresh(keks), await publishFresh(keks)];
   const keys = applyChanges([], [active, activate(active), ready], began, 1);
   return { keys, ready: ready.kid };
 }
@@ -152,7 +152,7 @@ function openingRaces(name: string, makePlace: () => Promise<StoredPlace>, round
         const place = await makePlace();
         await racers.open(place.url);
         await racers.rotate("start");
-        const { version, keys } = await (await place.open(sealer)).load();
+        const { version, keys } = await (await place.open(keks)).load();
         expect([version, keys.length]).toEqual([1, 2]);
         await racers.open("memory:");
         await place.remove();

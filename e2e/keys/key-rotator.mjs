@@ -6,9 +6,9 @@ import { openStore } from "./open-store.mjs";
 const { rotate } = await built("keys/managed/rotate");
 
 const [url = "", kek = "", rules = "", rounds] = process.argv.slice(2);
-const { store, sealer, close } = await openStore(url, kek);
+const { store, custody, close } = await openStore(url, kek);
 for (let round = 0; round < Number(rounds); round += 1) {
-  const { changes } = await rotate({ store, sealer, rules: JSON.parse(rules) });
+  const { changes } = await rotate({ store, custody, rules: JSON.parse(rules) });
   // What was acknowledged before the kill must be there after it.
   const { version } = await store.load();
   process.stdout.write(

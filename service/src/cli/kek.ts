@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { Random } from "../kernel/random.ts";
-import { KEK_BYTES } from "../keys/custody/sealer.ts";
+import { KEK_BYTES } from "../keys/custody/key-encryption-keys.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
 import { adminOption } from "./keys/operations.ts";

@@ -5,12 +5,12 @@ import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { StoreUnavailable } from "../kernel/store-faults.ts";
 import { systemTimers } from "../kernel/timers.ts";
-import { sealerOf } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
+import { custodyOf, keksUnder } from "../testing/custodies.ts";
 import { RULES } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
 import { adminServer } from "./admin-server.ts";
@@ -43,7 +43,7 @@ describe("the operators' listener", () => {
       replace: async (seen, changes) => reach().replace(seen, changes),
       beat: async (beat) => reach().beat(beat),
     };
-    const rotation = { store, sealer: sealerOf([Buffer.alloc(32, 7)], systemRandom()), rules: RULES };
+    const rotation = { store, custody: custodyOf(keksUnder(7)), rules: RULES };
     prepareOlder = async () => {
       inner = memoryKeyStore(storeClock);
       await rotate(rotation);

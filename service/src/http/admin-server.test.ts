@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
 import { systemTimers } from "../kernel/timers.ts";
-import { sealerOf } from "../keys/custody/sealer.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotationRules } from "../keys/managed/plan/rotation-rules.ts";
 import { wholeRound } from "../keys/managed/round.ts";
 import { FIXED_TIMING } from "../keys/timing.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
+import { custodyOf, keksUnder } from "../testing/custodies.ts";
 import { TestClock } from "../testing/moments.ts";
 import { type AdminDeps, adminServer } from "./admin-server.ts";
 import type { Listener } from "./listener.ts";
@@ -53,18 +53,18 @@ describe("the operators' listener", () => {
   beforeEach(async () => {
     clock = new TestClock();
     isStopping = false;
-    const sealer = sealerOf([Buffer.alloc(32, 7)], systemRandom());
+    const custody = custodyOf(keksUnder(7));
     const store = memoryKeyStore(clock);
     keys = new ManagedKeys({
       store,
-      sealer,
+      custody,
       clock,
       stopwatch: { elapsed: () => clock.now() },
       ...rules,
       replicaId: "one",
       versionSeenBefore: 0,
     });
-    const rotation = { store, sealer, rules };
+    const rotation = { store, custody, rules };
     upkeep = async () => {
       await wholeRound(rotation, keys);
     };

@@ -10,26 +10,36 @@ export interface Signer {
   readonly signatureChars: number;
   /**
    * The raw JWS signature: PKCS#1 v1.5 for RS256, r‖s of 64 bytes for ES256 (RFC 7518 sections 3.3, 3.4).
-   * Rejects when the key cannot be used; never resolves to a signature that the public key does not verify on its first use.
+   * Rejects when the key cannot be used.
    */
   sign(input: Buffer): Promise<Buffer>;
 }
 
 const signInPool = promisify(sign);
 
-/**
- * Signs in libuv's thread pool, so the event loop never waits for a signature. Every signature is checked against the
- * public key until a first one has passed: a key that does not belong to its JWKS entry is found before a token leaves.
- */
-export function localSigner(alg: Algorithm, privateKey: KeyObject, publicKey: KeyObject): Signer {
+/** Signs in libuv's thread pool, so the event loop never waits for a signature. */
+export function localSigner(alg: Algorithm, privateKey: KeyObject): Signer {
   const { hash, dsaEncoding, signatureBytes } = ALGORITHM_FACTS[alg];
   const key = { key: privateKey, dsaEncoding };
-  let checked = false;
   return {
     alg,
-    signatureChars: Math.ceil((signatureBytes(publicKey) * 4) / 3),
+    signatureChars: Math.ceil((signatureBytes(privateKey) * 4) / 3),
+    sign: (input) => signInPool(hash, input, key),
+  };
+}
+
+/**
+ * A signer, wherever it signs, that is checked: every signature is verified with the public key until a first one has passed. So a
+ * key that does not belong to its JWKS entry is found before a token leaves.
+ */
+export function checkedSigner(signer: Signer, publicKey: KeyObject): Signer {
+  const { hash, dsaEncoding } = ALGORITHM_FACTS[signer.alg];
+  let checked = false;
+  return {
+    alg: signer.alg,
+    signatureChars: signer.signatureChars,
     async sign(input) {
-      const signature = await signInPool(hash, input, key);
+      const signature = await signer.sign(input);
       if (!checked) {
         if (!verify(hash, input, { key: publicKey, dsaEncoding }, signature)) {
           throw new Impossible("a signature does not verify with the public key that the JWKS serves");

@@ -1,15 +1,16 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { KeySetName } from "../kernel/ids.ts";
-import type { Sealer } from "../keys/custody/sealer.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { memoryKeyStore } from "./memory/key-store.ts";
 import type { OpenDatabase } from "./open.ts";
 import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";
+import type { RowTags } from "./sql/row-tags.ts";
 
 export interface KeyStoreDeps {
   /** The set that the store is about: no other of the same database is seen, tagged or changed. */
   readonly keySet: KeySetName;
-  readonly sealer: Sealer;
+  /** What tags its rows. */
+  readonly tags: RowTags;
   /** The clock of a store in memory; the others have their own. */
   readonly clock: Clock;
   /** Hears of fetches of the JWKS that could not be written. */

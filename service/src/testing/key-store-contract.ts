@@ -2,32 +2,22 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Impossible } from "../kernel/assert.ts";
 import { type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 import { DEFAULT_KEY_SET, parseKeySetName } from "../kernel/ids.ts";
-import { systemRandom } from "../kernel/random.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
-import { makeKey } from "../keys/custody/make-key.ts";
-import { type Sealer, sealerOf } from "../keys/custody/sealer.ts";
-import { openPrivateKey, placeOf } from "../keys/managed/carry-out.ts";
+import type { KeyEncryptionKeys } from "../keys/custody/key-encryption-keys.ts";
 import type { KeyChange } from "../keys/managed/key-change.ts";
 import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/managed/key-store.ts";
 import { isSigning, type ManagedKey } from "../keys/managed/managed-key.ts";
 import type { RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
 import { leadThroughGraceSeconds } from "../keys/timing.ts";
+import { custodyOf, keksUnder } from "./custodies.ts";
 import { RULES } from "./managed-key-sets.ts";
 import type { StorePlace } from "./store-places.ts";
 
 export type Publish = Extract<KeyChange, { kind: "publish" }>;
 
-/** The sealer of these tests, under a key of this byte and, for opening only, of the others. */
-export function sealerUnder(first: number, ...others: readonly number[]): Sealer {
-  return sealerOf([Buffer.alloc(32, first), ...others.map((byte) => Buffer.alloc(32, byte))], systemRandom());
-}
-
 /** The change that publishes a fresh key. */
-export async function publishFresh(sealer: Sealer, alg: Algorithm = "ES256"): Promise<Publish> {
-  const { kid, publicJwk, privateKey } = await makeKey(alg);
-  if (privateKey === undefined) throw new Impossible("a key made here has a private part");
-  const sealed = sealer.seal(privateKey.export({ format: "der", type: "pkcs8" }), placeOf(kid, alg));
-  return { kind: "publish", kid, alg, publicJwk, sealed };
+export async function publishFresh(keks: KeyEncryptionKeys, alg: Algorithm = "ES256"): Promise<Publish> {
+  return { kind: "publish", ...(await custodyOf(keks).make(alg)) };
 }
 
 export function activate({ kid }: Publish): KeyChange {
@@ -74,7 +64,7 @@ export function keyStoreContract(name: string, makePlace: () => Promise<StorePla
   });
 }
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 function only(set: KeySet, { kid }: Publish): ManagedKey | undefined {
   return set.keys.find((key) => key.kid === kid);
@@ -82,15 +72,15 @@ function only(set: KeySet, { kid }: Publish): ManagedKey | undefined {
 
 /** A store whose version 1 has one active key. */
 async function withActive(place: StorePlace): Promise<{ store: KeyStore; first: Publish }> {
-  const store = await place.open(sealer);
-  const first = await publishFresh(sealer);
+  const store = await place.open(keks);
+  const first = await publishFresh(keks);
   await store.replace(0, [first, activate(first)]);
   return { store, first };
 }
 
 function replacePromises(place: () => StorePlace): void {
   test("a new store is empty, of version 0, and was never served", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     expect(await store.load()).toMatchObject({
       version: 0,
       keys: [],
@@ -101,9 +91,9 @@ function replacePromises(place: () => StorePlace): void {
   });
 
   test("a key comes back as it went in, stamped with the store's clock and the version that first held it", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     const before = (await store.load()).now;
-    const first = await publishFresh(sealer);
+    const first = await publishFresh(keks);
     expect(await store.replace(0, [first, activate(first)])).toBe("replaced");
     const set = await store.load();
     const key = only(set, first);
@@ -120,12 +110,12 @@ function replacePromises(place: () => StorePlace): void {
       expect(moment).toBeGreaterThanOrEqual(before);
       expect(moment).toBeLessThanOrEqual(set.now);
     }
-    expect(key && openPrivateKey(sealer, key)?.asymmetricKeyType).toBe("ec");
+    expect(key).toMatchObject({ sealed: first.sealed });
   });
 
   test("the version grows by one with each change, however many changes it has", async () => {
     const { store, first } = await withActive(place());
-    const second = await publishFresh(sealer);
+    const second = await publishFresh(keks);
     expect(await store.replace(1, [second, { kind: "deactivate", kid: first.kid }, activate(second)])).toBe(
       "replaced",
     );
@@ -137,8 +127,8 @@ function replacePromises(place: () => StorePlace): void {
   });
 
   test("a key takes over in one change from one that was published after it", async () => {
-    const store = await place().open(sealer);
-    const [older, newer] = [await publishFresh(sealer), await publishFresh(sealer)];
+    const store = await place().open(keks);
+    const [older, newer] = [await publishFresh(keks), await publishFresh(keks)];
     await store.replace(0, [older, newer, activate(newer)]);
     expect(await store.replace(1, [{ kind: "deactivate", kid: newer.kid }, activate(older)])).toBe(
       "replaced",
@@ -157,7 +147,7 @@ function replacePromises(place: () => StorePlace): void {
   test("when one change of several is refused, none happens", async () => {
     const { store, first } = await withActive(place());
     const before = await store.load();
-    const [second, unknown] = [await publishFresh(sealer), await publishFresh(sealer)];
+    const [second, unknown] = [await publishFresh(keks), await publishFresh(keks)];
     await expect(
       store.replace(1, [second, { kind: "taint", kid: first.kid, reason: "no" }, activate(unknown)]),
     ).rejects.toThrow(Impossible);
@@ -167,14 +157,14 @@ function replacePromises(place: () => StorePlace): void {
 
   test("a second active key of one algorithm is refused; one of another algorithm is not", async () => {
     const { store } = await withActive(place());
-    const [second, other] = [await publishFresh(sealer), await publishFresh(sealer, "RS256")];
+    const [second, other] = [await publishFresh(keks), await publishFresh(keks, "RS256")];
     await expect(store.replace(1, [second, activate(second)])).rejects.toThrow(Impossible);
     expect(await store.replace(1, [other, activate(other)])).toBe("replaced");
   });
 
   test("a kid is never used again, not after it was retired or revoked", async () => {
     const { store, first } = await withActive(place());
-    const second = await publishFresh(sealer);
+    const second = await publishFresh(keks);
     await store.replace(1, [
       second,
       { kind: "revoke", kid: second.kid, reason: "leaked" },
@@ -192,7 +182,7 @@ export const OTHER_SET = parseKeySetName("other") ?? DEFAULT_KEY_SET;
 function neighbourPromises(place: () => StorePlace): void {
   test("two sets of one database see nothing of each other, and each has a signing key of its own", async () => {
     const { store, first } = await withActive(place());
-    const other = await place().open(sealer, OTHER_SET);
+    const other = await place().open(keks, OTHER_SET);
     await store.beat(beatOf({ serving: true, verifiers: [sighting()], untracked: [UNTRACKED] }));
     const empty = { version: 0, keys: [], servedAt: undefined, replicas: [], verifiers: [], untracked: [] };
     expect(await other.load()).toMatchObject(empty);
@@ -213,9 +203,9 @@ function neighbourPromises(place: () => StorePlace): void {
 
   test("a change of one set is not stale because the other has changed", async () => {
     const { store, first } = await withActive(place());
-    const other = await place().open(sealer, OTHER_SET);
+    const other = await place().open(keks, OTHER_SET);
     for (const version of [0, 1, 2])
-      expect(await other.replace(version, [await publishFresh(sealer)])).toBe("replaced");
+      expect(await other.replace(version, [await publishFresh(keks)])).toBe("replaced");
     expect(await store.replace(1, [{ kind: "pause", kid: first.kid, seconds: 1 }])).toBe("replaced");
   });
 }
@@ -224,8 +214,8 @@ const UNTRACKED = { version: 1, address: "10.0.0.9", seenAt: epochSeconds(1000),
 
 function racePromises(place: () => StorePlace): void {
   test("of ten changes at once exactly one wins, and the set is the winner's", async () => {
-    const stores = await Promise.all(Array.from({ length: 10 }, () => place().open(sealer)));
-    const changes = await Promise.all(stores.map(() => publishFresh(sealer)));
+    const stores = await Promise.all(Array.from({ length: 10 }, () => place().open(keks)));
+    const changes = await Promise.all(stores.map(() => publishFresh(keks)));
     const outcomes = await Promise.all(
       stores.map((store, index) => store.replace(0, [changes[index] as Publish])),
     );
@@ -239,7 +229,7 @@ function racePromises(place: () => StorePlace): void {
 
   test("changes and beats at once lose nothing, and every look at them is of one moment", async () => {
     const { store, first } = await withActive(place());
-    const others = await Promise.all(Array.from({ length: 4 }, () => place().open(sealer)));
+    const others = await Promise.all(Array.from({ length: 4 }, () => place().open(keks)));
     // One replica has one beat under way at a time, as in production: a store may give up a beat that waits too long for its turn.
     const beats = others.map(async (other, index) => {
       for (let round = 1; round <= 5; round += 1) {
@@ -293,7 +283,7 @@ function beatPromises(place: () => StorePlace): void {
 
   test("what is told of a kid that is not there is left out", async () => {
     const { store } = await withActive(place());
-    const unknown = await publishFresh(sealer);
+    const unknown = await publishFresh(keks);
     await store.beat(beatOf({ signings: [{ kid: unknown.kid, maxExp: epochSeconds(5) }] }));
     expect((await store.load()).keys).toHaveLength(1);
   });
@@ -347,7 +337,7 @@ function sighting(override: Partial<VerifierSighting> = {}): VerifierSighting {
 
 function verifierPromises(place: () => StorePlace): void {
   test("sightings of a verifier are folded into one", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     await store.beat(
       beatOf({
         verifiers: [
@@ -367,7 +357,7 @@ function verifierPromises(place: () => StorePlace): void {
   });
 
   test("of more than a thousand verifiers the one that was seen longest ago is forgotten", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     const crowd = Array.from({ length: 1000 }, (_, index) =>
       sighting({ address: `host-${String(index)}`, seenAt: epochSeconds(2000 + index) }),
     );
@@ -380,7 +370,7 @@ function verifierPromises(place: () => StorePlace): void {
   });
 
   test("of one address eight verifiers are remembered, however often it changes its name: it crowds nobody out", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     await store.beat(beatOf({ verifiers: [sighting({ address: "10.9.9.9" })] }));
     for (let beat = 0; beat < 4; beat += 1) {
       const names = Array.from({ length: 8 }, (_, index) =>
@@ -396,7 +386,7 @@ function verifierPromises(place: () => StorePlace): void {
   });
 
   test("verifiers beyond that leave what they were served: by version, with the latest time and address", async () => {
-    const store = await place().open(sealer);
+    const store = await place().open(keks);
     const named = (name: string, second: number) =>
       sighting({ userAgent: name, seenAt: epochSeconds(second), version: 2 });
     const crowd = Array.from({ length: 9 }, (_, index) => named(`agent ${String(index)}`, 2000 + index));

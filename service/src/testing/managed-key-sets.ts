@@ -47,7 +47,7 @@ export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = 
     notAfter: undefined,
     maxTtlSeconds: 0,
     maxExp: 0 as EpochSeconds,
-    sealed: { kek: "kek", box: kid },
+    sealed: `sealed ${kid}`,
     ...moments,
   };
 }

@@ -9,6 +9,7 @@ import type { Database } from "../stores/sql/database.ts";
 import { sqlKeyStore } from "../stores/sql/key-store.ts";
 import { migrate } from "../stores/sql/migrate.ts";
 import { MIGRATIONS } from "../stores/sql/migrations.ts";
+import { rowTags } from "../stores/sql/row-tags.ts";
 import {
   addKeySet,
   postgresPlace,
@@ -100,12 +101,12 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
   });
   return {
     ...place,
-    async open(sealer, keySet = DEFAULT_KEY_SET) {
+    async open(keks, keySet = DEFAULT_KEY_SET) {
       const database = await openPostgres(postgresAt(place.url), AS_TEXT);
       opened.push(database);
       await migrate(database);
       await addKeySet(place.sql, keySet);
-      return { ...sqlKeyStore(database, { keySet, sealer }), close: () => database.close() };
+      return { ...sqlKeyStore(database, { keySet, tags: rowTags(keks) }), close: () => database.close() };
     },
     async remove() {
       for (const one of opened) await one.close();

@@ -6,11 +6,12 @@ import pg from "pg";
 import { parseStoreUrl } from "../config/store-url.ts";
 import { DEFAULT_KEY_SET, type KeySetName } from "../kernel/ids.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
-import type { Sealer } from "../keys/custody/sealer.ts";
+import type { KeyEncryptionKeys } from "../keys/custody/key-encryption-keys.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { openAdapter, openDatabase } from "../stores/open.ts";
 import type { Database, Query } from "../stores/sql/database.ts";
+import { rowTags } from "../stores/sql/row-tags.ts";
 import { TestClock } from "./moments.ts";
 
 /** A key store with a database of its own. */
@@ -21,11 +22,11 @@ export interface OwnKeyStore extends KeyStore {
 /** Opens one; rejects when the database cannot be reached now. */
 export async function openKeyStore(
   location: StoreLocation,
-  sealer: Sealer,
+  keks: KeyEncryptionKeys,
   keySet = DEFAULT_KEY_SET,
 ): Promise<OwnKeyStore> {
   const database = await openDatabase(location);
-  const store = keyStore(database, { keySet, sealer, clock: new TestClock() });
+  const store = keyStore(database, { keySet, tags: rowTags(keks), clock: new TestClock() });
   const own = { ...store, close: () => database.close() };
   try {
     if (database.kind === "sql") await database.read(() => Promise.resolve());
@@ -39,7 +40,7 @@ export async function openKeyStore(
 /** Where one test's keys are. */
 export interface StorePlace {
   /** One more connection to a key set of the same store, which is added when it is not there. */
-  open(sealer: Sealer, keySet?: KeySetName): Promise<OwnKeyStore>;
+  open(keks: KeyEncryptionKeys, keySet?: KeySetName): Promise<OwnKeyStore>;
   /** Makes the store think that its replicas reported this much earlier. */
   age(seconds: number): Promise<unknown>;
   /** Closes what was opened and leaves nothing behind. */
@@ -58,8 +59,11 @@ export interface StoredPlace extends StorePlace {
 export function memoryPlace(): Promise<StorePlace> {
   const clock = new TestClock();
   return openDatabase({ kind: "memory" }).then((database) => ({
-    open: (sealer, keySet = DEFAULT_KEY_SET) =>
-      Promise.resolve({ ...keyStore(database, { keySet, sealer, clock }), close: () => database.close() }),
+    open: (keks, keySet = DEFAULT_KEY_SET) =>
+      Promise.resolve({
+        ...keyStore(database, { keySet, tags: rowTags(keks), clock }),
+        close: () => database.close(),
+      }),
     age: async (seconds) => clock.move(seconds),
     remove: () => database.close(),
   }));
@@ -120,8 +124,8 @@ export function storedPlace(
   const opened: { close(): Promise<void> }[] = [database];
   const sql: Query = (text, parameters) => database.write((query) => query(text, parameters));
   return {
-    async open(sealer, keySet = DEFAULT_KEY_SET) {
-      const store = await openKeyStore(location, sealer, keySet);
+    async open(keks, keySet = DEFAULT_KEY_SET) {
+      const store = await openKeyStore(location, keks, keySet);
       await addKeySet(sql, keySet);
       opened.push(store);
       return store;

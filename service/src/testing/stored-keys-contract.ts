@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { epochSeconds } from "../kernel/clock.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
-import { openPrivateKey } from "../keys/managed/carry-out.ts";
 import type { KeySet } from "../keys/managed/key-store.ts";
 import { migrateStore } from "../stores/open.ts";
+import { custodyOf, keksUnder, opens } from "./custodies.ts";
 import {
   activate,
   beatOf,
@@ -12,7 +12,6 @@ import {
   type Publish,
   publishFresh,
   replicaOf,
-  sealerUnder,
 } from "./key-store-contract.ts";
 import type { OwnKeyStore, StoredPlace } from "./store-places.ts";
 
@@ -43,11 +42,11 @@ interface Stored {
   readonly set: KeySet;
 }
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 async function activeAndStandby(place: StoredPlace): Promise<Stored> {
-  const store = await place.open(sealer);
-  const [active, standby] = [await publishFresh(sealer), await publishFresh(sealer)];
+  const store = await place.open(keks);
+  const [active, standby] = [await publishFresh(keks), await publishFresh(keks)];
   await store.replace(0, [active, activate(active), standby]);
   return { place, store, active, standby, set: await store.load() };
 }
@@ -58,13 +57,13 @@ function lifePromises(stored: () => Stored): void {
     await store.beat(beatOf({ serving: true, signings: [{ kid: active.kid, maxExp: epochSeconds(77) }] }));
     const before = await store.load();
     await store.close();
-    const later = await (await place.open(sealer)).load();
+    const later = await (await place.open(keks)).load();
     expect({ ...later, now: 0 }).toEqual({ ...before, now: 0 });
     expect(later.keys[0]?.publishedFrom).toBeGreaterThan(1_700_000_000);
   });
 
   test("another key-encryption key reads nothing and changes nothing", async () => {
-    const stranger = await stored().place.open(sealerUnder(2));
+    const stranger = await stored().place.open(keksUnder(2));
     await expect(stranger.load()).rejects.toThrow(StoreCorrupt);
     await expect(stranger.replace(1, [])).rejects.toThrow(StoreCorrupt);
     await expect(stranger.beat(beatOf())).rejects.toThrow(StoreCorrupt);
@@ -73,21 +72,21 @@ function lifePromises(stored: () => Stored): void {
 
   test("once a change was made under a new key-encryption key, the old one is not needed for any row", async () => {
     const { place, set } = stored();
-    const both = sealerUnder(2, 1);
+    const both = keksUnder(2, 1);
     const changes = set.keys.map(({ kid }) => ({ kind: "revoke", kid, reason: "of the old key" }) as const);
     expect(await (await place.open(both)).replace(1, changes.slice(1))).toBe("replaced");
-    expect((await (await place.open(sealerUnder(2))).load()).keys).toHaveLength(2);
+    expect((await (await place.open(keksUnder(2))).load()).keys).toHaveLength(2);
   });
 
   test("the private part of a revoked key is gone from the store", async () => {
     const { place, store, set } = stored();
-    expect(set.keys.every((key) => openPrivateKey(sealer, key) !== undefined)).toBe(true);
+    for (const key of set.keys) expect(await opens(custodyOf(keks), key)).toBe(true);
     await store.replace(
       1,
       set.keys.map(({ kid }) => ({ kind: "revoke", kid, reason: "leaked" }) as const),
     );
     const bodies = JSON.stringify(await place.sql("SELECT body FROM signing_keys"));
-    for (const key of set.keys) expect(bodies).not.toContain(key.sealed?.box);
+    for (const key of set.keys) expect(bodies).not.toContain(key.sealed);
   });
 
   test("a store that another transaction holds is given up in time, unchanged, and works again afterwards", async () => {
@@ -197,7 +196,7 @@ function rollbackPromises(stored: () => Stored): void {
   test("a set that is put back to an older version is found while one row is newer", async () => {
     const { place, store } = stored();
     const [older] = (await place.sql("SELECT tag FROM key_sets")) as readonly { readonly tag: string }[];
-    await store.replace(1, [await publishFresh(sealer)]);
+    await store.replace(1, [await publishFresh(keks)]);
     await place.sql("UPDATE key_sets SET version = 1, tag = $1", [older?.tag ?? ""]);
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
   });
@@ -213,7 +212,7 @@ function rollbackPromises(stored: () => Stored): void {
 function movePromises(stored: () => Stored): void {
   test("a row that is moved to another set is found there, and missed where it was", async () => {
     const { place, store, standby } = stored();
-    const other = await place.open(sealer, OTHER_SET);
+    const other = await place.open(keks, OTHER_SET);
     await place.sql("UPDATE signing_keys SET key_set = $1 WHERE kid = $2", [OTHER_SET, standby.kid]);
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
     await expect(other.load()).rejects.toMatchObject({ damage: { what: "row_altered", kid: standby.kid } });
@@ -222,7 +221,7 @@ function movePromises(stored: () => Stored): void {
 
   test("a whole set that is put in the place of another is found", async () => {
     const { place } = stored();
-    const other = await place.open(sealer, OTHER_SET);
+    const other = await place.open(keks, OTHER_SET);
     await place.sql("DELETE FROM key_sets WHERE name = $1", [OTHER_SET]);
     await place.sql("UPDATE key_sets SET name = $1", [OTHER_SET]);
     await place.sql("UPDATE signing_keys SET key_set = $1", [OTHER_SET]);
@@ -234,8 +233,8 @@ function movePromises(stored: () => Stored): void {
 
   test("what is done to one set leaves the other as it is", async () => {
     const { place, store, active, set } = stored();
-    const other = await place.open(sealerUnder(2), OTHER_SET);
-    const fresh = await publishFresh(sealerUnder(2));
+    const other = await place.open(keksUnder(2), OTHER_SET);
+    const fresh = await publishFresh(keksUnder(2));
     expect(await other.replace(0, [fresh, activate(fresh)])).toBe("replaced");
     await place.sql("UPDATE signing_keys SET tag = 'x' WHERE key_set = $1", [OTHER_SET]);
     await expect(other.load()).rejects.toThrow(StoreCorrupt);
@@ -291,7 +290,7 @@ function schemaPromises(stored: () => Stored): void {
     expect(await migrateStore(place.location)).toEqual({ from: 1, to: 1 });
     await place.sql("UPDATE schema_version SET version = 9");
     await expect(migrateStore(place.location)).rejects.toThrow(StoreUnusable);
-    await expect(place.open(sealer)).rejects.toThrow(
+    await expect(place.open(keks)).rejects.toThrow(
       "the store has schema version 9, and this program knows versions up to 1",
     );
   });

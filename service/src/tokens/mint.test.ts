@@ -7,7 +7,7 @@ import { after } from "../kernel/clock.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
-import { localSigner } from "../keys/signer.ts";
+import { checkedSigner, localSigner } from "../keys/signer.ts";
 import { claimsWith } from "../testing/forged.ts";
 import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
@@ -100,7 +100,7 @@ test("a signer whose key is not the served one is found at its first signature, 
   const clock = new TestClock();
   const keys = new LiveKeys(
     ringAtBoot([served], clock.now()),
-    new Map([[served.kid, localSigner("ES256", other.privateKey, served.publicKey)]]),
+    new Map([[served.kid, checkedSigner(localSigner("ES256", other.privateKey), served.publicKey)]]),
     clock,
   );
   await expect(mintFrom({ sender: "a" }, mintDeps({ clock, keys }))).rejects.toThrow(Impossible);

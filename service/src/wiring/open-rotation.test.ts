@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { loadSettings } from "../config/environment.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
-import { openSealer } from "./open-rotation.ts";
+import { openKeks } from "./open-rotation.ts";
 
 const { labels } = loadSettings({});
 const KEK = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("hex");
@@ -15,7 +15,7 @@ test.each([
   "key-encryption keys that cannot be used end the start, in a line that names the setting and holds none of them",
   async (text, line) => {
     const source = { kind: "text", text: new Secret(text), setting: "keys.kek" } as const;
-    const message = await openSealer(source, labels, systemRandom()).then(String, String);
+    const message = await openKeks(source, labels, systemRandom()).then(String, String);
     expect(message.replace("ConfigError: ", "")).toMatch(line);
     expect(message).not.toContain(text.slice(0, 8));
   },

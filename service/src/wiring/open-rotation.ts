@@ -5,12 +5,19 @@ import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";
 import { StoreCorrupt, StoreUnusable } from "../kernel/store-faults.ts";
-import { type KekFault, parseKeks } from "../keys/custody/key-encryption-keys.ts";
-import { KEK_BYTES, type Sealer, sealerOf } from "../keys/custody/sealer.ts";
+import {
+  KEK_BYTES,
+  type KekFault,
+  type KeyEncryptionKeys,
+  keksOf,
+  parseKeks,
+} from "../keys/custody/key-encryption-keys.ts";
+import { localCustody } from "../keys/custody/local.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { type OpenDatabase, openDatabase, type StoreAccess } from "../stores/open.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
+import { rowTags } from "../stores/sql/row-tags.ts";
 import type { LoadContext } from "./key-sources/key-source.ts";
 import { readSecret } from "./read-secret.ts";
 import { damageText } from "./words/corruption-line.ts";
@@ -20,6 +27,7 @@ export interface StoreReports {
   /** Gets what the operator should know of the store, a line each. */
   readonly warn: (message: string) => void;
   readonly fetchesDropped?: FetchesDropped;
+  readonly destroyFailed?: KeySetDeps["destroyFailed"];
 }
 
 export interface OpenOptions extends StoreReports, Pick<Machine, "clock" | "random"> {
@@ -36,7 +44,7 @@ export interface OpenRotation extends KeySetDeps {
 export async function openRotation(
   { keys: { alg, leadSeconds, timing }, labels }: Pick<LoadContext, "keys" | "labels">,
   { store: location, periodSeconds, gate }: ManagedSource,
-  sealer: Sealer,
+  keks: KeyEncryptionKeys,
   options: OpenOptions,
 ): Promise<OpenRotation> {
   const database = await openDatabase(location, options).catch((thrown: unknown) => {
@@ -45,21 +53,30 @@ export async function openRotation(
     if (!(thrown instanceof StoreCorrupt)) throw thrown;
     throw new ConfigError([`${setting}: ${damageText(thrown.damage)}; restore the store from a backup`]);
   });
-  const store = keyStore(database, { keySet: DEFAULT_KEY_SET, sealer, ...options });
-  return { database, store, sealer, rules: { alg, periodSeconds, leadSeconds, timing, gate } };
+  const keySet = DEFAULT_KEY_SET;
+  const store = keyStore(database, { keySet, tags: rowTags(keks), ...options });
+  const custody = localCustody({ keks, keySet });
+  const { destroyFailed } = options;
+  return {
+    database,
+    store,
+    custody,
+    ...(destroyFailed && { destroyFailed }),
+    rules: { alg, periodSeconds, leadSeconds, timing, gate },
+  };
 }
 
-/** What seals with the key-encryption keys of the settings; without any, as for `memory:`, with one that is forgotten with the process. Throws `ConfigError`. */
-export async function openSealer(
+/** The key-encryption keys of the settings; without any, as for `memory:`, one that is forgotten with the process. Throws `ConfigError`. */
+export async function openKeks(
   kek: SecretSource | undefined,
   labels: Labels,
   random: Random,
-): Promise<Sealer> {
-  if (kek === undefined) return sealerOf([random.bytes(KEK_BYTES)], random);
+): Promise<KeyEncryptionKeys> {
+  if (kek === undefined) return keksOf([random.bytes(KEK_BYTES)]);
   const text = await readSecret(kek, labels);
   const keks = parseKeks(text.reveal());
   if (typeof keks === "string") throw new ConfigError([`${labels.of(kek.setting)} ${KEK_FAULTS[keks]}`]);
-  return sealerOf(keks, random);
+  return keksOf(keks);
 }
 
 const WHICH_KEK =

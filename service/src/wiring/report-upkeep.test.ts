@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
-import { systemRandom } from "../kernel/random.ts";
-import { sealerOf } from "../keys/custody/sealer.ts";
 import { ManagedKeys } from "../keys/managed/managed-keys.ts";
 import type { RotationAlarm } from "../keys/managed/plan/plan-rotation.ts";
 import { rotate } from "../keys/managed/rotate.ts";
 import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openLog } from "../telemetry/log.ts";
+import { custodyOf, keksUnder } from "../testing/custodies.ts";
 import { kidOf } from "../testing/forged.ts";
 import { keySet, NOW, RULES, signingKey, standbyKey, untrackedFetches } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
@@ -100,18 +99,18 @@ test.each([
   async (storeAhead, setBy, words) => {
     const lines: object[] = [];
     const clock = new TestClock();
-    const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+    const custody = custodyOf(keksUnder(7));
     const store = memoryKeyStore(new TestClock(clock.now() + storeAhead));
     const keys = new ManagedKeys({
       store,
-      sealer,
+      custody,
       clock,
       stopwatch: { elapsed: () => 0 },
       ...RULES,
       replicaId: "one",
       versionSeenBefore: 0,
     });
-    await rotate({ store, sealer, rules: RULES });
+    await rotate({ store, custody, rules: RULES });
     await keys.renew();
     clock.move(setBy);
     const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });

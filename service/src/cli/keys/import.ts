@@ -37,7 +37,8 @@ export function importCommand(world: World): Command {
       const key = onlyOne(await readKey(file, world));
       const rotation = await openStore(settings, world, "make");
       try {
-        const deps = { ...rotation, makeKey: () => Promise.resolve(key) };
+        const { custody } = rotation;
+        const deps = { ...rotation, custody: { ...custody, make: () => custody.adopt(key) } };
         const answer = await explainStoreFaults(
           () => operateOnStore(deps, { kind: "import", alg: key.alg }, new Set(), world),
           world,

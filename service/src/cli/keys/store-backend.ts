@@ -11,7 +11,7 @@ import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-sh
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import type { StoreAccess } from "../../stores/open.ts";
-import { type OpenRotation, openRotation, openSealer } from "../../wiring/open-rotation.ts";
+import { type OpenRotation, openKeks, openRotation } from "../../wiring/open-rotation.ts";
 import { wiredStore } from "../../wiring/stores.ts";
 import { corruptionLine } from "../../wiring/words/corruption-line.ts";
 import { couldNot } from "../terminal/command-end.ts";
@@ -72,8 +72,8 @@ export async function openStore(
   world: World,
   access: StoreAccess,
 ): Promise<OpenRotation> {
-  const sealer = await openSealer(managed.kek, labels, world.random);
-  return openRotation({ keys: settings.keys, labels }, managed, sealer, {
+  const keks = await openKeks(managed.kek, labels, world.random);
+  return openRotation({ keys: settings.keys, labels }, managed, keks, {
     clock: world.clock,
     random: world.random,
     warn: warner(world),

@@ -1,4 +1,35 @@
-import { KEK_BYTES } from "./sealer.ts";
+import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+
+export const KEK_BYTES = 32;
+const ID_BYTES = 6;
+
+/**
+ * A key-encryption key. It is never used itself: each use has a key of its own that is derived from it (HKDF-SHA-256, RFC 5869), so
+ * that no key has two uses.
+ */
+export interface KeyEncryptionKey {
+  /** Names it in what is stored: 8 characters of base64url that show nothing of it. */
+  readonly id: string;
+  /** The key of 32 bytes for one use. */
+  derive(use: "sealing" | "tagging"): KeyObject;
+}
+
+/** At least one. The first seals and tags; all open and verify. */
+export type KeyEncryptionKeys = readonly [KeyEncryptionKey, ...KeyEncryptionKey[]];
+
+/** The key-encryption keys of these bytes, 32 each. */
+export function keksOf([first, ...others]: readonly [Buffer, ...Buffer[]]): KeyEncryptionKeys {
+  return [kekOf(first), ...others.map(kekOf)];
+}
+
+function kekOf(secret: Buffer): KeyEncryptionKey {
+  const part = (use: string, bytes: number): Buffer =>
+    Buffer.from(hkdfSync("sha256", secret, Buffer.alloc(0), `macp-auth ${use}`, bytes));
+  return {
+    id: part("id", ID_BYTES).toString("base64url"),
+    derive: (use) => createSecretKey(part(use, KEK_BYTES)),
+  };
+}
 
 /** Why a text holds no usable key-encryption keys. */
 export type KekFault = "not-32-bytes" | "one-byte-repeated" | "same-key-twice";

@@ -1,6 +1,6 @@
 import type { Kid } from "../../kernel/ids.ts";
 import type { ImportedKey } from "../import/import-key.ts";
-import { localSigner, type Signer } from "../signer.ts";
+import { checkedSigner, localSigner, type Signer } from "../signer.ts";
 
 /** A signer for each key that can sign. */
 export function signersFor(keys: readonly ImportedKey[]): ReadonlyMap<Kid, Signer> {
@@ -8,7 +8,7 @@ export function signersFor(keys: readonly ImportedKey[]): ReadonlyMap<Kid, Signe
     keys.flatMap((key) =>
       key.privateKey === undefined
         ? []
-        : [[key.kid, localSigner(key.alg, key.privateKey, key.publicKey)] as const],
+        : [[key.kid, checkedSigner(localSigner(key.alg, key.privateKey), key.publicKey)] as const],
     ),
   );
 }

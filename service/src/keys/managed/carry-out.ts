@@ -1,8 +1,5 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
-import type { Algorithm } from "../algorithm.ts";
-import { makeKey } from "../custody/make-key.ts";
-import type { Sealer } from "../custody/sealer.ts";
+import type { HeldKey } from "../custody/custody.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyChange, KeyStep, MakeKey, ResealKey } from "./key-change.ts";
 import type { KeySet } from "./key-store.ts";
@@ -10,8 +7,8 @@ import type { ManagedKey } from "./managed-key.ts";
 import { lifeSeconds } from "./plan/plan-rotation.ts";
 
 /**
- * The changes that the steps of a plan come to: keys are made and private parts sealed here. A key that then loses the race is
- * forgotten: it was never published. Throws `StoreCorrupt` when a private part cannot be opened.
+ * The changes that the steps of a plan come to: keys are made and private parts sealed here. Throws `StoreCorrupt` when a private
+ * part cannot be opened.
  */
 export async function carryOut(
   deps: KeySetDeps,
@@ -21,48 +18,55 @@ export async function carryOut(
   const changes: KeyChange[] = [];
   for (const step of steps) {
     if (step.kind === "make") changes.push(...(await make(deps, step)));
-    else changes.push(step.kind === "reseal" ? reseal(deps, set, step) : step);
+    else changes.push(step.kind === "reseal" ? await reseal(deps, set, step) : step);
   }
   return changes;
 }
 
+/** The keys whose private parts the store drops by these changes of the set. */
+export function droppedBy(set: KeySet, changes: readonly KeyChange[]): readonly HeldKey[] {
+  return changes.flatMap(({ kind, kid }) => {
+    const held = kind === "revoke" || kind === "retire" ? heldOf(set, kid) : undefined;
+    return held === undefined ? [] : [held];
+  });
+}
+
+/** The keys that were made for these changes. */
+export function madeFor(changes: readonly KeyChange[]): readonly HeldKey[] {
+  return changes.filter((change) => change.kind === "publish");
+}
+
+/** Destroys private parts that the store does not hold. Never rejects: what became of the set does not depend on it. */
+export async function destroyAll(
+  { custody, destroyFailed = () => undefined }: KeySetDeps,
+  keys: readonly HeldKey[],
+): Promise<void> {
+  for (const key of keys)
+    await custody.destroy(key).catch((thrown: unknown) => {
+      destroyFailed(key.kid, thrown);
+    });
+}
+
 async function make(
-  { sealer, rules, makeKey: make = makeKey }: KeySetDeps,
+  { custody, rules }: KeySetDeps,
   { alg, activate }: MakeKey,
 ): Promise<readonly KeyChange[]> {
-  const { kid, publicJwk, privateKey } = await make(alg);
-  if (privateKey === undefined) return [];
-  const publish: KeyChange = {
-    kind: "publish",
-    kid,
-    alg,
-    publicJwk,
-    sealed: sealed(sealer, privateKey, kid, alg),
-  };
+  const publish: KeyChange = { kind: "publish", ...(await custody.make(alg)) };
   const { maxTtlSeconds } = rules.timing;
   return activate
-    ? [publish, { kind: "activate", kid, lifeSeconds: lifeSeconds(rules), maxTtlSeconds }]
+    ? [publish, { kind: "activate", kid: publish.kid, lifeSeconds: lifeSeconds(rules), maxTtlSeconds }]
     : [publish];
 }
 
-function reseal({ sealer }: KeySetDeps, set: KeySet, { kid }: ResealKey): KeyChange {
-  const key = set.keys.find((one) => one.kid === kid);
-  const privateKey = key && openPrivateKey(sealer, key);
-  if (key === undefined || privateKey === undefined) throw new StoreCorrupt({ what: "key_unopened", kid });
-  return { kind: "reseal", kid, sealed: sealed(sealer, privateKey, kid, key.alg) };
+async function reseal({ custody }: KeySetDeps, set: KeySet, { kid }: ResealKey): Promise<KeyChange> {
+  const held = heldOf(set, kid);
+  const sealed = held && (await custody.reseal(held));
+  if (sealed === undefined) throw new StoreCorrupt({ what: "key_unopened", kid });
+  return { kind: "reseal", kid, sealed };
 }
 
-function sealed(sealer: Sealer, privateKey: KeyObject, kid: string, alg: Algorithm) {
-  return sealer.seal(privateKey.export({ type: "pkcs8", format: "der" }), placeOf(kid, alg));
-}
-
-/** Opens a key's private part; `undefined` when it was altered, moved to another row, destroyed, or its sealing key is not here. */
-export function openPrivateKey(sealer: Sealer, key: ManagedKey): KeyObject | undefined {
-  const bytes = key.sealed && sealer.open(key.sealed, placeOf(key.kid, key.alg));
-  return bytes && createPrivateKey({ key: bytes, format: "der", type: "pkcs8" });
-}
-
-/** Where a private key belongs: bound into its seal, so that it cannot be opened from another row or for another use. */
-export function placeOf(kid: string, alg: Algorithm): string {
-  return JSON.stringify(["macp-auth signing_keys", 1, kid, alg]);
+/** The key, when its private part still exists. */
+function heldOf({ keys }: KeySet, kid: ManagedKey["kid"]): HeldKey | undefined {
+  const key = keys.find((one) => one.kid === kid);
+  return key?.sealed === undefined ? undefined : { ...key, sealed: key.sealed };
 }

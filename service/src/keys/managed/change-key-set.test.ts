@@ -1,11 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { systemRandom } from "../../kernel/random.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
+import { apartCustody, custodyOf, keksUnder, opens } from "../../testing/custodies.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
-import { sealerOf } from "../custody/sealer.ts";
-import { openPrivateKey } from "./carry-out.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyStore } from "./key-store.ts";
 import { operate } from "./operate.ts";
@@ -26,8 +24,8 @@ function contested(races: number): { deps: KeySetDeps; store: KeyStore; looks: (
       return lost <= races ? "stale" : inner.replace(seen, changes);
     },
   };
-  const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
-  return { deps: { store, sealer, rules: RULES }, store: inner, looks: () => looks };
+  const custody = custodyOf(keksUnder(7));
+  return { deps: { store, custody, rules: RULES }, store: inner, looks: () => looks };
 }
 
 describe("who loses the race for a change", () => {
@@ -55,8 +53,7 @@ describe("who loses the race for a change", () => {
 });
 
 describe("sealing again", () => {
-  const [old, fresh] = [Buffer.alloc(32, "k"), Buffer.alloc(32, "n")];
-  const both = sealerOf([fresh, old], systemRandom());
+  const both = custodyOf(keksUnder(9, 7));
   const reseal = (deps: KeySetDeps) => operate(deps, { kind: "reseal" }, new Set());
 
   test.each([0, 4])(
@@ -64,20 +61,21 @@ describe("sealing again", () => {
     async (races) => {
       const { deps, store } = contested(races);
       await rotate({ ...deps, store });
-      const outcome = await reseal({ ...deps, sealer: both });
+      const outcome = await reseal({ ...deps, custody: both });
       expect(outcome).toMatchObject({ kind: "done", changes: [{ kind: "reseal" }, { kind: "reseal" }] });
       const { keys } = await store.load();
-      const newOnly = sealerOf([fresh], systemRandom());
-      expect(keys.map((key) => openPrivateKey(newOnly, key) !== undefined)).toEqual([true, true]);
-      expect(keys.map((key) => openPrivateKey(deps.sealer, key))).toEqual([undefined, undefined]);
+      for (const key of keys) {
+        expect(await opens(custodyOf(keksUnder(9)), key)).toBe(true);
+        expect(await opens(deps.custody, key)).toBe(false);
+      }
     },
   );
 
   test("changes nothing when one of them cannot be opened", async () => {
     const { deps, store } = contested(0);
     await rotate(deps);
-    const other = sealerOf([fresh], systemRandom());
-    await expect(reseal({ ...deps, sealer: other })).rejects.toThrow(StoreCorrupt);
+    const other = custodyOf(keksUnder(9));
+    await expect(reseal({ ...deps, custody: other })).rejects.toThrow(StoreCorrupt);
     expect((await store.load()).version).toBe(1);
   });
 
@@ -85,3 +83,40 @@ describe("sealing again", () => {
     expect(await reseal(contested(0).deps)).toMatchObject({ kind: "refused", reason: "nothing_sealed" });
   });
 });
+
+describe("a custody that holds the private parts apart from the store", () => {
+  test("is left with none of a key that lost the race, or that was revoked or retired", async () => {
+    const { deps, store } = contested(2);
+    const custody = apartCustody();
+    const apart = { ...deps, custody };
+    await rotate(apart);
+    const [signing, standby] = (await store.load()).keys;
+    expect([...custody.held.values()]).toEqual([signing?.kid, standby?.kid]);
+    const kid = standby?.kid ?? fail();
+    await operate(apart, { kind: "revoke", kid, reason: "leaked" }, new Set());
+    await operate(apart, { kind: "revoke", kid, reason: "again" }, new Set());
+    expect([...custody.held.values()]).toEqual([signing?.kid]);
+    expect((await store.load()).keys.map(({ sealed }) => sealed !== undefined)).toEqual([true, false]);
+  });
+
+  test("that cannot destroy a private part is reported, and the change is made all the same", async () => {
+    const { deps, store } = contested(0);
+    const failed: unknown[] = [];
+    const apart = {
+      ...deps,
+      custody: { ...apartCustody(), destroy: () => Promise.reject(new Error("down")) },
+      destroyFailed: (...fault: readonly unknown[]) => failed.push(fault),
+    };
+    await rotate(apart);
+    const kid = (await store.load()).keys[1]?.kid ?? fail();
+    expect(await operate(apart, { kind: "revoke", kid, reason: "leaked" }, new Set())).toMatchObject({
+      kind: "done",
+    });
+    expect(failed).toEqual([[kid, new Error("down")]]);
+    expect((await store.load()).keys[1]?.sealed).toBeUndefined();
+  });
+});
+
+function fail(): never {
+  throw new Error("the set lacks a key");
+}

@@ -1,7 +1,6 @@
-import type { Algorithm } from "../algorithm.ts";
-import type { Sealer } from "../custody/sealer.ts";
-import type { ImportedKey } from "../import/import-key.ts";
-import { carryOut } from "./carry-out.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import type { KeyCustody } from "../custody/custody.ts";
+import { carryOut, destroyAll, droppedBy, madeFor } from "./carry-out.ts";
 import type { KeyChange, KeyStep } from "./key-change.ts";
 import type { KeySet, KeyStore } from "./key-store.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
@@ -10,10 +9,10 @@ import type { StoreDoubt } from "./store-doubt.ts";
 /** All that a change of a key set needs. */
 export interface KeySetDeps {
   readonly store: KeyStore;
-  readonly sealer: Sealer;
+  readonly custody: KeyCustody;
   readonly rules: RotationRules;
-  /** Where new keys come from; `makeKey` when left out. */
-  readonly makeKey?: (alg: Algorithm) => Promise<ImportedKey>;
+  /** Hears of a private part that the store does not hold, and that may still exist in custody. */
+  readonly destroyFailed?: (kid: Kid, why: unknown) => void;
 }
 
 /** Why a set that was read must not be planned on; `undefined` when it may be. */
@@ -62,8 +61,12 @@ export async function changeKeySet<Plan extends Planned, Refusal extends { reado
     const planned = plan(before);
     if (planned.kind === "refused") return planned;
     const changes = await carryOut(deps, before, planned.steps);
-    if (changes.length === 0 || (await deps.store.replace(before.version, changes)) === "replaced")
+    if (changes.length === 0 || (await deps.store.replace(before.version, changes)) === "replaced") {
+      await destroyAll(deps, droppedBy(before, changes));
       return { kind: "done", plan: planned, changes, before };
+    }
+    // When `replace` rejects instead, nobody knows whether the store has them, so they are left.
+    await destroyAll(deps, madeFor(changes));
   }
   return { kind: "lost" };
 }

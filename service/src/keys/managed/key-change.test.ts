@@ -19,7 +19,7 @@ const publish: KeyChange = {
   kid: kidOf("new"),
   alg,
   publicJwk,
-  sealed: sealed ?? { kek: "", box: "" },
+  sealed: sealed ?? "",
 };
 
 describe("a change stamps the key with the store's clock", () => {
@@ -84,8 +84,8 @@ describe("a change stamps the key with the store's clock", () => {
     );
   });
 
-  test("reseal: another box for the same key, and none for a key whose private part is destroyed", () => {
-    const other = { kek: "next", box: "b" };
+  test("reseal: another sealed part for the same key, and none for a key whose private part is destroyed", () => {
+    const other = "sealed again";
     expect(changed(signingKey("k"), { kind: "reseal", sealed: other })).toEqual(
       signingKey("k", { sealed: other }),
     );

@@ -2,19 +2,12 @@ import { Impossible, unreachable } from "../../kernel/assert.ts";
 import { after, type EpochSeconds, epochSeconds, latest } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import type { Algorithm } from "../algorithm.ts";
-import type { SealedKey } from "../custody/sealer.ts";
-import type { PublicJwk } from "../public-jwk.ts";
+import type { HeldKey } from "../custody/custody.ts";
 import { isSigning, type ManagedKey } from "./managed-key.ts";
 
 /** One change of the key set. A store applies a list of them in one transaction and stamps them with its own clock. */
 export type KeyChange =
-  | {
-      readonly kind: "publish";
-      readonly kid: Kid;
-      readonly alg: Algorithm;
-      readonly publicJwk: PublicJwk;
-      readonly sealed: SealedKey;
-    }
+  | ({ readonly kind: "publish" } & HeldKey)
   /** `lifeSeconds`: how long after this moment the key's tokens may live at most. */
   | {
       readonly kind: "activate";
@@ -27,7 +20,7 @@ export type KeyChange =
   | { readonly kind: "revoke"; readonly kid: Kid; readonly reason: string }
   | { readonly kind: "retire"; readonly kid: Kid; readonly reason?: string }
   | { readonly kind: "pause"; readonly kid: Kid; readonly seconds: number }
-  | { readonly kind: "reseal"; readonly kid: Kid; readonly sealed: SealedKey };
+  | { readonly kind: "reseal"; readonly kid: Kid; readonly sealed: string };
 
 /** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
 export interface MakeKey {

@@ -1,6 +1,5 @@
 import { after, type EpochSeconds, latest } from "../../kernel/clock.ts";
 import type { Algorithm } from "../algorithm.ts";
-import type { SealedKey } from "../custody/sealer.ts";
 import { isServedIn, type KeyMoments, type KeyState, servedAt, stateAt } from "../key-state.ts";
 import type { PublicJwk } from "../public-jwk.ts";
 import { overlapSeconds, type RotationTiming, toleranceSeconds } from "../timing.ts";
@@ -27,7 +26,7 @@ export interface ManagedKey extends KeyMoments {
   /** E: the latest `exp` that was signed with the key, as far as the replicas have reported; 0 when none. */
   readonly maxExp: EpochSeconds;
   /** The private key under the key-encryption key; destroyed when the key is revoked or retired. */
-  readonly sealed: SealedKey | undefined;
+  readonly sealed: string | undefined;
 }
 
 /** The state of a managed key. Its moments are stamps of what has happened, whatever a clock says now. */

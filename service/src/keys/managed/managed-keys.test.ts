@@ -1,16 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { anyone } from "../../callers/caller.ts";
 import { epochSeconds } from "../../kernel/clock.ts";
-import { systemRandom } from "../../kernel/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
+import { custodyOf, keksUnder } from "../../testing/custodies.ts";
 import { kidOf } from "../../testing/forged.ts";
 import { replica as otherReplica, RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps, mintRequest } from "../../testing/mint-deps.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { mint } from "../../tokens/mint.ts";
 import type { Algorithm } from "../algorithm.ts";
-import { sealerOf } from "../custody/sealer.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
 import type { KeyChange } from "./key-change.ts";
 import type { Beat, KeySet, KeyStore } from "./key-store.ts";
@@ -20,7 +19,7 @@ import { rotate } from "./rotate.ts";
 import { rotationRound } from "./round.ts";
 
 const { replicaLagSeconds: F, clockSkewSeconds: skew } = RULES.timing;
-const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+const custody = custodyOf(keksUnder(7));
 
 /** A store whose beats can be held up, and that can be down. */
 class Store implements KeyStore {
@@ -74,7 +73,7 @@ class Store implements KeyStore {
 async function house(alg: Algorithm = "ES256") {
   const storeClock = new TestClock();
   const store = new Store(storeClock);
-  const rotation: KeySetDeps = { store, sealer, rules: { ...RULES, alg } };
+  const rotation: KeySetDeps = { store, custody, rules: { ...RULES, alg } };
   await rotate(rotation);
   const moving: { move(seconds: number): void }[] = [storeClock];
   const replica = (override: Partial<ManagedKeysDeps> = {}) => {
@@ -84,7 +83,7 @@ async function house(alg: Algorithm = "ES256") {
     moving.push(clock, watch);
     const deps = {
       store,
-      sealer,
+      custody,
       clock,
       stopwatch: watch,
       ...RULES,
@@ -297,12 +296,12 @@ describe("a signing key that cannot be opened", () => {
     const before = view();
     await operate(rotation, { kind: "activate", kid: undefined }, new Set(["short-lead"]));
 
-    const altered = (box: string): string => (box.startsWith("A") ? "B" : "A") + box.slice(1);
+    const altered = (sealed: string): string => sealed.slice(0, -2) + (sealed.endsWith("AA") ? "BA" : "AA");
     store.show((set) => ({
       ...set,
       keys: set.keys.map((key) => ({
         ...key,
-        sealed: key.sealed && { ...key.sealed, box: altered(key.sealed.box) },
+        sealed: key.sealed && altered(key.sealed),
       })),
     }));
     await expect(keys.renew()).rejects.toThrow(StoreCorrupt);
@@ -314,7 +313,7 @@ describe("a signing key that cannot be opened", () => {
 
   test("at start leaves the replica fenced", async () => {
     const { replica } = await house();
-    const { keys, state } = replica({ sealer: sealerOf([Buffer.alloc(32, "x")], systemRandom()) });
+    const { keys, state } = replica({ custody: custodyOf(keksUnder(8)) });
     await expect(keys.renew()).rejects.toThrow(StoreCorrupt);
     expect(state()).toBe("not_read_yet");
   });

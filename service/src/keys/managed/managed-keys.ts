@@ -2,11 +2,10 @@ import { createPublicKey } from "node:crypto";
 import { after, type Clock, type EpochSeconds, type Stopwatch } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
-import type { Sealer } from "../custody/sealer.ts";
+import type { KeyCustody } from "../custody/custody.ts";
 import type { KeyDirectory } from "../key-directory.ts";
 import { type KeyView, NO_KEYS, viewOf } from "../key-view.ts";
-import { localSigner, type Signer } from "../signer.ts";
-import { openPrivateKey } from "./carry-out.ts";
+import { checkedSigner, type Signer } from "../signer.ts";
 import type { PlanDoubt } from "./change-key-set.ts";
 import type { Beat, KeySet, KeyStore } from "./key-store.ts";
 import {
@@ -26,7 +25,7 @@ import { type Usage, UsageLog } from "./usage-log.ts";
 /** With what this replica is configured to rotate by, which it reports to the store. */
 export interface ManagedKeysDeps extends RotationRules {
   readonly store: KeyStore;
-  readonly sealer: Sealer;
+  readonly custody: KeyCustody;
   readonly clock: Clock;
   readonly stopwatch: Stopwatch;
   readonly replicaId: string;
@@ -165,17 +164,23 @@ export class ManagedKeys implements KeyDirectory {
       throw thrown;
     }
     if (found?.beat === undefined) this.usage.putBack(usage);
-    if (found !== undefined) this.#putInForce(turn, set, found);
+    if (found !== undefined) await this.#putInForce(turn, set, found);
   }
 
   /** Puts in force what a beat found, unless it was overtaken: by one that began later, or by one that saw a later version. */
-  #putInForce(turn: number, set: KeySet, { refused, beat, lease }: Found): void {
-    if (turn < this.#beatInForce) return;
-    if (refused === undefined && set.version < this.#versionSeen) return;
+  async #putInForce(turn: number, set: KeySet, { refused, beat, lease }: Found): Promise<void> {
+    const isOvertaken = (): boolean =>
+      turn < this.#beatInForce || (refused === undefined && set.version < this.#versionSeen);
+    if (isOvertaken()) return;
     this.#beatInForce = turn;
     this.#refused = refused;
     if (beat === undefined) return;
-    if (this.#set?.version !== set.version) this.#view = this.#render(set);
+    if (this.#set?.version !== set.version) {
+      const view = await this.#render(set);
+      // Another beat may have been put in force while the signing key was opened.
+      if (isOvertaken()) return;
+      this.#view = view;
+    }
     this.#set = set;
     this.#versionSeen = set.version;
     this.#reported = { serving: beat.serving, version: beat.replica.version };
@@ -217,10 +222,10 @@ export class ManagedKeys implements KeyDirectory {
     };
   }
 
-  #render(set: KeySet): KeyView {
+  async #render(set: KeySet): Promise<KeyView> {
     const key = this.#pickSigning(set.keys);
     return viewOf(
-      key && { kid: key.kid, signer: this.#signerOf(key), notAfter: key.notAfter },
+      key && { kid: key.kid, signer: await this.#signerOf(key), notAfter: key.notAfter },
       servedInOrder(set.keys).map((one) => one.publicJwk),
     );
   }
@@ -231,15 +236,15 @@ export class ManagedKeys implements KeyDirectory {
     return signing.find((key) => key.alg === this.#deps.alg) ?? signing[0];
   }
 
-  #signerOf(key: ManagedKey): Signer {
-    const signer = this.#signers.get(key.kid) ?? this.#open(key);
+  async #signerOf(key: ManagedKey): Promise<Signer> {
+    const signer = this.#signers.get(key.kid) ?? (await this.#open(key));
     this.#signers = new Map([[key.kid, signer]]);
     return signer;
   }
 
-  #open(key: ManagedKey): Signer {
-    const privateKey = openPrivateKey(this.#deps.sealer, key);
-    if (privateKey === undefined) throw new StoreCorrupt({ what: "key_unopened", kid: key.kid });
-    return localSigner(key.alg, privateKey, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
+  async #open({ sealed, ...key }: ManagedKey): Promise<Signer> {
+    const signer = sealed && (await this.#deps.custody.open({ ...key, sealed }));
+    if (!signer) throw new StoreCorrupt({ what: "key_unopened", kid: key.kid });
+    return checkedSigner(signer, createPublicKey({ key: { ...key.publicJwk }, format: "jwk" }));
   }
 }

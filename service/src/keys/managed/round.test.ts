@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { systemRandom } from "../../kernel/random.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";
+import { custodyOf, keksUnder } from "../../testing/custodies.ts";
 import { kidOf } from "../../testing/forged.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { TestClock } from "../../testing/moments.ts";
-import { sealerOf } from "../custody/sealer.ts";
 import type { KeyStore } from "./key-store.ts";
 import { isSigning } from "./managed-key.ts";
 import { ManagedKeys } from "./managed-keys.ts";
@@ -27,7 +26,7 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
       return inner.beat(report);
     },
   };
-  const deps = { store, sealer: sealerOf([Buffer.alloc(32, "k")], systemRandom()), rules: RULES };
+  const deps = { store, custody: custodyOf(keksUnder(7)), rules: RULES };
   const keys = new ManagedKeys({
     ...deps,
     clock,

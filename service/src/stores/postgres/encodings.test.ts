@@ -6,19 +6,19 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { publicServer } from "../../http/public-server.ts";
 import { epochSeconds, systemClock, systemStopwatch } from "../../kernel/clock.ts";
 import { systemTimers } from "../../kernel/timers.ts";
-import { placeOf } from "../../keys/managed/carry-out.ts";
 import type { VerifierSighting } from "../../keys/managed/key-store.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { wholeRound } from "../../keys/managed/round.ts";
 import { noMeter } from "../../telemetry/meter.ts";
+import { custodyOf, keksUnder } from "../../testing/custodies.ts";
 import { kidOf } from "../../testing/forged.ts";
-import { beatOf, publishFresh, replicaOf, sealerUnder } from "../../testing/key-store-contract.ts";
+import { beatOf, publishFresh, replicaOf } from "../../testing/key-store-contract.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
 import { databasePlace } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, type StoredPlace } from "../../testing/store-places.ts";
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 /** What lies outside of one encoding or another: Latin, Cyrillic, Japanese, emoji, NUL, a lone surrogate, the last code point. */
 const AWKWARD = "Ã© ключ 日本 😀 100% %{41} \\u{0} \0 \ud800 \u{10ffff}";
 
@@ -44,11 +44,10 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
     afterEach(() => place.remove());
 
     test("holds every text that reaches it, and gives it back as it was", async () => {
-      const store = await place.open(sealer);
-      const fresh = await publishFresh(sealer);
+      const store = await place.open(keks);
+      const fresh = await publishFresh(keks);
       const kid = kidOf(`ключ-日本-é-${"\u{10ffff}".repeat(240)}`);
-      const sealed = sealer.seal(Buffer.alloc(40, 7), placeOf(kid, "ES256"));
-      const named = { ...fresh, kid, publicJwk: { ...fresh.publicJwk, kid }, sealed };
+      const named = { ...fresh, kid, publicJwk: { ...fresh.publicJwk, kid } };
       expect(await store.replace(0, [named, { kind: "taint", kid, reason: AWKWARD }])).toBe("replaced");
       const replica = replicaOf(AWKWARD, 1);
       const sightings = [
@@ -64,8 +63,8 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
     });
 
     test("no bytes that a stranger sends as a User-Agent stop a round: each is followed by a beat", async () => {
-      const store = await place.open(sealer);
-      const deps = { store, sealer, rules: RULES };
+      const store = await place.open(keks);
+      const deps = { store, custody: custodyOf(keks), rules: RULES };
       const keys = new ManagedKeys({
         ...deps,
         clock: systemClock,

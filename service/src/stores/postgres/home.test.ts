@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySet, KeyStore } from "../../keys/managed/key-store.ts";
-import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { keksUnder } from "../../testing/custodies.ts";
+import { activate, publishFresh } from "../../testing/key-store-contract.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, type OwnKeyStore, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { homeOf, type Look } from "./home.ts";
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 function look(override: Partial<Look>): Look {
   return {
@@ -163,7 +164,7 @@ describe.skipIf(mayLeavePostgresOut())(
       return made.href.replaceAll("+", "%20");
     };
     const open = async (parameters?: Readonly<Record<string, string>>, as?: string): Promise<OwnKeyStore> => {
-      const store = await openKeyStore(storeAt(url(parameters, as)), sealer);
+      const store = await openKeyStore(storeAt(url(parameters, as)), keks);
       opened.push(store);
       return store;
     };
@@ -173,7 +174,7 @@ describe.skipIf(mayLeavePostgresOut())(
         (row) => (row as { schemaname: string }).schemaname,
       );
     const withOneKey = async (store: KeyStore): Promise<readonly string[]> => {
-      const fresh = await publishFresh(sealer);
+      const fresh = await publishFresh(keks);
       await store.replace(0, [fresh, activate(fresh)]);
       return kids(await store.load());
     };
@@ -194,7 +195,7 @@ describe.skipIf(mayLeavePostgresOut())(
       await sql(`CREATE SCHEMA ${role} AUTHORIZATION ${role}`);
       const second = await open();
       expect(kids(await second.load())).toEqual(before);
-      expect(await second.replace(1, [await publishFresh(sealer)])).toBe("replaced");
+      expect(await second.replace(1, [await publishFresh(keks)])).toBe("replaced");
       expect((await first.load()).version).toBe(2);
       expect(await homes()).toEqual(["public"]);
     });

@@ -2,13 +2,14 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
-import { activate, beatOf, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { keksUnder } from "../../testing/custodies.ts";
+import { activate, beatOf, publishFresh } from "../../testing/key-store-contract.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 function hostsOf(...servers: readonly { readonly url: string }[]): string {
   return `postgres://macp@${servers.map(({ url }) => new URL(url).host).join(",")}/postgres`;
@@ -44,7 +45,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
       hostsOf(primary, standby),
       hostsOf(gone, standby, primary),
     ]) {
-      const store = await openKeyStore(storeAt(url), sealer);
+      const store = await openKeyStore(storeAt(url), keks);
       await store.beat(beatOf());
       await store.close();
     }
@@ -56,9 +57,9 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
   });
 
   test("a failover is followed, from a primary that turned read-only under its connections to the standby that was promoted", async () => {
-    const store = await openKeyStore(storeAt(hostsOf(primary, standby)), sealer);
+    const store = await openKeyStore(storeAt(hostsOf(primary, standby)), keks);
     const { version } = await store.load();
-    const fresh = await publishFresh(sealer);
+    const fresh = await publishFresh(keks);
     expect(await store.replace(version, [fresh, activate(fresh)])).toBe("replaced");
     await standbyHas(standby.url, fresh.kid);
 
@@ -69,7 +70,7 @@ describe.skipIf(mayLeavePostgresOut())("several hosts of a PostgreSQL", { timeou
     const set = await store.beat(beatOf());
     expect(performance.now() - before).toBeLessThan(6_500);
     expect(set.keys.map(({ kid }) => kid)).toEqual([fresh.kid]);
-    expect(await store.replace(version + 1, [await publishFresh(sealer)])).toBe("replaced");
+    expect(await store.replace(version + 1, [await publishFresh(keks)])).toBe("replaced");
 
     await primary.change(
       { default_transaction_read_only: "off" },

@@ -2,13 +2,15 @@ import { expect, test } from "vitest";
 import { epochSeconds } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
-import { beatOf, OTHER_SET, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { keksUnder } from "../../testing/custodies.ts";
+import { beatOf, OTHER_SET, publishFresh } from "../../testing/key-store-contract.ts";
 import { wideTypesPlace } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
 import { sqlKeyStore } from "../sql/key-store.ts";
+import { rowTags } from "../sql/row-tags.ts";
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 if (mayLeavePostgresOut())
   test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
@@ -16,11 +18,11 @@ else {
   test("fetches that cannot be written are dropped and counted, and the beat they came with is committed", async () => {
     const place = await postgresPlace();
     const dropped: unknown[][] = [];
-    await (await place.open(sealer)).close();
+    await (await place.open(keks)).close();
     await place.sql("ALTER TABLE verifiers ADD CONSTRAINT seeded CHECK (user_agent <> 'poison')");
     const store = sqlKeyStore(place.database, {
       keySet: DEFAULT_KEY_SET,
-      sealer,
+      tags: rowTags(keks),
       fetchesDropped: (...fault) => dropped.push(fault),
     });
     const verifiers = [
@@ -44,11 +46,11 @@ else {
 
   test("a change of one set does not wait for a transaction that holds another", async () => {
     const place = await postgresPlace();
-    const [store, other] = [await place.open(sealer), await place.open(sealer, OTHER_SET)];
+    const [store, other] = [await place.open(keks), await place.open(keks, OTHER_SET)];
     await place.database.write(async (query) => {
       await query("UPDATE key_sets SET version = version WHERE name = $1", [DEFAULT_KEY_SET]);
       await query("UPDATE signing_keys SET active = active WHERE key_set = $1", [DEFAULT_KEY_SET]);
-      expect(await other.replace(0, [await publishFresh(sealer)])).toBe("replaced");
+      expect(await other.replace(0, [await publishFresh(keks)])).toBe("replaced");
       await other.beat(beatOf());
     });
     expect((await store.load()).version).toBe(0);

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { activate, publishFresh, sealerUnder } from "../../testing/key-store-contract.ts";
+import { keksUnder } from "../../testing/custodies.ts";
+import { activate, publishFresh } from "../../testing/key-store-contract.ts";
 import { mayLeavePgbouncerOut, type Pgbouncer, startPgbouncer } from "../../testing/pgbouncer.ts";
 import { freshName, onPostgres, onPostgresAt, serverUrl } from "../../testing/postgres-server.ts";
 import { openKeyStore, storeAt } from "../../testing/store-places.ts";
 
-const sealer = sealerUnder(1);
+const keks = keksUnder(1);
 
 describe.skipIf(mayLeavePgbouncerOut())(
   "behind a pooler (skipped: needs PgBouncer, apt-get install pgbouncer, and MACP_TEST_POSTGRES_URL)",
@@ -18,7 +19,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
       url.port = String(pooler.port);
       return url;
     };
-    const open = (url: URL) => openKeyStore(storeAt(url.href), sealer);
+    const open = (url: URL) => openKeyStore(storeAt(url.href), keks);
 
     beforeEach(async () => {
       pooler = undefined;
@@ -36,7 +37,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
         const url = await start(mode);
         url.searchParams.set("schema", schema);
         const store = await open(url);
-        const fresh = await publishFresh(sealer);
+        const fresh = await publishFresh(keks);
         expect(await store.replace(0, [fresh, activate(fresh)])).toBe("replaced");
         await store.close();
         const again = await open(url);

@@ -3,11 +3,11 @@ import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { KeySetName } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
-import type { Sealer } from "../../keys/custody/sealer.ts";
 import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import { KidText, PublicJwk } from "../../keys/public-jwk.ts";
 import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
+import type { RowTags } from "./row-tags.ts";
 
 /**
  * A row of `signing_keys`, in printable ASCII. `body` is the key as JSON; the other columns repeat what the database must know of
@@ -52,9 +52,9 @@ const Body = z.strictObject({
   maxTtlSeconds: z.int(),
   maxExp: Moment,
   sealed: z
-    .strictObject({ kek: z.string(), box: z.string() })
+    .string()
     .optional()
-    .transform((sealed) => sealed),
+    .transform((text): string | undefined => text),
 });
 
 /** A version of a key set. */
@@ -63,35 +63,35 @@ interface NamedVersion {
   readonly version: number;
 }
 
-/** The row of a key, under the sealer's first key. */
-export function rowOf(sealer: Sealer, keySet: KeySetName, key: ManagedKey): KeyRow {
+/** The row of a key, under the first key-encryption key. */
+export function rowOf(tags: RowTags, keySet: KeySetName, key: ManagedKey): KeyRow {
   const body = asciiJson(JSON.stringify(key));
   const row = { keySet, kid: toAscii(key.kid), alg: key.alg, active: isSigning(key) ? 1 : 0, body };
-  return { ...row, tag: sealer.tag(rowText(row)) };
+  return { ...row, tag: tags.tag(rowText(row)) };
 }
 
 /** The tag of a whole set: no row can be missing, added or an older self of itself without it being wrong. */
-export function setTagOf(sealer: Sealer, set: NamedVersion, rows: readonly KeyRow[]): string {
-  return sealer.tag(setText(set, rows));
+export function setTagOf(tags: RowTags, set: NamedVersion, rows: readonly KeyRow[]): string {
+  return tags.tag(setText(set, rows));
 }
 
 /** The keys of a set. Throws `StoreCorrupt` when any byte of any row, or the set as a whole, is not as it was written. */
 export function keysOf(
-  sealer: Sealer,
+  tags: RowTags,
   set: NamedVersion & { readonly tag: string },
   rows: readonly KeyRow[],
 ): readonly ManagedKey[] {
-  const keys = rows.map((row) => keyOf(sealer, row));
+  const keys = rows.map((row) => keyOf(tags, row));
   // A new store has no set to tag yet; whoever empties a store to look like one is found out by the version.
   const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
-  if (!isNew && !sealer.verifyTag(setText(set, rows), set.tag)) {
+  if (!isNew && !tags.verify(setText(set, rows), set.tag)) {
     throw new StoreCorrupt({ what: "set_altered", table: "key_sets" });
   }
   return keys;
 }
 
-function keyOf(sealer: Sealer, row: KeyRow): ManagedKey {
-  const key = sealer.verifyTag(rowText(row), row.tag) ? Body.safeParse(JSON.parse(row.body)).data : undefined;
+function keyOf(tags: RowTags, row: KeyRow): ManagedKey {
+  const key = tags.verify(rowText(row), row.tag) ? Body.safeParse(JSON.parse(row.body)).data : undefined;
   if (key === undefined) {
     throw new StoreCorrupt({ what: "row_altered", table: "signing_keys", kid: row.kid });
   }

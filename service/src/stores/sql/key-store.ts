@@ -2,7 +2,6 @@ import { z } from "zod";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { KeySetName } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
-import type { Sealer } from "../../keys/custody/sealer.ts";
 import { applyChanges, applySignings } from "../../keys/managed/key-change.ts";
 import type { Beat, JwksFetches, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import type { ManagedKey } from "../../keys/managed/managed-key.ts";
@@ -10,6 +9,7 @@ import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { fetches, noteFetches } from "./fetch-rows.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas, writeReplica } from "./replica-rows.ts";
+import type { RowTags } from "./row-tags.ts";
 
 const Moment = Whole.transform(epochSeconds);
 const MomentRow = z.object({ now: Moment });
@@ -22,19 +22,19 @@ export type FetchesDropped = (count: number, why: unknown) => void;
 /** Which set of the tables a store is about, and what tags its rows. */
 interface Owner {
   readonly keySet: KeySetName;
-  readonly sealer: Sealer;
+  readonly tags: RowTags;
 }
 
 export interface SqlKeyStoreDeps extends Owner {
   readonly fetchesDropped?: FetchesDropped | undefined;
 }
 
-/** One key set of a database whose tables are of the newest schema. Every key row and the set as a whole carry the sealer's tags. */
+/** One key set of a database whose tables are of the newest schema. Every key row and the set as a whole carry a tag. */
 export function sqlKeyStore(
   database: Database,
   { fetchesDropped = () => undefined, ...owner }: SqlKeyStoreDeps,
 ): KeyStore {
-  const { keySet, sealer } = owner;
+  const { keySet, tags } = owner;
   return {
     load: () => database.read(async (query) => (await readSet(database, query, owner)).set),
 
@@ -46,7 +46,7 @@ export function sqlKeyStore(
         );
         if (taken.length === 0) return "stale";
         const before = await keyRows(query, keySet);
-        const keys = keysOf(sealer, { keySet, ...onlyRow(taken) }, before);
+        const keys = keysOf(tags, { keySet, ...onlyRow(taken) }, before);
         const now = await storeNow(database, query);
         const changed = applyChanges(keys, changes, now, seen + 1);
         await writeKeys(query, owner, { version: seen + 1, keys: changed, before });
@@ -105,7 +105,7 @@ async function holdSet(query: Query, keySet: KeySetName): Promise<void> {
 async function readSet(
   database: Database,
   query: Query,
-  { keySet, sealer }: Owner,
+  { keySet, tags }: Owner,
 ): Promise<{ readonly set: KeySet; readonly rows: readonly KeyRow[] }> {
   const now = await storeNow(database, query);
   const row = onlyRow(
@@ -114,7 +114,7 @@ async function readSet(
   const rows = await keyRows(query, keySet);
   const set: KeySet = {
     version: row.version,
-    keys: keysOf(sealer, { keySet, ...row }, rows),
+    keys: keysOf(tags, { keySet, ...row }, rows),
     now,
     servedAt: row.servedAt ?? undefined,
     replicas: await replicas(query, keySet),
@@ -153,8 +153,8 @@ async function writeKeys(
   owner: Owner,
   set: { readonly version: number; readonly keys: readonly ManagedKey[]; readonly before: readonly KeyRow[] },
 ): Promise<void> {
-  const { keySet, sealer } = owner;
-  const rows = set.keys.map((key) => rowOf(sealer, keySet, key));
+  const { keySet, tags } = owner;
+  const rows = set.keys.map((key) => rowOf(tags, keySet, key));
   const known = new Set(set.before.map((row) => row.tag));
   // The key that stops signing goes first: the database refuses a second active one even within a transaction.
   const changed = rows
@@ -168,7 +168,7 @@ async function writeKeys(
     );
   }
   await query("UPDATE key_sets SET tag = $1 WHERE name = $2", [
-    setTagOf(sealer, { keySet, version: set.version }, rows),
+    setTagOf(tags, { keySet, version: set.version }, rows),
     keySet,
   ]);
 }

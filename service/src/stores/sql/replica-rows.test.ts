@@ -2,12 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { after } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
-import { systemRandom } from "../../kernel/random.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
-import { sealerOf } from "../../keys/custody/sealer.ts";
 import { applyChanges } from "../../keys/managed/key-change.ts";
 import { planRotation } from "../../keys/managed/plan/plan-rotation.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
+import { keksUnder } from "../../testing/custodies.ts";
 import {
   keySet,
   LONG_AGO,
@@ -20,8 +19,9 @@ import {
 import { toAscii } from "./ascii.ts";
 import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas } from "./replica-rows.ts";
+import { rowTags } from "./row-tags.ts";
 
-const sealer = sealerOf([Buffer.alloc(32, "k")], systemRandom());
+const tags = rowTags(keksUnder(7));
 const due = signingKey("old", { signingFrom: after(NOW, -2 * SECONDS_MAX), notAfter: LONG_AGO });
 /** Known to every verifier, whatever the lead. */
 const ready = standbyKey("new", { publishedFrom: after(NOW, -5 * SECONDS_MAX) });
@@ -57,14 +57,14 @@ test("whatever seconds a replica's row holds: the read fails, or every key that 
       const changes = steps.filter((step) => step.kind !== "make" && step.kind !== "reseal");
       seen.activated += changes.filter(({ kind }) => kind === "activate").length;
       const keys = applyChanges([due, ready], changes, NOW, 3);
-      const rows = keys.map((key) => rowOf(sealer, DEFAULT_KEY_SET, key));
+      const rows = keys.map((key) => rowOf(tags, DEFAULT_KEY_SET, key));
       expect(
         keysOf(
-          sealer,
+          tags,
           {
             keySet: DEFAULT_KEY_SET,
             version: 3,
-            tag: setTagOf(sealer, { keySet: DEFAULT_KEY_SET, version: 3 }, rows),
+            tag: setTagOf(tags, { keySet: DEFAULT_KEY_SET, version: 3 }, rows),
           },
           rows,
         ),

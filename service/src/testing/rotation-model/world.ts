@@ -3,7 +3,7 @@ import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
-import { sealerOf } from "../../keys/custody/sealer.ts";
+import type { KeyCustody } from "../../keys/custody/custody.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
@@ -15,6 +15,7 @@ import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
 import { mint } from "../../tokens/mint.ts";
+import { apartCustody } from "../custodies.ts";
 import { countingRandom, mintRequest } from "../mint-deps.ts";
 import { RuntimeDouble } from "../runtime-double/runtime-double.ts";
 import { testKey } from "../test-keys.ts";
@@ -137,7 +138,7 @@ export class Seat {
     const keysDeps: ManagedKeysDeps = {
       ...rules,
       store: mutation.viewStore?.(link) ?? link,
-      sealer,
+      custody: this.#world.custody,
       clock: this,
       stopwatch: { elapsed: () => this.#world.now() - START + 0.5 },
       replicaId: `${this.name}.${String(this.lives)}`,
@@ -147,9 +148,8 @@ export class Seat {
     if (mutation.plansBlindly === true) keys.doubtAbout = () => undefined;
     const rotation: KeySetDeps = {
       store: mutation.rotationStore?.(link, this) ?? link,
-      sealer,
+      custody: this.#world.custody,
       rules,
-      makeKey: this.#world.makeKey,
     };
     return { link, keys, directory: mutation.directory?.(keys) ?? keys, rotation };
   }
@@ -233,7 +233,6 @@ export const ALL_ACCEPTED: readonly Acceptance[] = [
   "verifiers-behind",
   "live-tokens",
 ];
-const sealer = sealerOf([Buffer.alloc(32, "k")], countingRandom());
 
 /**
  * Three replicas over one store, a shared HTTP cache and three verifiers, in virtual time. The planner, the rotation, the
@@ -244,7 +243,7 @@ export class World {
   readonly mutation: Mutation;
   readonly leadSeconds: number;
   readonly periodSeconds: number;
-  readonly makeKey: KeyMaker;
+  readonly custody: KeyCustody;
   readonly seats: readonly Seat[];
   readonly watchers: readonly Watcher[];
   readonly invariants: Invariants;
@@ -267,7 +266,8 @@ export class World {
     this.periodSeconds =
       settings.period === "short" ? Math.ceil(this.leadSeconds * 0.75) : this.leadSeconds + 4;
     const make: KeyMaker = (alg) => Promise.resolve(this.#nextKey(alg));
-    this.makeKey = mutation.makeKey?.(make) ?? make;
+    // A backup may hold a key that is gone from the store, as with keys that are sealed in it.
+    this.custody = { ...apartCustody(mutation.makeKey?.(make) ?? make), destroy: () => Promise.resolve() };
     this.trueStore = new ModelStore(() => this.#now);
     this.seats = settings.seats.map((seat, index) => new Seat(this, "abc".charAt(index), seat));
     this.watchers = [-1, 0, 1].map((off) => new Watcher(this, off));

@@ -7,14 +7,14 @@ import { ConfigError, messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
-import type { Sealer } from "../../keys/custody/sealer.ts";
+import type { KeyEncryptionKeys } from "../../keys/custody/key-encryption-keys.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { type RoundReport, rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leaseRoundSeconds } from "../../keys/timing.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { type Custody, LOOK_MS, type UpkeepWatcher } from "../custody.ts";
-import { openRotation, openSealer, type StoreReports } from "../open-rotation.ts";
+import { openKeks, openRotation, type StoreReports } from "../open-rotation.ts";
 import { alarmReporter, changeReporter, fenceReporter, signingKeyReporter } from "../report-upkeep.ts";
 import { wiredStore } from "../stores.ts";
 import { corruptionLine } from "../words/corruption-line.ts";
@@ -40,21 +40,21 @@ export function managed(source: ManagedSource): WiredKeySource {
         : { found: `managed keys, another every ${String(Math.round(source.periodSeconds / 86_400))} days` },
     async load(context) {
       const { labels, random } = context;
-      const [sealer, version] = await Promise.all([
-        attempt(() => openSealer(kek, labels, random)),
+      const [keks, version] = await Promise.all([
+        attempt(() => openKeks(kek, labels, random)),
         attempt(() => versionSeenIn(source.versionFile, labels.of("keys.versionFile"))),
       ]);
-      if (sealer.kind === "done" && version.kind === "done") {
-        const loaded = { ...context, sealer: sealer.value, versionSeenBefore: version.value };
+      if (keks.kind === "done" && version.kind === "done") {
+        const loaded = { ...context, keks: keks.value, versionSeenBefore: version.value };
         return { given: undefined, open: (log, machine) => managedCustody(source, loaded, log, machine) };
       }
-      throw new ConfigError([...faultsOf(sealer), ...faultsOf(version)]);
+      throw new ConfigError([...faultsOf(keks), ...faultsOf(version)]);
     },
   };
 }
 
 interface Loaded extends LoadContext {
-  readonly sealer: Sealer;
+  readonly keks: KeyEncryptionKeys;
   /** The newest version that an earlier life of this replica saw; 0 when it remembers none. */
   readonly versionSeenBefore: number;
 }
@@ -66,11 +66,11 @@ async function managedCustody(
   log: Log,
   machine: Machine,
 ): Promise<Custody> {
-  const { keys: keySettings, labels, sealer, versionSeenBefore } = loaded;
+  const { keys: keySettings, labels, keks, versionSeenBefore } = loaded;
   const { stopwatch } = machine;
   await insistWritable(source.versionFile, versionSeenBefore, labels.of("keys.versionFile"));
   let watcher: UpkeepWatcher | undefined;
-  const deps = await openRotation(loaded, source, sealer, {
+  const deps = await openRotation(loaded, source, keks, {
     ...machine,
     ...reportsTo(log, (count) => watcher?.fetchesDropped(count)),
   });
@@ -130,18 +130,21 @@ function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
       dropped(count);
       log.warn({ event: "fetches_dropped", fetches: count, fault: messageOf(why) });
     },
+    destroyFailed: (kid, why) => {
+      log.error({ event: "key_destroy_failed", kid, fault: messageOf(why) });
+    },
   };
 }
 
 /** The keys as this replica will see them, under a name of its own for this life. */
 function viewOf(
-  { store, sealer, rules }: KeySetDeps,
+  { store, custody, rules }: KeySetDeps,
   { clock, stopwatch, random }: Machine,
   versionSeenBefore: number,
 ): ManagedKeys {
   return new ManagedKeys({
     store,
-    sealer,
+    custody,
     clock,
     stopwatch,
     ...rules,
