@@ -8,6 +8,7 @@ import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
 import { couldNot, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
+import { octalMode } from "./terminal/octal-mode.ts";
 import { shown } from "./terminal/shown.ts";
 import type { World } from "./terminal/world.ts";
 
@@ -89,9 +90,8 @@ async function insistOwn(folder: string, { userId }: World): Promise<void> {
 async function warnOfMode(folder: string, world: World): Promise<void> {
   const { mode } = await lookAtFolder(folder);
   if ((mode & FOR_OTHERS) === 0) return;
-  const octal = (mode & 0o777).toString(8).padStart(4, "0");
   world.err(
-    `macp-auth: warning: ${shown(folder)} exists with mode ${octal}, so others can look into it; to prevent that: chmod 700 ${shellWord(folder)}\n`,
+    `macp-auth: warning: ${shown(folder)} exists with mode ${octalMode(mode)}, so others can look into it; to prevent that: chmod 700 ${shellWord(folder)}\n`,
   );
 }
 

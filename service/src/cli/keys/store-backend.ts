@@ -56,7 +56,7 @@ export function managedSettings(world: World): ManagedSettings {
 }
 
 /** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
-export async function openExistingStore(world: World, access: StoreAccess): Promise<OpenRotation> {
+async function openExistingStore(world: World, access: StoreAccess): Promise<OpenRotation> {
   const settings = managedSettings(world);
   const { file } = wiredStore(settings.managed.store);
   if (file !== undefined && (await lookAtFile(file)) === undefined)

@@ -1,5 +1,6 @@
 import type { FileFacts, FolderFacts } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
+import { octalMode } from "../../terminal/octal-mode.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** A file with a secret, seen by the user that would serve. */
@@ -23,7 +24,7 @@ const STICKY = 0o1000;
 export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly Finding[] {
   const check = "key-file-mode";
   if (userId === undefined) return [];
-  const facts = `${file.path} has mode ${octal(file.mode)}`;
+  const facts = `${file.path} has mode ${octalMode(file.mode)}`;
   const fix = `chmod 600 ${file.path}`;
   if ((file.mode & (OTHERS_READ_OR_WRITE | GROUP_WRITES)) !== 0)
     return [fail(check, `${facts}: other users can read or change it`, fix)];
@@ -69,7 +70,7 @@ export function keyIsYoung({ file, now }: SecretFileCase): readonly Finding[] {
 
 function judgedFolder(folder: FolderFacts, path: string, userId: number): readonly Finding[] {
   const check = "key-folder";
-  const facts = `${folder.path} (mode ${octal(folder.mode)}, ${userName(folder.ownerId)})`;
+  const facts = `${folder.path} (mode ${octalMode(folder.mode)}, ${userName(folder.ownerId)})`;
   if (!isTrusted(folder.ownerId, userId)) {
     const found = `${facts} belongs to another user, who can replace ${path}`;
     if (userId === 0) return [warn(check, found, "run the service and doctor as that user")];
@@ -102,10 +103,6 @@ function isTrusted(ownerId: number, userId: number): boolean {
 
 function userName(userId: number): string {
   return userId === 0 ? "root" : `user ${String(userId)}`;
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }
 
 /** For any file with a secret in it. */

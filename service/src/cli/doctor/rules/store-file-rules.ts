@@ -1,6 +1,7 @@
 import { faultOfPlace } from "../../../stores/sqlite/surroundings.ts";
 import { wordsOfPlace } from "../../../stores/sqlite/words.ts";
 import type { StoreFileFacts } from "../../../wiring/look-at-store-file.ts";
+import { octalMode } from "../../terminal/octal-mode.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** A SQLite store, seen by the user that would serve. */
@@ -68,8 +69,8 @@ export function storeFileIsPrivate({
   const check = "store-file-mode";
   if (userId === undefined || file === undefined) return [];
   const open = [file, ...companions].filter(({ mode }) => (mode & OTHERS) !== 0);
-  if (open.length === 0) return [ok(check, `${path} has mode ${octal(file.mode)}`)];
-  const names = open.map((one) => `${one.path} (mode ${octal(one.mode)})`).join(" and ");
+  if (open.length === 0) return [ok(check, `${path} has mode ${octalMode(file.mode)}`)];
+  const names = open.map((one) => `${one.path} (mode ${octalMode(one.mode)})`).join(" and ");
   const fix = `chmod 600 ${open.map((one) => one.path).join(" ")}; the next start does so too`;
   return [fail(check, `every user of this machine can use ${names}`, fix)];
 }
@@ -81,10 +82,6 @@ export function storeHasAPlace({ store: { path, around } }: StoreFileCase): read
   if (place === undefined) return [ok(check, `${path} and its folder can be written`)];
   const { message, fix } = wordsOfPlace(path, around.folder, place);
   return [fail(check, message, fix)];
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }
 
 export const STORE_FILE_RULES: readonly Rule<StoreFileCase>[] = [
