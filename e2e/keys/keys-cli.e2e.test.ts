@@ -230,6 +230,10 @@ describe("an operator with nothing but init's folder", () => {
       const listed = (port: string, given: Record<string, string>): CommandResult =>
         macpAuthWith(given, "keys", "list", "--admin", `http://127.0.0.1:${port}`);
       expect(listed(admin, { MACP_AUTH_ADMIN_TOKEN_FILE: path })).toMatchObject({ code: 0, err: "" });
+      const url = `http://127.0.0.1:${admin}`;
+      expect(
+        macpAuthWith({ MACP_AUTH_ADMIN_TOKEN_FILE: path }, "kek", "rotate", "--admin", url, "--json"),
+      ).toMatchObject({ code: 0, out: '{\n  "resealed": 2\n}\n', err: "" });
       expect(listed(admin, {})).toEqual({
         code: 1,
         out: "",

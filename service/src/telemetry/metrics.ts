@@ -109,7 +109,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "standby_missing",
-    "1 when no key stands by for the algorithm that signs.",
+    "1 when the algorithm that signs has no standby key.",
     ["alg"],
     (self, { keys }) => {
       const standsBy = (alg: string): boolean =>

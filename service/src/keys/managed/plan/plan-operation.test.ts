@@ -46,7 +46,7 @@ const servedFor = (seconds: number, pausedSeconds = 0): ManagedKey =>
 const sound = [signingKey("old"), standbyKey("new")];
 
 describe("prepare", () => {
-  test("makes a key that stands by", () => {
+  test("makes a standby key", () => {
     expect(plan(keySet(sound), { kind: "prepare", alg: "ES256" })).toEqual({
       kind: "planned",
       steps: [{ kind: "make", alg: "ES256", activate: false }],
@@ -95,7 +95,7 @@ describe("activate", () => {
   });
 
   test.each([
-    ["nothing stands by", [signingKey("old")], undefined, { reason: "no_successor" }],
+    ["there is no standby key", [signingKey("old")], undefined, { reason: "no_successor" }],
     [
       "the only standby key is for another algorithm",
       [signingKey("old"), standbyKey("r", {}, "RS256")],
@@ -289,7 +289,7 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
       { reason: "wrong_state", state: "not_served" },
     ],
     [
-      "no key of its algorithm stands by",
+      "no standby key is of its algorithm",
       [signingKey("old"), retiringKey("c", 9), standbyKey("r", {}, "RS256")],
       "old",
       { reason: "no_successor" },
