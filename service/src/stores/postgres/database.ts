@@ -93,8 +93,7 @@ async function transaction<T>(
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
   const client = await hosts.connect();
-  const query: Query = async (sql, parameters = []) =>
-    (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[];
+  const query = queryOn(client);
   try {
     const { found } = homes;
     const begin = [mode.begin, LIMITS, ...(found === undefined ? [] : pathTo(found))];
@@ -111,6 +110,18 @@ async function transaction<T>(
     client.release(!isUsable);
     throw thrown;
   }
+}
+
+/** One statement after the other, in the order in which they are asked for: after one that fails, no other is sent. */
+function queryOn(client: pg.PoolClient): Query {
+  let last: Promise<unknown> = Promise.resolve();
+  return (sql, parameters = []) => {
+    const answer = last.then(
+      async () => (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[],
+    );
+    last = answer;
+    return answer;
+  };
 }
 
 /** Finds the schema, and makes it the only one for the rest of the transaction. */

@@ -1,7 +1,11 @@
 import { z } from "zod";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 
-/** Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. */
+/**
+ * Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. Statements that are asked for without
+ * a wait in between (`Promise.all`) are carried out in that order, and SQLite gets them in one message; after one that fails, none of
+ * them is carried out.
+ */
 export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;
 export type Parameter = string | number | null;
 

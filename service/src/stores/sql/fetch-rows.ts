@@ -5,6 +5,7 @@ import type { JwksFetches, UntrackedFetches, VerifierSighting } from "../../keys
 import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
 import { fromAscii, toAscii } from "./ascii.ts";
 import { type Parameter, parseRows, type Query, Whole } from "./database.ts";
+import { insertRows } from "./insert-rows.ts";
 
 const Text = z.string().transform(fromAscii);
 const Moment = Whole.transform(epochSeconds);
@@ -20,7 +21,8 @@ const UntrackedRow = z.object({ version: Whole, address: Text, seenAt: Moment, f
 
 /** Who fetched the JWKS. Throws `StoreCorrupt` for a row that this service did not write. */
 export async function fetches(query: Query, keySet: KeySetName): Promise<JwksFetches> {
-  return { verifiers: await verifiers(query, keySet), untracked: await untracked(query, keySet) };
+  const [known, others] = await Promise.all([verifiers(query, keySet), untracked(query, keySet)]);
+  return { verifiers: known, untracked: others };
 }
 
 /** Folds fresh fetches into the known ones. Rewrites the tables: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
@@ -32,9 +34,9 @@ export async function noteFetches(
 ): Promise<void> {
   if (fresh.verifiers.length === 0 && fresh.untracked.length === 0) return;
   const merged = mergeFetches(known, fresh);
-  await query("DELETE FROM verifiers WHERE key_set = $1", [keySet]);
-  await insert(
+  await rewrite(
     query,
+    keySet,
     "verifiers (key_set, address, user_agent, version, seen_at, min_interval_seconds, fetches)",
     merged.verifiers.map((one) => [
       keySet,
@@ -47,9 +49,9 @@ export async function noteFetches(
     ]),
   );
   if (merged.untracked.length === 0) return;
-  await query("DELETE FROM untracked_fetches WHERE key_set = $1", [keySet]);
-  await insert(
+  await rewrite(
     query,
+    keySet,
     "untracked_fetches (key_set, version, address, seen_at, fetches)",
     merged.untracked.map((one) => [keySet, one.version, toAscii(one.address), one.seenAt, one.fetches]),
   );
@@ -72,9 +74,15 @@ async function untracked(query: Query, keySet: KeySetName): Promise<readonly Unt
   return parseRows(UntrackedRow, "untracked_fetches", rows);
 }
 
-async function insert(query: Query, columns: string, rows: readonly (readonly Parameter[])[]): Promise<void> {
-  if (rows.length === 0) return;
-  let parameter = 0;
-  const slots = rows.map((row) => `(${row.map(() => `$${String(++parameter)}`).join(", ")})`);
-  await query(`INSERT INTO ${columns} VALUES ${slots.join(", ")}`, rows.flat());
+async function rewrite(
+  query: Query,
+  keySet: KeySetName,
+  into: string,
+  rows: readonly (readonly Parameter[])[],
+): Promise<void> {
+  const [table = ""] = into.split(" ");
+  await Promise.all([
+    query(`DELETE FROM ${table} WHERE key_set = $1`, [keySet]),
+    insertRows(query, into, rows),
+  ]);
 }

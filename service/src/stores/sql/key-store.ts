@@ -45,9 +45,8 @@ export function sqlKeyStore(
           [keySet, seen],
         );
         if (taken.length === 0) return "stale";
-        const before = await keyRows(query, keySet);
+        const [before, now] = await Promise.all([keyRows(query, keySet), storeNow(database, query)]);
         const keys = keysOf(tags, { keySet, ...onlyRow(taken) }, before);
-        const now = await storeNow(database, query);
         const changed = applyChanges(keys, changes, now, seen + 1);
         await writeKeys(query, owner, { version: seen + 1, keys: changed, before });
         if (changes.some((change) => change.kind === "pause")) await noteServed(query, keySet, now);
@@ -57,12 +56,14 @@ export function sqlKeyStore(
     async beat(report) {
       let beat: Beat | undefined;
       const found = await database.write(async (query) => {
-        await holdSet(query, keySet);
-        const { set, rows } = await readSet(database, query, owner);
+        const held = holdSet(query, keySet);
+        const [{ set, rows }] = await Promise.all([readSet(database, query, owner), held]);
         beat = report(set);
         if (beat === undefined) return set;
-        await noteSignings(query, owner, { ...set, before: rows }, beat);
-        await noteReplica(query, keySet, beat, set);
+        await Promise.all([
+          noteSignings(query, owner, { ...set, before: rows }, beat),
+          noteReplica(query, keySet, beat, set),
+        ]);
         return set;
       });
       if (beat !== undefined) await noteApart(database, keySet, beat, fetchesDropped);
@@ -85,8 +86,9 @@ async function noteApart(
   if (fresh.length === 0) return;
   try {
     await database.write(async (query) => {
-      await holdSet(query, keySet);
-      await noteFetches(query, keySet, await fetches(query, keySet), { verifiers, untracked });
+      const held = holdSet(query, keySet);
+      const [known] = await Promise.all([fetches(query, keySet), held]);
+      await noteFetches(query, keySet, known, { verifiers, untracked });
     });
   } catch (thrown) {
     dropped(
@@ -107,18 +109,21 @@ async function readSet(
   query: Query,
   { keySet, tags }: Owner,
 ): Promise<{ readonly set: KeySet; readonly rows: readonly KeyRow[] }> {
-  const now = await storeNow(database, query);
-  const row = onlyRow(
-    await query('SELECT version, tag, served_at AS "servedAt" FROM key_sets WHERE name = $1', [keySet]),
-  );
-  const rows = await keyRows(query, keySet);
+  const [now, found, rows, known, fetched] = await Promise.all([
+    storeNow(database, query),
+    query('SELECT version, tag, served_at AS "servedAt" FROM key_sets WHERE name = $1', [keySet]),
+    keyRows(query, keySet),
+    replicas(query, keySet),
+    fetches(query, keySet),
+  ]);
+  const row = onlyRow(found);
   const set: KeySet = {
     version: row.version,
     keys: keysOf(tags, { keySet, ...row }, rows),
     now,
     servedAt: row.servedAt ?? undefined,
-    replicas: await replicas(query, keySet),
-    ...(await fetches(query, keySet)),
+    replicas: known,
+    ...fetched,
   };
   return { set, rows };
 }
@@ -160,17 +165,18 @@ async function writeKeys(
   const changed = rows
     .filter((row) => !known.has(row.tag))
     .toSorted((one, other) => one.active - other.active);
-  for (const { kid, alg, active, body, tag } of changed) {
-    await query(
+  const writes = changed.map(({ kid, alg, active, body, tag }) =>
+    query(
       `INSERT INTO signing_keys (key_set, kid, alg, active, body, tag) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (key_set, kid) DO UPDATE SET alg = excluded.alg, active = excluded.active, body = excluded.body, tag = excluded.tag`,
       [keySet, kid, alg, active, body, tag],
-    );
-  }
-  await query("UPDATE key_sets SET tag = $1 WHERE name = $2", [
+    ),
+  );
+  const tag = query("UPDATE key_sets SET tag = $1 WHERE name = $2", [
     setTagOf(tags, { keySet, version: set.version }, rows),
     keySet,
   ]);
+  await Promise.all([...writes, tag]);
 }
 
 async function noteSignings(
@@ -189,8 +195,8 @@ async function noteReplica(
   { replica, serving }: Beat,
   set: KeySet,
 ): Promise<void> {
-  if (serving) await noteServed(query, keySet, set.now);
-  await writeReplica(query, keySet, replica, set);
+  const served = serving ? noteServed(query, keySet, set.now) : undefined;
+  await Promise.all([served, writeReplica(query, keySet, replica, set)]);
 }
 
 /** From here on the gap in which no replica served is counted anew. */

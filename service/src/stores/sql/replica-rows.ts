@@ -60,15 +60,18 @@ export async function writeReplica(
   { id, alg, version, settings }: Omit<Replica, "seenAt">,
   { replicas: known, now }: { readonly replicas: readonly Replica[]; readonly now: EpochSeconds },
 ): Promise<void> {
-  for (const ended of known.filter((one) => isForgotten(one, now)))
-    await query("DELETE FROM replicas WHERE key_set = $1 AND id = $2", [keySet, toAscii(ended.id)]);
+  const ended = known.filter((one) => isForgotten(one, now));
+  const deletes = ended.map((one) =>
+    query("DELETE FROM replicas WHERE key_set = $1 AND id = $2", [keySet, toAscii(one.id)]),
+  );
   // The count makes every beat differ from the one before: SQLite does not write a row that stays as it is.
-  await query(
+  const write = query(
     `INSERT INTO replicas (key_set, id, alg, version, settings, seen_at, beats) VALUES ($1, $2, $3, $4, $5, $6, 1)
      ON CONFLICT (key_set, id) DO UPDATE SET alg = excluded.alg, version = excluded.version,
        settings = excluded.settings, seen_at = excluded.seen_at, beats = replicas.beats + 1`,
     [keySet, toAscii(id), alg, version, JSON.stringify(settings), now],
   );
+  await Promise.all([...deletes, write]);
 }
 
 function jsonOf(text: string): unknown {

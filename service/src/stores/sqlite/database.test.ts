@@ -18,8 +18,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { Impossible } from "../../kernel/assert.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
-import type { Database } from "../sql/database.ts";
+import type { Database, Query } from "../sql/database.ts";
+
 import { migrate } from "../sql/migrate.ts";
 import { openSqlite } from "./database.ts";
 
@@ -358,6 +361,58 @@ test("of two that have it open, the first to see that -shm is gone waits for the
   await expect(texts(other)).rejects.toThrow(/was removed by another program/);
   await put(one, "second");
   expect(await texts(other)).toEqual(["first", "second"]);
+});
+
+describe("statements that are asked for without a wait in between", () => {
+  test("are carried out in that order, and each has its own rows", async () => {
+    const database = await openFilled();
+    const rows = await database.write((query) =>
+      Promise.all([
+        query("INSERT INTO t VALUES ($1)", ["second"]),
+        query("SELECT count(*) AS n FROM t"),
+        ...Array.from({ length: 500 }, (_, index) => query("INSERT INTO t VALUES ($1)", [String(index)])),
+        query("SELECT count(*) AS n FROM t"),
+      ]),
+    );
+    expect([rows[0], rows[1], rows.at(-1)]).toEqual([[], [{ n: 2 }], [{ n: 502 }]]);
+  });
+
+  test("end with the first that fails: those after it are not carried out", async () => {
+    const database = await openFilled();
+    const outcomes: unknown[] = [];
+    const change = database.write(async (query) => {
+      const all = [
+        query("INSERT INTO t VALUES ('lost')"),
+        query("INSERT INTO nowhere VALUES (1)"),
+        query("INSERT INTO t VALUES ('never')"),
+      ];
+      outcomes.push(...(await Promise.allSettled(all)).map(({ status }) => status));
+      return query("SELECT a FROM t");
+    });
+    expect(await change).toEqual([{ a: "first" }, { a: "lost" }]);
+    expect(outcomes).toEqual(["fulfilled", "rejected", "rejected"]);
+  });
+
+  test("a statement that comes after the end of its transaction is not carried out", async () => {
+    const database = await openFilled();
+    let late: Query | undefined;
+    await database.write((query) => {
+      late = query;
+      return query("SELECT 1");
+    });
+    await expect(late?.("INSERT INTO t VALUES ('late')")).rejects.toThrow(Impossible);
+    expect(await texts(database)).toEqual(["first"]);
+  });
+
+  test("a text is prepared once, and read by the tables as they are when it comes again", async () => {
+    const database = await openFilled();
+    const all = () => database.read((query) => query("SELECT * FROM t"));
+    expect(await all()).toEqual([{ a: "first" }]);
+    await database.write((query) => query("ALTER TABLE t ADD COLUMN b TEXT"));
+    expect(await all()).toEqual([{ a: "first", b: null }]);
+    for (let at = 0; at < 200; at += 1) await database.read((query) => query(`SELECT ${String(at)} AS n`));
+    expect(await all()).toEqual([{ a: "first", b: null }]);
+  });
 });
 
 test("of ten that open a new file at the same moment every one gets in", async () => {

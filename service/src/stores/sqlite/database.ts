@@ -1,5 +1,8 @@
 import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
+import { Impossible } from "../../kernel/assert.ts";
+import { messageOf } from "../../kernel/faults.ts";
+import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import type { Database, Parameter, Query } from "../sql/database.ts";
 import { SQLITE } from "./dialect.ts";
 import type { SqliteFault } from "./faults.ts";
@@ -15,18 +18,18 @@ export interface Place {
   readonly access: "change" | "look";
 }
 
-/** What the worker is asked, one request at a time. */
-export type Request =
+/** What the worker is asked in one message: steps in their order, or to end. */
+export type Request = readonly Step[] | "close";
+export type Step =
   | { readonly kind: "begin"; readonly statement: Begin }
   | { readonly kind: "query"; readonly sql: string; readonly parameters: readonly Parameter[] }
   | { readonly kind: "commit" }
-  | { readonly kind: "rollback" }
-  | { readonly kind: "close" };
-/** What it answers. The first answer says whether the database is open. */
+  | { readonly kind: "rollback" };
+/** What it answers. The first answer says whether the database is open; `rows` has those of each step up to the one that failed. */
 export type Answer =
   | { readonly kind: "opened"; readonly warnings: readonly string[]; readonly files: StoreFiles }
-  | { readonly kind: "rows"; readonly rows: unknown[] }
-  | { readonly kind: "failed"; readonly fault: SqliteFault };
+  | { readonly kind: "failed"; readonly fault: SqliteFault }
+  | { readonly kind: "rows"; readonly rows: unknown[][]; readonly fault: SqliteFault | undefined };
 
 /** The worker is built code, also when tests run the sources. */
 const WORKER = import.meta.url.endsWith(".ts")
@@ -54,7 +57,6 @@ export async function openSqlite(
   for (const warning of first.warnings) warn(warning);
 
   let line: Line | undefined = first;
-  let last: Promise<unknown> = Promise.resolve();
   const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
     line ??= await openLine({ ...place, first: first.files }, errorOf);
     const open = line;
@@ -77,39 +79,52 @@ export async function openSqlite(
       }
     }
   };
-  const inTurn = <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
-    const turn = last.then(() => settled(begin, work));
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  // One queue, for reads too. SQLite has one writer at a time whatever we do, and a connection one transaction; a second connection
+  // would be a second thread with its own memory, for reads that come every ten seconds. Many rows go into one transaction instead.
+  const inTurn = oneAtATime();
   return {
     dialect: SQLITE,
-    read: (work) => inTurn("BEGIN", work),
-    write: (work) => inTurn("BEGIN IMMEDIATE", work),
-    close: () => last.then(() => line?.close()),
+    read: (work) => inTurn(() => settled("BEGIN", work)),
+    write: (work) => inTurn(() => settled("BEGIN IMMEDIATE", work)),
+    close: () => inTurn(async () => line?.close()),
   };
 }
 
 async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) => Promise<T>): Promise<T> {
-  const query: Query = (sql, parameters = []) =>
-    ask({ kind: "query", sql: sql.replaceAll(/\$\d+/g, "?"), parameters });
-  await ask({ kind: "begin", statement: begin });
+  let isOver = false;
+  const query: Query = async (sql, parameters = []) => {
+    // Outside of the transaction it would be committed for itself.
+    if (isOver) throw new Impossible("a statement came after the end of its transaction");
+    return ask({ kind: "query", sql, parameters });
+  };
   try {
-    const result = await work(query);
+    // Not waited for: it goes into one message with the first statements, which are not carried out when it fails.
+    const begun = ask({ kind: "begin", statement: begin });
+    const [result] = await Promise.all([asked(work, query), begun]);
+    isOver = true;
     await ask({ kind: "commit" });
     return result;
   } catch (thrown) {
+    isOver = true;
     await ask({ kind: "rollback" }).catch(() => undefined);
     throw thrown;
   }
+}
+
+/** What it throws before its first wait is a rejection too. */
+async function asked<T>(work: (query: Query) => Promise<T>, query: Query): Promise<T> {
+  return work(query);
 }
 
 /** A worker that has the file open. */
 interface Line {
   readonly warnings: readonly string[];
   readonly files: StoreFiles;
-  /** The rows, or nothing; rejects with the error of the fault. */
-  readonly ask: (request: Request) => Promise<readonly unknown[]>;
+  /**
+   * The rows, or nothing; rejects with the error of the fault. Steps that are asked for without a wait in between go into one
+   * message; when one fails, those after it in the message are not carried out and reject with the same error.
+   */
+  readonly ask: (step: Step) => Promise<readonly unknown[]>;
   /** Whether the worker must not be used again. */
   readonly isLost: () => boolean;
   readonly close: () => Promise<void>;
@@ -134,22 +149,53 @@ async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): 
     throw errorFor(opened.kind === "failed" ? opened.fault : { kind: "worker_ended" });
   }
   let isLost = false;
+  const carryOut = async (steps: readonly Step[]): Promise<Rows> => {
+    const answer = await send(steps);
+    if (answer.kind === "rows" && answer.fault === undefined) return { rows: answer.rows, fault: undefined };
+    const fault = (answer.kind === "opened" ? undefined : answer.fault) ?? { kind: "worker_ended" };
+    isLost ||= losesWorker(fault);
+    return { rows: answer.kind === "rows" ? answer.rows : [], fault: errorOf(fault) };
+  };
   return {
     ...opened,
     isLost: () => isLost,
-    ask: async (request) => {
-      const answer = await send(request);
-      if (answer.kind === "rows") return answer.rows;
-      const fault = answer.kind === "failed" ? answer.fault : ({ kind: "worker_ended" } as const);
-      isLost ||= losesWorker(fault);
-      throw errorOf(fault);
-    },
+    ask: gathered(carryOut),
     close: async () => {
       // Answered by the worker's end.
-      await send({ kind: "close" });
+      await send("close");
     },
     end: () => worker.terminate(),
   };
+}
+
+/** The rows of the steps that were carried out, and why the next one was not. */
+interface Rows {
+  readonly rows: readonly (readonly unknown[])[];
+  readonly fault: Error | undefined;
+}
+
+/** Takes steps one by one, and sends those that come without a wait in between together. */
+function gathered(carryOut: (steps: readonly Step[]) => Promise<Rows>): Line["ask"] {
+  let waiting: { readonly step: Step; readonly settle: (rows: Rows, place: number) => void }[] = [];
+  const flush = async (): Promise<void> => {
+    const sent = waiting;
+    waiting = [];
+    const answer = await carryOut(sent.map(({ step }) => step)).catch((thrown: unknown) => ({
+      rows: [],
+      fault: new Impossible(messageOf(thrown)),
+    }));
+    for (const [place, { settle }] of sent.entries()) settle(answer, place);
+  };
+  return (step) =>
+    new Promise((resolvePromise, reject) => {
+      const settle = ({ rows, fault }: Rows, place: number): void => {
+        const own = rows[place];
+        if (own === undefined) reject(fault ?? new Impossible("a step has rows or a fault"));
+        else resolvePromise(own);
+      };
+      if (waiting.length === 0) queueMicrotask(() => void flush());
+      waiting.push({ step, settle });
+    });
 }
 
 function losesWorker(fault: SqliteFault): boolean {

@@ -14,7 +14,7 @@ export interface Connection {
   close(): void;
 }
 
-interface Statement {
+export interface Statement {
   all(...parameters: readonly (string | number | null)[]): unknown[];
   get(...parameters: readonly (string | number | null)[]): unknown;
 }
@@ -36,22 +36,6 @@ export async function loadEngine(): Promise<Engine | undefined> {
     }
   }
   return undefined;
-}
-
-/** The rows of one statement. Throws what the engine throws, with its result code where it has one. */
-export function queryOn(
-  connection: Connection,
-  sql: string,
-  parameters: readonly (string | number | null)[],
-): unknown[] {
-  const statement = connection.prepare(sql);
-  try {
-    return statement.all(...parameters);
-  } catch (thrown) {
-    // The backport's all() gives no result code, and its get() does. The transaction is lost either way.
-    if (resultCodeOf(thrown) === undefined) statement.get(...parameters);
-    throw thrown;
-  }
 }
 
 /** SQLite's extended result code of a thrown error; `undefined` where the driver keeps it to itself. */

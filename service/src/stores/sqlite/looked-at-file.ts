@@ -1,10 +1,11 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import type { Parameter } from "../sql/database.ts";
-import { type Connection, type LookingEngine, queryOn } from "./engine.ts";
+import type { Connection, LookingEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { lookAtFiles, type StoreFiles } from "./files.ts";
 import { guarded } from "./guarded.ts";
+import { Statements } from "./statements.ts";
 
 /**
  * A SQLite database to look at: no file is made, changed or left behind, in a folder that cannot be written too. Methods throw
@@ -13,6 +14,7 @@ import { guarded } from "./guarded.ts";
 export class LookedAtFile {
   readonly #path: string;
   readonly #connection: Connection;
+  readonly #statements: Statements;
   /** What the file was when it was opened as one that does not change; `undefined` when SQLite itself sees to changes. */
   readonly #still: Still | undefined;
 
@@ -23,6 +25,7 @@ export class LookedAtFile {
     const location = readable(real);
     this.#still = location === real ? undefined : { real, stamp };
     this.#connection = guarded(path, () => new engine.DatabaseSync(location, { readOnly: true }));
+    this.#statements = new Statements(this.#connection);
   }
 
   get files(): StoreFiles {
@@ -38,7 +41,7 @@ export class LookedAtFile {
 
   query(sql: string, parameters: readonly Parameter[]): unknown[] {
     try {
-      return guarded(this.#path, () => queryOn(this.#connection, sql, parameters));
+      return guarded(this.#path, () => this.#statements.run(sql, parameters));
     } catch (thrown) {
       // Pages of two moments make no sense together.
       this.#insistOnStill();

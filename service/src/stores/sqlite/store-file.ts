@@ -1,10 +1,10 @@
 import { realpathSync } from "node:fs";
 import type { Parameter } from "../sql/database.ts";
-import { queryOn } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { faultOfFiles, lookAtFiles, type StoreFiles, type StorePaths } from "./files.ts";
 import { guarded } from "./guarded.ts";
 import { BUSY_MS_MAX, type OpenDeps, type Opened, openStable } from "./open-stable.ts";
+import { Statements } from "./statements.ts";
 
 /** How long a commit waits for readers of an older state before it leaves what they hold up in `-wal`. */
 const READERS_MS_MAX = 100;
@@ -19,12 +19,14 @@ export type Begin = "BEGIN" | "BEGIN IMMEDIATE";
 export class StoreFile {
   readonly #paths: StorePaths;
   readonly #opened: Opened;
+  readonly #statements: Statements;
   #writes = false;
 
   /** Opens the file, which must be there. `first` is what an earlier opening of this process found. */
   constructor(deps: OpenDeps, path: string, first: StoreFiles | undefined) {
     this.#paths = guarded(path, () => ({ named: path, real: realpathSync(path) }));
     this.#opened = openStable(deps, this.#paths, first);
+    this.#statements = new Statements(this.#opened.connection);
   }
 
   get files(): StoreFiles {
@@ -39,7 +41,7 @@ export class StoreFile {
   }
 
   query(sql: string, parameters: readonly Parameter[]): unknown[] {
-    return guarded(this.#paths.named, () => queryOn(this.#opened.connection, sql, parameters));
+    return guarded(this.#paths.named, () => this.#statements.run(sql, parameters));
   }
 
   commit(): void {

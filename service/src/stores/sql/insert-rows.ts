@@ -1,0 +1,13 @@
+import type { Parameter, Query } from "./database.ts";
+
+/** Inserts rows `into` a table, named with its columns, by one statement: one round trip to each engine. At most 30,000 values together. */
+export async function insertRows(
+  query: Query,
+  into: string,
+  rows: readonly (readonly Parameter[])[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  let parameter = 0;
+  const slots = rows.map((row) => `(${row.map(() => `$${String(++parameter)}`).join(", ")})`);
+  await query(`INSERT INTO ${into} VALUES ${slots.join(", ")}`, rows.flat());
+}

@@ -1,0 +1,39 @@
+import type { Parameter } from "../sql/database.ts";
+import { type Connection, resultCodeOf, type Statement } from "./engine.ts";
+
+/** More texts than all families of tables have; those of another length of a list come and go. */
+const STATEMENTS_MAX = 64;
+
+/** The statements of a connection, each text prepared once. Of too many texts, the one whose last use is the longest ago is forgotten. */
+export class Statements {
+  readonly #connection: Connection;
+  readonly #prepared = new Map<string, Statement>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** The rows of one statement. Throws what the engine throws, with its result code where it has one. */
+  run(sql: string, parameters: readonly Parameter[]): unknown[] {
+    const statement = this.#prepared.get(sql) ?? this.#connection.prepare(sql.replaceAll(/\$\d+/g, "?"));
+    // Out and in again: the map is in the order of use. One that fails stays out.
+    this.#prepared.delete(sql);
+    const rows = allOf(statement, parameters);
+    this.#prepared.set(sql, statement);
+    if (this.#prepared.size > STATEMENTS_MAX) {
+      const [oldest] = this.#prepared.keys();
+      if (oldest !== undefined) this.#prepared.delete(oldest);
+    }
+    return rows;
+  }
+}
+
+function allOf(statement: Statement, parameters: readonly Parameter[]): unknown[] {
+  try {
+    return statement.all(...parameters);
+  } catch (thrown) {
+    // The backport's all() gives no result code, and its get() does. The transaction is lost either way.
+    if (resultCodeOf(thrown) === undefined) statement.get(...parameters);
+    throw thrown;
+  }
+}
