@@ -15,7 +15,7 @@ const OUTAGE_MS = 12_000;
 const FENCED_MS_MAX = 2_000;
 
 describe.concurrent.each(["cut", "freeze"] as const)("after a %s of the line to its store", (outage) => {
-  test("the service mints nothing until it is mended, and no token that it minted is refused", async ({
+  test("the service mints nothing until it is restored, and no token that it minted is rejected", async ({
     skip,
   }) => {
     const store = await postgresServer();
@@ -54,7 +54,7 @@ async function rotateThrough(line: StoreLine, outage: "cut" | "freeze"): Promise
     await expectFenced(issuer);
     await pause(OUTAGE_MS - FENCED_MS_MAX);
     await expectFenced(issuer);
-    line.mend();
+    line.restore();
     await moreRotations(load, 2);
     await load.stop();
     const seen = {

@@ -65,7 +65,7 @@ describe.skipIf(POSTGRES === undefined)(
             status: 503,
             body: { ready: false, reasons: ["lease_expired"] },
           });
-          proxy.mend();
+          proxy.restore();
           await until(async () => (await mintStatus(service)) === 200);
           expect((await jwks(service)).text).toBe(before.text);
           expect((await admin(service, "/readyz")).status).toBe(200);
@@ -78,7 +78,7 @@ describe.skipIf(POSTGRES === undefined)(
       await withService(through(proxy.port), async (service) => {
         expect([await mintStatus(service), (await jwks(service)).status]).toEqual([503, 503]);
         expect((await admin(service, "/readyz")).body).toEqual({ ready: false, reasons: ["not_read_yet"] });
-        proxy.mend();
+        proxy.restore();
         await until(async () => (await mintStatus(service)) === 200);
       });
     });
@@ -96,7 +96,7 @@ describe.skipIf(POSTGRES === undefined)(
           expect([(await jwks(far)).status, await mintStatus(near), (await jwks(near)).status]).toEqual([
             503, 200, 200,
           ]);
-          proxy.mend();
+          proxy.restore();
           await until(async () => (await mintStatus(far)) === 200);
           expect((await jwks(far)).headers.get("etag")).toBe((await jwks(near)).headers.get("etag"));
         });

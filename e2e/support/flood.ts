@@ -79,7 +79,7 @@ function requestBatch(chance: Chance): FloodRequest[] {
   return batch;
 }
 
-/** One request: usually a refusal, now and then a mint, now and then not even HTTP. */
+/** One request: usually one that is rejected, sometimes a mint, sometimes not even HTTP. */
 function floodRequest(chance: Chance): FloodRequest {
   const kind = chance();
   if (kind < 0.02) return malformed(chance);

@@ -184,7 +184,7 @@ export class RawConnection {
     return performance.now() - start;
   }
 
-  /** What has arrived and was not taken as a response. */
+  /** What has arrived and was not read as a response. */
   get unread(): Buffer {
     return this.#received;
   }

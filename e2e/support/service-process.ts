@@ -100,7 +100,7 @@ export function sharedService(env: Environment = {}): () => RunningService {
   };
 }
 
-/** Runs the program until it ends by itself; a start that must fail is told from one that hangs by `code: null`. */
+/** Runs the program until it ends by itself. `code: null`: it listened or hung, and was killed. */
 export async function runToExit(
   env: Environment,
   args: readonly string[] = ["serve"],

@@ -1,13 +1,13 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** A wire to a server that a test can cut, hold up and mend. */
+/** A connection to a server that a test can cut, freeze and restore. */
 export interface TcpProxy {
   readonly port: number;
-  /** Bytes no longer pass, and nobody is told: what a partition looks like. */
+  /** Bytes no longer pass, and neither end notices: what a partition looks like. */
   freeze(): void;
-  /** New connections are refused and the old ones end. */
+  /** New connections are closed and the old ones end. */
   cut(): void;
-  mend(): void;
+  restore(): void;
   /** The old connections end, and new ones go to another port. */
   leadTo(port: number): void;
   close(): Promise<void>;
@@ -52,7 +52,7 @@ export async function tcpProxy(firstPort: number): Promise<TcpProxy> {
       state = "cut";
       all((socket) => socket.destroy());
     },
-    mend() {
+    restore() {
       state = "open";
       all((socket) => socket.resume());
     },

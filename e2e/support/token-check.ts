@@ -62,7 +62,7 @@ export function payloadText(token: string): string {
   return Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8");
 }
 
-/** Insists on a refusal: this status, JSON, and a body that is `{"error":"…"}` and nothing else. Gives the sentence. */
+/** Expects an error answer: this status, JSON, and a body that is only `{"error":"…"}`. Returns its sentence. */
 export function refusalOf(
   answer: { status: number; headers: ReadonlyMap<string, string>; text: string } | undefined,
   status: number,

@@ -10,7 +10,7 @@ export interface StoreLine {
   /** Keeps every connection and moves not one byte more: what a lost network looks like. */
   freeze(): void;
   /** Lets new connections through; frozen ones end. */
-  mend(): void;
+  restore(): void;
   close(): void;
 }
 
@@ -49,7 +49,7 @@ export async function openStoreLine(databaseUrl: string): Promise<StoreLine> {
       state = "frozen";
       for (const socket of sockets) socket.unpipe().pause();
     },
-    mend() {
+    restore() {
       endAll();
       state = "whole";
     },

@@ -144,7 +144,7 @@ function replacePromises(place: () => StorePlace): void {
     expect(await store.load()).toMatchObject({ version: 1, keys: before.keys });
   });
 
-  test("when one change of several is refused, none happens", async () => {
+  test("when one change of several is rejected, none happens", async () => {
     const { store, first } = await withActive(place());
     const before = await store.load();
     const [second, unknown] = [await publishFresh(keks), await publishFresh(keks)];
@@ -155,7 +155,7 @@ function replacePromises(place: () => StorePlace): void {
     expect(await store.replace(1, [second])).toBe("replaced");
   });
 
-  test("a second active key of one algorithm is refused; one of another algorithm is not", async () => {
+  test("a second active key of one algorithm is rejected; one of another algorithm is not", async () => {
     const { store } = await withActive(place());
     const [second, other] = [await publishFresh(keks), await publishFresh(keks, "RS256")];
     await expect(store.replace(1, [second, activate(second)])).rejects.toThrow(Impossible);
@@ -281,7 +281,7 @@ function beatPromises(place: () => StorePlace): void {
     expect(only(set, first)).toMatchObject({ maxExp: 900, maxTtlSeconds: 600 });
   });
 
-  test("what is told of a kid that is not there is left out", async () => {
+  test("what is reported of a kid that is not there is left out", async () => {
     const { store } = await withActive(place());
     const unknown = await publishFresh(keks);
     await store.beat(beatOf({ signings: [{ kid: unknown.kid, maxExp: epochSeconds(5) }] }));

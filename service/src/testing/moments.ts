@@ -1,6 +1,6 @@
 import { type Clock, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 
-/** A clock that moves when it is told to. */
+/** A clock that only a test moves. */
 export class TestClock implements Clock {
   #now: EpochSeconds;
 

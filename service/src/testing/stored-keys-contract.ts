@@ -123,7 +123,7 @@ function flipsOf(text: string): readonly string[] {
 
 function flipPromises(stored: () => Stored): void {
   test.each(COLUMNS)(
-    "any flipped byte of a key's %s stops the load, and putting it back mends it",
+    "any flipped byte of a key's %s stops the load, and putting it back fixes it",
     async (column) => {
       const { place, store, set, active } = stored();
       const row = await rowOf(stored());
@@ -201,7 +201,7 @@ function rollbackPromises(stored: () => Stored): void {
     await expect(store.load()).rejects.toMatchObject({ damage: { what: "set_altered" } });
   });
 
-  test("the database itself refuses a second active key of an algorithm", async () => {
+  test("the database itself rejects a second active key of an algorithm", async () => {
     const { place, standby } = stored();
     await expect(
       place.sql("UPDATE signing_keys SET active = 1 WHERE kid = $1", [standby.kid]),
@@ -285,7 +285,7 @@ function replicaPromises(stored: () => Stored): void {
 }
 
 function schemaPromises(stored: () => Stored): void {
-  test("a schema that is up to date is left alone; a newer one is refused with both versions", async () => {
+  test("a schema that is up to date is left as it is; a newer one is rejected with both versions", async () => {
     const { place } = stored();
     expect(await migrateStore(place.location)).toEqual({ from: 1, to: 1 });
     await place.sql("UPDATE schema_version SET version = 9");

@@ -252,7 +252,7 @@ const backups = fc.constantFrom(
     (world) => !calm(world),
     (world) => {
       world.restored = undefined;
-      // A replica that has refused a store asks for a restart.
+      // A replica that rejected a store needs a restart.
       for (const seat of world.seats) if (seat.up) seat.restart();
     },
   ),

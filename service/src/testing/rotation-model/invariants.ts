@@ -91,11 +91,11 @@ export const LONGEST_TTL_SECONDS = 12;
 interface Fate {
   readonly jwk: string;
   readonly publishedFrom: number;
-  /** The end of the last token that was signed with it, by whomever. */
+  /** The end of the last token that any replica signed with it. */
   lastExp: number;
   revokedFrom: number | undefined;
   retiredFrom: number | undefined;
-  /** An operator accepted that tokens of it are refused: until this moment because it is new, or for good. */
+  /** An operator accepted that verifiers reject its tokens: until this moment because it is new, or indefinitely. */
   riskUntil: number;
   /** An operator let it sign, and accepted what that may cost. */
   isAccepted: boolean;
@@ -296,7 +296,7 @@ export class Invariants {
     }
   }
 
-  /** I11, I12: what a replica does rests on a beat that is young enough, taken by a store that did not go back. */
+  /** I11, I12: a replica acts only on a recent beat, accepted by a store that did not go back. */
   #lease(seat: Seat, what: string): void {
     const { lastBeat, versionSeen } = seat.link;
     const age = lastBeat === undefined ? Number.POSITIVE_INFINITY : this.#world.now() - lastBeat.begunAt;
@@ -334,7 +334,7 @@ export class Invariants {
       if (!holds && this.#mustWork(fate) && (fresh || this.#world.settings.lead === "B2")) {
         this.broken(
           "I4",
-          `a verifier refuses live tokens of ${kid}, with a ${fresh ? "fresh" : "stale"} set`,
+          `a verifier rejects valid tokens of ${kid}, with a ${fresh ? "fresh" : "stale"} set`,
         );
       }
       if (
@@ -383,7 +383,7 @@ export class Invariants {
     this.#observe(after, now, "operator");
   }
 
-  /** I10, I18: looked at once a second, after everybody's round. */
+  /** I10, I18: checked once a second, after the round of every replica. */
   secondPassed(): void {
     const now = this.#world.now();
     const { restored } = this.#world;

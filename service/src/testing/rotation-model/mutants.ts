@@ -41,7 +41,7 @@ export const MUTANTS: readonly Mutant[] = [
       ),
   },
   {
-    fault: "a key leaves by the tokens that its replicas told of, not by those that they may have signed",
+    fault: "a key leaves after the tokens that replicas reported, not after those that they may have signed",
     felt: true,
     rotationStore: (store) => reading(store, (set) => eachKey(set, (key) => ({ ...key, maxTtlSeconds: 0 }))),
   },

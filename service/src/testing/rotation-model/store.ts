@@ -95,7 +95,7 @@ export class StoreLink implements KeyStore {
     this.#fuse = { calls, when };
   }
 
-  /** The next beat is taken by the store of now; the answer comes `seconds` later. */
+  /** The store accepts the next beat now; its answer comes `seconds` later. */
   slowNextBeat(seconds: number): void {
     this.#nextBeatTakes = seconds;
   }

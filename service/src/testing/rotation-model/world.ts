@@ -285,7 +285,7 @@ export class World {
     return new Promise((wake) => this.#due.push({ at: this.#now + seconds, wake }));
   }
 
-  /** Lets seconds pass; in each, everybody does what he does by himself, and every invariant is looked at. */
+  /** Lets seconds pass; in each, replicas and verifiers do their own work, and every invariant is checked. */
   async tick(seconds: number): Promise<void> {
     for (let second = 0; second < seconds; second += 1) {
       this.#now = after(this.#now, 1);
@@ -420,7 +420,7 @@ export class World {
     const due = this.#due.filter(({ at }) => at <= this.#now);
     this.#due = this.#due.filter(({ at }) => at > this.#now);
     for (const { wake } of due) wake();
-    // A read or a fetch that came back is taken before anything else happens in this second.
+    // A read or a fetch that came back is processed before anything else happens in this second.
     if (due.length > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
