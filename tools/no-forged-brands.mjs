@@ -6,7 +6,7 @@ const CAST = ":matches(TSAsExpression, TSTypeAssertion)";
 
 /**
  * What the type-aware parser offers.
- * @typedef {{ getTypeAtLocation(node: import("estree").Node): import("typescript").Type }} TypeServices
+ * @typedef {{ getTypeAtLocation(node: import("eslint").Rule.Node): import("typescript").Type }} TypeServices
  */
 
 /** @param {import("typescript").Type} type */
@@ -31,13 +31,13 @@ export const noForgedBrands = {
   },
   create(context) {
     const services = /** @type {TypeServices} */ (/** @type {unknown} */ (context.sourceCode.parserServices));
-    /** @param {import("estree").Node} node */
+    /** @param {import("eslint").Rule.Node} node */
     const checkReference = (node) => {
       const type = services.getTypeAtLocation(node);
       if (isBranded(type) && declaringFile(type) !== context.filename)
         context.report({ node, messageId: "forged" });
     };
-    /** @param {import("estree").Node} node */
+    /** @param {import("eslint").Rule.Node} node */
     const reportLaundering = (node) => {
       context.report({ node, messageId: "laundered" });
     };
