@@ -1,17 +1,25 @@
+import type { Kid } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
-import type { HeldKey } from "../custody/custody.ts";
-import type { KeySetDeps } from "./change-key-set.ts";
+import type { HeldKey, KeyCustody } from "../custody/custody.ts";
 import type { KeyChange, KeyStep, MakeKey, ResealKey } from "./key-change.ts";
 import type { KeySet } from "./key-store.ts";
 import type { ManagedKey } from "./managed-key.ts";
 import { lifeSeconds } from "./plan/plan-rotation.ts";
+import type { RotationRules } from "./plan/rotation-rules.ts";
+
+export interface CarryOutDeps {
+  readonly custody: KeyCustody;
+  readonly rules: RotationRules;
+  /** Hears of a private part that the store does not hold, and that may still exist in custody. */
+  readonly destroyFailed?: (kid: Kid, why: unknown) => void;
+}
 
 /**
  * The changes that the steps of a plan come to: keys are made and private parts sealed here. Throws `StoreCorrupt` when a private
  * part cannot be opened.
  */
 export async function carryOut(
-  deps: KeySetDeps,
+  deps: CarryOutDeps,
   set: KeySet,
   steps: readonly KeyStep[],
 ): Promise<readonly KeyChange[]> {
@@ -38,7 +46,7 @@ export function madeFor(changes: readonly KeyChange[]): readonly HeldKey[] {
 
 /** Destroys private parts that the store does not hold. Never rejects: what became of the set does not depend on it. */
 export async function destroyAll(
-  { custody, destroyFailed = () => undefined }: KeySetDeps,
+  { custody, destroyFailed = () => undefined }: CarryOutDeps,
   keys: readonly HeldKey[],
 ): Promise<void> {
   for (const key of keys)
@@ -48,7 +56,7 @@ export async function destroyAll(
 }
 
 async function make(
-  { custody, rules }: KeySetDeps,
+  { custody, rules }: CarryOutDeps,
   { alg, activate }: MakeKey,
 ): Promise<readonly KeyChange[]> {
   const publish: KeyChange = { kind: "publish", ...(await custody.make(alg)) };
@@ -58,7 +66,7 @@ async function make(
     : [publish];
 }
 
-async function reseal({ custody }: KeySetDeps, set: KeySet, { kid }: ResealKey): Promise<KeyChange> {
+async function reseal({ custody }: CarryOutDeps, set: KeySet, { kid }: ResealKey): Promise<KeyChange> {
   const held = heldOf(set, kid);
   const sealed = held && (await custody.reseal(held));
   if (sealed === undefined) throw new StoreCorrupt({ what: "key_unopened", kid });

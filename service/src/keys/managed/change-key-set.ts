@@ -1,18 +1,11 @@
-import type { Kid } from "../../kernel/ids.ts";
-import type { KeyCustody } from "../custody/custody.ts";
-import { carryOut, destroyAll, droppedBy, madeFor } from "./carry-out.ts";
+import { type CarryOutDeps, carryOut, destroyAll, droppedBy, madeFor } from "./carry-out.ts";
 import type { KeyChange, KeyStep } from "./key-change.ts";
 import type { KeySet, KeyStore } from "./key-store.ts";
-import type { RotationRules } from "./plan/rotation-rules.ts";
 import type { StoreDoubt } from "./store-doubt.ts";
 
 /** All that a change of a key set needs. */
-export interface KeySetDeps {
+export interface KeySetDeps extends CarryOutDeps {
   readonly store: KeyStore;
-  readonly custody: KeyCustody;
-  readonly rules: RotationRules;
-  /** Hears of a private part that the store does not hold, and that may still exist in custody. */
-  readonly destroyFailed?: (kid: Kid, why: unknown) => void;
 }
 
 /** Why a set that was read must not be planned on; `undefined` when it may be. */
