@@ -3,6 +3,8 @@ import { type Connection, resultCodeOf, type Statement } from "./engine.ts";
 
 /** More texts than all families of tables have; those of another length of a list come and go. */
 const STATEMENTS_MAX = 64;
+/** Node 22 and later read the columns of a prepared text only once, so none outlives a change of the tables. */
+const CHANGES_TABLES = /^\s*(?:ALTER|CREATE|DROP)\b/i;
 
 /** The statements of a connection, each text prepared once. Of too many texts, the one whose last use is the longest ago is forgotten. */
 export class Statements {
@@ -15,10 +17,15 @@ export class Statements {
 
   /** The rows of one statement. Throws what the engine throws, with its result code where it has one. */
   run(sql: string, parameters: readonly Parameter[]): unknown[] {
-    const statement = this.#prepared.get(sql) ?? this.#connection.prepare(sql.replaceAll(/\$\d+/g, "?"));
+    const known = this.#prepared.get(sql);
+    const statement = known ?? this.#connection.prepare(sql.replaceAll(/\$\d+/g, "?"));
     // Out and in again: the map is in the order of use. One that fails stays out.
     this.#prepared.delete(sql);
     const rows = allOf(statement, parameters);
+    if (known === undefined && CHANGES_TABLES.test(sql)) {
+      this.#prepared.clear();
+      return rows;
+    }
     this.#prepared.set(sql, statement);
     if (this.#prepared.size > STATEMENTS_MAX) {
       const [oldest] = this.#prepared.keys();
