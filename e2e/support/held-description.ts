@@ -143,6 +143,7 @@ function schemaJudge(schemas: Readonly<Record<string, Schema>>): Fits {
     exclusiveMaximum: (end, value) => typeof value !== "number" || value < Number(end),
     multipleOf: (step, value) => typeof value !== "number" || value % Number(step) === 0,
     anyOf: (options, value) => (options as Schema[]).some((option) => fits(option, value)),
+    oneOf: (options, value) => (options as Schema[]).filter((option) => fits(option, value)).length === 1,
     items: (item, value) => !Array.isArray(value) || value.every((member) => fits(item as Schema, member)),
     required: (names, value) =>
       !isObject(value) || (names as string[]).every((name) => Object.hasOwn(value, name)),
