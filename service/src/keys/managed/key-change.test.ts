@@ -140,20 +140,20 @@ test("changes leave the keys that they were given as they were", () => {
 });
 
 describe("what a replica tells of its signatures", () => {
-  const told = (key: ManagedKey, maxExp: number, ttl: number): ManagedKey =>
+  const afterReport = (key: ManagedKey, maxExp: number, ttl: number): ManagedKey =>
     applySignings([key], [{ kid: key.kid, maxExp: epochSeconds(maxExp) }], ttl)[0] as ManagedKey;
 
   test("moves the end of a key's last token forward alone, also when the key no longer signs", () => {
-    expect(told(signingKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
-    expect(told(signingKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
-    expect(told(retiringKey("k", 9, { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
+    expect(afterReport(signingKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
+    expect(afterReport(signingKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
+    expect(afterReport(retiringKey("k", 9, { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
   });
 
   test("raises the longest token life of a key that signs, and of no other", () => {
-    expect(told(signingKey("k", { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(900);
-    expect(told(signingKey("k", { maxTtlSeconds: 900 }), 0, 300).maxTtlSeconds).toBe(900);
-    expect(told(standbyKey("k"), 0, 900).maxTtlSeconds).toBe(0);
-    expect(told(retiringKey("k", 9, { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(300);
+    expect(afterReport(signingKey("k", { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(900);
+    expect(afterReport(signingKey("k", { maxTtlSeconds: 900 }), 0, 300).maxTtlSeconds).toBe(900);
+    expect(afterReport(standbyKey("k"), 0, 900).maxTtlSeconds).toBe(0);
+    expect(afterReport(retiringKey("k", 9, { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(300);
   });
 
   test("about a kid that is not there changes nothing", () => {

@@ -41,9 +41,9 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
 describe("a round of upkeep", () => {
   test("makes what is to be made, tells of it, and has it in force and beaten for when it ends", async () => {
     const { deps, store, keys, clock } = house();
-    const told: RoundReport[] = [];
-    await wholeRound(deps, keys, (report) => told.push(report));
-    expect(told.map(({ changes }) => changes.map(({ kind }) => kind))).toEqual([
+    const reports: RoundReport[] = [];
+    await wholeRound(deps, keys, (report) => reports.push(report));
+    expect(reports.map(({ changes }) => changes.map(({ kind }) => kind))).toEqual([
       ["publish", "activate", "publish"],
     ]);
     expect(keys.fence()).toBeUndefined();

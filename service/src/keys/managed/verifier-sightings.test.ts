@@ -43,7 +43,7 @@ describe("what a replica remembers of those that fetch", () => {
     ]);
   });
 
-  test("is told once, and the time between two fetches is known across tellings", () => {
+  test("is reported once, and the time between two fetches is known across reports", () => {
     const { clock, log: verifiers } = log();
     verifiers.note("10.0.0.1", undefined, 1);
     expect(verifiers.take().verifiers).toMatchObject([

@@ -37,7 +37,7 @@ type SettingsFound =
 export type SecretFile = FileFacts & Pick<NamedFile, "holds">;
 
 type KeysRead =
-  /** Nothing can be said of the keys before the settings are mended. */
+  /** Nothing can be said of the keys before the settings are fixed. */
   | { readonly kind: "unknown" }
   | { readonly kind: "ephemeral" }
   /** The key-encryption keys can be read; the store is not opened. */

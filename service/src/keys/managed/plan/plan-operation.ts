@@ -50,7 +50,7 @@ type RefusalFacts =
       readonly servedSeconds: number;
       readonly waitSeconds: number;
     }
-  /** Addresses of verifiers that lack the key, and fetches that cannot be told apart. */
+  /** Addresses of verifiers that lack the key, and fetches that cannot be distinguished. */
   | {
       readonly reason: "verifiers_behind";
       readonly accept: "verifiers-behind";

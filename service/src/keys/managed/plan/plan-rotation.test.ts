@@ -338,7 +338,7 @@ describe("a key that no longer signs", () => {
   test.each([
     ["before any replica can have stopped and its last token died", 3_754, {}, []],
     ["when every token that it can have signed is dead", 3_755, {}, ["retire old"]],
-    ["before the latest token that a replica told of is dead", 9_000, { maxExp: after(NOW, -89) }, []],
+    ["before the latest token that a replica reported has expired", 9_000, { maxExp: after(NOW, -89) }, []],
     [
       "when that token is dead, 90 s after its end for slow verifiers",
       9_000,
