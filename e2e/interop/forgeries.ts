@@ -35,7 +35,7 @@ export function tampered(token: string): Forgery[] {
   const none = (alg: string): string => `${segment({ ...headerOf(token), alg })}.${claims}.`;
   return [
     {
-      what: "another sender, the signature kept",
+      what: "another sender, with the original signature",
       token: `${header}.${segment({ ...parsed, sub: "agent://admin" })}.${signature}`,
     },
     {
@@ -50,7 +50,7 @@ export function tampered(token: string): Forgery[] {
     { what: "no signature", token: `${header}.${claims}.` },
     { what: "`alg` none, no signature", token: none("none") },
     { what: "`alg` nOnE, no signature", token: none("nOnE") },
-    { what: "`alg` none, the signature kept", token: `${none("none")}${signature}` },
+    { what: "`alg` none, with the original signature", token: `${none("none")}${signature}` },
   ];
 }
 
@@ -95,13 +95,13 @@ export class Forger {
     const signature = (input: string) => this.#sign(input, this.#stranger);
     const jwk = createPublicKey(this.#stranger).export({ format: "jwk" });
     return [
-      { what: "signed by a key of no JWKS, under our `kid`", token: this.#token({ signature }) },
+      { what: "signed with a key that is in no JWKS, with our `kid`", token: this.#token({ signature }) },
       {
-        what: "signed by a key of no JWKS, under an unknown `kid`",
+        what: "signed with a key that is in no JWKS, with an unknown `kid`",
         token: this.#token({ header: { kid: "stranger" }, signature }),
       },
       {
-        what: "signed by a key that the token's header brings along (`jwk`)",
+        what: "signed with a key from the token's own header (`jwk`)",
         token: this.#token({ header: { kid: undefined, jwk }, signature }),
       },
     ];
@@ -129,14 +129,14 @@ export class Forger {
     const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
     return [
       {
-        what: "signed by our key with RS512",
+        what: "signed with our key as RS512",
         token: this.#token({
           header: { alg: "RS512" },
           signature: (input) => sign("sha512", Buffer.from(input), this.#key),
         }),
       },
       {
-        what: "signed by our key with PS256",
+        what: "signed with our key as PS256",
         token: this.#token({
           header: { alg: "PS256" },
           signature: (input) => sign("sha256", Buffer.from(input), { key: this.#key, ...pss }),
@@ -160,7 +160,7 @@ export class Forger {
     const changes: Readonly<Record<string, object>> = {
       "expired 70 s ago": { iat: now - HOUR_SECONDS, exp: now - EXPIRED_SECONDS },
       "no `exp`": { exp: undefined },
-      "not valid for another half hour (`nbf`)": { nbf: now + HOUR_SECONDS / 2 },
+      "`nbf` half an hour in the future": { nbf: now + HOUR_SECONDS / 2 },
       "another audience": { aud: "another-runtime" },
       "no audience": { aud: undefined },
       "another issuer": { iss: "another-issuer" },

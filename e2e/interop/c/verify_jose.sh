@@ -9,14 +9,14 @@ cd "$folder"
 # docs/interop.md shows from here
 set -o pipefail
 
-fetch_keys() { # again once they are older than CACHE_SECONDS
+fetch_keys() { # only if the last fetch is older than CACHE_SECONDS
   [ $((SECONDS - ${fetched_at:-0})) -lt "$CACHE_SECONDS" ] && [ -s jwks.json ] && return
   fetched_at=$SECONDS
   curl -fsS --max-time 5 -o jwks.next "$JWKS_URL" && mv jwks.next jwks.json
 }
 
 verify() { # prints the claims of token $1, or fails
-  # `jose` also reads other forms than a JWT, and lets a key verify other algorithms than its own.
+  # `jose` also accepts forms other than a JWT, and uses a key for algorithms other than its own.
   [[ $1 =~ ^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$ ]] || return
   jose b64 dec -i - <<<"${1%%.*}" | jq -e '.alg == "RS256" or .alg == "ES256"' >/dev/null || return
   fetch_keys || return

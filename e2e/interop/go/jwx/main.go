@@ -29,7 +29,7 @@ func remoteKeySet(ctx context.Context) (jwk.Set, error) {
 
 func verify(keys jwk.Set, token string) (jwt.Token, error) {
 	return jwt.ParseString(token,
-		jwt.WithKeySet(keys), // a key is used for its own `alg` alone
+		jwt.WithKeySet(keys), // a key is used only for its own `alg`
 		jwt.WithIssuer(settings.Issuer),
 		jwt.WithAudience(settings.Audience),
 		jwt.WithRequiredClaim(jwt.ExpirationKey),
