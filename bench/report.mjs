@@ -151,7 +151,7 @@ function memoryRows(atStart, under) {
 export function page({ table: drawn, facts, plan, openssl, every }) {
   return `# Benchmarks
 
-Written by \`npm run bench\`; do not edit. Run it on your machine: the ratios travel, the absolute numbers do not.
+Written by \`npm run bench\`; do not edit. Run it on your own machine: ratios are comparable between machines, absolute numbers are not.
 
 ${drawn}
 
@@ -164,31 +164,31 @@ ${facts.map(([name, value]) => `- ${name}: ${value}`).join("\n")}
 ## What is compared
 
 - **service**: \`node service/bin/macp-auth.cjs serve\` with its defaults (one log line for each token, standard output on
-  \`/dev/null\`), the key in \`MACP_AUTH_SIGNING_KEY_JSON\`, made for the run.
+  \`/dev/null\`), and a key in \`MACP_AUTH_SIGNING_KEY_JSON\` that is generated for the run.
 - **floor**: \`bench/floor.mjs\`, bare \`node:http\`: parses the same body, signs the same claims with \`node:crypto\` in the thread
   pool, answers the same JSON; serves a JWKS rendered at start. No validation, no log, no security headers.
 - **oidc-provider**: \`bench/peer.mjs\`, the \`client_credentials\` grant for a JWT access token with the same claims, by resource
   indicator, with its memory adapter. It also authenticates its client (\`client_secret_basic\`), which the service leaves to
-  the network around it. Its authors support it on Node.js 22 and later.
-- **OpenSSL alone**: \`${openssl}\`, signatures a second, with no HTTP around them.
+  the surrounding network. Its authors support it on Node.js 22 and later.
+- **OpenSSL alone**: \`${openssl}\`, signatures per second, without HTTP.
 
 All run with \`NODE_ENV=production\`, the same key (RSA 2048 bits, P-256) and the same number of signing threads, and a token of
-each is verified before it is measured. The loader shares the cores with what it loads.
+each is verified before the measurement. The loader runs on the same cores as the server that it measures.
 
 ## How
 
-- Throughput: ${plan.warmUpSeconds} s of warm-up, then ${plan.rounds} rounds of ${plan.roundSeconds} s each in turns (service, floor, peer, service, …). Shown are
-  medians; a ratio is the median of the rounds' own ratios. Processor time is user and system time of all threads.
-- Start: ${plan.starts} fresh processes each, in turns, from before the process is started to the whole answer of \`POST /tokens\`; median.
+- Throughput: ${plan.warmUpSeconds} s of warm-up, then ${plan.rounds} rounds of ${plan.roundSeconds} s each, alternating (service, floor, peer, service, …). The
+  table shows medians; a ratio is the median of the ratios of the rounds. Processor time is user and system time of all threads.
+- Start: ${plan.starts} new processes each, alternating, from before the process starts to the complete answer of \`POST /tokens\`; median.
 - Memory: VmRSS in MB of 10^6 bytes. After start: right after the first token, median of ${plan.memoryStarts} processes. Under load: one
-  process, looked at every ${every} mints; the first 100,000 are not judged; growth is a least-squares line.
+  process, measured every ${every} mints; the first 100,000 are ignored; growth is the slope of a least-squares line.
 
-## Again
+## Run the benchmark again
 
 \`\`\`sh
 npm ci
 npm run bench              # about twelve minutes; rewrites this page
-npm run bench -- --quick   # a trial of about two minutes; prints only
+npm run bench -- --quick   # a trial of about two minutes; only prints the table
 \`\`\`
 `;
 }
