@@ -72,6 +72,32 @@ test.skipIf(mayLeavePostgresOut())(
 );
 
 test.skipIf(mayLeavePostgresOut())(
+  "work that fails ends its transaction before the connection is another's: no statement of it is carried out later",
+  async () => {
+    const place = await postgresPlace();
+    // With its schema: the transaction's own search path ends with it, and most deployments have the tables on the default one.
+    const [home] = (await place.sql("SELECT current_schema() AS name")) as readonly {
+      readonly name: string;
+    }[];
+    const notes = `"${home?.name ?? ""}".notes`;
+    await place.sql(`CREATE TABLE ${notes} (text TEXT)`);
+    const failed = place.database.write(async (query) => {
+      const fails = async () => {
+        await query("SELECT 1");
+        throw new Error("of the work itself");
+      };
+      const note = (text: string) => query(`INSERT INTO ${notes} VALUES ($1)`, [text]);
+      await Promise.all([fails(), note("one"), note("two"), note("three"), note("four")]);
+    });
+    await expect(failed).rejects.toThrow("of the work itself");
+    // Long enough for statements that nobody waits for.
+    await setTimeout(100);
+    expect(await place.sql(`SELECT text FROM ${notes}`)).toEqual([]);
+    await place.remove();
+  },
+);
+
+test.skipIf(mayLeavePostgresOut())(
   "a change waits for the disk whatever the session has set, and for standbys no less than it has set",
   async () => {
     const setting = async (options: string, how: "read" | "write"): Promise<unknown> => {

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { Impossible } from "../../kernel/assert.ts";
 import type { PostgresLocation } from "../../kernel/store-location.ts";
 import type { Database, Query } from "../sql/database.ts";
 import { POSTGRES } from "./dialect.ts";
@@ -93,17 +94,19 @@ async function transaction<T>(
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
   const client = await hosts.connect();
-  const query = queryOn(client);
+  const { query, end } = statementsOn(client);
   try {
     const { found } = homes;
     const begin = [mode.begin, LIMITS, ...(found === undefined ? [] : pathTo(found))];
     await answerOf("begin", client.query(begin.join("; ")));
     if (found === undefined) await findHome(homes, mode, query);
     const result = await work(query);
+    await end();
     await commit(client);
     client.release();
     return result;
   } catch (thrown) {
+    await end();
     if (thrown instanceof PostgresFault && MOVED.has(thrown.code)) homes.forget();
     // After a fault of the database nobody knows the state of the connection; closing it rolls the transaction back too.
     const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
@@ -112,15 +115,32 @@ async function transaction<T>(
   }
 }
 
+/** The statements of one transaction, and its end: when that resolves, none is under way, and none will be sent. */
+interface Statements {
+  readonly query: Query;
+  readonly end: () => Promise<void>;
+}
+
 /** One statement after the other, in the order in which they are asked for: after one that fails, no other is sent. */
-function queryOn(client: pg.PoolClient): Query {
+function statementsOn(client: pg.PoolClient): Statements {
   let last: Promise<unknown> = Promise.resolve();
-  return (sql, parameters = []) => {
-    const answer = last.then(
-      async () => (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[],
-    );
-    last = answer;
-    return answer;
+  let isOver = false;
+  const sent = async (...statement: Parameters<Query>): Promise<readonly unknown[]> => {
+    // Outside of the transaction it would be committed for itself, or in the transaction of the connection's next user.
+    if (isOver) throw new Impossible("a statement came after the end of its transaction");
+    const [sql, parameters = []] = statement;
+    return (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[];
+  };
+  return {
+    query: (...statement) => {
+      const answer = last.then(() => sent(...statement));
+      last = answer;
+      return answer;
+    },
+    end: async () => {
+      isOver = true;
+      await last.catch(() => undefined);
+    },
   };
 }
 
