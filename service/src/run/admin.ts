@@ -8,7 +8,7 @@ import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Custody } from "../wiring/custody.ts";
+import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { readSecret } from "../wiring/read-secret.ts";
 import type { Place } from "./listen.ts";
 
@@ -23,7 +23,7 @@ export interface Admin {
 export async function openAdmin(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
-  custody: Custody,
+  upkeep: KeyUpkeep,
   shared: ListenerDeps & { readonly clock: Clock; readonly isStopping: () => boolean },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -32,14 +32,14 @@ export async function openAdmin(
     import("../http/admin-server.ts"),
     import("../telemetry/metrics.ts"),
   ]);
-  const { managed } = custody;
+  const { managed } = upkeep;
   const metrics = openMetrics({
     report: () =>
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
     fence: () => managed?.keys.fence(),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
   });
-  custody.watch({
+  upkeep.watch({
     alarm: (kind) => {
       metrics.keyAlarm(kind);
     },
@@ -52,11 +52,11 @@ export async function openAdmin(
   });
   const listener = adminServer({
     ...shared,
-    directory: custody.directory,
+    directory: upkeep.directory,
     managed,
     metrics,
     operators: token === undefined ? { kind: "this_machine" } : { kind: "token", token },
-    upkeep: () => custody.upkeep(),
+    upkeep: () => upkeep.round(),
   });
   return {
     listener,

@@ -12,7 +12,7 @@ import { countingRandom } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
 import { TestTimers } from "../testing/test-timers.ts";
-import type { Custody } from "../wiring/custody.ts";
+import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { type ServeParts, type ServeWorld, serve } from "./serve.ts";
 
 const NEVER = new Promise<never>(() => undefined);
@@ -59,7 +59,7 @@ afterEach(() => {
 });
 
 /** Keys of one signing key, which write down what is done with them. */
-function recordedCustody(override: Partial<Custody> = {}): Custody {
+function recordedUpkeep(override: Partial<KeyUpkeep> = {}): KeyUpkeep {
   const keys = [testKey("signing")];
   const { clock } = world;
   const record = (what: string) => {
@@ -68,8 +68,8 @@ function recordedCustody(override: Partial<Custody> = {}): Custody {
   };
   return {
     directory: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
-    upkeep: () => record("keys kept"),
-    loops: [{ name: "lease", everyMs: 1_000, run: () => record("round") }],
+    round: () => record("upkeep round"),
+    loops: [{ name: "lease", everyMs: 1_000, run: () => record("lease round") }],
     close: () => record("keys closed"),
     watch: () => undefined,
     usage: undefined,
@@ -96,11 +96,11 @@ const openRecordedLog: ServeParts["openLog"] = () => {
   });
 };
 
-/** Serves with this custody. The settings are read from the world's environment, as always. */
-function served(custody: Custody): Promise<number> {
+/** Serves with this upkeep. The settings are read from the world's environment, as always. */
+function served(upkeep: KeyUpkeep): Promise<number> {
   const open = () => {
     happened.push("keys opened");
-    return Promise.resolve(custody);
+    return Promise.resolve(upkeep);
   };
   return serve(world, {
     load: ({ environment }) =>
@@ -159,27 +159,27 @@ async function isUnderWay(ended: Promise<number>): Promise<boolean> {
 describe("a start", () => {
   test("opens the log, then the keys, lets one round of upkeep end, and only then listens; the loops begin last", async () => {
     let endRound = (): void => undefined;
-    const upkeep = () => {
-      happened.push("keys kept");
+    const round = () => {
+      happened.push("upkeep round");
       return new Promise<void>((resolve) => {
         endRound = resolve;
       });
     };
-    const ended = served(recordedCustody({ upkeep }));
-    await expect.poll(() => happened).toContain("keys kept");
+    const ended = served(recordedUpkeep({ round }));
+    await expect.poll(() => happened).toContain("upkeep round");
     await timers.move(5_000);
-    expect(happened).toEqual(["log opened", "keys opened", "keys kept"]);
+    expect(happened).toEqual(["log opened", "keys opened", "upkeep round"]);
     endRound();
     await event("listening");
-    expect(happened).not.toContain("round");
+    expect(happened).not.toContain("lease round");
     expect(await answered("/healthz")).toBe(200);
     await timers.move(1_000);
     expect(happened.filter((what) => what !== "ephemeral_key")).toEqual([
       "log opened",
       "keys opened",
-      "keys kept",
+      "upkeep round",
       "listening",
-      "round",
+      "lease round",
     ]);
     signal();
     expect(await ended).toBe(0);
@@ -205,14 +205,14 @@ describe("a start", () => {
   });
 
   test("whose address is in use reports it, and closes what it opened", async () => {
-    const first = served(recordedCustody());
+    const first = served(recordedUpkeep());
     const { port } = await event("listening");
     happened.length = 0;
     world = { ...world, environment: { ...LISTENER, PORT: String(port) } };
-    expect(await served(recordedCustody())).toBe(1);
+    expect(await served(recordedUpkeep())).toBe(1);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(/^macp-auth: PORT: /);
-    expect(happened.slice(-3)).toEqual(["keys kept", "keys closed", "log flushed"]);
+    expect(happened.slice(-3)).toEqual(["upkeep round", "keys closed", "log flushed"]);
     signal();
     expect(await first).toBe(0);
   });
@@ -237,13 +237,13 @@ describe("a start", () => {
 
   test("that a fault of this program ends rejects with it, and closes what it opened", async () => {
     const fault = new TypeError("a bug");
-    await expect(served(recordedCustody({ upkeep: () => Promise.reject(fault) }))).rejects.toBe(fault);
+    await expect(served(recordedUpkeep({ round: () => Promise.reject(fault) }))).rejects.toBe(fault);
     expect(happened.slice(-2)).toEqual(["keys closed", "log flushed"]);
     expect(errors).toEqual([]);
   });
 
   test("that hangs is given up with 1 a second and a half after a signal to stop", async () => {
-    const ended = served(recordedCustody({ upkeep: () => NEVER }));
+    const ended = served(recordedUpkeep({ round: () => NEVER }));
     await timers.move(60_000);
     expect(await isUnderWay(ended)).toBe(true);
     signal();
@@ -256,7 +256,7 @@ describe("a start", () => {
 
 describe("a signal to stop", () => {
   test("ends the listeners, then the loops, then the keys, and the log last", async () => {
-    const ended = served(recordedCustody());
+    const ended = served(recordedUpkeep());
     await event("listening");
     await timers.move(1_000);
     happened.length = 0;
@@ -265,17 +265,17 @@ describe("a signal to stop", () => {
     expect(happened).toEqual(["stopping", "stopped", "keys closed", "log flushed"]);
     expect(await event("stopping")).toMatchObject({ signal: "SIGINT" });
     await timers.move(10_000);
-    expect(happened).not.toContain("round");
+    expect(happened).not.toContain("lease round");
     expect(timers.waiting).toBe(0);
   });
 
   test("answers the request in flight first, while upkeep goes on and nobody else is accepted", async () => {
-    const ended = served(recordedCustody());
+    const ended = served(recordedUpkeep());
     const half = await halfSentMint();
     signal();
     await expect.poll(() => happened).toContain("stopping");
     await timers.move(1_000);
-    expect(happened.slice(-2)).toEqual(["stopping", "round"]);
+    expect(happened.slice(-2)).toEqual(["stopping", "lease round"]);
     await expect(answered("/healthz")).rejects.toThrow();
     half.end("}");
     expect((await once(half, "response"))[0]).toMatchObject({ statusCode: 200 });
@@ -289,7 +289,7 @@ describe("a signal to stop", () => {
       secondSignal = resolve;
     });
     world = { ...world, signals: { ...world.signals, stopAtOnce } };
-    const ended = served(recordedCustody());
+    const ended = served(recordedUpkeep());
     const half = await halfSentMint();
     signal();
     expect(await isUnderWay(ended)).toBe(true);
@@ -309,7 +309,7 @@ describe("a signal to stop", () => {
           resolve();
         };
       });
-    const ended = served(recordedCustody({ loops: [{ name: "rotation", everyMs: 1_000, run }] }));
+    const ended = served(recordedUpkeep({ loops: [{ name: "rotation", everyMs: 1_000, run }] }));
     await event("listening");
     await timers.move(1_000);
     signal();
@@ -327,7 +327,7 @@ describe("a signal to stop", () => {
   ])(
     "gives %s that does not end up after a second, and the log is flushed all the same",
     async (_what, hangs) => {
-      const ended = served(recordedCustody(hangs));
+      const ended = served(recordedUpkeep(hangs));
       await event("listening");
       await timers.move(1_000);
       signal();
@@ -342,12 +342,12 @@ describe("a signal to stop", () => {
 
 describe("SIGHUP", () => {
   test("looks twice at what is followed, and is logged when that is in force", async () => {
-    const ended = served(recordedCustody());
+    const ended = served(recordedUpkeep());
     await event("listening");
     happened.length = 0;
     hangUp();
     await event("reloaded");
-    expect(happened).toEqual(["keys kept", "keys kept", "reloaded"]);
+    expect(happened).toEqual(["upkeep round", "upkeep round", "reloaded"]);
     signal();
     expect(await ended).toBe(0);
   });

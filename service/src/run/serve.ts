@@ -14,9 +14,9 @@ import type { Secret } from "../kernel/secret.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
-import type { Custody } from "../wiring/custody.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
+import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { adminToken, openAdmin } from "./admin.ts";
 import { drain, listenAll } from "./listen.ts";
 import { openServiceLog } from "./service-log.ts";
@@ -69,12 +69,12 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const { port, host, keepAliveSeconds, drainSeconds } = settings.listener;
   const { clock, random, timers } = world;
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
-  const custody = await loaded.keys.open(log, world);
+  const upkeep = await loaded.keys.open(log, world);
   try {
-    await custody.upkeep();
+    await upkeep.round();
     const shared = { log, random, clock, timers, keepAliveSeconds };
     let isStopping = false;
-    const admin = await openAdmin(loaded, loaded.token, custody, {
+    const admin = await openAdmin(loaded, loaded.token, upkeep, {
       ...shared,
       isStopping: () => isStopping,
     });
@@ -82,8 +82,8 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const meter = admin?.metrics ?? noMeter;
     const listener = publicServer({
       ...shared,
-      keys: custody.directory,
-      usage: custody.usage,
+      keys: upkeep.directory,
+      usage: upkeep.usage,
       meter,
       rules: settings.tokens,
       jwksMaxAgeSeconds,
@@ -92,14 +92,14 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const place = { port, host, portVariable, hostVariable };
     const listeners = await listenAll([{ listener, place }, ...(admin === undefined ? [] : [admin])]);
     started();
-    announce(world, log, loaded, custody, listener.server.address() as AddressInfo);
+    announce(world, log, loaded, upkeep, listener.server.address() as AddressInfo);
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
-    const stopUpkeep = startUpkeep(custody.loops, { log, timers });
+    const stopUpkeep = startUpkeep(upkeep.loops, { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
-      void reload(custody)
+      void reload(upkeep)
         .then(() => reportReload(log, loaded))
         .catch(() => undefined);
     });
@@ -111,7 +111,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     log.info({ event: "stopped", code });
     return code;
   } finally {
-    await within(timers, STEP_MS_MAX, custody.close());
+    await within(timers, STEP_MS_MAX, upkeep.close());
     await within(timers, STEP_MS_MAX, flush());
   }
 }
@@ -142,10 +142,10 @@ async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
 }
 
 /** Looks now at what is followed; resolves when what was found is in force. */
-async function reload(custody: Custody): Promise<void> {
+async function reload(upkeep: KeyUpkeep): Promise<void> {
   // A file is read when two looks agree on it.
-  await custody.upkeep();
-  await custody.upkeep();
+  await upkeep.round();
+  await upkeep.round();
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */
@@ -166,10 +166,10 @@ function announce(
   world: ServeWorld,
   log: Log,
   { settings, labels, warnings }: LoadedSettings,
-  custody: Custody,
+  upkeep: KeyUpkeep,
   address: AddressInfo,
 ): void {
-  const { jwks } = custody.directory.view();
+  const { jwks } = upkeep.directory.view();
   const served = jwks === undefined ? [] : (JSON.parse(jwks.body) as { keys: { kid: string }[] }).keys;
   log.info({
     event: "listening",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Log, openLog } from "../telemetry/log.ts";
 import { TestTimers } from "../testing/test-timers.ts";
-import type { UpkeepLoop } from "../wiring/custody.ts";
+import type { UpkeepLoop } from "../wiring/key-upkeep.ts";
 import { startUpkeep } from "./upkeep.ts";
 
 const LINE_LOST = new Error("the line cannot be written");

@@ -1,7 +1,7 @@
 import { messageOf } from "../kernel/faults.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { UpkeepLoop } from "../wiring/custody.ts";
+import type { UpkeepLoop } from "../wiring/key-upkeep.ts";
 
 export interface UpkeepDeps {
   readonly log: Log;

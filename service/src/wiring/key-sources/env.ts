@@ -1,6 +1,6 @@
 import type { KeySource } from "../../config/settings.ts";
-import { givenCustody } from "./given-custody.ts";
 import { keysFromJwk } from "./given-keys.ts";
+import { givenUpkeep } from "./given-upkeep.ts";
 import type { WiredKeySource } from "./key-source.ts";
 
 /** A key that stands in the settings themselves. */
@@ -18,7 +18,7 @@ export function env({ jwk }: Extract<KeySource, { readonly kind: "env" }>): Wire
       const given = keysFromJwk(labels.of("keys.jwk"), jwk.reveal(), context);
       return Promise.resolve({
         given,
-        open: (log, machine) => Promise.resolve(givenCustody(given, keys, log, machine)),
+        open: (log, machine) => Promise.resolve(givenUpkeep(given, keys, log, machine)),
       });
     },
   };

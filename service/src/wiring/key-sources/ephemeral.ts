@@ -1,5 +1,5 @@
 import { makeKey } from "../../keys/custody/make-key.ts";
-import { givenCustody } from "./given-custody.ts";
+import { givenUpkeep } from "./given-upkeep.ts";
 import type { WiredKeySource } from "./key-source.ts";
 
 /** What follows from keys that end with the process. */
@@ -18,6 +18,6 @@ export const ephemeral: WiredKeySource = {
   load: ({ keys }) =>
     Promise.resolve({
       given: undefined,
-      open: async (log, machine) => givenCustody([await makeKey(keys.alg)], keys, log, machine),
+      open: async (log, machine) => givenUpkeep([await makeKey(keys.alg)], keys, log, machine),
     }),
 };

@@ -1,8 +1,8 @@
 import type { KeySource } from "../../config/settings.ts";
 import { fileMark } from "../../files/follow.ts";
 import { keyFileFollower } from "./follow-key-file.ts";
-import { givenCustody } from "./given-custody.ts";
 import { keysFromFile } from "./given-keys.ts";
+import { givenUpkeep } from "./given-upkeep.ts";
 import type { WiredKeySource } from "./key-source.ts";
 
 /** The keys of a file, which is followed. */
@@ -21,7 +21,7 @@ export function file({ path }: Extract<KeySource, { readonly kind: "file" }>): W
         given,
         open: (log, machine) =>
           Promise.resolve(
-            givenCustody(given, keys, log, machine, (deps) =>
+            givenUpkeep(given, keys, log, machine, (deps) =>
               keyFileFollower({ ...deps, setting, path }, mark),
             ),
           ),

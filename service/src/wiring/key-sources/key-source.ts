@@ -5,7 +5,7 @@ import type { Random } from "../../kernel/random.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import type { Log } from "../../telemetry/log.ts";
-import type { Custody } from "../custody.ts";
+import type { KeyUpkeep } from "../key-upkeep.ts";
 
 /** What each part of the program needs of a place that keys come from. A new key source is a file that makes one, and its row in key-sources.ts. */
 export interface WiredKeySource {
@@ -25,8 +25,8 @@ export interface WiredKeySource {
 export interface LoadedKeySource {
   /** The keys that are given, the signing key first; `undefined`: the service makes its own. */
   readonly given: readonly ImportedKey[] | undefined;
-  /** Takes the keys into custody. Throws `ConfigError` when they cannot be had. */
-  open(log: Log, machine: Machine): Promise<Custody>;
+  /** Opens the keys and their upkeep. Throws `ConfigError` when they cannot be opened. */
+  open(log: Log, machine: Machine): Promise<KeyUpkeep>;
 }
 
 export interface LoadContext {

@@ -14,7 +14,7 @@ const MACHINE = {
 };
 
 /** Managed keys in memory, and a log that cannot write the lines of one event. */
-async function custodyWhoseLogFailsAt(event: string) {
+async function upkeepWhoseLogFailsAt(event: string) {
   const read = readSettings({ MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_SIGNING_ALG: "ES256" });
   const lines: Record<string, unknown>[] = [];
   const log = openLog("info", {
@@ -25,34 +25,34 @@ async function custodyWhoseLogFailsAt(event: string) {
     },
   });
   const loaded = await loadKeys(read, MACHINE.random);
-  return { custody: await loaded.open(log, MACHINE), lines };
+  return { upkeep: await loaded.open(log, MACHINE), lines };
 }
 
 test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {
-  const { custody, lines } = await custodyWhoseLogFailsAt("key_changed");
-  const signs = () => custody.directory.view().signing !== undefined;
-  await custody.upkeep();
+  const { upkeep, lines } = await upkeepWhoseLogFailsAt("key_changed");
+  const signs = () => upkeep.directory.view().signing !== undefined;
+  await upkeep.round();
   expect(lines).toMatchObject([
     { event: "upkeep_failed", fault: "the line key_changed cannot be written" },
     { event: "fenced", reason: "no_signing_key" },
   ]);
   // What was changed was changed, and is put in force by the next round of the lease.
-  for (const loop of custody.loops) await loop.run();
+  for (const loop of upkeep.loops) await loop.run();
   expect(signs()).toBe(true);
   expect(lines.at(-1)).toMatchObject({ event: "signing_key_changed" });
-  await custody.close();
+  await upkeep.close();
 });
 
 test("a rotation that does not end holds up no lease: whatever a key takes to make, the lease is renewed", async () => {
-  const { custody } = await custodyWhoseLogFailsAt("none");
-  await custody.upkeep();
-  const { managed } = custody;
+  const { upkeep } = await upkeepWhoseLogFailsAt("none");
+  await upkeep.round();
+  const { managed } = upkeep;
   if (managed === undefined) throw new Error("the keys of this test are managed");
   const [set, waiting] = [managed.keys.set, new Promise<never>(() => undefined)];
   const store = managed.store as { load: () => Promise<unknown> };
   // The rotation plans on a set that it loads; the lease does not.
   store.load = () => waiting;
-  const loops = new Map(custody.loops.map((loop) => [loop.name, loop]));
+  const loops = new Map(upkeep.loops.map((loop) => [loop.name, loop]));
   const rotation = loops
     .get("rotation")
     ?.run()
@@ -60,5 +60,5 @@ test("a rotation that does not end holds up no lease: whatever a key takes to ma
   await loops.get("lease")?.run();
   expect(managed.keys.set).not.toBe(set);
   expect(await Promise.race([rotation, Promise.resolve("still waits")])).toBe("still waits");
-  await custody.close();
+  await upkeep.close();
 });

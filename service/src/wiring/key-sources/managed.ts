@@ -13,7 +13,7 @@ import { ManagedKeys } from "../../keys/managed/managed-keys.ts";
 import { type RoundReport, rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leaseRoundSeconds } from "../../keys/timing.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { type Custody, LOOK_MS, type UpkeepWatcher } from "../custody.ts";
+import { type KeyUpkeep, LOOK_MS, type UpkeepWatcher } from "../key-upkeep.ts";
 import { openKeks, openRotation, type StoreReports } from "../open-rotation.ts";
 import { alarmReporter, changeReporter, fenceReporter, signingKeyReporter } from "../report-upkeep.ts";
 import { wiredStore } from "../stores.ts";
@@ -46,7 +46,7 @@ export function managed(source: ManagedSource): WiredKeySource {
       ]);
       if (keks.kind === "done" && version.kind === "done") {
         const loaded = { ...context, keks: keks.value, versionSeenBefore: version.value };
-        return { given: undefined, open: (log, machine) => managedCustody(source, loaded, log, machine) };
+        return { given: undefined, open: (log, machine) => managedUpkeep(source, loaded, log, machine) };
       }
       throw new ConfigError([...faultsOf(keks), ...faultsOf(version)]);
     },
@@ -60,12 +60,12 @@ interface Loaded extends LoadContext {
 }
 
 /** A store that is down at start leaves the service fenced, not dead. */
-async function managedCustody(
+async function managedUpkeep(
   source: ManagedSource,
   loaded: Loaded,
   log: Log,
   machine: Machine,
-): Promise<Custody> {
+): Promise<KeyUpkeep> {
   const { keys: keySettings, labels, keks, versionSeenBefore } = loaded;
   const { stopwatch } = machine;
   await insistWritable(source.versionFile, versionSeenBefore, labels.of("keys.versionFile"));
@@ -106,7 +106,7 @@ async function managedCustody(
     directory: keys,
     usage: keys.usage,
     managed: { ...deps, keys },
-    upkeep: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
+    round: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
     // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
     loops: [
       { name: "lease", everyMs, run: round(() => keys.renew()) },

@@ -9,19 +9,19 @@ import { signersFor } from "../../keys/given/signers-for.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
 import { overlapSeconds } from "../../keys/timing.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { type Custody, LOOK_MS } from "../custody.ts";
+import { type KeyUpkeep, LOOK_MS } from "../key-upkeep.ts";
 import { signingKeyReporter } from "../report-upkeep.ts";
 import type { FollowDeps, KeyFileLook } from "./follow-key-file.ts";
 
-/** Custody of keys that were given. `follow` makes the look at where they came from, which each round repeats. */
-export function givenCustody(
+/** The upkeep of given keys. `follow` makes the function that looks at their file; each round calls it. */
+export function givenUpkeep(
   imported: readonly ImportedKey[],
   { alg, leadSeconds, timing }: KeySettings,
   log: Log,
   machine: Machine,
   follow: (deps: Omit<FollowDeps, "setting" | "path">) => () => Promise<KeyFileLook> = () => () =>
     Promise.resolve({ kind: "same" }),
-): Custody {
+): KeyUpkeep {
   const clock = steadyClock(machine.clock, machine.stopwatch);
   const keys = new LiveKeys(ringAtBoot(imported, clock.now()), signersFor(imported), clock);
   const look = follow({ clock, keys, rules: { alg, leadSeconds, overlapSeconds: overlapSeconds(timing) } });
@@ -35,12 +35,12 @@ export function givenCustody(
     reportSigningKey();
   };
   const inTurn = oneAtATime();
-  const upkeep = (): Promise<void> => inTurn(lookAtFile);
+  const round = (): Promise<void> => inTurn(lookAtFile);
   return {
     directory: keys,
     usage: undefined,
-    upkeep,
-    loops: [{ name: "given keys", everyMs: LOOK_MS, run: upkeep }],
+    round,
+    loops: [{ name: "given keys", everyMs: LOOK_MS, run: round }],
     managed: undefined,
     watch: () => undefined,
     close: () => Promise.resolve(),
