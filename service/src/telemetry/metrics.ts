@@ -28,18 +28,16 @@ export function openMetrics(gauges: Gauges): Metrics {
   const count = (name: string, help: string, labelNames: string[]): Counter =>
     new Counter({ name: `macp_auth_${name}`, help, labelNames, registers });
   const minted = count("tokens_minted_total", "Tokens signed, by key.", ["kid"]);
-  const refused = count("mint_refused_total", "Mint requests refused, by reason.", ["reason"]);
-  const jwks = count("jwks_fetches_total", "Answers to JWKS fetches, by status.", ["status"]);
+  const refused = count("mint_refused_total", "Rejected mint requests, by reason.", ["reason"]);
+  const jwks = count("jwks_fetches_total", "Responses to JWKS fetches, by status.", ["status"]);
   const transitions = count(
     "refused_transitions_total",
-    "Key operations refused because of the outage they would be.",
+    "Rejected key operations and rejected requests to the admin listener, by reason.",
     ["reason"],
   );
-  const alarms = count("key_alarms_total", "Rounds of rotation that found something amiss, by kind.", [
-    "kind",
-  ]);
-  const store = count("store_failures_total", "Rounds of upkeep in which the key store failed.", []);
-  const dropped = count("fetches_dropped_total", "JWKS fetches that the key store could not write down.", []);
+  const alarms = count("key_alarms_total", "Rotation rounds that found a problem, by kind.", ["kind"]);
+  const store = count("store_failures_total", "Background rounds in which the key store failed.", []);
+  const dropped = count("fetches_dropped_total", "JWKS fetches that could not be stored.", []);
   keyGauges(registry, gauges);
   return {
     minted: (kid) => {
@@ -82,7 +80,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "signing_key_age_seconds",
-    "How long the signing key has signed.",
+    "Time since the signing key began to sign.",
     ["alg", "kid"],
     (self, { keys, now }) => {
       for (const { alg, kid, signs, signing_from } of keys)
@@ -91,7 +89,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "next_rotation_seconds",
-    "Seconds until the signing key is to be replaced; negative when overdue.",
+    "Time until the replacement of the signing key is due; negative when overdue.",
     ["alg"],
     (self, { keys, now }) => {
       for (const { alg, signs, next } of keys)
@@ -100,7 +98,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "rotation_overdue",
-    "1 when the signing key should have been replaced.",
+    "1 when the replacement of the signing key is overdue.",
     ["alg"],
     (self, { keys, now }) => {
       for (const { alg, signs, next } of keys)
@@ -109,17 +107,17 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "standby_missing",
-    "1 when the algorithm that signs has no standby key.",
+    "1 when the signing algorithm has no standby key.",
     ["alg"],
     (self, { keys }) => {
-      const standsBy = (alg: string): boolean =>
+      const hasStandby = (alg: string): boolean =>
         keys.some((key) => key.alg === alg && key.state === "standby");
-      for (const { alg, signs } of keys) if (signs) self.set({ alg }, standsBy(alg) ? 0 : 1);
+      for (const { alg, signs } of keys) if (signs) self.set({ alg }, hasStandby(alg) ? 0 : 1);
     },
   ],
   [
     "key_set_version",
-    "Version of the key set in force here.",
+    "Version of the key set that this replica uses.",
     [],
     (self, { version }) => {
       self.set(version);
@@ -127,7 +125,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "verifiers_behind",
-    "Known verifiers that were not yet served the set in force.",
+    "Known verifiers that have not yet fetched the key set that this replica uses.",
     [],
     (self, { verifiers }) => {
       self.set(verifiers.filter((verifier) => !verifier.up_to_date).length);
@@ -135,7 +133,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "untracked_fetches",
-    "JWKS fetches by untracked verifiers, by the version of the set that they were served.",
+    "JWKS fetches by untracked verifiers, by the version of the key set that they received.",
     ["version"],
     (self, { untracked }) => {
       for (const { version, fetches } of untracked) self.set({ version: String(version) }, fetches);
@@ -143,7 +141,7 @@ const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
   ],
   [
     "verifiers_slower_than_declared",
-    "Known verifiers that fetched often and never within the declared cache time.",
+    "Known verifiers that fetched 20 times, but never within the declared cache time.",
     [],
     (self, { verifiers }) => {
       self.set(verifiers.filter((verifier) => verifier.slower_than_declared).length);
@@ -174,7 +172,7 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
     registry,
     {
       name: "clock_offset_seconds",
-      help: "The store's clock less this replica's, at the last read.",
+      help: "The store's clock minus this replica's clock.",
       labelNames: [],
     },
     (self) => {
