@@ -11,15 +11,17 @@ const ROTATION_SECONDS_DEFAULT = 604_800;
 /** One setting a line, as a person writes it: how its text is read, its default, and what docs/configuration.md says of it. */
 export const Written = z.object({
   listener: z.object({
-    port: whole(0, 65_535).default(3200).describe("TCP port; 0 takes any free one"),
+    port: whole(0, 65_535).default(3200).describe("TCP port; 0 means any free port"),
     host: host().optional().describe("address to listen on; unset means every address, IPv6 and IPv4"),
     keepAliveSeconds: whole(1, 86_400)
       .default(65)
-      .describe("how long an idle connection is kept; longer than the proxy in front keeps its own"),
+      .describe(
+        "how long an idle connection stays open; set it longer than the proxy in front of the service does",
+      ),
     drainSeconds: whole(0, 300)
       .default(0)
       .describe(
-        "how long a service that is asked to stop still accepts connections, while `/readyz` answers 503 and every answer closes its connection",
+        "how long the service still accepts connections after a stop signal, while `/readyz` answers 503 and each answer closes its connection",
       ),
   }),
   tokens: z.object({
@@ -27,63 +29,67 @@ export const Written = z.object({
     audience: verbatim().default("macp-runtime").describe("the `aud` of every token"),
     maxTtlSeconds: whole(1, SECONDS_MAX)
       .default(3600)
-      .describe("maximum TTL of a token; a longer requested TTL is cut to it"),
-    defaultTtlSeconds: whole(1, SECONDS_MAX).default(300).describe("TTL of a token whose request names none"),
+      .describe("maximum TTL of a token; a longer requested TTL is reduced to it"),
+    defaultTtlSeconds: whole(1, SECONDS_MAX)
+      .default(300)
+      .describe("TTL of a token if the request has no `ttl_seconds`"),
   }),
   keys: z.object({
     alg: oneOf(ALGORITHMS).default(DEFAULT_ALGORITHM).describe("algorithm of every signature"),
-    jwk: secretVerbatim()
+    jwk: secretVerbatim().optional().describe("the signing key, as a private JWK"),
+    file: path()
       .optional()
-      .describe("a private JWK; unset and no key file means a key made at start"),
-    file: path().optional().describe("a file with a private JWK, a JWK Set or a PEM private key; watched"),
-    leadSeconds: whole(1, SECONDS_MAX)
-      .default(7200)
-      .describe("how long a new first key of the file is served before it signs"),
+      .describe("a file with a private JWK, a JWK Set or a PEM private key; the service follows its changes"),
+    leadSeconds: whole(1, SECONDS_MAX).default(7200).describe("how long a new key is served before it signs"),
     store: storeLocation()
       .optional()
-      .describe("where managed keys live: `memory:`, `sqlite:PATH` or `postgres://…`; turns managed keys on"),
+      .describe(
+        "where managed keys are stored: `memory:`, `sqlite:PATH` or `postgres://…`; enables managed keys",
+      ),
     kek: secret()
       .optional()
       .describe(
-        "key-encryption keys: 32 bytes each as base64url or hex, separated by commas; the first encrypts, all decrypt",
+        "key-encryption keys, each 32 bytes as base64url or hex, separated by commas; the first encrypts, all decrypt",
       ),
-    kekFile: path().optional().describe("a file with the key-encryption keys, one a line"),
+    kekFile: path().optional().describe("a file with the key-encryption keys, one per line"),
     rotationSeconds: whole(1, 2_592_000)
       .optional()
-      .describe(
-        "how long a managed key signs (default 604800, from 86400 to 2592000); turns managed keys on",
-      ),
+      .describe("how long a managed key signs (default 604800, from 86400 to 2592000); enables managed keys"),
     gate: oneOf(["off", "warn", "enforce"])
       .default("warn")
       .describe("whether a new key waits until every known verifier has fetched it"),
     versionFile: path()
       .optional()
-      .describe("where this replica remembers the newest key set it saw; an older store is rejected"),
+      .describe(
+        "a file in which this replica records the newest version of the key set that it has seen; an older store is rejected",
+      ),
     unsafeFastRotation: oneOf(["1"])
       .optional()
-      .describe("1 shrinks every bound of rotation to a second; only for tests"),
+      .describe("1 reduces each fixed delay of rotation to at most one second; only for tests"),
   }),
   verifiers: z.object({
     jwksMaxAgeSeconds: whole(0, 86_400).default(60).describe("`max-age` of the JWKS answer"),
     jwksTtlSeconds: whole(1, SECONDS_MAX)
       .default(300)
-      .describe("how long your verifiers keep a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
+      .describe("how long your verifiers cache a JWKS (the runtime's MACP_AUTH_JWKS_TTL_SECS)"),
     staleGraceSeconds: whole(0, SECONDS_MAX)
       .default(3600)
-      .describe("how long your verifiers go on with an old JWKS when they cannot refresh"),
+      .describe("how long your verifiers continue to use an old JWKS when they cannot refresh it"),
   }),
   admin: z.object({
     port: whole(0, 65_535).optional().describe("port of the admin listener; unset means none"),
     host: host().default("127.0.0.1").describe("address of the admin listener"),
     token: secret()
       .optional()
-      .describe("bearer secret of the admin listener, 32 characters or more; required beyond loopback"),
-    tokenFile: path().optional().describe("a file with that secret"),
+      .describe(
+        "bearer token of the admin listener, 32 characters or more; required unless the listener is on loopback",
+      ),
+    tokenFile: path().optional().describe("a file with that token"),
   }),
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
-      .describe("least severe level that is written"),
+      .describe("least severe level that is logged"),
   }),
 });
 
