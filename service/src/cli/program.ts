@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
+import { ConfigError } from "../config/config-error.ts";
 import { FileFault } from "../files/file-fault.ts";
-import { ConfigError, codeOf } from "../kernel/faults.ts";
+import { codeOf } from "../kernel/faults.ts";
 import { whyUnusable } from "../wiring/words/file-fault-words.ts";
 import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError } from "../kernel/faults.ts";
+import { ConfigError } from "./config-error.ts";
 import { loadSettings } from "./environment.ts";
 
 const KEK = "a".repeat(43);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ConfigError } from "../kernel/faults.ts";
+import { ConfigError } from "./config-error.ts";
 import { loadSettings, VARIABLES } from "./environment.ts";
 import type { LoadedSettings } from "./sources.ts";
 

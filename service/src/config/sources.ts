@@ -1,4 +1,4 @@
-import { ConfigError } from "../kernel/faults.ts";
+import { ConfigError } from "./config-error.ts";
 import { faultsAcross } from "./faults-across.ts";
 import {
   type KeySource,

@@ -1,10 +1,10 @@
 import { faultsOfAdminToken } from "../config/admin-token.ts";
+import { ConfigError } from "../config/config-error.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

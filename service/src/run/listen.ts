@@ -1,6 +1,7 @@
+import { ConfigError } from "../config/config-error.ts";
 import { shownValue } from "../config/shown-value.ts";
 import type { Listener } from "../http/listener.ts";
-import { ConfigError, codeOf, messageOf } from "../kernel/faults.ts";
+import { codeOf, messageOf } from "../kernel/faults.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Timers } from "../kernel/timers.ts";
 

@@ -1,12 +1,11 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/terminal/world.ts";
 import { endedNode } from "../cli/words/node-line.ts";
-import { attempt, faultsOf } from "../config/attempt.ts";
+import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import { readSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import { publicServer } from "../http/public-server.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { printable } from "../kernel/printable.ts";

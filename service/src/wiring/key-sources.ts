@@ -1,7 +1,6 @@
-import { type Attempt, attempt, faultsOf } from "../config/attempt.ts";
+import { type Attempt, attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import type { KeySource } from "../config/settings.ts";
 import type { SettingsRead } from "../config/sources.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import type { Random } from "../kernel/random.ts";
 import { env } from "./key-sources/env.ts";
 import { ephemeral } from "./key-sources/ephemeral.ts";

@@ -1,6 +1,6 @@
+import { ConfigError } from "../config/config-error.ts";
 import type { ManagedSource, SecretSource } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Random } from "../kernel/random.ts";

@@ -1,8 +1,8 @@
+import { ConfigError } from "../config/config-error.ts";
 import type { SecretSource } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
 import { FileFault } from "../files/file-fault.ts";
 import { readSmallFile } from "../files/small-file.ts";
-import { ConfigError } from "../kernel/faults.ts";
 import { Secret } from "../kernel/secret.ts";
 import { fileFaultLine } from "./words/file-fault-words.ts";
 

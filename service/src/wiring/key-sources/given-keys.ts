@@ -1,4 +1,4 @@
-import { ConfigError } from "../../kernel/faults.ts";
+import { ConfigError } from "../../config/config-error.ts";
 import { printable } from "../../kernel/printable.ts";
 import { type ImportedKey, type ImportOutcome, importJwk, importKeys } from "../../keys/import/import-key.ts";
 import { readSettingFile } from "../read-secret.ts";

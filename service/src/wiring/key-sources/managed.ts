@@ -1,9 +1,9 @@
-import { attempt, faultsOf } from "../../config/attempt.ts";
+import { attempt, ConfigError, faultsOf } from "../../config/config-error.ts";
 import type { ManagedSource } from "../../config/settings.ts";
 import type { Labels } from "../../config/source.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { replaceFile } from "../../files/write-file.ts";
-import { ConfigError, messageOf } from "../../kernel/faults.ts";
+import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ConfigError } from "../../config/config-error.ts";
 import { replaceFile } from "../../files/write-file.ts";
-import { ConfigError } from "../../kernel/faults.ts";
 import { readVersionFile } from "./version-file.ts";
 
 describe("the file that remembers the newest key set", () => {

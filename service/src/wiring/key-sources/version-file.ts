@@ -1,6 +1,6 @@
+import { ConfigError } from "../../config/config-error.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { readSmallFile } from "../../files/small-file.ts";
-import { ConfigError } from "../../kernel/faults.ts";
 import { printable } from "../../kernel/printable.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
 

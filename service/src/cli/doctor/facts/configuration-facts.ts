@@ -1,4 +1,4 @@
-import { attempt } from "../../../config/attempt.ts";
+import { attempt } from "../../../config/config-error.ts";
 import { environmentSource } from "../../../config/environment.ts";
 import type { EnvironmentFile } from "../../../config/environment-file.ts";
 import type { SettingPath } from "../../../config/settings.ts";

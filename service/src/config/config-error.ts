@@ -1,6 +1,15 @@
-import { ConfigError } from "../kernel/faults.ts";
+/** What the operator must fix before the service can run. Each fault is one line with its fix. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly string[];
 
-/** What some work led to, or the faults that the operator must fix, so that they can be reported beside others. */
+  constructor(faults: readonly string[]) {
+    super(faults.join("\n"));
+    this.faults = faults;
+  }
+}
+
+/** The result of some work, or the faults that the operator must fix, so that they can be reported with others. */
 export type Attempt<T> =
   | { readonly kind: "done"; readonly value: T }
   | { readonly kind: "faulty"; readonly faults: readonly string[] };
