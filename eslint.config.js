@@ -145,6 +145,11 @@ export default defineConfig(
           paths: [...worldModules, ...chanceImports],
           patterns: [
             { regex: "/kernel/(?:clock|random|timers)[.]ts$", importNames: machine, message: world },
+            {
+              regex: "/callers/caller[.]ts$",
+              importNames: ["provedCaller"],
+              message: "Only a proof makes a Caller: call one of callers/.",
+            },
           ],
         },
       ],

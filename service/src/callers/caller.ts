@@ -2,14 +2,15 @@ import type { Branded } from "../kernel/branded.ts";
 
 /**
  * Evidence of who calls this service. What acts for a caller takes one as an argument, so that it cannot be reached before the
- * caller was looked at. Only this room makes one: each kind of proof is a file here, with a function from the proof to a Caller
- * or the reason why there is none.
+ * caller was looked at. Each kind of proof is a file of this room, with a function from the proof to a Caller or the reason why
+ * there is none.
  */
-export type Caller = Branded<{ readonly kind: "anyone" }, "Caller">;
+export type Caller = Branded<CallerFacts, "Caller">;
 
-const ANYONE = { kind: "anyone" } as Caller;
+/** What is known of a caller, by the kind of its proof. */
+type CallerFacts = { readonly kind: "anyone" };
 
-/** The caller of a service that asks for no proof: anyone who reaches its port. */
-export function anyone(): Caller {
-  return ANYONE;
+/** The caller that a proof found. Only the proofs of this room call it (a lint rule). */
+export function provedCaller(facts: CallerFacts): Caller {
+  return facts as Caller;
 }

@@ -22,8 +22,12 @@ const COMMON_REASONS: readonly Reason[] = [
   "internal",
 ];
 
-/** What any request for operators may be answered with besides. */
-const OPERATOR_REASONS: readonly Reason[] = ["unauthorised", "not_this_machine"];
+/** What a request that proves too little is answered with besides. No proof of a caller can fail yet. */
+const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
+  anyone: [],
+  caller: [],
+  operator: ["unauthorised", "not_this_machine"],
+};
 
 /** Errors that may also be written before there is a request: those answers have fewer headers. */
 const UNREAD_STATUSES: readonly number[] = [400, 408, 431];
@@ -146,7 +150,7 @@ function pathItem(routes: readonly Route[]): ZodOpenApiPathItemObject {
 
 function operation(route: Route): ZodOpenApiOperationObject {
   const { operationId, tag, summary, description, params, body, answers, access, reasons } = route;
-  const own = [...reasons, ...(access === "operator" ? OPERATOR_REASONS : [])];
+  const own = [...reasons, ...UNPROVED_REASONS[access]];
   return {
     operationId,
     tags: [tag],

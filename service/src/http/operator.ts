@@ -1,16 +1,12 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import type { Branded } from "../kernel/branded.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { type Problem, problem } from "./problem.ts";
 
-declare const proved: unique symbol;
-
 /** Evidence that a request comes from an operator. Only `proveOperator` makes one. */
-export interface Operator {
-  readonly provedBy: OperatorProof["kind"];
-  readonly [proved]: true;
-}
+export type Operator = Branded<{ readonly provedBy: OperatorProof["kind"] }, "Operator">;
 
 /** How operators prove who they are: with the bearer token, or by being a program of this machine, where no token is set. */
 export type OperatorProof =

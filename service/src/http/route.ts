@@ -42,9 +42,9 @@ interface RouteFacts {
   readonly reasons: readonly Reason[];
 }
 
-/** An operation that anyone may call. */
+/** An operation that anyone may call, or whose handler first proves its caller: what it then does takes the `Caller`. */
 export interface OpenRoute<Deps> extends RouteFacts {
-  readonly access: "anyone";
+  readonly access: "anyone" | "caller";
   readonly handle: (deps: Deps, exchange: Exchange) => Answer | Promise<Answer>;
 }
 

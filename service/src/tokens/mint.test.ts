@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import { expect, test } from "vitest";
-import { anyone } from "../callers/caller.ts";
+import { anyone } from "../callers/anyone.ts";
 import { Impossible } from "../kernel/assert.ts";
 import { after } from "../kernel/clock.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyone } from "../../callers/caller.ts";
+import { anyone } from "../../callers/anyone.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
@@ -48,7 +48,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip (or x-gzip), deflate or br.",
   method: "POST",
   path: "/tokens",
-  access: "anyone",
+  access: "caller",
   body: {
     schema: MintRequestBody,
     required: true,

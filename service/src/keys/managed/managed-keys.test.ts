@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { anyone } from "../../callers/caller.ts";
+import { anyone } from "../../callers/anyone.ts";
 import { epochSeconds } from "../../kernel/clock.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../kernel/store-faults.ts";
 import { memoryKeyStore } from "../../stores/memory/key-store.ts";

@@ -1,4 +1,4 @@
-import { anyone } from "../../callers/caller.ts";
+import { anyone } from "../../callers/anyone.ts";
 import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
