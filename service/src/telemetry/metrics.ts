@@ -160,7 +160,7 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
     registry,
     {
       name: "fenced",
-      help: "1 while this replica neither signs nor serves the JWKS, by reason.",
+      help: "1 while this replica is fenced, by reason.",
       labelNames: ["reason"],
     },
     (self) => {
