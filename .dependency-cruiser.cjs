@@ -14,6 +14,7 @@ const core = Object.keys(CORE);
 const ROOMS = {
   ...CORE,
   files: ["kernel"],
+  outbound: ["kernel", "callers"],
   telemetry: ["kernel", "keys"],
   config: ["kernel", "keys"],
   stores: [...core, "files"],

@@ -1,0 +1,164 @@
+import { constants } from "node:crypto";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
+import type {
+  FetchedDocument,
+  FetchFailed,
+  FetchFailureReason,
+  FetchOptions,
+} from "../callers/fetch-document.ts";
+import type { Timers } from "../kernel/timers.ts";
+import { maxAgeOf } from "./cache-age.ts";
+import { checkedLookup, type Resolve } from "./checked-lookup.ts";
+import { failureReason } from "./failure-reason.ts";
+import { type Target, targetOf } from "./target.ts";
+
+export interface OutboundDeps {
+  readonly timers: Timers;
+  readonly resolve: Resolve;
+}
+
+/** One request. */
+export interface Outgoing {
+  readonly url: string;
+  readonly options: FetchOptions;
+  /** JSON to post; `undefined`: a GET. */
+  readonly json: string | undefined;
+  readonly statuses: readonly number[];
+}
+
+const CONNECT_MS_MAX = 3_000;
+const TOTAL_MS_MAX = 5_000;
+const BODY_BYTES_MAX = 100 * 1024;
+const HEADER_BYTES_MAX = 16 * 1024;
+
+/**
+ * Sends one request on a connection of its own, and reads one small reply. No redirect is followed, no cookie is kept, no proxy of
+ * the environment is used, and nothing is decompressed. Resolves within 5 s, with a reason where there is no document.
+ */
+export async function exchange(
+  deps: OutboundDeps,
+  outgoing: Outgoing,
+): Promise<FetchedDocument | FetchFailed> {
+  const target = targetOf(outgoing.url, outgoing.options.reach);
+  if (typeof target === "string") return failed(target);
+  const connecting = deps.timers.delay(CONNECT_MS_MAX);
+  const deadline = deps.timers.delay(TOTAL_MS_MAX);
+  let isConnected = false;
+  const sent = send(deps, target, outgoing, () => {
+    isConnected = true;
+    connecting.cancel();
+  });
+  try {
+    return await Promise.race([
+      replyTo(sent, outgoing),
+      connecting.over.then(() => failed("connect_timeout")),
+      deadline.over.then(() => failed("timeout")),
+    ]);
+  } catch (thrown) {
+    return failed(failureReason(thrown, isConnected));
+  } finally {
+    connecting.cancel();
+    deadline.cancel();
+    sent.destroy();
+  }
+}
+
+function send(deps: OutboundDeps, target: Target, outgoing: Outgoing, connected: () => void): ClientRequest {
+  const isSecure = target.url.protocol === "https:";
+  const options: RequestOptions = {
+    method: outgoing.json === undefined ? "GET" : "POST",
+    headers: headersOf(outgoing),
+    lookup: checkedLookup(deps.resolve, target.allowed),
+    maxHeaderSize: HEADER_BYTES_MAX,
+    insecureHTTPParser: false,
+  };
+  const sent = isSecure
+    ? httpsRequest(target.url, {
+        ...options,
+        ...tlsOf(outgoing.options),
+        agent: new HttpsAgent({ maxCachedSessions: 0 }),
+      })
+    : httpRequest(target.url, { ...options, agent: new HttpAgent() });
+  // Also after the answer: an error that nobody listens to ends the process.
+  sent.on("error", () => undefined);
+  sent.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", connected));
+  sent.end(outgoing.json);
+  return sent;
+}
+
+/** `rejectUnauthorized` is written out, because a variable of the environment can change its default. */
+function tlsOf(options: FetchOptions): RequestOptions {
+  return {
+    rejectUnauthorized: true,
+    minVersion: "TLSv1.2",
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  };
+}
+
+function headersOf({ options, json }: Outgoing): Record<string, string | number> {
+  return {
+    accept: options.mediaTypes.join(", "),
+    "accept-encoding": "identity",
+    connection: "close",
+    "user-agent": "macp-auth",
+    ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer.reveal()}` }),
+    ...(json === undefined
+      ? {}
+      : { "content-type": "application/json", "content-length": Buffer.byteLength(json) }),
+  };
+}
+
+async function replyTo(sent: ClientRequest, outgoing: Outgoing): Promise<FetchedDocument | FetchFailed> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    sent.once("response", resolve);
+    sent.on("error", reject);
+    sent.once("close", () => reject(new Error("the connection closed without a response")));
+  });
+  const fault = faultOfHead(response, outgoing);
+  if (fault !== undefined) return fault;
+  const bytes = await bodyOf(response);
+  if (bytes === undefined) return failed("too_large");
+  return {
+    kind: "document",
+    bytes,
+    contentType: mediaTypeOf(response),
+    maxAgeSeconds: maxAgeOf(response.headers),
+  };
+}
+
+function faultOfHead(response: IncomingMessage, outgoing: Outgoing): FetchFailed | undefined {
+  const status = response.statusCode ?? 0;
+  if (status >= 300 && status < 400) return { kind: "failed", reason: "redirected", status };
+  if (!outgoing.statuses.includes(status)) return { kind: "failed", reason: "status_unexpected", status };
+  if (!outgoing.options.mediaTypes.includes(mediaTypeOf(response))) return failed("type_unexpected");
+  if ((response.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
+    return failed("encoding_unexpected");
+  if (Number(response.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return failed("too_large");
+  return undefined;
+}
+
+/** The body, counted as it arrives; `undefined` when it is too large. One buffer, so that a million tiny chunks cost no more. */
+async function bodyOf(response: IncomingMessage): Promise<Uint8Array | undefined> {
+  const body = Buffer.alloc(BODY_BYTES_MAX);
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    if (size + chunk.length > BODY_BYTES_MAX) return undefined;
+    size += chunk.copy(body, size);
+  }
+  return body.subarray(0, size);
+}
+
+function mediaTypeOf(response: IncomingMessage): string {
+  return (response.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+function failed(reason: FetchFailureReason): FetchFailed {
+  return { kind: "failed", reason };
+}
