@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type Grants, grantsOf, readField } from "./meaning.ts";
+import { type Rights, readField, rightsOf } from "./meaning.ts";
 import { SCOPE_FIELDS, type Scopes } from "./scopes.ts";
 
-const DEFAULTS: Grants = {
+const DEFAULTS: Rights = {
   can_start_sessions: true,
   can_manage_mode_registry: false,
   is_observer: false,
@@ -11,8 +11,8 @@ const DEFAULTS: Grants = {
 };
 
 test("fields that are absent or null grant the runtime's defaults", () => {
-  expect(grantsOf({})).toEqual(DEFAULTS);
-  expect(grantsOf(Object.fromEntries(SCOPE_FIELDS.map((field) => [field, null])))).toEqual(DEFAULTS);
+  expect(rightsOf({})).toEqual(DEFAULTS);
+  expect(rightsOf(Object.fromEntries(SCOPE_FIELDS.map((field) => [field, null])))).toEqual(DEFAULTS);
 });
 
 test("fields that are given grant what they say, and others are not looked at", () => {
@@ -23,12 +23,12 @@ test("fields that are given grant what they say, and others are not looked at", 
     allowed_modes: [],
     max_open_sessions: 0,
   };
-  expect(grantsOf({ ...scopes, tenant: 7, Is_Observer: "no" })).toEqual(scopes);
+  expect(rightsOf({ ...scopes, tenant: 7, Is_Observer: "no" })).toEqual(scopes);
 });
 
 test("a member of a prototype grants nothing", () => {
   const scopes = Object.create({ is_observer: true, max_open_sessions: 1 }) as Scopes;
-  expect(grantsOf(scopes)).toEqual(DEFAULTS);
+  expect(rightsOf(scopes)).toEqual(DEFAULTS);
 });
 
 describe("one field of a wrong type makes the runtime reject the whole token", () => {
@@ -44,6 +44,6 @@ describe("one field of a wrong type makes the runtime reject the whole token", (
     ["max_open_sessions", 2 ** 64],
   ] as const)("%s %j", (field, value) => {
     expect(readField({ [field]: value }, field)).toEqual({ kind: "wrong_type" });
-    expect(grantsOf({ [field]: value })).toBeUndefined();
+    expect(rightsOf({ [field]: value })).toBeUndefined();
   });
 });

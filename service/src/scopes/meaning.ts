@@ -1,7 +1,7 @@
 import { SCOPE_FIELDS, type ScopeField, Scopes } from "./scopes.ts";
 
 /** What the bearer of a token may do at the runtime. */
-export interface Grants {
+export interface Rights {
   readonly can_start_sessions: boolean;
   readonly can_manage_mode_registry: boolean;
   readonly is_observer: boolean;
@@ -12,7 +12,7 @@ export interface Grants {
 }
 
 /** What a field that is absent or null grants. */
-const WHEN_ABSENT: Grants = {
+const WHEN_ABSENT: Rights = {
   can_start_sessions: true,
   can_manage_mode_registry: false,
   is_observer: false,
@@ -22,29 +22,29 @@ const WHEN_ABSENT: Grants = {
 
 /** What the runtime makes of one field. */
 export type FieldReading<Field extends ScopeField = ScopeField> =
-  | { readonly kind: "absent" | "null" | "value"; readonly grants: Grants[Field] }
+  | { readonly kind: "absent" | "null" | "value"; readonly right: Rights[Field] }
   /** Of a wrong type: the runtime rejects the whole token. */
   | { readonly kind: "wrong_type" };
 
 /** Reads one field as the runtime does. */
 export function readField<Field extends ScopeField>(scopes: Scopes, field: Field): FieldReading<Field> {
   const value = Object.hasOwn(scopes, field) ? scopes[field] : undefined;
-  if (value === undefined) return { kind: "absent", grants: WHEN_ABSENT[field] };
-  if (value === null) return { kind: "null", grants: WHEN_ABSENT[field] };
+  if (value === undefined) return { kind: "absent", right: WHEN_ABSENT[field] };
+  if (value === null) return { kind: "null", right: WHEN_ABSENT[field] };
   return Scopes.shape[field].safeParse(value).success && isUnicode(value)
-    ? { kind: "value", grants: value as Grants[Field] }
+    ? { kind: "value", right: value as Rights[Field] }
     : { kind: "wrong_type" };
 }
 
 /** What scopes grant altogether; `undefined` when the runtime rejects the whole token for them. */
-export function grantsOf(scopes: Scopes): Grants | undefined {
-  const grants = { ...WHEN_ABSENT };
+export function rightsOf(scopes: Scopes): Rights | undefined {
+  const rights = { ...WHEN_ABSENT };
   for (const field of SCOPE_FIELDS) {
     const reading = readField(scopes, field);
     if (reading.kind === "wrong_type") return undefined;
-    Object.assign(grants, { [field]: reading.grants });
+    Object.assign(rights, { [field]: reading.right });
   }
-  return grants;
+  return rights;
 }
 
 /** The runtime's JSON reader accepts no half of a surrogate pair. */

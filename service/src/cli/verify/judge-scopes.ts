@@ -1,4 +1,4 @@
-import { type Grants, readField } from "../../scopes/meaning.ts";
+import { type Rights, readField } from "../../scopes/meaning.ts";
 import { SCOPE_FIELDS, type ScopeField, type Scopes } from "../../scopes/scopes.ts";
 import { shown } from "../terminal/shown.ts";
 import type { Verdict } from "./finding.ts";
@@ -64,7 +64,7 @@ function judgeField(scopes: Scopes, field: ScopeField): ScopeReading {
     const meaning = `not ${WANTED[field]}: the runtime rejects the whole token`;
     return { field, given, verdict: "rejected", meaning };
   }
-  const { verdict, meaning } = meaningOf(field, reading.grants);
+  const { verdict, meaning } = meaningOf(field, reading.right);
   switch (reading.kind) {
     case "absent":
       return { field, given, verdict: "ok", meaning: `${meaning} (default)` };
@@ -95,11 +95,11 @@ const YES_AND_NO: Readonly<Record<string, readonly [string, string]>> = {
 type Meaning = Pick<ScopeReading, "verdict" | "meaning">;
 
 /** What a field of the right type grants, in words. */
-function meaningOf(field: ScopeField, grants: Grants[ScopeField]): Meaning {
-  if (typeof grants === "boolean")
-    return { verdict: "ok", meaning: YES_AND_NO[field]?.[grants ? 0 : 1] ?? String(grants) };
-  if (typeof grants === "number") return meaningOfCount(grants);
-  if (grants !== undefined) return meaningOfModes(grants);
+function meaningOf(field: ScopeField, right: Rights[ScopeField]): Meaning {
+  if (typeof right === "boolean")
+    return { verdict: "ok", meaning: YES_AND_NO[field]?.[right ? 0 : 1] ?? String(right) };
+  if (typeof right === "number") return meaningOfCount(right);
+  if (right !== undefined) return meaningOfModes(right);
   return { verdict: "ok", meaning: field === "allowed_modes" ? "all modes" : "any number of open sessions" };
 }
 

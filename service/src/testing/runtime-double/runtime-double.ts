@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
 import type { Clock, Stopwatch } from "../../kernel/clock.ts";
-import { type Grants, grantsOf } from "../../scopes/meaning.ts";
+import { type Rights, rightsOf } from "../../scopes/meaning.ts";
 import { SCOPE_FIELDS } from "../../scopes/scopes.ts";
 
 /** How one MACP runtime is configured to check tokens. Defaults of the runtime: 300 s, 3,600 s, 60 s. */
@@ -23,7 +23,7 @@ export interface RuntimeDoubleDeps {
 }
 
 /** Who the bearer of a token is to the runtime, and what it may do. */
-export interface Identity extends Grants {
+export interface Identity extends Rights {
   readonly sender: string;
 }
 
@@ -249,8 +249,8 @@ function identityOf(claims: Record<string, unknown>): Identity | undefined {
   const named = Array.isArray(scopes)
     ? Object.fromEntries(SCOPE_FIELDS.map((field, index) => [field, (scopes as unknown[])[index]]))
     : (scopes as Record<string, unknown>);
-  const grants = grantsOf(named);
-  return grants && { sender, ...grants };
+  const rights = rightsOf(named);
+  return rights && { sender, ...rights };
 }
 
 /** Absent, null and of a type that is neither text nor a list of texts: not looked at. A list must hold the wanted text. */
