@@ -3,7 +3,7 @@ const CORE = {
   kernel: [],
   scopes: ["kernel"],
   keys: ["kernel"],
-  callers: ["kernel"],
+  callers: ["kernel", "keys"],
   tokens: ["kernel", "scopes", "keys", "callers"],
 };
 const core = Object.keys(CORE);

@@ -1,0 +1,77 @@
+import type { EpochSeconds } from "../kernel/clock.ts";
+import type { CallerId, Role } from "./caller.ts";
+import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
+import type { SecretHash } from "./secrets/secret-hash.ts";
+
+/** What a deployment declares: plain data. `checkRegistry` finds what is wrong with it; `openDirectory` makes an index of it. */
+export interface CallerRegistry {
+  readonly issuers: readonly IssuerEntry[];
+  readonly callers: readonly CallerEntry[];
+}
+
+/** One declared caller. */
+export interface CallerEntry {
+  readonly id: CallerId;
+  /** Who is responsible for it: text for people. */
+  readonly owner: string | undefined;
+  readonly isDisabled: boolean;
+  /** From this moment on its proofs are rejected. */
+  readonly notAfter: EpochSeconds | undefined;
+  readonly role: Role | undefined;
+  /** Several, so that an old and a new secret are valid at the same time. */
+  readonly secrets: readonly SecretHash[];
+  /** Any one of these is enough. */
+  readonly workloads: readonly WorkloadRule[];
+  /** The keys that sign its client assertions (RFC 7523); several, so that an old and a new key are valid at the same time. */
+  readonly assertionKeys: readonly ForeignKey[];
+}
+
+/** Which tokens of an issuer prove a caller. */
+export interface WorkloadRule {
+  /** `IssuerEntry.name`. */
+  readonly issuer: string;
+  /** A pattern of `sub`, with segments that end at `/` or `:` (kernel/pattern.ts). */
+  readonly subject: string;
+  /** By short claim name: patterns, one of which must match. Each claim named here is required. */
+  readonly claims: Readonly<Record<string, readonly string[]>>;
+}
+
+export const PRESETS = ["kubernetes", "github", "gitlab", "spiffe", "oidc"] as const;
+/** What kind of issuer it is: which claims its tokens must have, and how they are named here (foreign/presets.ts). */
+export type Preset = (typeof PRESETS)[number];
+
+/** An issuer of tokens that prove callers. */
+export interface IssuerEntry {
+  /** How the document names it: 1 to 64 characters of `[a-z0-9._-]`. */
+  readonly name: string;
+  readonly preset: Preset;
+  /** The `iss` of its tokens, byte for byte. Preset `spiffe`: `spiffe://` and the trust domain; its tokens need no `iss`. */
+  readonly issuer: string;
+  /** The `aud` that its tokens must have; our own issuer unless declared otherwise. */
+  readonly audience: string;
+  /** Whether a token may name other audiences beside ours. */
+  readonly allowsOtherAudiences: boolean;
+  readonly algorithms: readonly ForeignAlgorithm[];
+  /** The longest `exp - iat` of its tokens. */
+  readonly maxLifeSeconds: number;
+  readonly keys: IssuerKeyPlace;
+  readonly isDisabled: boolean;
+  /** Preset `kubernetes` only: ask the cluster about each token that passed every other check. */
+  readonly tokenReview: TokenReviewPlace | undefined;
+}
+
+/** Where an issuer's keys are found. `caPem`: certificates to trust in place of the system's. */
+export type IssuerKeyPlace =
+  | { readonly kind: "discovery"; readonly caPem: string | undefined }
+  | { readonly kind: "jwks_url"; readonly url: string; readonly caPem: string | undefined }
+  | { readonly kind: "spiffe_bundle_url"; readonly url: string; readonly caPem: string | undefined }
+  /** A key set that was read from a file: `document` is its text. */
+  | { readonly kind: "pinned"; readonly document: string };
+
+/** Where TokenReviews are sent, and with which credential. */
+export interface TokenReviewPlace {
+  readonly url: string;
+  readonly caPem: string | undefined;
+  /** The file of the bearer token that this service sends; its text changes with time. */
+  readonly tokenFile: string;
+}
