@@ -16,7 +16,8 @@ export interface AlgorithmFacts {
   readonly dsaEncoding: "ieee-p1363" | "der";
   /** Sizes of a key in bits: what is accepted, and what is made unless asked otherwise; `undefined` for one size only. */
   readonly bits: { readonly min: number; readonly max: number; readonly made: number } | undefined;
-  readonly signatureBytes: (publicKey: KeyObject) => number;
+  /** Length of a signature as base64url. */
+  readonly signatureChars: (publicKey: KeyObject) => number;
   /** NIST SP 800-57 part 1 table 2. */
   readonly strengthBits: (publicKey: KeyObject) => number;
   /** The kind and size of a key, for a person. */
@@ -35,7 +36,7 @@ export const ALGORITHM_FACTS: Readonly<Record<Algorithm, AlgorithmFacts>> = {
     hash: "sha256",
     dsaEncoding: "der",
     bits: RSA_BITS,
-    signatureBytes: (publicKey) => Math.ceil(modulusBitsOf(publicKey) / 8),
+    signatureChars: (publicKey) => Math.ceil((Math.ceil(modulusBitsOf(publicKey) / 8) * 4) / 3),
     strengthBits: (publicKey) => (modulusBitsOf(publicKey) < 3072 ? 112 : 128),
     sizeOf: (publicKey) => `RSA-${String(modulusBitsOf(publicKey))}`,
     makePrivateKey: async (bits = RSA_BITS.made) =>
@@ -46,7 +47,7 @@ export const ALGORITHM_FACTS: Readonly<Record<Algorithm, AlgorithmFacts>> = {
     hash: "sha256",
     dsaEncoding: "ieee-p1363",
     bits: undefined,
-    signatureBytes: () => 64,
+    signatureChars: () => 86,
     strengthBits: () => 128,
     sizeOf: () => "P-256",
     makePrivateKey: async () => (await generate("ec", { namedCurve: "P-256" })).privateKey,

@@ -19,11 +19,11 @@ const signInPool = promisify(sign);
 
 /** Signs in libuv's thread pool, so the event loop never waits for a signature. */
 export function localSigner(alg: Algorithm, privateKey: KeyObject): Signer {
-  const { hash, dsaEncoding, signatureBytes } = ALGORITHM_FACTS[alg];
+  const { hash, dsaEncoding, signatureChars } = ALGORITHM_FACTS[alg];
   const key = { key: privateKey, dsaEncoding };
   return {
     alg,
-    signatureChars: Math.ceil((signatureBytes(privateKey) * 4) / 3),
+    signatureChars: signatureChars(privateKey),
     sign: (input) => signInPool(hash, input, key),
   };
 }
