@@ -5,6 +5,7 @@ import { parseMintRequest } from "../tokens/mint-request.ts";
 import { ADMIN_ROUTES } from "./admin-server.ts";
 import { adminDescription, publicDescription } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
+import { PUBLIC_ROUTES } from "./public-server.ts";
 
 interface Response {
   readonly description: string;
@@ -34,21 +35,18 @@ const operationsOf = ({ paths }: Description) =>
     ),
   );
 
-test("every method that a public path has is described", () => {
+test.each([
+  ["public", PUBLIC_ROUTES, PUBLIC],
+  ["operators'", ADMIN_ROUTES, ADMIN],
+])("every method that a path of the %s listener has is described, and no other", (_, routes, description) => {
+  const methods = routes.flatMap(({ method, path }) =>
+    [method, "OPTIONS", ...(method === "GET" ? ["HEAD"] : [])].map((name) => `${name} ${path}`),
+  );
   expect(
-    operationsOf(PUBLIC)
+    operationsOf(description)
       .map(([name]) => name)
       .toSorted(),
-  ).toEqual([
-    "GET /.well-known/jwks.json",
-    "GET /healthz",
-    "HEAD /.well-known/jwks.json",
-    "HEAD /healthz",
-    "OPTIONS /.well-known/jwks.json",
-    "OPTIONS /healthz",
-    "OPTIONS /tokens",
-    "POST /tokens",
-  ]);
+  ).toEqual([...new Set(methods)].toSorted());
 });
 
 test("every route for operators is described, with what strangers are answered", () => {
