@@ -81,7 +81,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
       console.info(
         `${name}: ${String(rounds)} rounds, replicas that came too late: ${JSON.stringify(stale)}`,
       );
-      // Where all had read before one wrote, all others were refused: the race was one.
+      // Where all had read before one wrote, all others were rejected: the race was one.
       expect(stale.loaded).toBe(Math.floor(rounds / 2) * (RACERS - 1));
     }
 

@@ -76,7 +76,7 @@ describe("an operator with nothing but init's folder", () => {
   });
 
   test.each(['quo"te', "back\\slash", "line\nbreak"])(
-    "finds a folder named %j refused, for its settings file could not name what is in it, and nothing made",
+    "finds a folder named %j rejected, for its settings file could not name what is in it, and nothing made",
     async (name) => {
       const result = macpAuth("init", join(parent, name));
       expect(result).toMatchObject({ code: 2, out: "" });
@@ -97,7 +97,7 @@ describe("an operator with nothing but init's folder", () => {
     },
   );
 
-  test("finds a store that does not exist refused by all but migrate and import, and no file made in its place", async () => {
+  test("finds a store that does not exist rejected by all but migrate and import, and no file made in its place", async () => {
     const store = join(folder, "one.db");
     const at = (...args: readonly string[]): CommandResult =>
       macpAuthWith({ MACP_AUTH_STORE_URL: `sqlite:${store}` }, ...args, "--settings", env);
@@ -253,7 +253,7 @@ describe("an operator with nothing but init's folder", () => {
     });
   });
 
-  test("finds a store without a key-encryption key refused, with the command that makes one", () => {
+  test("finds a store without a key-encryption key rejected, with the command that makes one", () => {
     const result = macpAuth("migrate", "--settings", join(folder, "absent.env"));
     expect(result).toMatchObject({
       code: 1,

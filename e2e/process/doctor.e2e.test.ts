@@ -256,8 +256,8 @@ describe("a configuration", () => {
     expect((await run([], { environment: settings })).out).toContain("issuer a\\u{5c}b,");
     const unseen = { HOST: "127.0.0.1", MACP_AUTH_ISSUER: "a\u009b31m\\" };
     expect((await run([], { environment: unseen })).out).toContain('and is "a\\u{9b}31m\\u{5c}"; remove it');
-    const refused = { MACP_AUTH_SIGNING_ALG: "\u009b31m" };
-    const { out } = await run([], { environment: refused });
+    const rejected = { MACP_AUTH_SIGNING_ALG: "\u009b31m" };
+    const { out } = await run([], { environment: rejected });
     expect(out).not.toContain("\u009b");
     expect(out).not.toContain("\\u{5c}");
   });

@@ -221,7 +221,7 @@ test("a start that waits for a store that does not answer ends when it is told t
   expect(tookMs).toBeLessThan(PROMPT_MS);
 });
 
-test("a version file that is a pipe is refused at once", { timeout: BOOT_MS_MAX }, async () => {
+test("a version file that is a pipe is rejected at once", { timeout: BOOT_MS_MAX }, async () => {
   const pipe = join(folder, "version.pipe");
   execFileSync("mkfifo", [pipe]);
   const { code, stderr } = await runToExit({

@@ -21,7 +21,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   const longLeadSeconds = FAST.leadSeconds - FAST.jwksTtlSeconds + LONG_TTL_SECONDS;
 
   test(
-    "honest tokens are refused where a runtime keeps the JWKS for longer than the service was told",
+    "honest tokens are rejected where a runtime keeps the JWKS for longer than the service was told",
     () =>
       withPair(
         FAST_ENVIRONMENT,
@@ -36,7 +36,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   );
 
   test(
-    "honest tokens are refused where a key signs before it was served for its lead",
+    "honest tokens are rejected where a key signs before it was served for its lead",
     () =>
       withPair(
         {
@@ -53,7 +53,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
           expect(await pair.issuer.admin("/keys/rotate", {})).toMatchObject({ status: 200 });
           expect(await pair.issuer.admin("/keys/rotate", {})).toMatchObject({
             status: 409,
-            body: { refused: { reason: "not_ready", accept: "short-lead" } },
+            body: { rejected: { reason: "not_ready", accept: "short-lead" } },
           });
           expect(await pair.issuer.admin("/keys/rotate", { accept: ["short-lead"] })).toMatchObject({
             status: 200,
@@ -68,7 +68,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   );
 
   test(
-    "honest tokens are refused where a key leaves the JWKS while its tokens live",
+    "honest tokens are rejected where a key leaves the JWKS while its tokens live",
     () =>
       withPair(BY_HAND, async (pair) => {
         const load = loadPairs([pair], { enough: ({ seconds }) => seconds > FAST.leadSeconds + 7 });
@@ -78,7 +78,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
         const retirement = { kid: first };
         expect(await pair.issuer.admin("/keys/retire", retirement)).toMatchObject({
           status: 409,
-          body: { refused: { reason: "live_tokens", accept: "live-tokens" } },
+          body: { rejected: { reason: "live_tokens", accept: "live-tokens" } },
         });
         expect(
           await pair.issuer.admin("/keys/retire", { ...retirement, accept: ["live-tokens"] }),

@@ -63,23 +63,23 @@ describeAtEachDoor("a runtime that was pointed at the service", (door) => {
     expect(await client.verdict(await mintElsewhere(sameKey))).toBe("OK");
   });
 
-  test("refuses a token of another key", async () => {
+  test("rejects a token of another key", async () => {
     expect(await refusal(await mintElsewhere({}))).toContain("InvalidSignature");
   });
 
-  test("refuses a token for another audience", async () => {
+  test("rejects a token for another audience", async () => {
     expect(
       await refusal(await mintElsewhere({ ...sameKey, MACP_AUTH_AUDIENCE: "another-runtime" })),
     ).toContain("invalid audience");
   });
 
-  test("refuses a token of another issuer", async () => {
+  test("rejects a token of another issuer", async () => {
     expect(await refusal(await mintElsewhere({ ...sameKey, MACP_AUTH_ISSUER: "another-issuer" }))).toContain(
       "invalid issuer",
     );
   });
 
-  test("refuses an unsigned token, and one signed with the public key as a secret", async () => {
+  test("rejects an unsigned token, and one signed with the public key as a secret", async () => {
     expect(await refusal(unsigned())).toContain("malformed JWT header");
     const [header = "", payload = ""] = [JSON.stringify({ alg: "HS256" }), claims()].map((text) =>
       Buffer.from(text).toString("base64url"),
@@ -89,7 +89,7 @@ describeAtEachDoor("a runtime that was pointed at the service", (door) => {
     expect(await refusal(`${header}.${payload}.${signature}`)).toContain("not in the configured allowlist");
   });
 
-  test("refuses a token of the right key from 60 seconds after its expiry on", async () => {
+  test("rejects a token of the right key from 60 seconds after its expiry on", async () => {
     const now = Math.floor(Date.now() / 1_000);
     expect(await client.verdict(forge(key, { payload: claims({ exp: now - LEEWAY_SECONDS + 30 }) }))).toBe(
       "OK",

@@ -49,7 +49,7 @@ test("the tokens of a revoked key are rejected at every door within B4, new ones
     }
     console.log(
       `revocation\n  last acceptance of the revoked key, ms after the request: ${String(acceptedMs - revokedMs)}\n  promised, ms: ${String(FAST.revocationSeconds * 1_000)}\n` +
-        `  checks of its token: ${String(oldChecks)}\n  checks of new tokens: ${String(newChecks)}, refused: 0`,
+        `  checks of its token: ${String(oldChecks)}\n  checks of new tokens: ${String(newChecks)}, rejected: 0`,
     );
     expect(acceptedMs - revokedMs).toBeLessThanOrEqual(FAST.revocationSeconds * 1_000);
     for (const client of clients) {

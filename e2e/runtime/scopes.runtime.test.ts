@@ -226,7 +226,7 @@ describeAtEachDoor("scopes", (door) => {
     ];
 
     test.each(WRONG)(
-      "%s: the runtime refuses the whole token, and the service to mint it",
+      "%s: the runtime rejects the whole token, and the service does not mint it",
       async (scopes) => {
         expect(await client.verdict(forge(key, { payload: claimsWithScopes(scopes) }))).toBe(
           "UNAUTHENTICATED",
@@ -243,7 +243,7 @@ describeAtEachDoor("scopes", (door) => {
       '"all"',
       "1",
       "true",
-    ])("scopes of %s: the runtime refuses the whole token", async (scopes) => {
+    ])("scopes of %s: the runtime rejects the whole token", async (scopes) => {
       expect(await client.verdict(forge(key, { payload: claimsWithScopes(scopes) }))).toBe("UNAUTHENTICATED");
     });
 

@@ -50,12 +50,12 @@ describe.skipIf(POSTGRES === undefined)(
           expect(await mintStatus(service)).toBe(200);
           expect((await jwks(service)).text).toBe(before.text);
           await until(async () => (await mintStatus(service)) === 503);
-          const [refused, hidden, health] = [
+          const [rejected, hidden, health] = [
             await postTokens(service.port, { sender: "a" }),
             await jwks(service),
             await ask(service.port, { path: "/healthz" }),
           ];
-          expect([refused.status, refused.headers.get("retry-after"), refused.text]).toEqual([
+          expect([rejected.status, rejected.headers.get("retry-after"), rejected.text]).toEqual([
             503,
             "5",
             '{"error":"no signing key is available"}',
@@ -106,7 +106,7 @@ describe.skipIf(POSTGRES === undefined)(
 );
 
 describe("a store that was restored from an old backup", () => {
-  test("is refused by a replica that had seen more, also after a restart, and nothing is signed", async () => {
+  test("is rejected by a replica that had seen more, also after a restart, and nothing is signed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "macp-auth-backup-"));
     const [store, backup] = [join(folder, "keys.db"), join(folder, "backup.db")];
     const env = {

@@ -75,7 +75,7 @@ const lineBytes = fc
 const json = { "content-type": "application/json" } as const;
 
 describe("bodies", { timeout: 60_000 }, () => {
-  test("any JSON text as the body is minted or refused", async () => {
+  test("any JSON text as the body is minted or rejected", async () => {
     await fc.assert(
       fc.asyncProperty(fc.json({ maxDepth: 6 }), async (body) => {
         const answer = await askRaw({ fields: Object.entries(json), body });
@@ -86,7 +86,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any JSON values as sender, scopes and TTL are minted or refused, and what is minted verifies", async () => {
+  test("any JSON values as sender, scopes and TTL are minted or rejected, and what is minted verifies", async () => {
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 3 }),
       fc.string({ unit: "binary" }),
@@ -147,7 +147,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any text of UTF-16 code units is a sender when it is well formed and refused when it is not", async () => {
+  test("any text of UTF-16 code units is a sender when it is well formed and rejected when it is not", async () => {
     const units = fc.array(
       fc.oneof(
         fc.constantFrom("\ud800", "\udc00", "\ude00", "\ud83d"),
@@ -170,7 +170,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any bytes as the body are minted or refused", async () => {
+  test("any bytes as the body are minted or rejected", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 2_000, size: "max" }), async (body) => {
         const answer = await askRaw({ fields: Object.entries(json), body });
@@ -181,7 +181,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any bytes under any known or unknown content coding are minted or refused", async () => {
+  test("any bytes under any known or unknown content coding are minted or rejected", async () => {
     const coding = fc.oneof(
       fc.constantFrom("gzip", "deflate", "br", "identity", "GZIP", "gzip, br", "x-gzip"),
       fc.string(),
@@ -195,7 +195,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("a good body with any one byte changed is minted or refused", async () => {
+  test("a good body with any one byte changed is minted or rejected", async () => {
     const good = Buffer.from(
       '{"sender":"a","ttl_seconds":60,"scopes":{"is_observer":true,"allowed_modes":["","m"],"max_open_sessions":3}}',
     );
@@ -211,7 +211,7 @@ describe("bodies", { timeout: 60_000 }, () => {
 });
 
 describe("heads", { timeout: 60_000 }, () => {
-  test("any bytes as the content type are minted or refused", async () => {
+  test("any bytes as the content type are minted or rejected", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.oneof(
@@ -354,7 +354,7 @@ describe("the Big List of Naughty Strings", { timeout: 60_000 }, () => {
     expect(naughty.length).toBeGreaterThan(500);
   });
 
-  test("each is kept byte for byte as a sender, or refused because it is blank", async () => {
+  test("each is kept byte for byte as a sender, or rejected because it is blank", async () => {
     for (const sender of naughty) {
       if (sender.trim() === "") {
         expect(refusalOf(await postTokens(port(), { sender }), 400)).toBe("sender is required");

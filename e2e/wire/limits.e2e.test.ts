@@ -154,7 +154,7 @@ describe("large bodies", { timeout: 40_000 }, () => {
   const head = "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
   test.each(["1073741824", "99999999999", "9007199254740993"])(
-    "a declared length of %s bytes is refused with 413 before any of it is read",
+    "a declared length of %s bytes is rejected with 413 before any of it is read",
     async (length) => {
       const connection = await RawConnection.open(port());
       const start = performance.now();
@@ -183,7 +183,7 @@ describe("large bodies", { timeout: 40_000 }, () => {
     connection.destroy();
   });
 
-  test("a chunked body without end is refused with 413 and then cut off", async () => {
+  test("a chunked body without end is rejected with 413 and then cut off", async () => {
     const connection = await RawConnection.open(port());
     connection.send(`${head}Transfer-Encoding: chunked\r\n\r\n`);
     const chunk = `10000\r\n${"p".repeat(0x10000)}\r\n`;

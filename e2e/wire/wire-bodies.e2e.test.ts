@@ -32,7 +32,7 @@ describe("row 09: a body without a usable sender", () => {
     '{"sender":"   "}',
     '{"sender":"\\t\\r\\n"}',
     '{"__proto__":{"sender":"a"}}',
-  ])("row 09: %s is refused because the sender is required", async (body) => {
+  ])("row 09: %s is rejected because the sender is required", async (body) => {
     const answer = await postTokens(port(), body);
     expect(answer.text).toBe(noSender);
     refusalOf(answer, 400);
@@ -46,7 +46,7 @@ describe("row 10: content types that are not JSON", () => {
     refusalOf(answer, 400);
   });
 
-  test("row 10: no body and no content type is refused because the sender is required", async () => {
+  test("row 10: no body and no content type is rejected because the sender is required", async () => {
     const answer = await sendRaw(port(), "POST /tokens HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(answer?.text).toBe(noSender);
     refusalOf(answer, 400);
@@ -165,7 +165,7 @@ describe("row 12: nesting", () => {
     expect((await postTokens(port(), nested(32))).status).toBe(200);
   });
 
-  test.each([33, 34, 100, 5_000])("row 12: a body %i levels deep is refused with 400", async (levels) => {
+  test.each([33, 34, 100, 5_000])("row 12: a body %i levels deep is rejected with 400", async (levels) => {
     expect(refusalOf(await postTokens(port(), nested(levels)), 400)).toContain("JSON body");
   });
 
@@ -175,7 +175,7 @@ describe("row 12: nesting", () => {
     ["arrays under the sender", `{"sender":${"[".repeat(50_000)}${"]".repeat(50_000)}}`],
     ["objects, closed", `${'{"a":'.repeat(17_000)}1${"}".repeat(17_000)}`],
     ["arrays outside of the known members", `{"sender":"a","x":${"[".repeat(50_000)}${"]".repeat(50_000)}}`],
-  ])("row 12: tens of thousands of nested %s are refused with 400", async (_name, body) => {
+  ])("row 12: tens of thousands of nested %s are rejected with 400", async (_name, body) => {
     refusalOf(await postTokens(port(), body), 400);
   });
 
@@ -190,14 +190,17 @@ describe("row 13: no bytes", () => {
     ["a length of zero", "Content-Length: 0\r\n\r\n"],
     ["neither a length nor a coding", "\r\n"],
     ["an empty chunked body", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
-  ])("row 13: a JSON content type with %s is refused because the sender is required", async (_name, rest) => {
-    const answer = await sendRaw(
-      port(),
-      `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`,
-    );
-    expect(answer?.text).toBe(noSender);
-    refusalOf(answer, 400);
-  });
+  ])(
+    "row 13: a JSON content type with %s is rejected because the sender is required",
+    async (_name, rest) => {
+      const answer = await sendRaw(
+        port(),
+        `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${rest}`,
+      );
+      expect(answer?.text).toBe(noSender);
+      refusalOf(answer, 400);
+    },
+  );
 });
 
 describe("row 14: a BOM, and members that come twice", () => {
@@ -312,7 +315,7 @@ describe("row 17: content codings", () => {
     refusalOf(await postTokens(port(), bytes, { "content-encoding": coding }), 400);
   });
 
-  test("row 17: a coding whose bytes come to nothing is refused, not a fault", async () => {
+  test("row 17: a coding whose bytes come to nothing is rejected, not a fault", async () => {
     for (const coding of ["gzip", "deflate", "br"]) {
       refusalOf(await postTokens(port(), "", { "content-encoding": coding }), 400);
     }
@@ -320,7 +323,7 @@ describe("row 17: content codings", () => {
   });
 });
 
-test("row 16: a body declared too large is refused before the client has sent any of it", async () => {
+test("row 16: a body declared too large is rejected before the client has sent any of it", async () => {
   const connection = await RawConnection.open(port());
   connection.send(
     `POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(BODY_BYTES_MAX + 1)}\r\n\r\n`,

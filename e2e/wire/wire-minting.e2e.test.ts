@@ -192,7 +192,7 @@ describe("row 27: lone surrogates", () => {
     '{"sender":"a","scopes":{"x":["ok",{"y":"a\\ud800"}]}}',
     '{"sender":"a","scopes":{"x":[{"\\udbff":true}]}}',
     '{"sender":"a","scopes":{"allowed_modes":["","\\ud800"]}}',
-  ])("row 27: %s is refused", async (body) => {
+  ])("row 27: %s is rejected", async (body) => {
     refusalOf(await postTokens(port(), body), 400);
   });
 });
@@ -239,7 +239,7 @@ describe("rows 28 and 29: what the caller has no say in", () => {
 describe("row 30: the size of a token", () => {
   const padded = (bytes: number) => ({ sender: "a", scopes: { x: "p".repeat(bytes) } });
 
-  test("row 30: a token over 12 KiB is refused with its size and the limit, one below is minted", async () => {
+  test("row 30: a token over 12 KiB is rejected with its size and the limit, one below is minted", async () => {
     const plain = (await mintChecked(port(), padded(8_000))).response.token.length;
     let bytes = 8_000 + Math.floor(((TOKEN_BYTES_MAX - plain) * 3) / 4) - 8;
     let largest = 0;

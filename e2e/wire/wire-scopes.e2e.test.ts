@@ -25,7 +25,7 @@ describe("row 18: scopes that are no object, and the order of checks", () => {
     ['{"ttl_seconds":-1,"scopes":[],"sender":"a"}', "scopes must be an object"],
     ['{"ttl_seconds":-1,"scopes":{},"sender":"a"}', "ttl_seconds must be a positive number"],
   ])(
-    "row 18: %s is refused for the first fault in the order sender, scopes, ttl: %s",
+    "row 18: %s is rejected for the first fault in the order sender, scopes, ttl: %s",
     async (body, error) => {
       expect(refusalOf(await postTokens(port(), body), 400)).toBe(error);
     },
@@ -165,7 +165,7 @@ describe("row 20: known fields of a wrong type", () => {
     values.map((value) => [field, value] as const),
   );
 
-  test.each(cases)("row 20: %s: %s is refused, and the refusal names the field", async (field, value) => {
+  test.each(cases)("row 20: %s: %s is rejected, and the refusal names the field", async (field, value) => {
     const error = refusalOf(await postTokens(port(), withScopes(`{"${field}":${value}}`)), 400);
     expect(error).toContain(`scopes.${field}`);
     expect(error.length).toBeGreaterThan(`scopes.${field}`.length);

@@ -112,7 +112,7 @@ describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX },
     },
   );
 
-  test("row 31: a PEM instead of a JWK is refused and not shown", async () => {
+  test("row 31: a PEM instead of a JWK is rejected and not shown", async () => {
     const finished = await runToExit({
       [KEY]: `-----BEGIN PRIVATE KEY-----\n${"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(4)}\n-----END PRIVATE KEY-----`,
     });

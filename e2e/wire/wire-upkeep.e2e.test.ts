@@ -107,7 +107,7 @@ describe("a service with managed keys", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test("that refuses its store says so in its log", async () => {
+  test("that rejects its store says so in its log", async () => {
     await writeFile(file("version"), "99\n");
     await withService(env(), async (service) => {
       expect(await service.event("fenced")).toMatchObject({ level: "error", reason: "store_older" });

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, connect, constants } from "node:http2";
 import type { Door } from "./doors.ts";
 
 /** What a runtime says to a token; `no_answer` is neither a yes nor a no. */
-export type Answer = "accepted" | "refused" | "no_answer";
+export type Answer = "accepted" | "rejected" | "no_answer";
 
 /** A connection that asks a runtime about tokens, many at a time. */
 export interface CheckChannel {
@@ -17,7 +17,7 @@ interface Question {
   readonly body: Buffer;
   readonly status: string;
   readonly accepted: string;
-  readonly refused: string;
+  readonly rejected: string;
 }
 
 const QUESTIONS: Readonly<Record<Door, Question>> = {
@@ -28,7 +28,7 @@ const QUESTIONS: Readonly<Record<Door, Question>> = {
     body: Buffer.alloc(5),
     status: "grpc-status",
     accepted: "0",
-    refused: "16",
+    rejected: "16",
   },
   "HTTP/JSON": {
     path: "/macp/v1/ListSessions",
@@ -36,7 +36,7 @@ const QUESTIONS: Readonly<Record<Door, Question>> = {
     body: Buffer.from("{}"),
     status: ":status",
     accepted: "200",
-    refused: "401",
+    rejected: "401",
   },
 };
 const DEADLINE_MS = 10_000;
@@ -83,6 +83,6 @@ function ask(session: ClientHttp2Session, question: Question, token: string): Pr
   });
 }
 
-function answerIn({ accepted, refused }: Question, status: string): Answer {
-  return status === accepted ? "accepted" : status === refused ? "refused" : "no_answer";
+function answerIn({ accepted, rejected }: Question, status: string): Answer {
+  return status === accepted ? "accepted" : status === rejected ? "rejected" : "no_answer";
 }

@@ -84,7 +84,7 @@ export function clientOf(calls: RuntimeCalls): RuntimeClient {
       });
       if (reply.message === undefined) return reply.status;
       const { ok, error } = reply.message.ack;
-      return ok ? "ok" : (error?.code ?? "refused without a code");
+      return ok ? "ok" : (error?.code ?? "rejected without a code");
     },
     watchSessions(token) {
       const watch = calls.stream("WatchSessions", token);

@@ -40,7 +40,7 @@ export interface RunningRuntime {
   readonly address: string;
   /** `http://127.0.0.1:PORT`, for HTTP/JSON and server-sent events; `undefined` where it has no such listener. */
   readonly httpUrl: string | undefined;
-  /** Why it refused credentials, in its own words, oldest first. */
+  /** Why it rejected credentials, in its own words, oldest first. */
   refusals(): readonly string[];
   stop(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export const EASY_CHECKS_AT_ONCE = 4;
 /** A load that takes what the machine has. */
 export const ALL_CHECKS_AT_ONCE = 24;
 
-/** An honest token that was refused before it expired: what must never happen. */
+/** An honest token that was rejected before it expired: what must never happen. */
 export interface WrongRejection {
   readonly kid: string;
   readonly newestKid: string;
@@ -39,7 +39,7 @@ export interface Tally {
   lastMoment: number;
   /** Begun in the token's first 300 ms. */
   firstMoment: number;
-  /** Tokens whose key had left the JWKS for longer than B4, asked once more: refused as they must be, or not. */
+  /** Tokens whose key had left the JWKS for longer than B4, asked once more: rejected as they must be, or not. */
   rightRejections: number;
   wrongAcceptances: number;
   tokens: number;
@@ -242,7 +242,7 @@ export async function startLoad(deps: LoadDeps): Promise<Load> {
   async function askAbout(expired: readonly Held[]): Promise<void> {
     for (const held of expired) {
       const answer = await deps.check(held.token);
-      if (answer === "refused") tally.rightRejections += 1;
+      if (answer === "rejected") tally.rightRejections += 1;
       if (answer === "accepted") tally.wrongAcceptances += 1;
     }
   }
@@ -262,7 +262,7 @@ export async function startLoad(deps: LoadDeps): Promise<Load> {
   };
 }
 
-/** A runtime that could never fetch a JWKS refuses everything; the load begins once it has. */
+/** A runtime that could never fetch a JWKS rejects everything; the load begins once it has. */
 async function untilAccepted(deps: LoadDeps): Promise<void> {
   const deadline = performance.now() + FIRST_MS_MAX;
   while (performance.now() < deadline) {

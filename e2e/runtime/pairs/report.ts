@@ -19,7 +19,7 @@ export function printReport(
     "checks by a key that no longer signed": sum.byEarlierKey,
     "checks within 300 ms of the mint": sum.firstMoment,
     "checks within 300 ms before expiry": sum.lastMoment,
-    "refused, but expired by the answer": sum.lateRejections,
+    "rejected, but expired by the answer": sum.lateRejections,
     "calls without an answer": sum.noAnswers,
     tokens: sum.tokens,
     "tokens that lived through a rotation": sum.tokensThroughRotation,

@@ -31,7 +31,7 @@ export function jwksCommand(world: World): Command {
       ]);
       const { text, place } = await readKeys(file, world);
       const outcome = importKeys(text);
-      if (outcome.kind === "refused")
+      if (outcome.kind === "rejected")
         throw couldNot(...outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
       const atStart = epochSeconds(0);
       const served = servedAt(ringAtBoot(outcome.keys, atStart), atStart);

@@ -58,10 +58,10 @@ function rotateCommand(world: World): Command {
     .addOption(adminOption())
     .addOption(jsonOption())
     .action(async ({ admin, json }: { admin?: string; json?: true }) => {
-      const { changes = [], refused } = await withBackend({ admin }, world, (backend) =>
+      const { changes = [], rejected } = await withBackend({ admin }, world, (backend) =>
         backend.operate({ kind: "reseal" }, new Set()),
       );
-      if (refused !== undefined) throw couldNot(refused.outage);
+      if (rejected !== undefined) throw couldNot(rejected.outage);
       if (json) printJson(world, { resealed: changes.length });
       else
         world.out(

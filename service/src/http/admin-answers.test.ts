@@ -128,7 +128,7 @@ describe("the operators' listener", () => {
     }
   });
 
-  test("carries nothing out on a store that its replica refuses", async () => {
+  test("carries nothing out on a store that its replica rejects", async () => {
     await listen(99);
     expect(replica.refusesStore).toBe("store_older");
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });

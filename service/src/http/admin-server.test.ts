@@ -161,11 +161,11 @@ describe("the operators' listener", () => {
     });
   });
 
-  test("refuses to let a fresh key sign, names the outage and how to accept it, and does it when it is accepted", async () => {
+  test("rejects a rotation to a key that is too fresh, names the outage and how to accept it, and does it when it is accepted", async () => {
     await upkeep();
-    const refused = await ask("/keys/rotate", {});
-    expect(refused.status).toBe(409);
-    expect(refused.json["refused"]).toMatchObject({ reason: "not_ready", accept: "short-lead" });
+    const rejected = await ask("/keys/rotate", {});
+    expect(rejected.status).toBe(409);
+    expect(rejected.json["rejected"]).toMatchObject({ reason: "not_ready", accept: "short-lead" });
     expect(await states()).toEqual(["signing", "standby"]);
     expect((await ask("/keys/rotate", { accept: ["short-lead"] })).json).toMatchObject({ done: true });
     expect(await states()).toEqual(["signing", "standby", "retiring"]);
@@ -197,7 +197,7 @@ describe("the operators' listener", () => {
     ["/keys/rotate", { accept: ["everything"] }],
     ["/keys/rotate", { accpet: ["short-lead"] }],
     ["/keys/prepare", { alg: "HS256" }],
-  ])("refuses %s with %j as a wrong call", async (path, body) => {
+  ])("rejects %s with %j as a wrong call", async (path, body) => {
     await upkeep();
     const before = await states();
     expect((await ask(path, body)).status).toBe(400);
@@ -213,7 +213,7 @@ describe("the operators' listener", () => {
   });
 
   test.each(FROM_A_PAGE)(
-    "that has no token refuses a request %s, and obeys this machine's own programs",
+    "that has no token rejects a request %s, and obeys this machine's own programs",
     async (_name, headers) => {
       await upkeep();
       const open = adminServer(withoutToken);

@@ -49,7 +49,7 @@ export function adminServer(deps: AdminDeps): Listener {
 function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
   return async (exchange) => {
     const proof = proveOperator(deps.operators, exchange.incoming);
-    if (proof.kind === "refused") {
+    if (proof.kind === "rejected") {
       logStranger(deps, exchange, proof.problem);
       return problemAnswer(proof.problem);
     }
@@ -62,7 +62,7 @@ function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
 }
 
 function logStranger({ log, metrics }: AdminDeps, exchange: Exchange, { reason }: Problem): void {
-  metrics.refusedTransition(reason);
+  metrics.rejectedTransition(reason);
   const remote = exchange.incoming.socket.remoteAddress;
   log.warn({ event: "admin_refused", reason, remote, request_id: exchange.requestId });
 }

@@ -44,7 +44,7 @@ describe("a form body", () => {
   const fieldsOf = (body: FormBody | Error): [string, string][] | undefined =>
     "kind" in body && body.kind === "form" ? [...body.fields] : undefined;
   const reasonOf = (body: FormBody | Error): string | undefined =>
-    "kind" in body && body.kind === "refused" ? body.problem.reason : undefined;
+    "kind" in body && body.kind === "rejected" ? body.problem.reason : undefined;
 
   test.each<[string, [string, string][]]>([
     [
@@ -166,7 +166,7 @@ describe("a form body", () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {
         const body = await sent(Uint8Array.from(bytes));
-        expect(["form", "absent", "refused"]).toContain("kind" in body ? body.kind : body.message);
+        expect(["form", "absent", "rejected"]).toContain("kind" in body ? body.kind : body.message);
       }),
     );
     await fc.assert(

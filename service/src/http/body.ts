@@ -13,7 +13,7 @@ const BODY_BYTES_MAX = 102_400;
 const JSON_DEPTH_MAX = 32;
 
 /** Why no body of the wanted media type was read: there is none, or it cannot be read. */
-type NotRead = { readonly kind: "absent" } | { readonly kind: "refused"; readonly problem: Problem };
+type NotRead = { readonly kind: "absent" } | { readonly kind: "rejected"; readonly problem: Problem };
 
 /** A parsed JSON object or array with its text; `absent` when the request has no JSON body; or why it cannot be read. */
 export type JsonBody = { readonly kind: "json"; readonly value: unknown; readonly text: string } | NotRead;
@@ -78,11 +78,11 @@ async function readBody(
   const framing = framingOf(incoming.headers, mediaType);
   if (framing.kind !== "body") return framing;
   const received = await collect(incoming);
-  if (received === "too-large") return refused("body_too_large");
+  if (received === "too-large") return rejected("body_too_large");
   const { encoding } = framing;
   const bytes = encoding === "identity" ? received : await inflateInTurn(received, encoding);
-  if (bytes === "too-large") return refused("body_too_large");
-  if (bytes === "corrupt") return refused("body_corrupt");
+  if (bytes === "too-large") return rejected("body_too_large");
+  if (bytes === "corrupt") return rejected("body_corrupt");
   return bytes.length === 0 ? { kind: "absent" } : { kind: "bytes", bytes };
 }
 
@@ -92,42 +92,42 @@ function framingOf(headers: IncomingMessage["headers"], mediaType: MediaType): F
   if (charset === undefined) return { kind: "absent" };
   if (charset !== "utf-8")
     return mediaType === "application/json"
-      ? refused("charset_unsupported")
-      : refused("charset_unsupported", "unsupported charset: send the form as UTF-8");
+      ? rejected("charset_unsupported")
+      : rejected("charset_unsupported", "unsupported charset: send the form as UTF-8");
   const encoding = encodingOf(headers["content-encoding"]);
-  if (encoding === undefined) return refused("encoding_unsupported");
+  if (encoding === undefined) return rejected("encoding_unsupported");
   return Number(headers["content-length"] ?? 0) > BODY_BYTES_MAX
-    ? refused("body_too_large")
+    ? rejected("body_too_large")
     : { kind: "body", encoding };
 }
 
 function parseJson(bytes: Buffer): JsonBody {
   // Two byte sequences that decode to one replacement character must not become one sender: no lenient decoding.
-  if (!isUtf8(bytes)) return refused("json_invalid");
+  if (!isUtf8(bytes)) return rejected("json_invalid");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
-  if (!/^[ \t\r\n]*[[{]/.test(text)) return refused("json_invalid");
+  if (!/^[ \t\r\n]*[[{]/.test(text)) return rejected("json_invalid");
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return refused("json_invalid");
+    return rejected("json_invalid");
   }
-  return isDeeperThan(value, JSON_DEPTH_MAX) ? refused("json_too_deep") : { kind: "json", value, text };
+  return isDeeperThan(value, JSON_DEPTH_MAX) ? rejected("json_too_deep") : { kind: "json", value, text };
 }
 
 function parseForm(bytes: Buffer): FormBody {
-  if (!isUtf8(bytes)) return refused("form_invalid");
+  if (!isUtf8(bytes)) return rejected("form_invalid");
   const text = bytes.toString("utf8");
   try {
     // URLSearchParams keeps a broken escape as text, and puts a replacement character for bytes that are not UTF-8.
     decodeURIComponent(text);
   } catch {
-    return refused("form_invalid");
+    return rejected("form_invalid");
   }
   // The leading `&` is an empty field: without it URLSearchParams would drop a leading `?`.
   const pairs = [...new URLSearchParams(`&${text}`)];
   const fields = new Map(pairs);
-  return fields.size < pairs.length ? refused("form_invalid") : { kind: "form", fields };
+  return fields.size < pairs.length ? rejected("form_invalid") : { kind: "form", fields };
 }
 
 /** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: later code may recurse. */
@@ -206,6 +206,6 @@ function charsetOf(header: string | undefined, mediaType: MediaType): string | u
   return type === mediaType ? (parameters["charset"] ?? "utf-8").toLowerCase() : undefined;
 }
 
-function refused(...why: Parameters<typeof problem>): Extract<NotRead, { kind: "refused" }> {
-  return { kind: "refused", problem: problem(...why) };
+function rejected(...why: Parameters<typeof problem>): Extract<NotRead, { kind: "rejected" }> {
+  return { kind: "rejected", problem: problem(...why) };
 }

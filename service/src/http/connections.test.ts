@@ -93,7 +93,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
           path: "/body",
           handle: async ({ incoming }) => {
             const body = await readJsonBody(incoming);
-            return body.kind === "refused" ? problemAnswer(body.problem) : json(200, { kind: body.kind });
+            return body.kind === "rejected" ? problemAnswer(body.problem) : json(200, { kind: body.kind });
           },
         },
       ],

@@ -49,14 +49,14 @@ function answerTo(
   // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
   const { hosts, spaced } = headerLines(incoming.rawHeaders);
   if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
-    return refused(log, "request_malformed", requestId);
+    return rejected(log, "request_malformed", requestId);
   const found = router(incoming.method ?? "", incoming.url ?? "");
-  if (found === undefined) return refused(log, "not_found", requestId);
+  if (found === undefined) return rejected(log, "not_found", requestId);
   return found.handle({ incoming, requestId, params: found.params });
 }
 
 /** The answer to a request that no route looks at, and its line in the log. */
-export function refused(log: Log, reason: Reason, requestId: RequestId): Answer {
+export function rejected(log: Log, reason: Reason, requestId: RequestId): Answer {
   const refusal = problem(reason);
   log.info({ event: "request_refused", reason, status: refusal.status, request_id: requestId });
   return problemAnswer(refusal);

@@ -16,7 +16,7 @@ import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
-import { lingerOver, refused, respond } from "./exchange.ts";
+import { lingerOver, rejected, respond } from "./exchange.ts";
 import type { Reason } from "./problem.ts";
 import { type BoundRoute, routerOf } from "./router.ts";
 
@@ -91,13 +91,13 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     connections.owedBy(incoming.socket).push(outgoing);
     const requestId = newRequestId();
     connections.prepare(outgoing);
-    send(outgoing, refused(log, "expectation_unsupported", requestId), requestId);
+    send(outgoing, rejected(log, "expectation_unsupported", requestId), requestId);
     void lingerOver(incoming, timers);
   });
   account(server, connections);
   const refuseSocket = (socket: Socket, reason: Reason): void => {
     const requestId = newRequestId();
-    refuseRaw(socket, connections.owedBy(socket), refused(log, reason, requestId), requestId);
+    rejectRaw(socket, connections.owedBy(socket), rejected(log, reason, requestId), requestId);
   };
   server.on("clientError", (fault: Error, socket: Socket) => {
     // Also called for a handshake that failed: there is no HTTP on such a connection to answer in.
@@ -137,7 +137,7 @@ function account(server: Server | SecureServer, connections: Connections): void 
  * Answers a request that the HTTP parser could not read: there is no response object for it, only the socket. Requests before
  * it on the same connection are answered first (RFC 9112 section 9.3.2), and then the connection ends without a word on it.
  */
-function refuseRaw(
+function rejectRaw(
   socket: Socket,
   owed: readonly ServerResponse[],
   { status, body }: Answer,

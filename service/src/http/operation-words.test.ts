@@ -4,22 +4,22 @@ import { outageText } from "./operation-words.ts";
 
 test.each<[UndoneReport, RegExp]>([
   [{ kind: "lost" }, /try again$/],
-  [{ kind: "refused", reason: "unknown_key" }, /; see: macp-auth keys list$/],
-  [{ kind: "refused", reason: "wrong_state", state: "signing" }, /first: macp-auth keys rotate$/],
+  [{ kind: "rejected", reason: "unknown_key" }, /; see: macp-auth keys list$/],
+  [{ kind: "rejected", reason: "wrong_state", state: "signing" }, /first: macp-auth keys rotate$/],
   [
-    { kind: "refused", reason: "wrong_state", state: "algorithm_unused", alg: "RS256" },
+    { kind: "rejected", reason: "wrong_state", state: "algorithm_unused", alg: "RS256" },
     /set MACP_AUTH_SIGNING_ALG=RS256/,
   ],
-  [{ kind: "refused", reason: "no_successor" }, /: macp-auth keys prepare$/],
-  [{ kind: "refused", reason: "last_key" }, /: macp-auth keys prepare$/],
-  [{ kind: "refused", reason: "too_many_keys", alg: "ES256", served: 4 }, /4 keys for ES256.*; wait until/],
+  [{ kind: "rejected", reason: "no_successor" }, /: macp-auth keys prepare$/],
+  [{ kind: "rejected", reason: "last_key" }, /: macp-auth keys prepare$/],
+  [{ kind: "rejected", reason: "too_many_keys", alg: "ES256", served: 4 }, /4 keys for ES256.*; wait until/],
   [
-    { kind: "refused", reason: "not_ready", accept: "short-lead", servedSeconds: 429, waitSeconds: 1 },
+    { kind: "rejected", reason: "not_ready", accept: "short-lead", servedSeconds: 429, waitSeconds: 1 },
     /served for 429 s; .* up to 1 s more$/,
   ],
   [
     {
-      kind: "refused",
+      kind: "rejected",
       reason: "verifiers_behind",
       accept: "verifiers-behind",
       known: ["10.0.0.1", "\u001b"],
@@ -27,7 +27,7 @@ test.each<[UndoneReport, RegExp]>([
     },
     /^2 known .*: 10\.0\.0\.1, \\u\{1b\}; 3 fetches, the last from 10\.0\.0\.2, .* for 4000 s more$/,
   ],
-  [{ kind: "refused", reason: "live_tokens", accept: "live-tokens", liveSeconds: 55 }, /for 55 s more/],
+  [{ kind: "rejected", reason: "live_tokens", accept: "live-tokens", liveSeconds: 55 }, /for 55 s more/],
 ])("%o says the outage or the fix", (report, words) => {
   expect(outageText(report)).toMatch(words);
 });

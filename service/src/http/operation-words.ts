@@ -9,7 +9,7 @@ export function outageText(report: UndoneReport): string {
       return "others changed the keys at the same moment; try again";
     case "doubted":
       return "the store is not the one that was read before, or a clock is off";
-    case "refused":
+    case "rejected":
       return refusalText(report);
   }
 }

@@ -25,13 +25,13 @@ export function proveOperator(
   incoming: Sent,
 ):
   | { readonly kind: "operator"; readonly operator: Operator }
-  | { readonly kind: "refused"; readonly problem: Problem } {
+  | { readonly kind: "rejected"; readonly problem: Problem } {
   const isProved =
     proof.kind === "token"
       ? hasToken(proof.token, incoming.headers.authorization)
       : isFromThisMachine(incoming);
   if (isProved) return { kind: "operator", operator: { provedBy: proof.kind } as Operator };
-  return { kind: "refused", problem: problem(proof.kind === "token" ? "unauthorised" : "not_this_machine") };
+  return { kind: "rejected", problem: problem(proof.kind === "token" ? "unauthorised" : "not_this_machine") };
 }
 
 /** Constant-time: both sides are hashed to one length first, so neither content nor length shows in the time. */

@@ -35,7 +35,7 @@ describe("the public listener", () => {
       log: pino({ level: "silent" }),
       meter: {
         minted: (kid) => counted.push(`minted with ${kid}`),
-        refused: (reason) => counted.push(`refused: ${reason}`),
+        rejected: (reason) => counted.push(`rejected: ${reason}`),
         jwksServed: (status) => counted.push(`jwks ${String(status)}`),
       },
       jwksMaxAgeSeconds: 60,
@@ -64,7 +64,7 @@ describe("the public listener", () => {
     await post({ sender: " " });
     fenced = true;
     await post({ sender: "a" });
-    expect(counted).toEqual(["minted with signing", "refused: sender_required", "refused: no_signing_key"]);
+    expect(counted).toEqual(["minted with signing", "rejected: sender_required", "rejected: no_signing_key"]);
   });
 
   test("notes who fetches the keys, one that has them already too, and counts each fetch by its answer", async () => {

@@ -1,13 +1,13 @@
 /** Port. Counts what happens on the hot path. */
 export interface Meter {
   minted(kid: string): void;
-  refused(reason: string): void;
+  rejected(reason: string): void;
   jwksServed(status: 200 | 304 | 503): void;
 }
 
 /** For a service without an admin listener: nobody could read the figures. */
 export const noMeter: Meter = {
   minted: () => undefined,
-  refused: () => undefined,
+  rejected: () => undefined,
   jwksServed: () => undefined,
 };

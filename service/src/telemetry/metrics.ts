@@ -12,7 +12,7 @@ export interface Gauges {
 
 /** The service's figures in Prometheus' text form, and the meter that the hot path counts with. docs/metrics.md lists them. */
 export interface Metrics extends Meter {
-  refusedTransition(reason: string): void;
+  rejectedTransition(reason: string): void;
   keyAlarm(kind: string): void;
   storeFailed(): void;
   fetchesDropped(count: number): void;
@@ -28,7 +28,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   const count = (name: string, help: string, labelNames: string[]): Counter =>
     new Counter({ name: `macp_auth_${name}`, help, labelNames, registers });
   const minted = count("tokens_minted_total", "Tokens signed, by key.", ["kid"]);
-  const refused = count("mint_refused_total", "Rejected mint requests, by reason.", ["reason"]);
+  const rejected = count("mint_refused_total", "Rejected mint requests, by reason.", ["reason"]);
   const jwks = count("jwks_fetches_total", "Responses to JWKS fetches, by status.", ["status"]);
   const transitions = count(
     "refused_transitions_total",
@@ -43,13 +43,13 @@ export function openMetrics(gauges: Gauges): Metrics {
     minted: (kid) => {
       minted.inc({ kid });
     },
-    refused: (reason) => {
-      refused.inc({ reason });
+    rejected: (reason) => {
+      rejected.inc({ reason });
     },
     jwksServed: (status) => {
       jwks.inc({ status: String(status) });
     },
-    refusedTransition: (reason) => {
+    rejectedTransition: (reason) => {
       transitions.inc({ reason });
     },
     keyAlarm: (kind) => {

@@ -22,7 +22,7 @@ async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
 }
 
 function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> {
-  if (outcome.kind === "refused") throw new Error(outcome.refusal.reason);
+  if (outcome.kind === "rejected") throw new Error(outcome.refusal.reason);
   return outcome;
 }
 
@@ -89,7 +89,7 @@ test("without a key that may sign there is no token", async () => {
   expect(
     await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map(), new TestClock()) })),
   ).toEqual({
-    kind: "refused",
+    kind: "rejected",
     refusal: { reason: "no_signing_key" },
   });
 });
@@ -198,8 +198,8 @@ test("a signature is noted before it is made: no token is ever out that nobody w
 
 test.each([
   [1, { kind: "minted" }],
-  [0, { kind: "refused", refusal: { reason: "no_signing_key" } }],
-  [-1, { kind: "refused", refusal: { reason: "no_signing_key" } }],
+  [0, { kind: "rejected", refusal: { reason: "no_signing_key" } }],
+  [-1, { kind: "rejected", refusal: { reason: "no_signing_key" } }],
 ])("a key whose end is %i s away has the outcome %j", async (seconds, outcome) => {
   const { deps, seen } = watched(seconds);
   expect(await mintFrom({ sender: "a" }, deps)).toMatchObject(outcome);

@@ -30,7 +30,7 @@ export type MintOutcome =
       readonly kid: SigningKey["kid"];
       readonly surprises: readonly ScopeSurprise[];
     }
-  | { readonly kind: "refused"; readonly refusal: MintRefusal };
+  | { readonly kind: "rejected"; readonly refusal: MintRefusal };
 
 /** Why a well-formed request gets no token. */
 export type MintRefusal =
@@ -41,11 +41,11 @@ export type MintRefusal =
 export async function mint(deps: MintDeps, caller: Caller, request: MintRequest): Promise<MintOutcome> {
   const now = deps.clock.now();
   const { signing } = deps.keys.view();
-  if (signing === undefined) return { kind: "refused", refusal: { reason: "no_signing_key" } };
+  if (signing === undefined) return { kind: "rejected", refusal: { reason: "no_signing_key" } };
 
   // A token never outlives its key.
   const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
-  if (left < 1) return { kind: "refused", refusal: { reason: "no_signing_key" } };
+  if (left < 1) return { kind: "rejected", refusal: { reason: "no_signing_key" } };
   const claims = checkClaims(
     claimsOf(deps.rules, {
       sender: request.sender,
@@ -60,7 +60,7 @@ export async function mint(deps: MintDeps, caller: Caller, request: MintRequest)
   const input = signingInputOf(signing, claims);
   const bytes = tokenBytes(signing, input);
   if (bytes > TOKEN_BYTES_MAX)
-    return { kind: "refused", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
+    return { kind: "rejected", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
 
   deps.usage?.noteSigned(signing.kid, claims.exp);
   const token = await signed(signing, input);

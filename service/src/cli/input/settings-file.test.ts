@@ -53,7 +53,7 @@ describe("a settings file", () => {
     ["=x\n", 1],
     ["A=1\rB=2", 1],
   ])(
-    "is refused for %j, with the number of the line and nothing of what stands there",
+    "is rejected for %j, with the number of the line and nothing of what stands there",
     async (text, line) => {
       expect(await environmentOf(text)).toBe(`1: FILE line ${String(line)} is not NAME=VALUE; correct it`);
     },
@@ -63,7 +63,7 @@ describe("a settings file", () => {
     ["not UTF-8", Buffer.from("# caf\xe9\nHOST=127.0.0.1\n", "latin1")],
     ["UTF-16", Buffer.from("\uFEFFHOST=127.0.0.1\n", "utf16le")],
     ["binary", Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0x00, 0x0a])],
-  ])("that is %s is refused", async (_kind, bytes) => {
+  ])("that is %s is rejected", async (_kind, bytes) => {
     expect(await environmentOf(bytes)).toBe("1: FILE is not UTF-8 text; name a file of NAME=VALUE lines");
   });
 });

@@ -48,7 +48,7 @@ function jwkOfPem({ privateKey, kid, alg }: ImportedKey): object {
 
 function insist(text: string, place: string): readonly [ImportedKey, ...ImportedKey[]] {
   const outcome = importKeys(text);
-  if (outcome.kind === "refused")
+  if (outcome.kind === "rejected")
     throw couldNot(...outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
   const [first, ...others] = outcome.keys;
   if (first === undefined) throw couldNot(`${place} holds no key; name the file of a key`);

@@ -16,10 +16,10 @@ export function printAnswer(world: World, { json }: { readonly json?: true }, an
     if (!answer.done) throw answeredNo();
     return;
   }
-  const { refused } = answer;
-  if (refused !== undefined)
+  const { rejected } = answer;
+  if (rejected !== undefined)
     throw couldNot(
-      `rejected: ${harmlessLine(refused.outage)}${refused.accept === undefined ? "" : `; to accept that: --accept-${harmlessLine(refused.accept)}`}`,
+      `rejected: ${harmlessLine(rejected.outage)}${rejected.accept === undefined ? "" : `; to accept that: --accept-${harmlessLine(rejected.accept)}`}`,
     );
   world.out(
     table(

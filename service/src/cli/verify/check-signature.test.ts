@@ -55,7 +55,7 @@ test.each([
   expect(findings[1]).toEqual({ verdict: "ok", about: "signature", text: "ES256, by key es" });
 });
 
-test("refuses a token that was changed", async () => {
+test("rejects a token that was changed", async () => {
   const [header, , signature] = (await signed(es, { alg: "ES256", kid: "es" })).split(".");
   const claims = Buffer.from('{"sub":"agent://b"}').toString("base64url");
   expect(isAccepted(await check(`${String(header)}.${claims}.${String(signature)}`, [es.publicJwk]))).toBe(
@@ -64,14 +64,14 @@ test("refuses a token that was changed", async () => {
 });
 
 test.each(["none", "HS256", "PS256", "ES384", "EdDSA", "rs256", "noNE", 7, undefined])(
-  "refuses the algorithm %s before any key is tried",
+  "rejects the algorithm %s before any key is tried",
   async (alg) => {
     const token = await signed(es, { alg, kid: "es" });
     expect(await check(token, [es.publicJwk])).toMatchObject([{ verdict: "rejected", about: "algorithm" }]);
   },
 );
 
-test("refuses an HMAC made with the public key, under every algorithm name", async () => {
+test("rejects an HMAC made with the public key, under every algorithm name", async () => {
   const pem = rs.publicKey.export({ type: "spki", format: "pem" });
   for (const alg of ["HS256", "RS256"]) {
     const input = [{ alg, kid: "rs" }, { sub: "a" }]
@@ -82,7 +82,7 @@ test("refuses an HMAC made with the public key, under every algorithm name", asy
   }
 });
 
-test("refuses crit, and a kid that is no text", async () => {
+test("rejects crit, and a kid that is no text", async () => {
   expect(
     isAccepted(
       await check(await signed(es, { alg: "ES256", kid: "es", crit: ["b64"], b64: true }), [es.publicJwk]),
@@ -118,7 +118,7 @@ test.each<[string, Algorithm, Algorithm]>([
   expect(isAccepted(await check(token, [key.publicJwk]))).toBe(false);
 });
 
-test("refuses an RSA key of fewer than 2048 bits", async () => {
+test("rejects an RSA key of fewer than 2048 bits", async () => {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
   const input = [{ alg: "RS256" }, { sub: "a" }]
     .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
@@ -150,7 +150,7 @@ test("reads a private key file as its public half, and passes over what the runt
 });
 
 test.each(["", "[]", "7", "null", '{"keys":{}}', '{"keys":[]}', '{"keys":[{"kty":"oct"}]}'])(
-  "refuses a set without a usable key: %s",
+  "rejects a set without a usable key: %s",
   (text) => {
     expect(readTrustedKeys(text).kind).toBe("rejected");
   },

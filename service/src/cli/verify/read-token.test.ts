@@ -32,7 +32,7 @@ test.each([
   ["bytes that are no UTF-8", `e30.${Buffer.from([0x22, 0xff, 0x22]).toString("base64url")}.c2ln`],
   ["a byte order mark", token("{}", "\uFEFF{}")],
   ["more than 16 KiB", token("{}", JSON.stringify({ sub: "a".repeat(16_384) }))],
-])("refuses %s", (_, text) => {
+])("rejects %s", (_, text) => {
   expect(readToken(text).kind).toBe("rejected");
 });
 

@@ -73,7 +73,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
   ],
   handle: async (deps, exchange) => {
     const { underWay } = deps;
-    if (underWay.mints >= MINTS_AT_ONCE_MAX) return refuse(deps, problem("busy"), exchange);
+    if (underWay.mints >= MINTS_AT_ONCE_MAX) return reject(deps, problem("busy"), exchange);
     underWay.mints += 1;
     try {
       return await mintOne(deps, exchange);
@@ -87,14 +87,14 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
 async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer> {
   const caller = anyone();
   const body = await readJsonBody(exchange.incoming);
-  if (body.kind === "refused") return refuse(deps, body.problem, exchange);
+  if (body.kind === "rejected") return reject(deps, body.problem, exchange);
 
   const parsed = body.kind === "json" ? parseMintRequest(body.value, body.text) : parseMintRequest({}, "{}");
   if (parsed.kind === "invalid")
-    return refuse(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange);
+    return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange);
 
   const outcome = await mint(deps, caller, parsed.request);
-  if (outcome.kind === "refused") return refuse(deps, problemOf(outcome.refusal), exchange);
+  if (outcome.kind === "rejected") return reject(deps, problemOf(outcome.refusal), exchange);
 
   const { token, claims, kid, surprises } = outcome;
   const ttlSeconds = claims.exp - claims.iat;
@@ -118,8 +118,8 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   });
 }
 
-function refuse({ log, meter }: MintRouteDeps, refusal: Problem, { requestId }: Exchange): Answer {
-  meter.refused(refusal.reason);
+function reject({ log, meter }: MintRouteDeps, refusal: Problem, { requestId }: Exchange): Answer {
+  meter.rejected(refusal.reason);
   log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
   return problemAnswer(refusal);
 }

@@ -18,7 +18,7 @@ const boot = epochSeconds(1_800_000_000);
 
 function change(ring: KeyRing, file: readonly ImportedKey[], now: EpochSeconds): KeyRing {
   const planned = planFileChange(ring, file, now, rules);
-  if (planned.kind === "refused") throw new Error(JSON.stringify(planned.faults));
+  if (planned.kind === "rejected") throw new Error(JSON.stringify(planned.faults));
   return planned.ring;
 }
 const servedKids = (ring: KeyRing, now: EpochSeconds): string[] =>
@@ -96,7 +96,7 @@ describe("a change is rejected, and changes nothing,", () => {
     ],
     ["when it holds no key", [], { reason: "no_key" }],
   ] as const)("%s", (_name, file, fault) => {
-    expect(planFileChange(ring, file, boot, rules)).toEqual({ kind: "refused", faults: [fault] });
+    expect(planFileChange(ring, file, boot, rules)).toEqual({ kind: "rejected", faults: [fault] });
   });
 });
 

@@ -5,7 +5,7 @@ import type { ImportedKey } from "../import/import-key.ts";
 import { stateAt } from "../key-state.ts";
 import { type KeyRecord, type KeyRing, signingKeyAt } from "./key-record.ts";
 
-/** How a key file's change becomes a rotation that refuses no honest token. Seconds. */
+/** How a key file's change becomes a rotation in which no valid token is rejected. Seconds. */
 export interface FileChangeRules {
   readonly alg: Algorithm;
   /** How long a key is served before its first signature. */
@@ -17,7 +17,7 @@ export interface FileChangeRules {
 /** The ring after the change, or why the file cannot be followed; then the ring in force stays. */
 export type FileChange =
   | { readonly kind: "planned"; readonly ring: KeyRing }
-  | { readonly kind: "refused"; readonly faults: readonly FileChangeFault[] };
+  | { readonly kind: "rejected"; readonly faults: readonly FileChangeFault[] };
 
 /** Why a changed key file cannot be followed. */
 export type FileChangeFault =
@@ -46,7 +46,7 @@ export function planFileChange(
   const present = ring.filter((record) => stateAt(record, now) !== "retired");
   const faults = faultsOf(present, file, rules);
   const [first] = file;
-  if (first === undefined || faults.length > 0) return { kind: "refused", faults };
+  if (first === undefined || faults.length > 0) return { kind: "rejected", faults };
 
   const known = new Map(present.map((record) => [record.kid, record]));
   const arrived = file.filter((key) => !known.has(key.kid)).map((key) => recordOf(key, now));

@@ -70,7 +70,7 @@ export type KeyFault =
   | { readonly reason: "repeats"; readonly position: number }
   | { readonly reason: "first_is_public" };
 
-/** Why an import is refused. */
+/** Why an import is rejected. */
 export type ImportFault = KeyFault & {
   /** The place of the key in its set, from 1; `undefined`: the text is no set, or the fault is one of the whole text. */
   readonly key?: number;

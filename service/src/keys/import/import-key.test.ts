@@ -14,7 +14,7 @@ const publicOf = ({ kty, n, e, crv, x, y }: JsonWebKey): JsonWebKey =>
   JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) as JsonWebKey;
 
 function faultsOf(outcome: ImportOutcome): readonly ImportFault[] {
-  return outcome.kind === "refused" ? outcome.faults : [];
+  return outcome.kind === "rejected" ? outcome.faults : [];
 }
 
 describe("a signing key", () => {

@@ -29,27 +29,27 @@ export interface ImportedKey {
 /** Keys, or each reason why not. */
 export type ImportOutcome =
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
-  | { readonly kind: "refused"; readonly faults: readonly ImportFault[] };
+  | { readonly kind: "rejected"; readonly faults: readonly ImportFault[] };
 
 /** Reads a key file: a private JWK, a JWK Set whose first key is private, or one PEM private key (PKCS#8, PKCS#1 or SEC1, unencrypted). */
 export function importKeys(text: string): ImportOutcome {
   const trimmed = text.replace(/^\uFEFF/, "").trim();
   if (isPem(trimmed)) return importPem(trimmed);
   const parsed = parseObject(trimmed);
-  if (parsed === undefined) return refused({ reason: "not_a_key", form: formOfFile(trimmed) });
-  if (isKeyAndSet(parsed)) return refused({ reason: "key_and_set" });
+  if (parsed === undefined) return rejected({ reason: "not_a_key", form: formOfFile(trimmed) });
+  if (isKeyAndSet(parsed)) return rejected({ reason: "key_and_set" });
   if ("keys" in parsed) return importSet(parsed["keys"]);
   const outcome = importOne(parsed);
-  const signs = outcome.kind === "refused" || outcome.keys[0]?.privateKey !== undefined;
-  return signs ? outcome : refused({ reason: "public_only" });
+  const signs = outcome.kind === "rejected" || outcome.keys[0]?.privateKey !== undefined;
+  return signs ? outcome : rejected({ reason: "public_only" });
 }
 
 /** Reads a text that is a single JWK. A public one is accepted too: who needs it to sign looks at `privateKey`. */
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
-  if (parsed === undefined) return refused({ reason: "not_a_jwk", form: formOfText(text.trim()) });
-  if (isKeyAndSet(parsed)) return refused({ reason: "key_and_set" });
-  if ("keys" in parsed) return refused({ reason: "set_in_place_of_key" });
+  if (parsed === undefined) return rejected({ reason: "not_a_jwk", form: formOfText(text.trim()) });
+  if (isKeyAndSet(parsed)) return rejected({ reason: "key_and_set" });
+  if ("keys" in parsed) return rejected({ reason: "set_in_place_of_key" });
   return importOne(parsed);
 }
 
@@ -63,7 +63,7 @@ export function thumbprintOf(key: PublicNumbers): string {
 
 function importPem(text: string): ImportOutcome {
   const read = readPemKey(text);
-  return read.kind === "refused" ? refused(read.fault) : importOne(read.jwk);
+  return read.kind === "rejected" ? rejected(read.fault) : importOne(read.jwk);
 }
 
 /** Some readers would take the set and others the key. */
@@ -72,14 +72,14 @@ function isKeyAndSet(parsed: Readonly<Record<string, unknown>>): boolean {
 }
 
 function importSet(members: unknown): ImportOutcome {
-  if (!Array.isArray(members) || members.length === 0) return refused({ reason: "set_empty" });
+  if (!Array.isArray(members) || members.length === 0) return rejected({ reason: "set_empty" });
   const outcomes = members.map((member: unknown) => importOne(member));
   const keys = outcomes.flatMap((outcome) => (outcome.kind === "imported" ? outcome.keys : []));
   const faults = outcomes.flatMap((outcome, index): ImportFault[] =>
-    outcome.kind === "refused" ? outcome.faults.map((fault) => ({ ...fault, key: index + 1 })) : [],
+    outcome.kind === "rejected" ? outcome.faults.map((fault) => ({ ...fault, key: index + 1 })) : [],
   );
   if (faults.length === 0) faults.push(...faultsOfSet(keys));
-  return faults.length > 0 ? { kind: "refused", faults } : { kind: "imported", keys };
+  return faults.length > 0 ? { kind: "rejected", faults } : { kind: "imported", keys };
 }
 
 function faultsOfSet(keys: readonly ImportedKey[]): ImportFault[] {
@@ -94,14 +94,14 @@ function faultsOfSet(keys: readonly ImportedKey[]): ImportFault[] {
 
 function importOne(value: unknown): ImportOutcome {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    return refused({ reason: "not_an_object" });
+    return rejected({ reason: "not_an_object" });
   const jwk = value as Record<string, unknown>;
   const kty = jwk["kty"];
-  if (kty === "oct") return refused({ reason: "symmetric" });
-  if (kty === undefined) return refused(whyNoKty(jwk));
-  if (kty !== "RSA" && kty !== "EC") return refused({ reason: "kty_unknown" });
+  if (kty === "oct") return rejected({ reason: "symmetric" });
+  if (kty === undefined) return rejected(whyNoKty(jwk));
+  if (kty !== "RSA" && kty !== "EC") return rejected({ reason: "kty_unknown" });
   const faults = [...faultsOfMetadata(jwk, kty), ...(kty === "RSA" ? faultsOfRsa(jwk) : faultsOfEc(jwk))];
-  return faults.length > 0 ? { kind: "refused", faults } : build(jwk, kty);
+  return faults.length > 0 ? { kind: "rejected", faults } : build(jwk, kty);
 }
 
 /** Cloud providers hand out JSON with a PEM key inside. */
@@ -154,7 +154,7 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     const privateKey =
       jwk["d"] === undefined ? undefined : createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
     if (privateKey !== undefined && !signsFor(privateKey, publicKey)) {
-      return refused({ reason: "private_not_of_public" });
+      return rejected({ reason: "private_not_of_public" });
     }
     return {
       kind: "imported",
@@ -162,7 +162,7 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
     };
   } catch {
     // The library's own message may quote what it was given: it is dropped on purpose.
-    return refused({ reason: "numbers_invalid", kty });
+    return rejected({ reason: "numbers_invalid", kty });
   }
 }
 
@@ -183,6 +183,6 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-function refused(fault: KeyFault): ImportOutcome {
-  return { kind: "refused", faults: [fault] };
+function rejected(fault: KeyFault): ImportOutcome {
+  return { kind: "rejected", faults: [fault] };
 }

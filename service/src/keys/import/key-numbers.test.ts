@@ -8,7 +8,7 @@ const rsaJwk = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.ex
 const ecJwk = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "jwk" });
 
 function faultsOf(outcome: ImportOutcome): readonly ImportFault[] {
-  return outcome.kind === "refused" ? outcome.faults : [];
+  return outcome.kind === "rejected" ? outcome.faults : [];
 }
 const INCONSISTENT = [{ reason: "private_inconsistent" }];
 

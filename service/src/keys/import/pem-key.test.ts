@@ -19,7 +19,7 @@ function insistOnKey(text: string, key: KeyObject = ec): void {
 
 function reasonFor(text: string): string {
   const outcome = importKeys(text);
-  return outcome.kind === "refused" ? outcome.faults.map(({ reason }) => reason).join() : "a key";
+  return outcome.kind === "rejected" ? outcome.faults.map(({ reason }) => reason).join() : "a key";
 }
 
 describe("a PEM private key is read, whatever stands around it", () => {
@@ -128,7 +128,7 @@ test("whatever a text is, it is a key or facts that hold nothing of it", () => {
     fc.property(fc.array(fc.oneof(pieces, fc.string()), { maxLength: 6 }), (parts) => {
       const text = parts.join("");
       for (const outcome of [importKeys(text), importJwk(text)])
-        if (outcome.kind === "refused") expect(JSON.stringify(outcome.faults)).not.toContain(secret);
+        if (outcome.kind === "rejected") expect(JSON.stringify(outcome.faults)).not.toContain(secret);
     }),
     { numRuns: 500 },
   );

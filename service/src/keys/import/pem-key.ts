@@ -4,7 +4,7 @@ import type { KeyFault } from "./import-fault.ts";
 /** The private key of a PEM text as a JWK, or why it gives none. */
 export type PemReading =
   | { readonly kind: "key"; readonly jwk: JsonWebKey }
-  | { readonly kind: "refused"; readonly fault: KeyFault };
+  | { readonly kind: "rejected"; readonly fault: KeyFault };
 
 /** RFC 7468, and the headers of RFC 1421 that encrypted PKCS#1 and SEC1 have. */
 const BLOCK = /-----BEGIN ([A-Z0-9 ]*)-----((?:(?!-----BEGIN )[\s\S])*?)-----END \1-----/g;
@@ -35,28 +35,28 @@ export function readPemKey(text: string): PemReading {
   );
   const keys = blocks.filter(({ label }) => /(?:^| )PRIVATE KEY$/.test(label));
   const [key] = keys;
-  if (key === undefined) return refused({ reason: whyNoPrivateKey(text, blocks) });
-  if (keys.length > 1) return refused({ reason: "pem_several" });
+  if (key === undefined) return rejected({ reason: whyNoPrivateKey(text, blocks) });
+  if (keys.length > 1) return rejected({ reason: "pem_several" });
   // Nobody knows which of two keys is meant, also when the other is damaged.
-  if (MARK.test(text.replace(key.whole, "\n"))) return refused({ reason: "pem_beside_damaged" });
+  if (MARK.test(text.replace(key.whole, "\n"))) return rejected({ reason: "pem_beside_damaged" });
   if (key.label === "OPENSSH PRIVATE KEY")
-    return refused({ reason: isUsableOpenSsh(key.content) ? "openssh" : "openssh_unusable" });
-  if (ENCRYPTED.test(`${key.label}\n${key.content}`)) return refused({ reason: "pem_encrypted" });
+    return rejected({ reason: isUsableOpenSsh(key.content) ? "openssh" : "openssh_unusable" });
+  if (ENCRYPTED.test(`${key.label}\n${key.content}`)) return rejected({ reason: "pem_encrypted" });
   return keyOf(key);
 }
 
 function keyOf({ label, content }: Block): PemReading {
-  if (/^\\[nr]/.test(content)) return refused({ reason: "pem_literal_line_ends" });
-  if (!BASE64.test(content)) return refused({ reason: "pem_damaged" });
+  if (/^\\[nr]/.test(content)) return rejected({ reason: "pem_literal_line_ends" });
+  if (!BASE64.test(content)) return rejected({ reason: "pem_damaged" });
   // Indented lines, blank ones and lost line ends change nothing of a key, and the library wants the usual form.
   const lines = content.replace(/\s+/g, "").match(LINE) ?? [];
   const pem = [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
   // The library's own messages are dropped on purpose: they may quote what they were given.
   const key = attempt(() => createPrivateKey(pem));
-  if (key === undefined) return refused({ reason: "pem_damaged" });
+  if (key === undefined) return rejected({ reason: "pem_damaged" });
   const jwk = attempt(() => key.export({ format: "jwk" }));
   const type = key.asymmetricKeyType ?? "unknown";
-  return jwk === undefined ? refused({ reason: "pem_type", type }) : { kind: "key", jwk };
+  return jwk === undefined ? rejected({ reason: "pem_type", type }) : { kind: "key", jwk };
 }
 
 function attempt<T>(make: () => T): T | undefined {
@@ -84,6 +84,6 @@ function isUsableOpenSsh(content: string): boolean {
   return OPENSSH_TYPES.some((type) => binary.includes(type));
 }
 
-function refused(fault: KeyFault): PemReading {
-  return { kind: "refused", fault };
+function rejected(fault: KeyFault): PemReading {
+  return { kind: "rejected", fault };
 }

@@ -29,7 +29,7 @@ describe.skipIf(!existsSync(file))(
     );
 
     test.each(cases)("case %i, %s: accepted only when valid", (tcId, _comment, group) => {
-      expect(importKeys(JSON.stringify(group.private)).kind).toBe(VALID.has(tcId) ? "imported" : "refused");
+      expect(importKeys(JSON.stringify(group.private)).kind).toBe(VALID.has(tcId) ? "imported" : "rejected");
     });
 
     test("the ROCA modulus is recognised for what it is", () => {

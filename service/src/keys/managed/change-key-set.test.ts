@@ -80,7 +80,7 @@ describe("sealing again", () => {
   });
 
   test("is rejected where nothing is sealed", async () => {
-    expect(await reseal(contested(0).deps)).toMatchObject({ kind: "refused", reason: "nothing_sealed" });
+    expect(await reseal(contested(0).deps)).toMatchObject({ kind: "rejected", reason: "nothing_sealed" });
   });
 });
 

@@ -40,9 +40,9 @@ const ATTEMPTS_MAX = 5;
 
 /**
  * The one way in which a key set changes: load, doubt, plan, carry out, replace; and from the start when another was faster, so
- * that each change is decided on the set that it changes. `plan` is pure; one that has no steps, or refuses, changes nothing.
+ * that each change is decided on the set that it changes. `plan` is pure; one that has no steps, or is rejected, changes nothing.
  */
-export async function changeKeySet<Plan extends Planned, Refusal extends { readonly kind: "refused" }>(
+export async function changeKeySet<Plan extends Planned, Refusal extends { readonly kind: "rejected" }>(
   deps: KeySetDeps,
   plan: (set: KeySet) => Plan | Refusal,
   doubt: Doubt = NO_DOUBT,
@@ -52,7 +52,7 @@ export async function changeKeySet<Plan extends Planned, Refusal extends { reado
     const doubted = doubt(before);
     if (doubted !== undefined) return { kind: "doubted", doubt: doubted };
     const planned = plan(before);
-    if (planned.kind === "refused") return planned;
+    if (planned.kind === "rejected") return planned;
     const changes = await carryOut(deps, before, planned.steps);
     if (changes.length === 0 || (await deps.store.replace(before.version, changes)) === "replaced") {
       await destroyAll(deps, droppedBy(before, changes));

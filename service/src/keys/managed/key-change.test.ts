@@ -94,7 +94,7 @@ describe("a change stamps the key with the store's clock", () => {
   });
 });
 
-describe("changes are refused as a whole", () => {
+describe("changes are rejected as a whole", () => {
   const activate: KeyChange = { kind: "activate", kid: kidOf("new"), lifeSeconds: 1, maxTtlSeconds: 1 };
   const cases: readonly [string, readonly ManagedKey[], readonly KeyChange[], string][] = [
     ["that use a kid twice", [standbyKey("new")], [publish], "twice"],

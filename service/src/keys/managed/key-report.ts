@@ -36,8 +36,8 @@ export function answerOf(
 ): OperationAnswer {
   const rules = fleetRules(own, after);
   if (report.kind !== "done") {
-    const accept = report.kind === "refused" && "accept" in report ? { accept: report.accept } : {};
-    return { done: false, refused: { reason: reasonOf(report), outage: outageText(report), ...accept } };
+    const accept = report.kind === "rejected" && "accept" in report ? { accept: report.accept } : {};
+    return { done: false, rejected: { reason: reasonOf(report), outage: outageText(report), ...accept } };
   }
   const changes = report.changes.map((change) => ({ change: change.kind, kid: change.kid }));
   if (!report.changes.some((change) => change.kind === "revoke")) return { done: true, changes };
@@ -61,7 +61,7 @@ function reasonOf(report: UndoneReport): string {
       return "lost_race";
     case "doubted":
       return report.doubt;
-    case "refused":
+    case "rejected":
       return report.reason;
   }
 }

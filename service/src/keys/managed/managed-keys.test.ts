@@ -231,7 +231,7 @@ describe("a replica's clock", () => {
 });
 
 describe("a store that went back in time", () => {
-  test("is refused, and taken again only when it has what was seen", async () => {
+  test("is rejected, and taken again only when it has what was seen", async () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, state } = replica();
     const backup = await store.load();
@@ -249,7 +249,7 @@ describe("a store that went back in time", () => {
     expect(state()).toBe("open");
   });
 
-  test("and was then changed up to the old version is another store: it is refused, and nothing is signed on it", async () => {
+  test("and was then changed up to the old version is another store: it is rejected, and nothing is signed on it", async () => {
     const { store, replica } = await house();
     const [{ keys, state, view }, other] = [replica(), await house()];
     await keys.renew();
@@ -265,7 +265,7 @@ describe("a store that went back in time", () => {
     expect(view()).toEqual(before);
   });
 
-  test("is refused by a replica that saw more in an earlier life", async () => {
+  test("is rejected by a replica that saw more in an earlier life", async () => {
     const { replica } = await house();
     const { keys, state } = replica({ versionSeenBefore: 2 });
     await keys.renew();
@@ -399,7 +399,7 @@ describe("the key that signs", () => {
     expect(await ask()).toMatchObject({ kind: "minted", claims: { exp: end, iat: end - 10 } });
     pass(10);
     await keys.renew();
-    expect(await ask()).toEqual({ kind: "refused", refusal: { reason: "no_signing_key" } });
+    expect(await ask()).toEqual({ kind: "rejected", refusal: { reason: "no_signing_key" } });
     await rotate(rotation);
   });
 });

@@ -39,9 +39,9 @@ export type FenceReason = LeaseEnd | StoreDoubt | "no_signing_key";
 /** What the last beat that the store accepted said of this replica. */
 type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
 
-/** What a beat found in the store: a reason to refuse it, or what was reported to it, and the lease that its commit gives. */
+/** What a beat found in the store: a reason to reject it, or what was reported to it, and the lease that its commit gives. */
 interface Found {
-  readonly refused: StoreDoubt | undefined;
+  readonly rejected: StoreDoubt | undefined;
   readonly beat: Beat | undefined;
   readonly lease: Lease;
 }
@@ -60,7 +60,7 @@ export class ManagedKeys implements KeyDirectory {
   #view: KeyView = NO_KEYS;
   #lease: Lease | undefined;
   #versionSeen: number;
-  #refused: StoreDoubt | undefined;
+  #rejected: StoreDoubt | undefined;
   #reported: Reported | undefined;
   #beatsBegun = 0;
   #beatInForce = 0;
@@ -86,7 +86,7 @@ export class ManagedKeys implements KeyDirectory {
 
   /** Why what was last read may not be acted upon. */
   #doubt(): FenceReason | undefined {
-    const end = this.#refused ?? leaseEndOf(this.#lease, this.#reading(), this.#deps.timing);
+    const end = this.#rejected ?? leaseEndOf(this.#lease, this.#reading(), this.#deps.timing);
     if (end !== undefined) return end;
     return this.#view.signing === undefined ? "no_signing_key" : undefined;
   }
@@ -101,15 +101,15 @@ export class ManagedKeys implements KeyDirectory {
   }
 
   /**
-   * Why the store is refused: it went back in time, or it is not the one that was read before, whatever its version says.
+   * Why the store is rejected: it went back in time, or it is not the one that was read before, whatever its version says.
    * What it holds must not be built upon. `undefined` when it is in order.
    */
   get refusesStore(): StoreDoubt | undefined {
-    return this.#refused;
+    return this.#rejected;
   }
 
   /**
-   * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it refuses or that accepts
+   * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it rejects or that accepts
    * no beat, nor while its clock and the store's disagree: one of them is wrong, and a replica whose clock agrees will do what is
    * due. A lease on a set in which no key signs is enough: that is how a new store begins.
    */
@@ -149,12 +149,12 @@ export class ManagedKeys implements KeyDirectory {
     let set: KeySet;
     try {
       set = await store.beat((read) => {
-        const refused = this.#storeDoubt(read);
+        const rejected = this.#storeDoubt(read);
         // Measured here: a wait for the store's locks is no difference of clocks.
         const { now: wall, elapsed } = this.#reading();
         found = {
-          refused,
-          beat: refused === undefined ? this.#beatOn(read, usage) : undefined,
+          rejected,
+          beat: rejected === undefined ? this.#beatOn(read, usage) : undefined,
           lease: { begun, elapsed, wall, offsetSeconds: read.now - wall },
         };
         return found.beat;
@@ -168,12 +168,12 @@ export class ManagedKeys implements KeyDirectory {
   }
 
   /** Puts in force what a beat found, unless it was overtaken: by one that began later, or by one that saw a later version. */
-  async #putInForce(turn: number, set: KeySet, { refused, beat, lease }: Found): Promise<void> {
+  async #putInForce(turn: number, set: KeySet, { rejected, beat, lease }: Found): Promise<void> {
     const isOvertaken = (): boolean =>
-      turn < this.#beatInForce || (refused === undefined && set.version < this.#versionSeen);
+      turn < this.#beatInForce || (rejected === undefined && set.version < this.#versionSeen);
     if (isOvertaken()) return;
     this.#beatInForce = turn;
-    this.#refused = refused;
+    this.#rejected = rejected;
     if (beat === undefined) return;
     if (this.#set?.version !== set.version) {
       const view = await this.#render(set);

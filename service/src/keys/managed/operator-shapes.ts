@@ -76,7 +76,7 @@ export const OperationAnswer = z
   .object({
     done: z.boolean(),
     changes: z.array(z.object({ change: Text, kid: Text })).exactOptional(),
-    refused: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional().meta({
+    rejected: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional().meta({
       description: "The outage that it would cause, and what to put into `accept` to do it anyway.",
     }),
     dies: z

@@ -100,7 +100,7 @@ describe("a round of upkeep", () => {
     expect(servedAt).toBe(clock.now());
     expect(stored.map(({ pausedSeconds }) => pausedSeconds)).toEqual([0, 7_300]);
     expect(await operate(deps, { kind: "activate", kid: undefined }, new Set())).toMatchObject({
-      kind: "refused",
+      kind: "rejected",
       accept: "short-lead",
     });
   });
@@ -118,7 +118,7 @@ describe("a round of upkeep", () => {
     for (const days of [8, 8]) {
       move(days * 86_400);
       const outcome = await operate(deps, { kind: "activate", kid: undefined }, new Set());
-      expect(outcome).toMatchObject({ kind: "refused", accept: "short-lead" });
+      expect(outcome).toMatchObject({ kind: "rejected", accept: "short-lead" });
       await wholeRound(deps, keys);
       expect((await store.load()).keys.map((key) => key.signingFrom === undefined)).toEqual([false, true]);
     }

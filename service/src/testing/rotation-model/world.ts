@@ -362,7 +362,7 @@ export class World {
       rules: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
     };
     const outcome = await mint(deps, anyone(), mintRequest({ sender: "agent", ttl_seconds: ttlSeconds }));
-    if (outcome.kind === "refused") return;
+    if (outcome.kind === "rejected") return;
     const { token: text, kid, claims } = outcome;
     this.tokens.push({ text, kid, exp: claims.exp });
     this.invariants.signed(seat, kid, claims.iat, claims.exp);

@@ -119,8 +119,8 @@ describe("a followed key file", () => {
     async (_name, text, reason) => {
       await writeFile(path, text);
       await look();
-      const refused = await look();
-      expect(refused.kind === "refused" && refused.faults.join("\n")).toMatch(reason);
+      const rejected = await look();
+      expect(rejected.kind === "rejected" && rejected.faults.join("\n")).toMatch(reason);
       expect([signs(), served()]).toEqual(["a", ["a"]]);
       expect(await look()).toEqual({ kind: "same" });
       await writeFile(path, textOf(b, a));
@@ -132,8 +132,8 @@ describe("a followed key file", () => {
   test("that vanished changes nothing, is reported once, and is followed when it is back", async () => {
     await rm(path);
     await look();
-    const refused = await look();
-    expect(refused.kind === "refused" && refused.faults.join("\n")).toMatch(/does not exist \(ENOENT\)/);
+    const rejected = await look();
+    expect(rejected.kind === "rejected" && rejected.faults.join("\n")).toMatch(/does not exist \(ENOENT\)/);
     expect(await look()).toEqual({ kind: "same" });
     expect([signs(), served()]).toEqual(["a", ["a"]]);
     await writeFile(path, textOf(b, a));
@@ -147,11 +147,11 @@ describe("a followed key file", () => {
       await look();
       return (await look()).kind;
     };
-    expect(await lookAfterRemoval()).toBe("refused");
+    expect(await lookAfterRemoval()).toBe("rejected");
     await writeFile(path, textOf(b, a));
     await look();
     expect(await look()).toEqual({ kind: "changed" });
-    expect(await lookAfterRemoval()).toBe("refused");
+    expect(await lookAfterRemoval()).toBe("rejected");
   });
 
   test("that was overwritten in place with as many bytes, and given its old time back, is followed", async () => {

@@ -21,7 +21,7 @@ export type KeyFileLook =
   | { readonly kind: "same" }
   | { readonly kind: "changed" }
   /** The file cannot be followed: nothing changed, and the operator must know why. */
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
+  | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** A function that looks at the key file once and puts its change in force. `markAtStart`: of the file that the keys in force are from. */
 export function keyFileFollower(deps: FollowDeps, markAtStart: string): () => Promise<KeyFileLook> {
@@ -34,7 +34,7 @@ export function keyFileFollower(deps: FollowDeps, markAtStart: string): () => Pr
       case "read":
         return seen.value;
       case "unreadable":
-        return { kind: "refused", faults: [fileFaultLine(deps.setting, seen.fault)] };
+        return { kind: "rejected", faults: [fileFaultLine(deps.setting, seen.fault)] };
     }
   };
 }
@@ -42,13 +42,13 @@ export function keyFileFollower(deps: FollowDeps, markAtStart: string): () => Pr
 /** Plans, and replaces the ring; the signers of keys that left the file stay until those keys have retired. */
 function putInForce({ clock, keys, setting, rules }: FollowDeps, text: string): KeyFileLook {
   const file = importKeys(text);
-  if (file.kind === "refused")
-    return { kind: "refused", faults: file.faults.map((fault) => `${setting} ${importFaultWords(fault)}`) };
+  if (file.kind === "rejected")
+    return { kind: "rejected", faults: file.faults.map((fault) => `${setting} ${importFaultWords(fault)}`) };
   const now = clock.now();
   const change = planFileChange(keys.ring, file.keys, now, rules);
-  if (change.kind === "refused")
+  if (change.kind === "rejected")
     return {
-      kind: "refused",
+      kind: "rejected",
       faults: change.faults.map((fault) => `${setting} ${fileChangeFaultWords(fault)}`),
     };
   keys.replace(change.ring, new Map([...signersFor(file.keys), ...keys.signersThatMaySign(now)]));

@@ -29,7 +29,7 @@ export function keysFromText(place: string, text: string, wanted?: Wanted): read
 }
 
 function signing(place: string, outcome: ImportOutcome, wanted?: Wanted): readonly ImportedKey[] {
-  if (outcome.kind === "refused")
+  if (outcome.kind === "rejected")
     throw new ConfigError(outcome.faults.map((fault) => `${place} ${importFaultWords(fault)}`));
   const [first] = outcome.keys;
   if (first?.privateKey === undefined)

@@ -29,7 +29,7 @@ export function givenUpkeep(
   const lookAtFile = async (): Promise<void> => {
     const seen = await look();
     if (seen.kind === "changed") log.info({ event: "key_file_followed", keys: ringForLog(keys) });
-    if (seen.kind === "refused")
+    if (seen.kind === "rejected")
       for (const fault of seen.faults)
         log.error({ event: "key_file_refused", message: `${fault}; the keys in force stay` });
     reportSigningKey();

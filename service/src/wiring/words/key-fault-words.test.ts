@@ -13,7 +13,7 @@ const pem = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUAAAA\n-----END CERTIFICATE-----\n";
 
 function wordsFor(outcome: ImportOutcome): string {
-  return outcome.kind === "refused" ? outcome.faults.map(importFaultWords).join("\n") : "imported";
+  return outcome.kind === "rejected" ? outcome.faults.map(importFaultWords).join("\n") : "imported";
 }
 
 function faultOf(text: string): string {

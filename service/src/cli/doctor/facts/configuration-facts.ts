@@ -31,7 +31,7 @@ export interface ConfigurationFacts {
 
 type SettingsFound =
   | ({ readonly kind: "read" } & LoadedSettings)
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
+  | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** A file with a secret, and what it holds. */
 export type SecretFile = FileFacts & Pick<NamedFile, "holds">;
@@ -43,7 +43,7 @@ type KeysRead =
   /** The key-encryption keys can be read; the store is not opened. */
   | { readonly kind: "managed" }
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
+  | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** What makes an environment file a secret itself. */
 const SECRETS: readonly SettingPath[] = ["keys.jwk", "keys.kek", "admin.token", "keys.store"];
@@ -56,7 +56,7 @@ export async function gatherConfiguration(
   const { faults, ...read } = readSources([environmentSource(environment.values)]);
   const base = { environment, userId: world.userId, now: world.clock.now() };
   if (faults.length > 0) {
-    const settings = { kind: "refused", faults } as const;
+    const settings = { kind: "rejected", faults } as const;
     return { ...base, settings, keys: { kind: "unknown" }, secretFiles: [], store: undefined };
   }
   const { source } = read.settings.keys;
@@ -71,7 +71,7 @@ export async function gatherConfiguration(
 
 async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): Promise<KeysRead> {
   const loaded = await attempt(() => loadKeys(read, random));
-  if (loaded.kind === "faulty") return { kind: "refused", faults: loaded.faults };
+  if (loaded.kind === "faulty") return { kind: "rejected", faults: loaded.faults };
   const keys = loaded.value.given;
   if (keys !== undefined) return { kind: "imported", keys };
   return { kind: wiredKeySource(read.settings.keys.source).endsWithProcess ? "ephemeral" : "managed" };

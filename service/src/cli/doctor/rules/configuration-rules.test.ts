@@ -56,14 +56,14 @@ describe("a configuration", () => {
     expect(judge(CONFIGURATION_RULES, facts()).filter(({ grade }) => grade !== "ok")).toEqual([]);
   });
 
-  test("whose settings are refused fails once for each fault, and says that its keys were not looked at", () => {
-    const refused = facts({
-      settings: { kind: "refused", faults: ["PORT is bad", "HOST is bad"] },
+  test("whose settings are rejected fails once for each fault, and says that its keys were not looked at", () => {
+    const rejected = facts({
+      settings: { kind: "rejected", faults: ["PORT is bad", "HOST is bad"] },
       keys: { kind: "unknown" },
       store: undefined,
       secretFiles: [],
     });
-    expect(judge(CONFIGURATION_RULES, refused)).toMatchObject([
+    expect(judge(CONFIGURATION_RULES, rejected)).toMatchObject([
       { grade: "fail", check: "settings", found: "PORT is bad" },
       { grade: "fail", check: "settings", found: "HOST is bad" },
       { grade: "skip", check: "key" },
@@ -214,7 +214,7 @@ describe("the signing key", () => {
   });
 
   test("fails once for each reason of its import", () => {
-    expect(keysAreSound(facts({ keys: { kind: "refused", faults: ["is weak", "is old"] } }))).toMatchObject([
+    expect(keysAreSound(facts({ keys: { kind: "rejected", faults: ["is weak", "is old"] } }))).toMatchObject([
       { grade: "fail" },
       { grade: "fail" },
     ]);

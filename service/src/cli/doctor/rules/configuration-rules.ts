@@ -38,7 +38,7 @@ export function environmentFileIsRead({ environment }: ConfigurationFacts): read
 /** The settings are those that a start of the service would accept. */
 export function settingsAreValid({ settings }: ConfigurationFacts): readonly Finding[] {
   const check = "settings";
-  if (settings.kind === "refused") return settings.faults.map((fault) => fail(check, fault));
+  if (settings.kind === "rejected") return settings.faults.map((fault) => fail(check, fault));
   if (settings.warnings.length > 0) return settings.warnings.map((warning) => warn(check, warning));
   return [
     ok(
@@ -157,7 +157,7 @@ export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
       return [
         skip("key", "doctor does not open the store; to check the served keys: macp-auth doctor --url URL"),
       ];
-    case "refused":
+    case "rejected":
       return importFaults("key", keys.faults);
     case "imported":
       return [...keysAreStrong("key-strength", keys.keys), ...fewKeysPerAlgorithm("key-count", keys.keys)];

@@ -130,7 +130,7 @@ export function jwksHasAStrongTag({ headers: { etag } }: Answered): readonly Fin
 function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
   const check = "jwks-keys";
   const faults = keys.flatMap(({ outcome, position }) =>
-    outcome?.kind === "refused"
+    outcome?.kind === "rejected"
       ? outcome.faults.map((fault) => importFaultWords({ ...fault, key: position }))
       : [],
   );

@@ -22,7 +22,7 @@ export interface KeyOperationDeps {
   /** `undefined`: keys are given from outside and cannot be operated. */
   readonly managed: ManagedParts | undefined;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, "refusedTransition">;
+  readonly metrics: Pick<Metrics, "rejectedTransition">;
   /** Runs one round of upkeep now, so that an operation is in force here before it is answered. */
   readonly upkeep: () => Promise<void>;
 }
@@ -73,7 +73,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
       const rejected = managed.keys.refusesStore;
       if (rejected !== undefined) return storeRejected(rejected);
       const sent = await readOptionalJsonBody(exchange.incoming);
-      if (sent.kind === "refused") return sent.problem;
+      if (sent.kind === "rejected") return sent.problem;
       // A web page can send text to this machine without asking; JSON it cannot.
       if (sent.kind === "absent") return problem("json_required");
       const body = schema.safeParse(sent.value);
@@ -102,13 +102,13 @@ async function carryOut(
   const report = await operate(managed, operation, accepted, (set) => managed.keys.doubtAbout(set));
   if (report.kind === "doubted") return storeRejected(report.doubt);
   const answer = answerOf(report, await managed.store.load(), managed.rules, outageText);
-  if (answer.refused !== undefined) metrics.refusedTransition(answer.refused.reason);
+  if (answer.rejected !== undefined) metrics.rejectedTransition(answer.rejected.reason);
   const changes = answer.changes?.map(({ change, kid }) => `${change} ${printable(kid)}`);
   log.info({
     event: "key_operation",
     ...logged,
     done: answer.done,
-    refused: answer.refused?.reason,
+    rejected: answer.rejected?.reason,
     changes,
   });
   if (answer.done) await upkeep();

@@ -87,6 +87,6 @@ describe("in the middle of a rolling change of settings", () => {
       replicas: [replica("one", "ES256", 0, wider({ verifierGraceSeconds: 7_000 }))],
     });
     const rotated = planOperation(set, { kind: "activate", kid: undefined }, own, new Set());
-    expect(rotated).toMatchObject({ kind: "refused", reason: "not_ready", accept: "grace-risk" });
+    expect(rotated).toMatchObject({ kind: "rejected", reason: "not_ready", accept: "grace-risk" });
   });
 });

@@ -26,7 +26,7 @@ function plan(
 }
 /** The steps in words, or the refusal. */
 function stepsOf(planned: OperationPlan): readonly string[] | OperationPlan {
-  if (planned.kind === "refused") return planned;
+  if (planned.kind === "rejected") return planned;
   return planned.steps.map((step) =>
     step.kind === "make" ? `make ${step.alg}` : `${step.kind} ${step.kid}`,
   );
@@ -55,7 +55,7 @@ describe("prepare", () => {
 
   test("is rejected for an algorithm that no replica is configured for: rotation would take the key out again", () => {
     expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toMatchObject({
-      kind: "refused",
+      kind: "rejected",
       reason: "wrong_state",
       state: "algorithm_unused",
       alg: "RS256",
@@ -68,7 +68,7 @@ describe("prepare", () => {
     expect(plan(keySet([...three, retired]), { kind: "prepare", alg: "ES256" }).kind).toBe("planned");
     const full = plan(keySet([...three, retiringKey("d", 1)]), { kind: "prepare", alg: "ES256" });
     expect(full).toMatchObject({
-      kind: "refused",
+      kind: "rejected",
       reason: "too_many_keys",
       alg: "ES256",
       served: 4,
@@ -129,7 +129,7 @@ describe("activate", () => {
       "verifiers-behind",
       "live-tokens",
     ]);
-    expect(refusal).toEqual({ kind: "refused", ...facts });
+    expect(refusal).toEqual({ kind: "rejected", ...facts });
   });
 
   test.each([
@@ -141,7 +141,7 @@ describe("activate", () => {
     (seconds, accept, waitSeconds) => {
       const refusal = plan(keySet([signingKey("old"), servedFor(seconds)]), activate());
       const facts = { reason: "not_ready", accept, servedSeconds: seconds, waitSeconds };
-      expect(refusal).toEqual({ kind: "refused", ...facts });
+      expect(refusal).toEqual({ kind: "rejected", ...facts });
       expect(
         stepsOf(plan(keySet([signingKey("old"), servedFor(seconds)]), activate(), [accept as Acceptance])),
       ).toEqual(["deactivate old", "activate new"]);
@@ -190,11 +190,11 @@ describe("activate", () => {
     const ended = signingKey("old", { notAfter: NOW });
     const gap = (seconds: number, old = ended) =>
       keySet([old, servedFor(seconds)], { servedAt: after(NOW, -seconds) });
-    expect(plan(gap(4_029), activate()).kind).toBe("refused");
+    expect(plan(gap(4_029), activate()).kind).toBe("rejected");
     expect(plan(gap(4_030), activate()).kind).toBe("planned");
     expect(plan(gap(4_030, signingKey("old")), activate())).toMatchObject({ accept: "short-lead" });
     const late = keySet([ended, servedFor(4_029)], { servedAt: after(NOW, -4_030) });
-    expect(plan(late, activate()).kind).toBe("refused");
+    expect(plan(late, activate()).kind).toBe("rejected");
   });
 
   test("is held by known verifiers that lack the key where the gate is enforced, names them, and can be accepted", () => {
@@ -220,7 +220,7 @@ describe("activate", () => {
     });
     const enforced = { ...RULES, gate: "enforce" } as const;
     expect(plan(set, activate(), [], enforced)).toEqual({
-      kind: "refused",
+      kind: "rejected",
       reason: "verifiers_behind",
       accept: "verifiers-behind",
       known: [],
@@ -266,10 +266,10 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
     [429, "short-lead"],
     [4_029, "grace-risk"],
   ] as const)(
-    "of the signing key, whose successor was served for %i s, is refused unless %s is accepted",
+    "of the signing key, whose successor was served for %i s, is rejected unless %s is accepted",
     (seconds, accept) => {
       const set = keySet([signingKey("old"), servedFor(seconds)]);
-      expect(plan(set, by(kind, "old"))).toMatchObject({ kind: "refused", reason: "not_ready", accept });
+      expect(plan(set, by(kind, "old"))).toMatchObject({ kind: "rejected", reason: "not_ready", accept });
       expect(stepsOf(plan(set, by(kind, "old"), [accept]))).toEqual([`${kind} old`, "activate new"]);
     },
   );
@@ -301,7 +301,7 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
       "verifiers-behind",
       "live-tokens",
     ]);
-    expect(refusal).toEqual({ kind: "refused", ...facts });
+    expect(refusal).toEqual({ kind: "rejected", ...facts });
   });
 });
 
@@ -316,7 +316,7 @@ test("the last key of the JWKS is never revoked: an empty set would make verifie
     "live-tokens",
   ]);
   expect(refusal).toMatchObject({
-    kind: "refused",
+    kind: "rejected",
     reason: "last_key",
   });
 });
@@ -344,6 +344,6 @@ describe("retire", () => {
     ["the key has left the JWKS", "gone", { reason: "wrong_state", state: "not_served" }],
   ])("is rejected when %s", (_when, kid, facts) => {
     const set = keySet([...sound, retiringKey("gone", 9_999, { retiredFrom: NOW })]);
-    expect(plan(set, retire(kid), ["live-tokens"])).toEqual({ kind: "refused", ...facts });
+    expect(plan(set, retire(kid), ["live-tokens"])).toEqual({ kind: "rejected", ...facts });
   });
 });

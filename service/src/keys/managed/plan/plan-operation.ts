@@ -34,7 +34,7 @@ export type Acceptance =
   | "live-tokens";
 
 /** Why an operation is not carried out. `accept`: what an operator may accept to have it carried out anyway. */
-export type OperationRefusal = { readonly kind: "refused" } & RefusalFacts;
+export type OperationRefusal = { readonly kind: "rejected" } & RefusalFacts;
 
 type RefusalFacts =
   | { readonly reason: "unknown_key" | "no_successor" | "not_empty" | "last_key" | "nothing_sealed" }
@@ -80,7 +80,7 @@ export function planOperation(
   if (operation.kind === "reseal") return planReseal(set);
   if (operation.kind === "activate") return planActivate(set, operation.kid, rules, accepted);
   const key = set.keys.find((candidate) => candidate.kid === operation.kid);
-  if (key === undefined) return refused({ reason: "unknown_key" });
+  if (key === undefined) return rejected({ reason: "unknown_key" });
   switch (operation.kind) {
     case "taint":
       return planRemovalFromDuty(
@@ -99,24 +99,24 @@ export function planOperation(
 
 function planPrepare(set: KeySet, alg: Algorithm, rules: RotationRules): OperationPlan {
   if (alg !== rules.alg && !set.replicas.some((replica) => replica.alg === alg)) {
-    return refused({ reason: "wrong_state", state: "algorithm_unused", alg });
+    return rejected({ reason: "wrong_state", state: "algorithm_unused", alg });
   }
   const served = set.keys.filter((key) => key.alg === alg && isServed(key)).length;
   if (served >= KEYS_SERVED_MAX) {
-    return refused({ reason: "too_many_keys", alg, served });
+    return rejected({ reason: "too_many_keys", alg, served });
   }
   return planned([{ kind: "make", alg, activate: false }]);
 }
 
 /** It may sign at once because verifiers have it from where it was served until now: that is so for the first key alone. */
 function planImport(set: KeySet, alg: Algorithm): OperationPlan {
-  if (set.keys.length > 0) return refused({ reason: "not_empty" });
+  if (set.keys.length > 0) return rejected({ reason: "not_empty" });
   return planned([{ kind: "make", alg, activate: true }]);
 }
 
 function planReseal({ keys }: KeySet): OperationPlan {
   const sealed = keys.filter((key) => key.sealed !== undefined);
-  if (sealed.length === 0) return refused({ reason: "nothing_sealed" });
+  if (sealed.length === 0) return rejected({ reason: "nothing_sealed" });
   return planned(sealed.map(({ kid }) => ({ kind: "reseal", kid })));
 }
 
@@ -134,14 +134,14 @@ function planActivate(
     kid === undefined
       ? candidates.find((candidate) => candidate.alg === rules.alg)
       : set.keys.find((candidate) => candidate.kid === kid);
-  if (key === undefined) return refused({ reason: kid === undefined ? "no_successor" : "unknown_key" });
-  if (!isStandby(key)) return refused({ reason: "wrong_state", state: "not_standby" });
+  if (key === undefined) return rejected({ reason: kid === undefined ? "no_successor" : "unknown_key" });
+  if (!isStandby(key)) return rejected({ reason: "wrong_state", state: "not_standby" });
   const sameAlg =
     signing?.alg === key.alg ? signing : set.keys.find((other) => isSigning(other) && other.alg === key.alg);
   return refuseEarly(set, key, rules, accepted) ?? planned(takeOver(key, sameAlg, rules));
 }
 
-/** Why this key may not sign yet: verifiers that do not know it would refuse its tokens. */
+/** Why this key may not sign yet: verifiers that do not know it would reject its tokens. */
 function refuseEarly(
   set: KeySet,
   key: ManagedKey,
@@ -169,7 +169,7 @@ function refuseBehind(
   const { verifiers, untracked } = fetchesBehind(set, key, rules);
   if (verifiers.length + untracked.length === 0) return undefined;
   const behindUntil = set.now - leadThroughGraceSeconds(rules.timing);
-  return refused({
+  return rejected({
     reason: "verifiers_behind",
     accept: "verifiers-behind",
     known: verifiers.map(({ address }) => address),
@@ -189,7 +189,7 @@ function planRemovalFromDuty(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (!isServed(key)) return refused({ reason: "wrong_state", state: "not_served" });
+  if (!isServed(key)) return rejected({ reason: "wrong_state", state: "not_served" });
   if (!isSigning(key)) return planned([change]);
   const successor = successorOf(set, key, rules, accepted);
   if ("kind" in successor) return successor;
@@ -204,7 +204,7 @@ function planRevoke(
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
   const othersServed = set.keys.some((other) => isServed(other) && other.kid !== key.kid);
-  if (!othersServed) return refused({ reason: "last_key" });
+  if (!othersServed) return rejected({ reason: "last_key" });
   return planRemovalFromDuty(set, key, { kind: "revoke", kid: key.kid, reason }, rules, accepted);
 }
 
@@ -214,11 +214,11 @@ function planRetire(
   rules: RotationRules,
   accepted: ReadonlySet<Acceptance>,
 ): OperationPlan {
-  if (!isServed(key)) return refused({ reason: "wrong_state", state: "not_served" });
-  if (isSigning(key)) return refused({ reason: "wrong_state", state: "signing" });
+  if (!isServed(key)) return rejected({ reason: "wrong_state", state: "not_served" });
+  if (isSigning(key)) return rejected({ reason: "wrong_state", state: "signing" });
   const until: EpochSeconds | undefined = removableFrom(key, rules.timing);
   if (until !== undefined && set.now < until && !accepted.has("live-tokens"))
-    return refused({ reason: "live_tokens", accept: "live-tokens", liveSeconds: until - set.now });
+    return rejected({ reason: "live_tokens", accept: "live-tokens", liveSeconds: until - set.now });
   return planned([{ kind: "retire", kid: key.kid, reason: "retired by hand" }]);
 }
 
@@ -234,7 +234,7 @@ function successorOf(
     .toSorted(
       (one, other) => servedSeconds(other, set, rules.timing) - servedSeconds(one, set, rules.timing),
     );
-  if (successor === undefined) return refused({ reason: "no_successor" });
+  if (successor === undefined) return rejected({ reason: "no_successor" });
   return refuseEarly({ ...set, verifiers: [], untracked: [] }, successor, rules, accepted) ?? successor;
 }
 
@@ -242,8 +242,8 @@ function planned(steps: readonly KeyStep[]): OperationPlan {
   return { kind: "planned", steps };
 }
 
-function refused(facts: RefusalFacts): OperationRefusal {
-  return { kind: "refused", ...facts };
+function rejected(facts: RefusalFacts): OperationRefusal {
+  return { kind: "rejected", ...facts };
 }
 
 function notReady(
@@ -251,5 +251,5 @@ function notReady(
   servedSeconds: number,
   waitSeconds: number,
 ): OperationRefusal {
-  return refused({ reason: "not_ready", accept, servedSeconds, waitSeconds });
+  return rejected({ reason: "not_ready", accept, servedSeconds, waitSeconds });
 }
