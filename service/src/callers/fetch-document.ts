@@ -6,7 +6,7 @@ import type { Secret } from "../kernel/secret.ts";
  */
 export type Reach = "public" | "private";
 
-/** How one document is fetched: from the entry of its issuer. */
+/** How one document is fetched. */
 export interface FetchOptions {
   readonly reach: Reach;
   /** PEM certificates of the authorities that are trusted in place of the machine's; `undefined`: the machine's. */
@@ -15,6 +15,8 @@ export interface FetchOptions {
   readonly mediaTypes: readonly string[];
   /** Sent as `Authorization: Bearer`. Redirects are not followed, so no other host sees it. */
   readonly bearer?: Secret;
+  /** At most 5, which is what it is unless given. */
+  readonly secondsMax?: number;
 }
 
 /** Why a request gave no document: a closed set. */

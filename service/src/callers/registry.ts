@@ -1,5 +1,6 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { CallerId, Role } from "./caller.ts";
+import type { Reach } from "./fetch-document.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
 import type { SecretHash } from "./secrets/secret-hash.ts";
 
@@ -60,18 +61,27 @@ export interface IssuerEntry {
   readonly tokenReview: TokenReviewPlace | undefined;
 }
 
-/** Where an issuer's keys are found. `caPem`: certificates to trust in place of the system's. */
+/** How the servers of an issuer are reached. */
+export interface IssuerServer {
+  /** Whether their names may resolve to private addresses. */
+  readonly reach: Reach;
+  /** Certificates to trust in place of the system's. */
+  readonly caPem: string | undefined;
+}
+
+/** Where an issuer's keys are found. */
 export type IssuerKeyPlace =
-  | { readonly kind: "discovery"; readonly caPem: string | undefined }
-  | { readonly kind: "jwks_url"; readonly url: string; readonly caPem: string | undefined }
-  | { readonly kind: "spiffe_bundle_url"; readonly url: string; readonly caPem: string | undefined }
+  /** `jwksHosts`: hosts beside the issuer's own on which its keys may be, as `jwks_uri` writes them, with a port that is not 443. */
+  | (IssuerServer & { readonly kind: "discovery"; readonly jwksHosts: readonly string[] })
+  | (IssuerServer & { readonly kind: "jwks_url"; readonly url: string })
+  | (IssuerServer & { readonly kind: "spiffe_bundle_url"; readonly url: string })
   /** A key set that was read from a file: `document` is its text. */
   | { readonly kind: "pinned"; readonly document: string };
 
 /** Where TokenReviews are sent, and with which credential. */
-export interface TokenReviewPlace {
+export interface TokenReviewPlace extends IssuerServer {
+  /** Of the API server: `https://kubernetes.default.svc`. */
   readonly url: string;
-  readonly caPem: string | undefined;
   /** The file of the bearer token that this service sends; its text changes with time. */
   readonly tokenFile: string;
 }

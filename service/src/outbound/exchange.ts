@@ -33,7 +33,7 @@ export interface Outgoing {
 }
 
 const CONNECT_MS_MAX = 3_000;
-const TOTAL_MS_MAX = 5_000;
+const TOTAL_SECONDS_MAX = 5;
 const BODY_BYTES_MAX = 100 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
 
@@ -48,7 +48,8 @@ export async function exchange(
   const target = targetOf(outgoing.url, outgoing.options.reach);
   if (typeof target === "string") return failed(target);
   const connecting = deps.timers.delay(CONNECT_MS_MAX);
-  const deadline = deps.timers.delay(TOTAL_MS_MAX);
+  const { secondsMax = TOTAL_SECONDS_MAX } = outgoing.options;
+  const deadline = deps.timers.delay(Math.min(secondsMax, TOTAL_SECONDS_MAX) * 1000);
   let isConnected = false;
   const sent = send(deps, target, outgoing, () => {
     isConnected = true;
