@@ -18,7 +18,7 @@ import type { Listener } from "./listener.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
 
-describe("the operators' listener", () => {
+describe("the admin listener", () => {
   let down: boolean;
   let clock: TestClock;
   let storeClock: TestClock;
@@ -103,7 +103,7 @@ describe("the operators' listener", () => {
     expect((await ask("/keys", undefined, "wrong")).headers.get("cache-control")).toBe("no-store");
   });
 
-  test("says what it wants of a caller without the token, and leaves a line and a figure, without what was sent", async () => {
+  test("asks a caller without the token for it, and logs and counts the request without its content", async () => {
     await listen(0);
     const { status, headers } = await ask("/keys/rotate", {}, "guessed-s3cret");
     expect([status, headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
@@ -128,7 +128,7 @@ describe("the operators' listener", () => {
     }
   });
 
-  test("carries nothing out on a store that its replica rejects", async () => {
+  test("executes no operation on a store that its replica rejects", async () => {
     await listen(99);
     expect(replica.refusesStore).toBe("store_older");
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
@@ -136,7 +136,7 @@ describe("the operators' listener", () => {
     expect(logged).toEqual([expect.objectContaining({ event: "request_refused", reason: "store_rejected" })]);
   });
 
-  test("carries nothing out on a store that was put back since the replica's last beat", async () => {
+  test("executes no operation on a store that was restored since the replica's last beat", async () => {
     await listen(0);
     expect((await ask("/keys/rotate", { accept: ["short-lead"] })).status).toBe(200);
     await replica.renew();
@@ -146,7 +146,7 @@ describe("the operators' listener", () => {
     expect((await inner.load()).version).toBe(1);
   });
 
-  test("carries nothing out while its clock and the store's disagree", async () => {
+  test("executes no operation while its clock and the store's disagree", async () => {
     await listen(0);
     storeClock.move(10_800);
     const { status, text } = await ask("/keys/rotate", { accept: ["short-lead"] });
@@ -154,7 +154,7 @@ describe("the operators' listener", () => {
     expect((await inner.load()).version).toBe(1);
   });
 
-  test("keeps the reason of an operation harmless, and logs who asked for what and what came of it", async () => {
+  test("escapes the reason of an operation, and logs who requested which operation and its result", async () => {
     await listen(0);
     const report = JSON.parse((await ask("/keys")).text) as { keys: { kid: string; signs: boolean }[] };
     const kid = report.keys.find((key) => !key.signs)?.kid ?? "";

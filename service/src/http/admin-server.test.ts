@@ -31,7 +31,7 @@ const rules: RotationRules = {
   },
 };
 
-/** Without a token: what a browser on this machine can be made to send is not obeyed. */
+/** Without a token: a request that a web page can make a browser on this machine send is rejected. */
 const FROM_A_PAGE: readonly [string, Record<string, string>][] = [
   ["of another origin", { origin: "https://evil.example" }],
   ["of a page that was given a name of this machine", { host: "evil.example" }],
@@ -41,7 +41,7 @@ const FROM_A_PAGE: readonly [string, Record<string, string>][] = [
   ["that a browser marks as its page's own", { "sec-fetch-site": "same-origin" }],
 ];
 
-describe("the operators' listener", () => {
+describe("the admin listener", () => {
   let clock: TestClock;
   let keys: ManagedKeys;
   let listener: Listener;
@@ -127,7 +127,7 @@ describe("the operators' listener", () => {
     `Bearer\t${TOKEN}`,
     TOKEN,
     `Bearer ${TOKEN.toUpperCase()}`,
-  ])("answers %j with the same 401 on every path, and carries nothing out", async (authorization) => {
+  ])("answers %j with the same 401 on every path, and does nothing", async (authorization) => {
     for (const path of ["/readyz", "/metrics", "/keys"]) {
       expect(await ask(path, undefined, authorization)).toMatchObject({
         status: 401,
@@ -141,7 +141,7 @@ describe("the operators' listener", () => {
   });
 
   test.each(["bearer", "BEARER", "Bearer ", "bEaReR"])(
-    "takes the scheme %j for what it is, whatever its letter case",
+    "accepts the scheme %j in any letter case",
     async (scheme) => {
       expect((await ask("/keys", undefined, `${scheme} ${TOKEN}`)).status).toBe(200);
     },
@@ -171,7 +171,7 @@ describe("the operators' listener", () => {
     expect(await states()).toEqual(["signing", "standby", "retiring"]);
   });
 
-  test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens die", async () => {
+  test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens become invalid", async () => {
     await upkeep();
     // Served all along: a jump would be a gap in which nobody served, and would not count towards the lead.
     for (let minute = 0; minute < 120; minute += 1) {
@@ -197,7 +197,7 @@ describe("the operators' listener", () => {
     ["/keys/rotate", { accept: ["everything"] }],
     ["/keys/rotate", { accpet: ["short-lead"] }],
     ["/keys/prepare", { alg: "HS256" }],
-  ])("rejects %s with %j as a wrong call", async (path, body) => {
+  ])("rejects %s with %j as an invalid call", async (path, body) => {
     await upkeep();
     const before = await states();
     expect((await ask(path, body)).status).toBe(400);
@@ -213,7 +213,7 @@ describe("the operators' listener", () => {
   });
 
   test.each(FROM_A_PAGE)(
-    "that has no token rejects a request %s, and obeys this machine's own programs",
+    "that has no token rejects a request %s, and accepts this machine's own programs",
     async (_name, headers) => {
       await upkeep();
       const open = adminServer(withoutToken);
@@ -244,7 +244,7 @@ describe("the operators' listener", () => {
     },
   );
 
-  test("shows figures in Prometheus' form", async () => {
+  test("serves metrics in the Prometheus text format", async () => {
     const { status, text } = await ask("/metrics");
     expect(status).toBe(200);
     expect(text).toContain('macp_auth_fenced{reason="not_read_yet"} 1');

@@ -23,7 +23,7 @@ export interface AdminDeps extends ListenerDeps, ReadinessDeps, MetricsDeps, Lis
   readonly operators: OperatorProof;
 }
 
-/** Every operation of the operators' listener, each for operators only. */
+/** Every operation of the admin listener, each for operators only. */
 export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   readiness,
   figures,
@@ -37,7 +37,7 @@ export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   resealKeys,
 ];
 
-/** The operators' listener: readiness, metrics and the keys. Never on the public port. Not yet listening. */
+/** The admin listener: readiness, metrics and the keys. Never on the public port. Not yet listening. */
 export function adminServer(deps: AdminDeps): Listener {
   return httpServer(
     deps,

@@ -13,7 +13,7 @@ export interface Answer {
 
 interface Body {
   readonly text: string;
-  /** A text of ASCII alone is written as `latin1`: the same bytes, without looking for longer characters once more. */
+  /** An ASCII text is written as `latin1`: the same bytes, without another scan for longer characters. */
   readonly encoding: "latin1" | "utf8";
 }
 
@@ -35,7 +35,7 @@ export function json(status: number, value: unknown, headers: readonly string[] 
   return answerWith(status, [...JSON_UNCACHED, ...headers], JSON.stringify(value));
 }
 
-/** A JSON answer whose text is already there, with caching headers of its own. */
+/** A JSON answer whose text is already made, with its own caching headers. */
 export function rendered(text: string, headers: readonly string[]): Answer {
   return answerWith(200, [...JSON_HEADERS, ...headers], text);
 }
@@ -50,7 +50,7 @@ export function problemAnswer({ status, text, headers }: Problem): Answer {
   return json(status, { error: text }, headers);
 }
 
-/** Writes an answer. A HEAD request gets the headers of the body that it does not get. */
+/** Writes an answer. A HEAD request gets the same headers and no body. */
 export function send(
   outgoing: ServerResponse,
   { status, headers, body }: Answer,

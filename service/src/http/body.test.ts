@@ -86,7 +86,7 @@ describe("a form body", () => {
   });
 
   test.each([
-    ["an escape that breaks off", "a=%"],
+    ["an incomplete escape", "a=%"],
     ["an escape that is not hexadecimal", "a=%zz"],
     ["half an escape at the end of a name", "a%2=1"],
     ["escaped bytes that are not UTF-8", "a=%ff"],
@@ -134,7 +134,7 @@ describe("a form body", () => {
     ["gzip", gzipSync],
     ["deflate", deflateSync],
     ["br", brotliCompressSync],
-  ])("in %s is inflated, up to the bound of every body", async (coding, compress) => {
+  ])("in %s is inflated, up to the limit of every body", async (coding, compress) => {
     const headers = { "content-encoding": coding };
     expect(fieldsOf(await sent(Buffer.from(compress("a=1")), headers))).toEqual([["a", "1"]]);
     const large = `a=${"b".repeat(102_399)}`;
@@ -153,7 +153,7 @@ describe("a form body", () => {
     expect(reasonOf(read)).toBe("body_too_large");
   });
 
-  test("of as many fields as fit is read in a moment", async () => {
+  test("of as many fields as fit is read quickly", async () => {
     const many = Array.from({ length: 17_000 }, (_, index) => `k${String(index)}=`)
       .join("&")
       .slice(0, 102_000);

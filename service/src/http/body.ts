@@ -29,7 +29,7 @@ const INFLATERS = {
 
 /**
  * Reads a request's JSON body, never holding more than `BODY_BYTES_MAX` of it. Only `application/json` is read; any other
- * content type counts as no body. Rejects only when the connection broke before the body was whole.
+ * content type counts as no body. Rejects only when the connection broke before the body was complete.
  */
 export async function readJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
   const body = await readBody(incoming, "application/json");
@@ -46,14 +46,14 @@ export async function readFormBody(incoming: IncomingMessage): Promise<FormBody>
 }
 
 /**
- * As `readJsonBody`, for a request whose body may be left out: no bytes at all are an empty object, whatever the content type
- * says of them. `absent` then means that there are bytes, and that they are no JSON.
+ * As `readJsonBody`, for a request whose body is optional: an empty body is an empty object, whatever its content type. `absent`
+ * then means that there is a body and that it is not JSON.
  */
 export async function readOptionalJsonBody(incoming: IncomingMessage): Promise<JsonBody> {
   if (hasNoBody(incoming.headers)) return NOTHING_SENT;
   const body = await readJsonBody(incoming);
   if (body.kind !== "absent") return body;
-  // Only the end of a chunked body says that it was empty; one of JSON is read already.
+  // Whether a chunked body is empty is known only at its end; a JSON body is read already.
   if (incoming.readableEnded) return NOTHING_SENT;
   const received = await collect(incoming);
   return received.length === 0 ? NOTHING_SENT : body;
@@ -70,7 +70,7 @@ type Inflatable = keyof typeof INFLATERS;
 type MediaType = "application/json" | "application/x-www-form-urlencoded";
 type Framing = { readonly kind: "body"; readonly encoding: Inflatable | "identity" } | NotRead;
 
-/** All bytes of a body of this media type, out of its coding. */
+/** All bytes of a body of this media type, decoded. */
 async function readBody(
   incoming: IncomingMessage,
   mediaType: MediaType,
@@ -130,7 +130,7 @@ function parseForm(bytes: Buffer): FormBody {
   return fields.size < pairs.length ? rejected("form_invalid") : { kind: "form", fields };
 }
 
-/** Whether arrays and objects are nested in more than `levels`. Looks no deeper than that: later code may recurse. */
+/** Whether arrays and objects are nested deeper than `levels`. Looks no deeper than that, so that code after it may recurse. */
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));

@@ -21,7 +21,7 @@ const LATER = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
 const MACHINE = { timers: systemTimers, stopwatch: systemStopwatch };
 const never = new Promise<void>(() => undefined);
 
-/** A handshake that takes its time: each piece that the client sends waits. */
+/** A slow handshake: each piece that the client sends is delayed. */
 async function openSlowly(port: number, pieceMs: number): Promise<TLSSocket> {
   const wire = connect(port, "127.0.0.1");
   const slow = new Duplex({
@@ -136,7 +136,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
       expect(await connection.responsesToEnd(3_000)).toEqual([]);
     });
 
-    test("answers those before bytes that are no request, and then ends without a word on these", async () => {
+    test("answers the requests before bytes that are not a request, and then ends without an answer to these bytes", async () => {
       const connection = await open();
       connection.send(`${LATER.repeat(3)}GARBAGE\r\n\r\n`);
       await pause(200);
@@ -164,7 +164,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     expect(await connection.responsesToEnd(3_000)).toEqual([]);
   });
 
-  test("whose request is answered before its body came is waited for a moment, and then ends", async () => {
+  test("whose request is answered before its body arrived stays open for a moment, and then ends", async () => {
     const connection = await open();
     connection.send(
       "POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 200000\r\n\r\n",
@@ -214,7 +214,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
       expect(await code).toBe(0);
     });
 
-    test("that owes an answer stays for longer than a second, is answered, and ends with that answer", async () => {
+    test("with a pending answer stays open for longer than a second, and ends with that answer", async () => {
       const connection = await open();
       connection.send(LATER + LATER);
       await pause(100);

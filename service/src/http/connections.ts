@@ -44,7 +44,7 @@ export class Connections {
     this.#track(secured);
   }
 
-  /** Whether HTTP, or a handshake, goes on over this socket. */
+  /** Whether this socket carries HTTP or a handshake. */
   has(socket: Socket): boolean {
     return this.#owed.has(socket);
   }
@@ -77,9 +77,9 @@ export class Connections {
   }
 
   /**
-   * One look at a shutdown, at `nowSeconds` of a stopwatch: closes each connection that has owed no answer and brought no byte
-   * for a second of looks. A request that is on its way when the shutdown begins thus still arrives and is answered, and its
-   * client learns that the connection ends; a connection that brings the first bytes of a request is not quiet.
+   * One check during a shutdown, at `nowSeconds` of a stopwatch: closes each connection that has had no pending answer and received
+   * no byte for a second. A request that is on its way when the shutdown begins thus still arrives and is answered, and its client
+   * learns that the connection ends; a connection that brings the first bytes of a request is not quiet.
    */
   closeQuiet(nowSeconds: number): void {
     for (const socket of this.#owed.keys()) {

@@ -46,7 +46,7 @@ function answerTo(
   incoming: IncomingMessage,
   requestId: RequestId,
 ): Answer | Promise<Answer> {
-  // HTTP/1.0 has no Host, and health checkers speak it; HTTP/1.1 must send one, and nobody two (RFC 9112 section 3.2).
+  // HTTP/1.0 has no Host, and health checkers use it; HTTP/1.1 must send exactly one (RFC 9112 section 3.2).
   const { hosts, spaced } = headerLines(incoming.rawHeaders);
   if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
     return rejected(log, "request_malformed", requestId);
@@ -55,7 +55,7 @@ function answerTo(
   return found.handle({ incoming, requestId, params: found.params });
 }
 
-/** The answer to a request that no route looks at, and its line in the log. */
+/** The answer to a request that no route handles, and its line in the log. */
 export function rejected(log: Log, reason: Reason, requestId: RequestId): Answer {
   const refusal = problem(reason);
   log.info({ event: "request_refused", reason, status: refusal.status, request_id: requestId });
@@ -63,8 +63,8 @@ export function rejected(log: Log, reason: Reason, requestId: RequestId): Answer
 }
 
 /**
- * How many Host lines there are, and whether a name has a space before its colon, which the parser of Node 20.18 lets pass and
- * RFC 9112 section 5.1 does not. `rawHeaders` has names and values in turn.
+ * How many Host lines there are, and whether a name has a space before its colon, which the parser of Node 20.18 accepts and RFC
+ * 9112 section 5.1 forbids. `rawHeaders` has names and values in turn.
  */
 function headerLines(rawHeaders: readonly string[]): { hosts: number; spaced: boolean } {
   const names = rawHeaders.filter((_, index) => index % 2 === 0);

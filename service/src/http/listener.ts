@@ -20,7 +20,7 @@ import { lingerOver, rejected, respond } from "./exchange.ts";
 import type { Reason } from "./problem.ts";
 import { type BoundRoute, routerOf } from "./router.ts";
 
-/** How much a client may take of this server (docs/operations.md says why each number). */
+/** The limits for a client (docs/operations.md says why each number). */
 const LIMITS = {
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
@@ -29,7 +29,7 @@ const LIMITS = {
   connectionsMax: 1_000,
   /** Requests of one connection that wait for their answers. No known caller sends a second one before the first is answered. */
   pipelinedMax: 128,
-  /** How long a connection may stand still while an answer is owed: one that is not read would hold its place indefinitely. */
+  /** How long a connection may be silent while an answer is pending: a client that does not read would hold its place indefinitely. */
   stillMsMax: 30_000,
 } as const;
 
@@ -37,7 +37,7 @@ export interface ListenerDeps {
   readonly log: Log;
   readonly random: Random;
   readonly timers: Timers;
-  /** How long a connection is kept on which nothing is under way. */
+  /** How long an idle connection is kept open. */
   readonly keepAliveSeconds: number;
   /** Makes the server itself; `createServer` of `node:http` when left out. */
   readonly createServer?: ServerFactory;
@@ -100,11 +100,11 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     rejectRaw(socket, connections.owedBy(socket), rejected(log, reason, requestId), requestId);
   };
   server.on("clientError", (fault: Error, socket: Socket) => {
-    // Also called for a handshake that failed: there is no HTTP on such a connection to answer in.
+    // Also called for a failed handshake: such a connection does not speak HTTP yet, so it gets no answer.
     if (connections.has(socket)) refuseSocket(socket, reasonOf(fault));
     else socket.destroy();
   });
-  // Without this, Node would close the connection without a word.
+  // Without this, Node would close the connection without an answer.
   server.on("connect", (_incoming, socket: Socket) => {
     refuseSocket(socket, "not_found");
   });
@@ -116,9 +116,9 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
   return { server, connections };
 }
 
-/** Has the connections known under the socket that requests and faults name: under TLS that is not the one that was accepted. */
+/** Registers each connection under the socket that requests and errors name: under TLS that is not the accepted one. */
 function account(server: Server | SecureServer, connections: Connections): void {
-  // Listeners before Node's own: what a connection brings at once is then accounted for.
+  // Runs before Node's own listeners, so that a request that arrives at once is counted.
   if ("setSecureContext" in server) {
     server.prependListener("connection", (socket: Socket) => {
       connections.addHandshake(socket);
@@ -135,7 +135,7 @@ function account(server: Server | SecureServer, connections: Connections): void 
 
 /**
  * Answers a request that the HTTP parser could not read: there is no response object for it, only the socket. Requests before
- * it on the same connection are answered first (RFC 9112 section 9.3.2), and then the connection ends without a word on it.
+ * it on the same connection are answered first (RFC 9112 section 9.3.2), and then the connection ends without an answer to it.
  */
 function rejectRaw(
   socket: Socket,
@@ -144,7 +144,7 @@ function rejectRaw(
   requestId: RequestId,
 ): void {
   const last = owed.at(-1);
-  // What the parser choked on is the rest of the last request, or one behind it: all before that is answered first.
+  // What the parser rejected is the rest of the last request, or one after it: all earlier requests are answered first.
   const toAwait = last?.req.complete === true ? last : owed.at(-2);
   if (toAwait !== undefined) {
     toAwait.once("close", () => {

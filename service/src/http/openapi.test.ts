@@ -49,7 +49,7 @@ test.each([
   ).toEqual([...new Set(methods)].toSorted());
 });
 
-test("every route for operators is described, with what strangers are answered", () => {
+test("every route for operators is described, with the answers to everyone else", () => {
   for (const { method, path } of ADMIN_ROUTES) {
     const responses = ADMIN.paths[path]?.[method.toLowerCase()]?.responses;
     expect([responses?.["401"]?.description, responses?.["403"]?.description]).toEqual([
@@ -102,7 +102,7 @@ test("every reason but that of an unknown path, and of forms, which no operation
     expect(described).toContain(reason);
 });
 
-test("the schema takes a sender exactly when the service does", () => {
+test("the schema accepts a sender exactly when the service does", () => {
   const { pattern } = PUBLIC.components.schemas.MintRequest.properties.sender;
   const spaces = fc.string({
     unit: fc.constantFrom(

@@ -36,7 +36,7 @@ const REQUEST_ID = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/)
   .meta({
-    description: "The caller's own where that is one, else a fresh one.",
+    description: "The caller's own if it is valid, otherwise a new one.",
     header: { id: "RequestId" },
   });
 
@@ -56,7 +56,7 @@ const OF_REASONS: Readonly<Record<string, z.ZodType>> = {
   "retry-after": z
     .string()
     .regex(/^[0-9]+$/)
-    .meta({ description: "Seconds after which asking again makes sense.", header: { id: "RetryAfter" } }),
+    .meta({ description: "Seconds to wait before another attempt.", header: { id: "RetryAfter" } }),
   "www-authenticate": z
     .literal("Bearer")
     .meta({ description: "Always `Bearer`.", header: { id: "WwwAuthenticate" } }),
@@ -94,7 +94,7 @@ export function publicDescription(version: string): object {
   });
 }
 
-/** The OpenAPI 3.1 description of the operators' listener. */
+/** The OpenAPI 3.1 description of the admin listener. */
 export function adminDescription(version: string): object {
   return describe(ADMIN_ROUTES, {
     info: {
@@ -102,7 +102,7 @@ export function adminDescription(version: string): object {
       version,
       summary: "Readiness, metrics, and the operations on managed keys.",
       description:
-        "On a port of its own, off unless `MACP_AUTH_ADMIN_PORT` is set. Where no token is configured, only programs of the same machine are answered, and none that a web page could be.",
+        "On its own port; off unless `MACP_AUTH_ADMIN_PORT` is set. Without a configured token only programs on the same machine are accepted, and no request that a web page could send.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://127.0.0.1:3201", description: "an example: there is no default port" }],
@@ -187,7 +187,7 @@ function optionsOf({ operationId, tag, access }: Route, allow: string): ZodOpenA
   return {
     operationId: `${operationId}Options`,
     tags: [tag],
-    summary: "Which methods there are",
+    summary: "The allowed methods",
     ...(access === "operator" && { security: [] }),
     responses: responses(
       { 204: { description: "See the header.", headers: { allow: ALLOW[allow] ?? z.string() } } },
@@ -196,7 +196,7 @@ function optionsOf({ operationId, tag, access }: Route, allow: string): ZodOpenA
   };
 }
 
-/** Every answer by its status. A status of an answer and of problems has either body. */
+/** Every answer by its status. A status of both an answer and problems has either body. */
 function responses(
   answers: Readonly<Record<number, AnswerFacts>>,
   own: readonly Reason[],

@@ -70,7 +70,7 @@ test("with a token the token decides, wherever the request comes from", () => {
   expect(provedBy(TOKEN, { host: "localhost" })).toBe("unauthorised");
 });
 
-test("a handler of the operators' listener is not called without the evidence, which nothing else makes", () => {
+test("a handler of the admin listener is not called without the evidence, which nothing else makes", () => {
   const call = (handle: (typeof ADMIN_ROUTES)[number]["handle"], deps: never, exchange: never) => {
     // @ts-expect-error: without an operator
     void handle(deps, exchange);
@@ -81,7 +81,7 @@ test("a handler of the operators' listener is not called without the evidence, w
   expect(call).toBeTypeOf("function");
 });
 
-test("every route of the operators' listener is for operators, and none of the public one", () => {
+test("every route of the admin listener is for operators, and none of the public one", () => {
   expect(ADMIN_ROUTES.map(({ access }) => access)).toEqual(ADMIN_ROUTES.map(() => "operator"));
   expect(PUBLIC_ROUTES.map(({ access }) => access)).not.toContain("operator");
 });

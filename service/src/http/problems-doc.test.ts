@@ -26,7 +26,7 @@ test("docs/api/problems.md has one row for each reason, with its status and its 
   expect(documented.toSorted()).toEqual(known.toSorted());
 });
 
-test("each row says when the reason is given and how it is mended", () => {
+test("each row says when the reason is given and how to fix it", () => {
   for (const [reason, , , when, mend] of rows.filter((cells) => cells.length === 5)) {
     expect(when, reason).toBeTruthy();
     expect(mend, reason).toBeTruthy();

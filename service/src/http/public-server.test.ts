@@ -67,7 +67,7 @@ describe("the public listener", () => {
     expect(counted).toEqual(["minted with signing", "rejected: sender_required", "rejected: no_signing_key"]);
   });
 
-  test("notes who fetches the keys, one that has them already too, and counts each fetch by its answer", async () => {
+  test("records who fetches the keys, also a client that has them already, and counts each fetch by its status", async () => {
     const headers = { "user-agent": "runtime/1" };
     const etag = (await ask(JWKS, { headers })).headers.get("etag") ?? "";
     await ask(JWKS, { headers: { ...headers, "if-none-match": etag } });
@@ -84,7 +84,7 @@ describe("the public listener", () => {
     ["the keys", () => ask(JWKS)],
     ["a token", () => post({ sender: "a" })],
   ])(
-    "while nothing may be signed answers a request for %s with 503, for no cache, and says when to ask again",
+    "while no key may sign answers a request for %s with 503, which no cache may store, and says when to try again",
     async (_what, request) => {
       fenced = true;
       const { status, headers } = await request();

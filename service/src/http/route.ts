@@ -9,7 +9,7 @@ import type { Problem, Reason } from "./problem.ts";
 export interface Exchange {
   readonly incoming: IncomingMessage;
   readonly requestId: RequestId;
-  /** What the path has in the place of each `{name}`, percent-decoded. */
+  /** The value of each `{name}` of the path, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
 }
 

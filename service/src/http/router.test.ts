@@ -54,7 +54,7 @@ describe("nothing is found", () => {
     ["for a segment too many", "GET", "/keys/a/b"],
     ["for dots", "GET", "/keys/../keys"],
     ["for the pattern's neighbour", "GET", "/runs/r/token/t"],
-    ["for a method in small letters", "get", "/keys"],
+    ["for a method in lower case", "get", "/keys"],
     ["for a method that the path does not have", "DELETE", "/keys"],
     ["for a method that the pattern does not have", "POST", "/keys/k1"],
     ["for a method that a plain path lacks, and a pattern would have", "GET", "/keys/rotate"],

@@ -25,9 +25,9 @@ type Methods = ReadonlyMap<string, Handle>;
 const NO_PARAMS: Exchange["params"] = Object.freeze({});
 
 /**
- * Paths are matched without regard to letter case and one trailing slash, and byte for byte besides: an encoded letter is another
- * path, so that a rule of a proxy for a path holds (docs/adr/0010-dependencies.md says why no library does this). A path
- * without parameters goes first.
+ * Paths are matched without regard to letter case and one trailing slash, and otherwise byte for byte: an encoded letter is another
+ * path, so that a rule of a proxy for a path holds (docs/adr/0010-dependencies.md says why no library does this). A path without
+ * parameters goes first.
  */
 export function routerOf(routes: readonly BoundRoute[]): Router {
   const paths = methodsByPath(routes);

@@ -13,7 +13,7 @@ const JwksBody = z.strictObject({ keys: z.array(PublicJwk) }).meta({ id: "Jwks" 
 
 export interface JwksDeps {
   readonly keys: KeyDirectory;
-  /** Hears of each fetch; `undefined` when nothing counts them. */
+  /** Is notified of each fetch; `undefined` when nothing counts them. */
   readonly usage: KeyUsage | undefined;
   readonly meter: Meter;
   readonly log: Log;

@@ -22,7 +22,7 @@ const MintResponseBody = z
     warnings: z
       .array(z.string())
       .optional()
-      .meta({ description: "What the runtime will make of scopes that may surprise their author." }),
+      .meta({ description: "How the runtime reads scopes that may not mean what their author expects." }),
   })
   .meta({ id: "MintResponse" });
 
@@ -34,8 +34,8 @@ export interface MintRouteDeps extends MintDeps {
 }
 
 /**
- * As many as there may be connections: only clients that send a request before the last one is answered get beyond. Each mint that
- * waits for a signature holds memory, and honest ones wait behind it.
+ * As many as there may be connections: only clients that send a request before the last one is answered exceed it. Each mint that
+ * waits for a signature holds memory, and others wait behind it.
  */
 const MINTS_AT_ONCE_MAX = 1_000;
 

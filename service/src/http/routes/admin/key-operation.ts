@@ -35,7 +35,7 @@ interface KeyOperation<Body extends z.ZodType> {
   readonly operationOf: (body: z.output<Body>, own: Algorithm) => Operation;
 }
 
-/** `POST /keys/<name>`: decided and carried out on the store, then put in force here; 409 names the outage that it would cause. */
+/** `POST /keys/<name>`: decided and executed on the store, then put in force here; 409 names the outage that it would cause. */
 export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
   name,
   summary,
@@ -52,7 +52,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
     body: { schema, required: !schema.safeParse({}).success },
     answers: {
       200: jsonAnswer("What was done.", OperationAnswer),
-      409: jsonAnswer("Not done, for it would cause an outage.", OperationAnswer),
+      409: jsonAnswer("Not done, because it would cause an outage.", OperationAnswer),
     },
     reasons: [
       "keys_given",
@@ -97,7 +97,7 @@ async function carryOut(
   accepted: ReadonlySet<Acceptance>,
   logged: Readonly<Record<string, unknown>>,
 ): Promise<Answer | Problem> {
-  // What this replica saw since its last round belongs into the picture: who fetched what.
+  // Includes the fetches that this replica saw since its last round.
   await managed.keys.renew();
   const report = await operate(managed, operation, accepted, (set) => managed.keys.doubtAbout(set));
   if (report.kind === "doubted") return storeRejected(report.doubt);

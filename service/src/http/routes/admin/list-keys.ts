@@ -10,7 +10,7 @@ export interface ListKeysDeps {
   readonly managed: ManagedParts | undefined;
 }
 
-/** `GET /keys`: the keys, what they do and what happens next; with `?all=true` also those that are gone. */
+/** `GET /keys`: the keys, what they do and what happens next; with `?all=true` also those that are no longer served. */
 export const listKeys: OperatorRoute<ListKeysDeps> = {
   operationId: "listKeys",
   tag: "keys",
@@ -20,7 +20,7 @@ export const listKeys: OperatorRoute<ListKeysDeps> = {
   access: "operator",
   params: {
     query: z.object({
-      all: z.literal("true").optional().meta({ description: "Include keys that are gone." }),
+      all: z.literal("true").optional().meta({ description: "Include keys that are no longer served." }),
     }),
   },
   answers: { 200: jsonAnswer("The key set.", KeysReport) },

@@ -9,17 +9,17 @@ export interface MetricsDeps {
 
 const { "cache-control": NO_STORE } = UNCACHED;
 
-/** `GET /metrics`: figures in Prometheus' text form; docs/metrics.md lists them. */
+/** `GET /metrics`: the metrics in the Prometheus text format; docs/metrics.md lists them. */
 export const figures: OperatorRoute<MetricsDeps> = {
   operationId: "getMetrics",
   tag: "health",
-  summary: "Figures for Prometheus",
+  summary: "Metrics for Prometheus",
   method: "GET",
   path: "/metrics",
   access: "operator",
   answers: {
     200: {
-      description: "The figures, in Prometheus' text form.",
+      description: "The metrics, in the Prometheus text format.",
       headers: { "cache-control": NO_STORE },
       body: { mediaType: "text/plain", schema: z.string() },
     },
