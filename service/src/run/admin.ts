@@ -19,7 +19,7 @@ export interface Admin {
   readonly place: Place;
 }
 
-/** Prepares the admin listener; `undefined` when none is configured, and then nothing of it is even loaded. */
+/** Prepares the admin listener; `undefined` when none is configured; then its code is not loaded either. */
 export async function openAdmin(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
@@ -76,7 +76,7 @@ export async function adminToken({ admin }: Settings, labels: Labels): Promise<S
   if (token === undefined) return undefined;
   const text = (await readSecret(token, labels)).reveal().trim();
   const faults = faultsOfAdminToken(labels.of(token.setting), text);
-  // What stands in a setting itself was judged with the settings.
+  // A token in the setting itself was checked with the settings.
   if (token.kind === "file" && faults.length > 0) throw new ConfigError(faults);
   return new Secret(text);
 }

@@ -73,7 +73,7 @@ afterEach(() => {
 });
 
 describe("the listeners", () => {
-  test("all listen, or none does and every address that cannot be had is named", async () => {
+  test("all listen, or none does and every address that cannot be used is named", async () => {
     const [first] = await listenAll([{ listener: newListener(), place: ANY_PORT }]);
     const taken = { ...ANY_PORT, port: portOf(first as Listener) };
     const free = newListener();

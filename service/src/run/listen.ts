@@ -8,9 +8,9 @@ import type { Timers } from "../kernel/timers.ts";
 const SHUTDOWN_MS_MAX = 10_000;
 /** How often a shutdown looks for connections on which nothing happens. */
 const LOOK_MS = 100;
-/** How long answers keep their connections before accepting ends. */
+/** For how long before accepting ends answers keep their connections open. */
 const SETTLE_MS = 250;
-/** How many connections that were made before a shutdown it accepts, at one a turn of the event loop; the kernel keeps 511. */
+/** How many connections from before a shutdown are still accepted, one in each turn of the event loop; the kernel queues 511. */
 const BACKLOG_TURNS_MAX = 1_000;
 
 /** Where a listener listens, and the variables that say so. */
@@ -22,10 +22,10 @@ export interface Place {
   readonly hostVariable: string;
 }
 
-/** What a shutdown waits with. */
+/** The timers that a shutdown needs. */
 type DrainMachine = Pick<Machine, "timers" | "stopwatch">;
 
-/** Makes all of them listen, or none: throws `ConfigError` with a line for each address that cannot be had. */
+/** Makes all of them listen, or none: throws `ConfigError` with a line for each address that cannot be used. */
 export async function listenAll(
   wanted: readonly { readonly listener: Listener; readonly place: Place }[],
 ): Promise<readonly Listener[]> {
@@ -37,7 +37,7 @@ export async function listenAll(
   throw new ConfigError(faults);
 }
 
-/** Listens; resolves to a line for the operator when the address cannot be had. */
+/** Listens; resolves to a line for the operator when the address cannot be used. */
 function listen(
   { server }: Listener,
   { port, host, portVariable, hostVariable }: Place,
@@ -111,7 +111,7 @@ function closeAll(listeners: readonly Listener[]): void {
 async function finish({ timers, stopwatch }: DrainMachine, listeners: readonly Listener[]): Promise<number> {
   const closed = Promise.all(listeners.map((listener) => stopAccepting(timers, listener))).then(() => 0);
   const stopLooking = timers.every(LOOK_MS, () => {
-    // After what has arrived was looked at: a connection that brought something is not quiet.
+    // After everything that has arrived was read: a connection with new bytes is not quiet.
     void timers.afterArrivals().then(() => {
       for (const { connections } of listeners) connections.closeQuiet(stopwatch.elapsed());
     });
@@ -125,7 +125,7 @@ async function finish({ timers, stopwatch }: DrainMachine, listeners: readonly L
 
 /** Resolves when the listener's last connection has ended. Connections that wait to be accepted are accepted first: the kernel would reset them. */
 async function stopAccepting(timers: Timers, { server, connections }: Listener): Promise<void> {
-  // Two turns of the event loop in a row that brought none: the first may have begun before this.
+  // Two turns of the event loop in a row without a new one: the first may have begun before this.
   for (let turns = 0, idleTurns = 0; idleTurns < 2 && turns < BACKLOG_TURNS_MAX; turns += 1) {
     const before = connections.accepted;
     await timers.afterArrivals();

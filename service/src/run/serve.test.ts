@@ -58,7 +58,7 @@ afterEach(() => {
   signal();
 });
 
-/** Keys of one signing key, which write down what is done with them. */
+/** A custody with one signing key that records what is done with it. */
 function recordedUpkeep(override: Partial<KeyUpkeep> = {}): KeyUpkeep {
   const keys = [testKey("signing")];
   const { clock } = world;
@@ -145,7 +145,7 @@ async function halfSentMint(): Promise<ClientRequest> {
   half.on("error", () => undefined);
   half.write('{"sender":"a"');
   await once(half, "socket").then(([socket]) => once(socket as Socket, "connect"));
-  // What was written has arrived when a later request is answered.
+  // The bytes have arrived when a later request is answered.
   await answered("/healthz");
   return half;
 }
@@ -217,7 +217,7 @@ describe("a start", () => {
     expect(await first).toBe(0);
   });
 
-  test("without its store listens, and serves neither keys nor tokens until the store comes", async () => {
+  test("without its store listens, and serves neither keys nor tokens until the store is available", async () => {
     world = {
       ...world,
       environment: {
@@ -235,14 +235,14 @@ describe("a start", () => {
     expect(await ended).toBe(0);
   });
 
-  test("that a fault of this program ends rejects with it, and closes what it opened", async () => {
+  test("that fails through a bug rejects with the error, and closes what it opened", async () => {
     const fault = new TypeError("a bug");
     await expect(served(recordedUpkeep({ round: () => Promise.reject(fault) }))).rejects.toBe(fault);
     expect(happened.slice(-2)).toEqual(["keys closed", "log flushed"]);
     expect(errors).toEqual([]);
   });
 
-  test("that hangs is given up with 1 a second and a half after a signal to stop", async () => {
+  test("that hangs ends with 1, a second and a half after a signal to stop", async () => {
     const ended = served(recordedUpkeep({ round: () => NEVER }));
     await timers.move(60_000);
     expect(await isUnderWay(ended)).toBe(true);
@@ -283,7 +283,7 @@ describe("a signal to stop", () => {
     expect(happened.slice(-4)).toEqual(["token_minted", "stopped", "keys closed", "log flushed"]);
   });
 
-  test("ends with 1 at the second one, whatever is in flight, and closes the keys and the log all the same", async () => {
+  test("ends with 1 at the second one, whatever is in flight, and still closes the keys and the log", async () => {
     let secondSignal = (): void => undefined;
     const stopAtOnce = new Promise<void>((resolve) => {
       secondSignal = resolve;
@@ -324,24 +324,21 @@ describe("a signal to stop", () => {
   test.each([
     ["a round of upkeep", { loops: [{ name: "lease", everyMs: 1_000, run: () => NEVER }] }],
     ["the store", { close: () => NEVER }],
-  ])(
-    "gives %s that does not end up after a second, and the log is flushed all the same",
-    async (_what, hangs) => {
-      const ended = served(recordedUpkeep(hangs));
-      await event("listening");
-      await timers.move(1_000);
-      signal();
-      await expect.poll(() => happened).toContain("stopping");
-      expect(await isUnderWay(ended)).toBe(true);
-      await timers.move(1_000);
-      expect(await ended).toBe(0);
-      expect(happened.at(-1)).toBe("log flushed");
-    },
-  );
+  ])("gives up %s that does not end after a second, and still flushes the log", async (_what, hangs) => {
+    const ended = served(recordedUpkeep(hangs));
+    await event("listening");
+    await timers.move(1_000);
+    signal();
+    await expect.poll(() => happened).toContain("stopping");
+    expect(await isUnderWay(ended)).toBe(true);
+    await timers.move(1_000);
+    expect(await ended).toBe(0);
+    expect(happened.at(-1)).toBe("log flushed");
+  });
 });
 
 describe("SIGHUP", () => {
-  test("looks twice at what is followed, and is logged when that is in force", async () => {
+  test("looks twice at the followed files, and is logged when their changes are in force", async () => {
     const ended = served(recordedUpkeep());
     await event("listening");
     happened.length = 0;

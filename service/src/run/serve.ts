@@ -38,7 +38,7 @@ export interface ServeParts {
 
 const PARTS: ServeParts = { load: loadAll, openLog: openServiceLog };
 
-/** How long a start may go on after a signal to stop. */
+/** How long a start may continue after a signal to stop. */
 const START_MS_MAX = 1_500;
 
 /** Runs the service until a signal stops it. Resolves to the exit code; what the operator must fix is reported on standard error. */
@@ -130,7 +130,7 @@ export interface Loaded extends LoadedSettings {
   readonly keys: LoadedKeySource;
 }
 
-/** The settings, and what their files hold. Everything is looked at whatever else is wrong, and before anything is opened, so that all faults are reported at once. */
+/** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
 async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));

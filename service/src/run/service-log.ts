@@ -6,7 +6,7 @@ import { type Log, type LogLevel, openLog } from "../telemetry/log.ts";
 /** What the log may hold in memory while its reader stalls; lines beyond are dropped rather than tokens held up. */
 const BYTES_WAITING_MAX = 16 * 1024 * 1024;
 
-/** How long lines gather before they are written in one piece: on their own they would cost a busy service a tenth of its tokens. */
+/** How long lines gather before they are written in one piece: written one by one they would cost a busy service a tenth of its tokens. */
 const GATHER_MS = 5;
 
 /** The log of a service, and what writes the lines that still wait. */
