@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
 
-/** What the service writes down. One line for each event, named by `event`; never a token, a key or a request's body. */
+/** The log of the service. One line for each event, named by `event`; never a token, a key or a request's body. */
 export type Log = Logger;
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -20,7 +20,7 @@ export function openLog(level: LogLevel, destination: DestinationStream): Log {
   );
 }
 
-/** The time of each line, put into words once for each millisecond: a busy service writes many lines in one. */
+/** The time of each line, formatted once for each millisecond: a busy service writes many lines in one. */
 function timestamps(): () => string {
   let moment: string | undefined;
   let words = "";
