@@ -35,19 +35,19 @@ describe("an environment file", () => {
     });
   });
 
-  test("gives the numbers of the lines it cannot read, and nothing of their text", () => {
+  test("gives the numbers of the lines it cannot read, and not their text", () => {
     const read = parseEnvironmentFile('GOOD=1\nno assignment\nOPEN=\'secret\nAFTER="x" y\n1BAD=2\n');
     expect(read).toEqual({ values: { GOOD: "1" }, unreadLines: [2, 3, 4, 5] });
   });
 
-  test("has no value that spans lines: an open quote is told of, and the next lines are read for themselves", () => {
+  test("has no value that spans lines: an open quote is reported, and the next lines are read on their own", () => {
     expect(parseEnvironmentFile('OPEN="one\nHOST=127.0.0.1\n"\n')).toEqual({
       values: { HOST: "127.0.0.1" },
       unreadLines: [1, 3],
     });
   });
 
-  test("has lines that are no text among the unread ones, comments too", () => {
+  test("reports lines that are not text as unreadable, comments too", () => {
     const bytes = Buffer.from([0x41, 0x3d, 0xff, 0x0a, 0x23, 0xfe, 0x0a, 0x42, 0x3d, 0x00, 0x0a, 0x43, 0x3d]);
     expect(parseEnvironmentFile(bytes.toString("utf8"))).toEqual({
       values: { C: "" },

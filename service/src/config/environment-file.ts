@@ -2,14 +2,14 @@
 export interface EnvironmentFile {
   readonly values: Readonly<Record<string, string>>;
   /**
-   * Lines, counted from 1, that are neither blank, a comment nor `NAME=VALUE`, whose quote does not end on them, or that are no
-   * text. What stands on them is not repeated: it may be a secret.
+   * Lines, counted from 1, that are neither blank, a comment nor `NAME=VALUE`, whose quote does not end on them, or that are not
+   * text. Their content is not shown: it may be a secret.
    */
   readonly unreadLines: readonly number[];
 }
 
 const ASSIGNMENT = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(.*)$/;
-/** NUL, and what a decoder puts in the place of bytes that are no UTF-8. */
+/** NUL, and what a decoder writes for bytes that are not UTF-8. */
 const NO_TEXT = /[\0\uFFFD]/;
 const SINGLE_QUOTED = /^'([^']*)'\s*(?:#.*)?$/;
 const BACK_QUOTED = /^`([^`]*)`\s*(?:#.*)?$/;
@@ -18,10 +18,10 @@ const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
 /**
  * Reads `NAME=VALUE` lines as shells, Compose and systemd agree on them: comments, `export `, quotes, the last of two wins.
- * Backquotes quote too, as in the files of `node --env-file`. Nothing is expanded, and no value goes on in the next line.
+ * Backquotes quote too, as in the files of `node --env-file`. Nothing is expanded, and no value continues on the next line.
  *
- * Node's own `parseEnv` is not used: it passes over what it cannot read, takes what follows an open quote for the value, and
- * cuts `a#b`, so that a password would lose its end without a word.
+ * Node's own `parseEnv` is not used: it skips what it cannot read, takes what follows an open quote as the value, and cuts `a#b`,
+ * so that a password would silently lose its end.
  */
 export function parseEnvironmentFile(text: string): EnvironmentFile {
   const values = new Map<string, string>();

@@ -48,7 +48,10 @@ export function secretVerbatim(): Read<Secret> {
   return z.string().transform((text) => new Secret(text));
 }
 
-/** Reads a text that is used as it stands, blanks included. A character that cannot be seen is a fault: the same text elsewhere would be another one, and nobody would see why. */
+/**
+ * Reads a text that is used as it stands, blanks included. An invisible character is a fault: the text would differ from the same
+ * text elsewhere, and nobody would see why.
+ */
 export function verbatim(): Read<string> {
   return z.string().transform((text, context) => {
     const invisible = invisibleIn(text);
@@ -60,7 +63,7 @@ export function verbatim(): Read<string> {
   });
 }
 
-/** What is said of a text that is not shown. */
+/** The fault of a text that must not be shown. */
 function invisibleFault(invisible: Invisible): string {
   return `holds ${nameOf(invisible)}, which cannot be seen; remove it`;
 }
@@ -69,7 +72,7 @@ function nameOf({ codePoint }: Invisible): string {
   return `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** What puts the character there, where that is known, is named with how to remove it. */
+/** Names the usual cause of the character, where there is one, and how to remove it. */
 function removalOf(text: string, { codePoint, index }: Invisible): string {
   if (codePoint === 0xff_fd) return "write it as UTF-8";
   const isLineEnd = /^\r?\n?$/.test(text.slice(index));

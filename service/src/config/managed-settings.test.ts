@@ -103,7 +103,7 @@ test("a JWKS may be cached for a day at most", () => {
   expect(faultsOf({ ...lead, MACP_AUTH_JWKS_MAX_AGE_SECONDS: "86401" })).toHaveLength(1);
 });
 
-test("none of the runtime's own names counts as a mistyped one, and a stranger's name is shown harmless", () => {
+test("the runtime's own names are not reported as mistyped, and an unknown name is shown escaped", () => {
   const neighbours = [
     "MACP_AUTH_SERVICE_URL",
     "MACP_AUTH_JWKS_URL",

@@ -77,8 +77,8 @@ function userOf(userinfo: string): Pick<PostgresLocation, "user" | "password"> {
 const RESERVED = { "@": "%40", "#": "%23", "/": "%2F", "?": "%3F", " ": "%20" } as const;
 
 /**
- * A password with an unencoded character is the usual reason for a URL that makes no sense, or, worse, a sense of its own. Only the
- * character is named.
+ * A password with an unencoded character is the usual reason for a URL that cannot be read or, worse, means something else. Only
+ * the character is shown.
  */
 function rejectUnencoded(rest: string): void {
   const invisible = invisibleIn(rest)?.codePoint.toString(16).toUpperCase().padStart(4, "0");

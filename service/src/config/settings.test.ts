@@ -20,7 +20,7 @@ function faultsOf(environment: Record<string, string>): readonly string[] {
   }
 }
 
-test("with nothing set, the service is what its predecessor was", () => {
+test("without settings the service behaves as its predecessor", () => {
   const { settings, warnings } = loadSettings({});
   expect(settings).toMatchObject({
     listener: { port: 3200, keepAliveSeconds: 65, drainSeconds: 0 },
@@ -123,7 +123,7 @@ describe("a fault names its variable and the fix", () => {
     expect(faults.join("\n")).toMatch(/PORT.*ALG|ALG.*PORT/s);
   });
 
-  test("and what the readable ones say together is judged beside those that cannot be read", () => {
+  test("and the readable settings are still checked together when others cannot be read", () => {
     const faults = faultsOf({
       PORT: "x",
       MACP_AUTH_KEY_LEAD_SECONDS: "10",
@@ -142,7 +142,7 @@ describe("a fault names its variable and the fix", () => {
     ]);
   });
 
-  test("and nothing is said of how a setting that cannot be read goes with others", () => {
+  test("and a setting that cannot be read is not checked against others", () => {
     const only = (environment: Record<string, string>) => {
       expect(faultsOf(environment)).toHaveLength(1);
     };
@@ -153,7 +153,7 @@ describe("a fault names its variable and the fix", () => {
     only({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_HOST: "{}" });
   });
 
-  test("and a period that is not set is judged as the default that it is", () => {
+  test("and a period that is not set is checked as its default", () => {
     const env = { MACP_AUTH_STORE_URL: "memory:", MACP_AUTH_KEY_LEAD_SECONDS: "604801" };
     expect(faultsOf(env)).toEqual([expect.stringMatching(/^MACP_AUTH_KEY_ROTATION_SECONDS is below/)]);
   });
@@ -317,7 +317,7 @@ describe("a lead", () => {
   });
 });
 
-test("a default above the maximum is kept for mint to cut, with a warning that says what tokens get", () => {
+test("a default TTL above the maximum is accepted, with a warning that says which TTL tokens get", () => {
   const { settings, warnings } = loadSettings({
     MACP_AUTH_DEFAULT_TTL_SECONDS: "500",
     MACP_AUTH_MAX_TTL_SECONDS: "100",
@@ -326,7 +326,7 @@ test("a default above the maximum is kept for mint to cut, with a warning that s
   expect(warnings).toEqual([expect.stringMatching(/tokens live 100 seconds by default$/)]);
 });
 
-test("a mistyped name is reported and ignored; a neighbour's name is neither", () => {
+test("a mistyped name is reported and ignored; the name of another MACP program's setting is not reported", () => {
   const { warnings } = loadSettings({
     MACP_AUTH_ISUER: "x",
     MACP_AUTH_JWKS_TTL_SECS: "300",

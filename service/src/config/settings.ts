@@ -116,7 +116,7 @@ export interface KeySettings extends Readonly<Pick<Written["keys"], "alg" | "lea
 
 /** Where the signing key comes from. */
 export type KeySource =
-  /** Made at start, gone at the end. */
+  /** Made at start and never stored. */
   | { readonly kind: "ephemeral" }
   /** A private JWK that stands in the settings themselves. */
   | { readonly kind: "env"; readonly jwk: Secret }

@@ -6,7 +6,7 @@ export interface Source {
   readonly given: SettingsGiven;
   /** How this source names a setting that it may not give: for advice. */
   nameOf(setting: SettingPath): string;
-  /** What the operator should know of what it holds besides, a line each. */
+  /** Warnings about what else it holds, a line each. */
   readonly warnings: readonly string[];
 }
 

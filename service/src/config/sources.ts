@@ -18,7 +18,7 @@ export interface LoadedSettings {
   readonly warnings: readonly string[];
 }
 
-/** What the sources say, valid or not. With a fault, the settings are for a further look at what is given, and never to run with. */
+/** What the sources say, valid or not. With a fault, the settings serve only to check what else is given, never to run the service. */
 export interface SettingsRead extends LoadedSettings {
   readonly faults: readonly string[];
   /** The key sources that are named, of which only one may be; the first is the one of the settings. */

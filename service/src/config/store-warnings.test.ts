@@ -22,7 +22,7 @@ test.each([
   "postgres://auth@db.example/keys?sslrootcert=/ca.pem",
   "postgres://auth@db.example/keys?sslmode=require&sslrootcert=/ca.pem",
   "postgres://auth@db.example/keys?sslmode=verify-ca&sslrootcert=/ca.pem",
-  // Somebody decided that this network is to be trusted.
+  // An operator decided to trust this network.
   "postgres://auth@db.example/keys?sslmode=disable",
   "postgres://auth@localhost/keys",
   "postgres://auth@127.0.0.1,[::1]:5433/keys?sslmode=require",

@@ -47,7 +47,7 @@ function warningsAboutTtl({ tokens }: Settings, { of }: Labels): string[] {
   ];
 }
 
-/** What a person takes for a part of the notation, and every verifier for a part of the name. */
+/** What a person reads as notation, and every verifier as part of the name. */
 function warningsAboutText(setting: SettingPath, text: string, { of }: Labels): string[] {
   const quotes = /^(["'`]).*\1$/.test(text) ? "its quotation marks" : undefined;
   const extra = text.trim() === text ? quotes : "the space at its beginning or end";
@@ -82,7 +82,10 @@ function warningsAboutLead({ keys: { leadSeconds, timing } }: Settings, { of, is
   ];
 }
 
-/** Without a check of the server's certificate, anyone between can take its place: they get the password, and can hold changes back. */
+/**
+ * Without a check of the server's certificate, anyone on the network between can take its place: they get the password, and can
+ * hold changes back.
+ */
 function warningsAboutStore(store: StoreLocation, { of }: Labels): string[] {
   if (store.kind !== "postgres") return [];
   const { mode, rootCert } = store.tls;
