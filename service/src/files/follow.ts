@@ -50,7 +50,7 @@ async function textOrFault(path: string): Promise<string | FileFault> {
   }
 }
 
-/** Identity, size and times of the file: a text that differs whenever the file may have changed. Take it before reading. */
+/** Identity, size and times of the file: a text that differs whenever the file may have changed. Read it before the file. */
 export async function fileMark(path: string): Promise<string> {
   try {
     const facts = await stat(path, { bigint: true });

@@ -39,13 +39,13 @@ test("a new file never takes the place of another, a symbolic link to nowhere in
   expect(await readdir(folder)).toEqual(["file", "link"]);
 });
 
-test("a file is replaced though an earlier call was cut off and left its draft", async () => {
+test("a file is replaced although an earlier call was interrupted and left its draft", async () => {
   await writeFile(`${path}.new`, "half of it");
   await replaceFile(path, "whole");
   expect(await readFile(path, "utf8")).toBe("whole");
 });
 
-test("a change gives back whether others were allowed anything, and they no longer are", async () => {
+test("a change returns whether other users had access, and removes that access", async () => {
   await writeFile(path, "one");
   await chmod(path, 0o644);
   const add = (more: string) => changeFile(path, (text) => Promise.resolve({ text: `${text} ${more}` }));

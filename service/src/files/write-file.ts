@@ -31,14 +31,14 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Puts a text in the place of a file, or makes the file, with mode 0600: durable, and never half-written. Throws `FileFault`. */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  // What an earlier call that was cut off left.
+  // Left by an earlier call that was interrupted.
   await remove(besideOf(path));
   await throughDraft(path, () => Promise.resolve({ text, mode: OWNER_ONLY }));
 }
 
 /**
- * Puts what `change` makes of a file's text in its place: durable, and a reader sees the old file or the new one and never a part. The
- * owner stays, and what users outside the file's group were allowed does not. Two calls at once lose no change: the second one throws.
+ * Replaces a file's text by what `change` makes of it: durable, and a reader sees the old file or the new one, never a part. The
+ * owner stays; access for users outside the file's group is removed. Two calls at once lose no change: the second one throws.
  * Throws `FileFault`, also for a symbolic link, and what `change` throws; then the file is as it was.
  */
 export async function changeFile<T extends { readonly text: string }>(
