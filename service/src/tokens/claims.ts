@@ -51,7 +51,7 @@ export function claimsOf(
 }
 
 /**
- * The last look before a signature: throws `Impossible` when the claims break a promise that this service makes of every
+ * The last check before a signature: throws `Impossible` when the claims break a promise that this service makes of every
  * token, whatever code built them. The signer does not trust its own template.
  */
 export function checkClaims(claims: Claims, rules: TokenRules): CheckedClaims {

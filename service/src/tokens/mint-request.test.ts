@@ -56,7 +56,7 @@ describe("a body is rejected for the first thing that is wrong with it", () => {
   });
 });
 
-test("members of a prototype are no members of a request", () => {
+test("members of a prototype are not members of a request", () => {
   expect(invalid(JSON.parse('{"__proto__":{"sender":"a"}}'))).toEqual({ reason: "sender_required" });
 });
 
@@ -70,7 +70,7 @@ test("the runtime's widest counts pass", () => {
     expect(invalid({ sender: "a", scopes: { max_open_sessions: count } })).toBeUndefined();
 });
 
-describe("the look for numbers that are not exact costs no more than a token is worth", () => {
+describe("the search for inexact numbers costs little", () => {
   /** What is parsed while the request of this text is read. */
   function parsedFor(text: string): { readonly kind: string; readonly parsed: readonly string[] } {
     const body: unknown = JSON.parse(text);
@@ -98,7 +98,7 @@ describe("the look for numbers that are not exact costs no more than a token is 
     expect(parsedFor(text)).toEqual({ kind: "request", parsed: [text.replace("1e1", '"1e1"')] });
   });
 
-  test("and what stands beside the scopes makes no inexact number of theirs pass", () => {
+  test("and members beside the scopes hide no inexact number in the scopes", () => {
     const beside = `"y":${ones(20_000)}`;
     expect(parsedFor(`{"sender":"a",${beside},"scopes":{"x":1e400}}`).kind).toBe("invalid");
     const hidden = `"scopes":{"x":${ones(20_000)}}`;

@@ -86,7 +86,7 @@ function faultOfTypes(error: z.core.$ZodError | undefined): InvalidRequest | und
 /** Why scopes of the right types cannot be signed as they were sent. */
 function faultOfScopes(scopes: Scopes, body: unknown, text: string): InvalidRequest | undefined {
   if (!isUnicode(scopes)) return { reason: "not_unicode", member: "scopes" };
-  // `mint` rejects these for their size, which it says. A look at each of their numbers would hold up every other request.
+  // `mint` rejects these for their size, which it says. Checking each of their numbers would delay every other request.
   if (text.length > TOKEN_BYTES_MAX && fitIntoNoToken(JSON.stringify(scopes))) return undefined;
   const number = inexactNumberIn(text, body, "scopes");
   return number && { reason: "number_inexact", number };

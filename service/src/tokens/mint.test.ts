@@ -85,7 +85,7 @@ test.each(["1", "1e1", "1e400", "12345678901234567890", '"\\u00e9"'])(
   },
 );
 
-test("without a key that may sign there is no token", async () => {
+test("without a key that may sign no token is made", async () => {
   expect(
     await mintFrom({ sender: "a" }, mintDeps({ keys: new LiveKeys([], new Map(), new TestClock()) })),
   ).toEqual({
@@ -166,7 +166,7 @@ test("a sender that is not blank comes back byte for byte", async () => {
   );
 });
 
-/** A directory of one key that writes down what is asked of it, in the order in which it is asked. */
+/** A directory of one key that records its calls, in their order. */
 function watched(notAfterSeconds: number) {
   const deps = mintDeps();
   const now = deps.clock.now();
@@ -190,7 +190,7 @@ function watched(notAfterSeconds: number) {
   return { deps: { ...deps, keys, usage }, seen };
 }
 
-test("a signature is noted before it is made: no token is ever out that nobody would wait for", async () => {
+test("a signature is reported before it is made, so that rotation waits for every token that exists", async () => {
   const { deps, seen } = watched(10_000);
   minted(await mintFrom({ sender: "a", ttl_seconds: 600 }, deps));
   expect(seen).toEqual(["noted signing to 600", "signed"]);
@@ -206,7 +206,7 @@ test.each([
   expect(seen).toEqual(seconds > 0 ? ["noted signing to 1", "signed"] : []);
 });
 
-test("the claims are looked at before each signature: with an id that is too short nothing is signed", async () => {
+test("the claims are checked before each signature: with an id that is too short nothing is signed", async () => {
   const { deps, seen } = watched(10_000);
   const random = { bytes: () => Buffer.alloc(15) };
   await expect(mintFrom({ sender: "a" }, { ...deps, random })).rejects.toThrow(Impossible);

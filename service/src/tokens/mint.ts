@@ -14,7 +14,7 @@ export interface MintDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly keys: KeyDirectory;
-  /** Hears of each signature before it is made; `undefined` when nothing counts them. */
+  /** Is notified of each signature before it is made; `undefined` when nothing counts them. */
   readonly usage: KeyUsage | undefined;
   readonly rules: TokenRules;
 }
