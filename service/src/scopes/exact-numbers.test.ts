@@ -116,7 +116,7 @@ test("only the member that is asked for is looked at, in the form that the parse
   });
 });
 
-test("a body of the largest size is looked at in a moment, whatever numbers it holds", () => {
+test("a body of the largest size is checked quickly, whatever numbers it holds", () => {
   const bodies = [
     `{"scopes":{"a":1${"0".repeat(50_000)}1e-60000}}`,
     `{"scopes":{"a":0.${"0".repeat(100_000)}}}`,
