@@ -129,7 +129,7 @@ describe("a followed key file", () => {
     },
   );
 
-  test("that vanished changes nothing, is reported once, and is followed when it is back", async () => {
+  test("that was removed changes nothing, is reported once, and is followed when it is back", async () => {
     await rm(path);
     await look();
     const rejected = await look();
@@ -141,7 +141,7 @@ describe("a followed key file", () => {
     expect(await look()).toEqual({ kind: "changed" });
   });
 
-  test("that vanished a second time is reported a second time", async () => {
+  test("that is removed a second time is reported a second time", async () => {
     const lookAfterRemoval = async (): Promise<string> => {
       await rm(path);
       await look();

@@ -28,7 +28,7 @@ async function upkeepWhoseLogFailsAt(event: string) {
   return { upkeep: await loaded.open(log, MACHINE), lines };
 }
 
-test("a report that throws ends no loop: the lease is renewed, and the keys are in force, all the same", async () => {
+test("a report that throws ends no loop: the lease is still renewed, and the keys are still in force", async () => {
   const { upkeep, lines } = await upkeepWhoseLogFailsAt("key_changed");
   const signs = () => upkeep.directory.view().signing !== undefined;
   await upkeep.round();
@@ -36,14 +36,14 @@ test("a report that throws ends no loop: the lease is renewed, and the keys are 
     { event: "upkeep_failed", fault: "the line key_changed cannot be written" },
     { event: "fenced", reason: "no_signing_key" },
   ]);
-  // What was changed was changed, and is put in force by the next round of the lease.
+  // The change is stored, and the next round of the lease puts it in force.
   for (const loop of upkeep.loops) await loop.run();
   expect(signs()).toBe(true);
   expect(lines.at(-1)).toMatchObject({ event: "signing_key_changed" });
   await upkeep.close();
 });
 
-test("a rotation that does not end holds up no lease: whatever a key takes to make, the lease is renewed", async () => {
+test("a rotation that does not end delays no lease: the lease is renewed however long it takes to make a key", async () => {
   const { upkeep } = await upkeepWhoseLogFailsAt("none");
   await upkeep.round();
   const { managed } = upkeep;

@@ -59,7 +59,7 @@ interface Loaded extends LoadContext {
   readonly versionSeenBefore: number;
 }
 
-/** A store that is down at start leaves the service fenced, not dead. */
+/** A store that is down at start leaves the service running and fenced. */
 async function managedUpkeep(
   source: ManagedSource,
   loaded: Loaded,
@@ -107,7 +107,7 @@ async function managedUpkeep(
     usage: keys.usage,
     managed: { ...deps, keys },
     round: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
-    // The lease has a loop of its own: whatever a rotation waits for, a slow key or a slow store, no lease ends over it.
+    // The lease has its own loop, so that no lease ends because a rotation waits for a slow key or a slow store.
     loops: [
       { name: "lease", everyMs, run: round(() => keys.renew()) },
       { name: "rotation", everyMs, run: () => rotationInTurn(rotation) },
@@ -153,7 +153,7 @@ function viewOf(
   });
 }
 
-/** The log itself failed, at a fault: there is nowhere left to say so. */
+/** The log itself failed while it reported a fault: there is nowhere left to report that. */
 const UNREPORTABLE = (): void => undefined;
 
 /** Makes a round of some work: `done` follows when it went well; faults are logged, and `failed` is called for those of the store. */
@@ -211,7 +211,7 @@ async function versionSeenIn(versionFile: string | undefined, setting: string): 
   return versionFile === undefined ? 0 : readVersionFile(setting, versionFile);
 }
 
-/** The version file is rewritten at start: one that cannot be written would guard against no old backup, and nobody would notice. */
+/** The version file is rewritten at start: one that cannot be written would protect from no old backup, and nobody would notice. */
 async function insistWritable(
   versionFile: string | undefined,
   version: number,

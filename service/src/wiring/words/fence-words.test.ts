@@ -21,7 +21,7 @@ describe("a replica in which no key may sign says", () => {
     );
   });
 
-  test("no more than that where there is nothing to accept", () => {
+  test("nothing else where no outage can be accepted", () => {
     expect(said("no_signing_key", ended, served(7_199))).toBe(
       "no key may sign: this replica mints nothing; the standby key new starts to sign in 1 s",
     );
@@ -39,7 +39,7 @@ test.each(["store_older", "store_forked"] as const)(
   },
 );
 
-test("a replica whose store takes no writes says what ends that, also where the store can be reached", () => {
+test("a replica whose store accepts no writes says what ends that, also where the store can be reached", () => {
   expect(said("lease_expired", ended)).toBe(
     "this replica neither signs nor serves the JWKS until the store accepts a write of it, which it tries every 10 s; key_store_unavailable in the log says why the store does not",
   );

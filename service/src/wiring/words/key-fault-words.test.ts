@@ -25,7 +25,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-describe("what is not a key file as it stands is named, and the command in the line makes one of it", () => {
+describe("what is not a key file yet is named, and the command in the line converts it", () => {
   /** Runs the command of a fault on a file with this content, and gives the content of the file that it makes. */
   function converted(content: string | Buffer, made: string): { fault: string; text: string } {
     const file = join(folder, "FILE");
@@ -146,7 +146,7 @@ describe("what is not a key file as it stands is named, and the command in the l
   });
 });
 
-describe("what cannot be converted is named too, and nothing but an unusable key is answered with keygen", () => {
+describe("what cannot be converted is named too, and only an unusable key leads to keygen", () => {
   const ed25519 = generateKeyPairSync("ed25519").privateKey;
   const pss = generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).privateKey;
   test.each([
