@@ -21,7 +21,7 @@ const STEPS = [
     "Every import follows the arrows between the rooms",
     ["depcruise", "--config", ".dependency-cruiser.cjs", ...SOURCES],
   ],
-  ["Variables and commands are named only where operators are talked to", ["node", "tools/core-words.mjs"]],
+  ["Only rooms that write for operators name variables and commands", ["node", "tools/core-words.mjs"]],
   ["No file, export or dependency is unused", ["knip"]],
   ["No type is an any in disguise", ["type-coverage", "--strict", "--at-least", String(TYPE_COVERAGE_FLOOR)]],
   ["The OpenAPI descriptions are lint-free", ["node", "tools/openapi.mjs"]],
@@ -32,5 +32,5 @@ const broken = STEPS.filter(([guarantee, [tool, ...args]]) => {
   const [command, ...rest] = tool === "node" ? [tool, ...args] : ["npx", "--no", "--", tool, ...args];
   return spawnSync(command, rest, { stdio: "inherit" }).status !== 0;
 });
-for (const [guarantee, [tool]] of broken) console.error(`\nNot so: ${guarantee} (${tool}).`);
+for (const [guarantee, [tool]] of broken) console.error(`\nFailed: ${guarantee} (${tool}).`);
 process.exitCode = broken.length === 0 ? 0 : 1;

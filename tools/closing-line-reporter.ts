@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import type { Reporter, TestModule, TestRunEndReason } from "vitest/node";
 
 /**
- * Prints `N passed, N failed, N skipped` alone on the last line of every run. A file that does not load, an
+ * Prints `N passed, N failed, N skipped` as the last line of every run. A file that does not load, an
  * error outside a test and a run that never began each make at least one failure.
  */
 export class ClosingLineReporter implements Reporter {

@@ -2,9 +2,9 @@
 # A throw-away PostgreSQL on loopback for the tests.
 #   tools/postgres.sh start DIR            makes a cluster in DIR, starts it and prints its URL
 #   tools/postgres.sh standby DIR URL      makes a hot standby of the server at URL in DIR, starts it and prints its URL
-#   tools/postgres.sh demote DIR           starts the server in DIR again, as a standby that follows nobody
+#   tools/postgres.sh demote DIR           starts the server in DIR again, as a standby without a primary
 #   tools/postgres.sh stop DIR             stops it and removes DIR
-# PostgreSQL refuses to run as root; root's cluster runs as the user postgres, or nobody.
+# PostgreSQL does not run as root; root's cluster runs as the user postgres, or nobody.
 set -euo pipefail
 
 usage() { sed -n '2,6p' "$0" | cut -c3- >&2; exit 2; }
