@@ -4,14 +4,19 @@ import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 import { noForgedBrands } from "./tools/no-forged-brands.mjs";
 
-const KERNEL = "service/src/kernel/**";
+/** Where the machine's own clock, chance and timers are made. */
+const PORTS = "service/src/kernel/{clock,random,timers}.ts";
 const TESTS = ["**/*.test.ts", "service/src/testing/**", "e2e/**", "bench/**", "tools/**", "*.config.ts"];
 
-const world = "Time, chance and the process come in by the door: a port of kernel/, passed in by main.ts.";
+const world = "Time, chance and the process are ports of kernel/, passed in by main.ts.";
 const chance = "Random bytes come from the Random port of kernel/.";
 /** @param {string[]} names @param {string} message */
 const each = (names, message) => names.map((name) => ({ name, message }));
 
+const ambientGlobals = each(
+  ["crypto", "global", "performance", "process", "setImmediate", "setInterval", "setTimeout"],
+  world,
+);
 const WORLD_MODULES = ["process", "timers", "timers/promises", "perf_hooks"];
 /** Modules that are the ambient process, timers or the clock under another name. */
 const worldModules = each(
@@ -76,7 +81,7 @@ const exportSyntax = [
   { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
 ];
 
-/** What reads the machine itself: made once, in main.ts, and in the thread of the SQLite worker, which has no other way to it. */
+/** What reads the machine itself: made once, in main.ts. */
 const machine = ["systemClock", "systemStopwatch", "systemRandom", "systemTimers"];
 
 export default defineConfig(
@@ -125,15 +130,12 @@ export default defineConfig(
   {
     name: "no ambient time, chance or process",
     files: ["service/src/**/*.ts"],
-    ignores: [KERNEL, "service/src/main.ts", ...TESTS],
+    ignores: [PORTS, "service/src/main.ts", ...TESTS],
     rules: {
       "no-restricted-globals": [
         "error",
         {
-          globals: each(
-            ["crypto", "global", "performance", "process", "setImmediate", "setInterval", "setTimeout"],
-            world,
-          ),
+          globals: ambientGlobals,
           checkGlobalObject: true,
         },
       ],
@@ -144,7 +146,7 @@ export default defineConfig(
         {
           paths: [...worldModules, ...chanceImports],
           patterns: [
-            { regex: "/kernel/(?:clock|random|timers)[.]ts$", importNames: machine, message: world },
+            { regex: "/(?:clock|random|timers)[.]ts$", importNames: machine, message: world },
             {
               regex: "/callers/caller[.]ts$",
               importNames: ["provedCaller"],
@@ -156,9 +158,13 @@ export default defineConfig(
     },
   },
   {
-    name: "the SQLite worker has a thread, and so a stopwatch, of its own",
+    name: "the SQLite worker is the main file of a thread: it reads its own stopwatch and user",
     files: ["service/src/stores/sqlite/worker.ts"],
     rules: {
+      "no-restricted-globals": [
+        "error",
+        { globals: ambientGlobals.filter(({ name }) => name !== "process"), checkGlobalObject: true },
+      ],
       "@typescript-eslint/no-restricted-imports": ["error", { paths: [...worldModules, ...chanceImports] }],
     },
   },

@@ -34,7 +34,7 @@ const world: World = {
   stopwatch: systemStopwatch,
   random: systemRandom(),
   timers: systemTimers,
-  userId: process.getuid?.(),
+  userId: process.geteuid?.(),
   nodeVersion: process.version,
   version,
   async serve(environment) {

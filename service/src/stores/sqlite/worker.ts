@@ -1,7 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { systemStopwatch } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
-import { systemUserId } from "../../kernel/user.ts";
 import type { Answer, Place, Request, Step } from "./database.ts";
 import { loadEngine } from "./engine.ts";
 import { SqliteFailure, type SqliteFault } from "./faults.ts";
@@ -34,7 +33,7 @@ if (port !== null) {
       return { kind: "opened", warnings: warningsOfOpenModes(path), files: file.files };
     }
     // Only a first opening makes the file: one that is gone later was removed.
-    const warnings = first === undefined ? preparePlace({ engine, userId: systemUserId() }, path) : [];
+    const warnings = first === undefined ? preparePlace({ engine, userId: process.geteuid?.() }, path) : [];
     file = new StoreFile({ engine, stopwatch: systemStopwatch }, path, first);
     return { kind: "opened", warnings, files: file.files };
   };
