@@ -79,16 +79,16 @@ export function publicDescription(version: string): object {
     info: {
       title: "macp-auth-service",
       version,
-      summary: "Mints the short-lived JWTs with which MACP agents authenticate to the runtime.",
+      summary: "Mints the short-lived JWTs that MACP agents send to the runtime.",
       description:
-        "Paths are matched without regard to letter case and to one trailing slash. Every answer carries `x-request-id`.",
+        "Letter case and one trailing slash of a path are ignored. Every answer has `x-request-id`.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://localhost:3200", description: "the default address" }],
     security: [],
     tags: [
-      { name: "tokens", description: "Minting." },
-      { name: "keys", description: "What verifiers fetch." },
+      { name: "tokens", description: "Minting tokens." },
+      { name: "keys", description: "The public keys." },
       { name: "health", description: "For probes." },
     ],
   });
@@ -102,7 +102,7 @@ export function adminDescription(version: string): object {
       version,
       summary: "Readiness, metrics, and the operations on managed keys.",
       description:
-        "On its own port; off unless `MACP_AUTH_ADMIN_PORT` is set. Without a configured token only programs on the same machine are accepted, and no request that a web page could send.",
+        "This listener has its own port, and is off unless `MACP_AUTH_ADMIN_PORT` is set. If no token is configured, only programs on the same machine are accepted, and requests that a web page could send are rejected.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://127.0.0.1:3201", description: "an example: there is no default port" }],

@@ -22,12 +22,12 @@ export const Scopes = z
       .gte(0)
       .lt(U64_END)
       .nullish()
-      .meta({ description: "How many sessions the agent may hold open. Absent or null means no limit." }),
+      .meta({ description: "How many sessions the agent may have open. Absent or null means no limit." }),
   })
   .meta({
     id: "Scopes",
     description:
-      "Becomes the `macp_scopes` claim, verbatim. Members that the runtime does not know are kept.",
+      "Becomes the `macp_scopes` claim, verbatim. Members that the runtime does not know are included.",
   });
 
 /** A scopes object as the caller sent it: never copied member by member, so that it reaches the token verbatim. */

@@ -13,7 +13,7 @@ export const health: OpenRoute<unknown> = {
   method: "GET",
   path: "/healthz",
   access: "anyone",
-  answers: { 200: jsonAnswer("It does.", HealthBody) },
+  answers: { 200: jsonAnswer("The process answers.", HealthBody) },
   reasons: [],
   handle: () => OK,
 };

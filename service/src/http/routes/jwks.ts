@@ -41,12 +41,14 @@ export const jwks: OpenRoute<JwksDeps> = {
   tag: "keys",
   summary: "The public keys that verify tokens",
   description:
-    "Never an empty set: an empty set would not make a verifier forget its old keys, so the answer is then 503.",
+    "Never an empty set: verifiers would then continue to use their old keys. If no key is served, the answer is 503.",
   method: "GET",
   path: "/.well-known/jwks.json",
   access: "anyone",
   params: {
-    header: z.object({ "if-none-match": z.string().optional().meta({ description: "A known ETag." }) }),
+    header: z.object({
+      "if-none-match": z.string().optional().meta({ description: "The ETag of a set that the client has." }),
+    }),
   },
   answers: {
     200: {

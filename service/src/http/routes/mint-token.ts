@@ -45,7 +45,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
   tag: "tokens",
   summary: "Mint a token",
   description:
-    "Members other than these are ignored, `iss`, `aud`, `exp`, `kid` among them. A body of another content type than `application/json` counts as an empty one. The body may be sent with gzip (or x-gzip), deflate or br.",
+    "Other members are ignored, including `iss`, `aud`, `exp` and `kid`. A body with a content type other than `application/json` counts as empty. The body may be compressed with gzip (or x-gzip), deflate or br.",
   method: "POST",
   path: "/tokens",
   access: "caller",

@@ -21,7 +21,7 @@ export interface Replica {
 export interface VerifierSighting {
   readonly address: string;
   readonly userAgent: string;
-  /** The newest version of the set that it was served. */
+  /** The newest version of the set that it has received. */
   readonly version: number;
   readonly seenAt: EpochSeconds;
   /** The shortest time between two of its fetches, in seconds; `undefined` after one fetch. */

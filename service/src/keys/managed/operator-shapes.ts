@@ -27,7 +27,8 @@ export const KeyLine = z
     last_exp: MaybeMoment,
     reason: Text.nullable(),
     next: z.object({ what: Text, at: MaybeMoment }).meta({
-      description: "What happens to the key next; `at` is null when an event decides and not the clock.",
+      description:
+        "What happens to the key next; `at` is null if this depends on an event and not on the clock.",
     }),
   })
   .meta({ id: "Key" });
@@ -37,7 +38,7 @@ export const VerifierLine = z
   .object({
     address: Text,
     user_agent: Text,
-    version: z.int().meta({ description: "The newest version of the set that it was served." }),
+    version: z.int().meta({ description: "The newest version of the set that it has received." }),
     seen_at: Moment,
     fetches: z.int(),
     min_interval_seconds: z
@@ -46,9 +47,9 @@ export const VerifierLine = z
       .meta({ description: "The shortest time between two of its fetches; null after one fetch." }),
     slower_than_declared: z.boolean().meta({
       description:
-        "It fetched often, and never as early as its declared cache time makes a busy verifier fetch.",
+        "It fetched 20 times, but never within the declared cache time + 10 s: it has little traffic, or caches the set for longer than declared.",
     }),
-    up_to_date: z.boolean().meta({ description: "Whether it was served the set as it is now." }),
+    up_to_date: z.boolean().meta({ description: "Whether it has received the current set." }),
   })
   .meta({ id: "Verifier" });
 export type VerifierLine = z.infer<typeof VerifierLine>;

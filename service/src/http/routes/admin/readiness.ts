@@ -24,7 +24,7 @@ const ReadinessBody = z
 export const readiness: OperatorRoute<ReadinessDeps> = {
   operationId: "getReadiness",
   tag: "health",
-  summary: "Whether this replica signs and serves, and is not about to stop",
+  summary: "Whether this replica signs and serves the JWKS, and is not stopping",
   method: "GET",
   path: "/readyz",
   access: "operator",
