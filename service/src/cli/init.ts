@@ -15,7 +15,7 @@ import type { World } from "./terminal/world.ts";
 const ADMIN_TOKEN_BYTES = 32;
 const FOR_OTHERS = 0o077;
 const OTHER_FOLDER = "choose another folder";
-/** What ends or changes a quoted value of the settings file. */
+/** Characters that end or change a quoted value of the settings file. */
 const UNQUOTABLE = /["\\\p{Cc}\u2028\u2029\uFFFD]/u;
 
 /** `macp-auth init DIR`: a configuration that is ready to run with managed keys. */

@@ -26,7 +26,7 @@ Errors and warnings go to standard error, one line each. Standard output holds o
 
 /** Parses the arguments and runs their command. Never rejects: every fault becomes a line and an exit code. */
 export async function runProgram(args: readonly string[], world: World): Promise<ExitCode> {
-  // The arguments are the shell's, and may hold anything that is on the line.
+  // The arguments come from the shell and may hold anything.
   if (args[0] === "complete" && world.environment["COMP_LINE"] !== undefined) {
     complete(macpAuth(world), world);
     return 0;

@@ -1,7 +1,7 @@
 /** How a check came out: `fail` must be fixed before the deployment is relied on, `warn` is a risk to accept knowingly, `skip` was not looked at. */
 export type Grade = "ok" | "warn" | "fail" | "skip";
 
-/** What one check found. Its texts hold no key material, no token and no secret value; what strangers wrote in them went through `shown`. */
+/** What one check found. Its texts hold no key material, no token and no secret value; text from outside in them went through `shown`. */
 export interface Finding {
   readonly grade: Grade;
   /** Names the check, kebab-case, the same in every release. */

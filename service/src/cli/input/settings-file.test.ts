@@ -29,7 +29,7 @@ describe("a settings file", () => {
     }
   }
 
-  test("gives its variables, and what the process was given wins", async () => {
+  test("gives its variables, and the environment of the process has priority", async () => {
     expect(await environmentOf("# ours\n\nPORT=1\nexport HOST='::1'\nURL=a#b # c\n", { PORT: "2" })).toEqual({
       PORT: "2",
       HOST: "::1",

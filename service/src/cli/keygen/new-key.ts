@@ -7,7 +7,7 @@ import { makeKey, privateJwkOf } from "../../keys/custody/make-key.ts";
 /** How a private key is written down: a JWK or a JWK Set (RFC 7517), or PKCS#8 in PEM (RFC 7468). */
 export type KeyFormat = "jwk" | "jwks" | "pem";
 
-/** What the caller asked for; `undefined` leaves the choice to us. */
+/** The requested key; `undefined` means the default. */
 export interface KeyRequest {
   readonly alg: Algorithm | undefined;
   readonly rsaBits: number | undefined;

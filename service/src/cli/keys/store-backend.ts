@@ -88,7 +88,7 @@ function warner(world: World): (message: string) => void {
   };
 }
 
-/** What a store holds, by the settings that it was run with. A setting of the shell that contradicts them is only a warning. */
+/** What a store holds, by the settings of its service. A setting of the shell that contradicts them is only a warning. */
 async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: World): Promise<KeysReport> {
   const set = await store.load();
   const found = rulesOnStore(shellRules(rules, world), set);
@@ -97,7 +97,7 @@ async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: Wo
 }
 
 /**
- * Carries out an operation on the store, by the settings that it was run with, and returns the result. Throws `CommandEnd`
+ * Executes an operation on the store, by the settings of its service, and returns the result. Throws `CommandEnd`
  * when the shell's own settings contradict those.
  */
 export async function operateOnStore(

@@ -18,7 +18,7 @@ const shell = (rules: Partial<typeof RULES>, ...set: readonly string[]): ShellRu
 });
 
 describe("a command on a store that no replica ever ran on", () => {
-  test("goes by the shell's settings and the defaults", () => {
+  test("uses the shell's settings and the defaults", () => {
     const own = shell({ alg: "ES256", leadSeconds: 9_000 }, "MACP_AUTH_SIGNING_ALG");
     expect(rulesOnStore(own, keySet([]))).toEqual({
       rules: own.rules,
@@ -59,14 +59,14 @@ describe("a command on a store that no replica ever ran on", () => {
     }
   });
 
-  test("goes by the shell where every key has left the set", () => {
+  test("uses the shell's settings where every key has left the set", () => {
     const gone = signingKey("a", { revokedFrom: NOW });
     expect(rulesOnStore(NOTHING_SET, keySet([gone])).rules.alg).toBe("RS256");
   });
 });
 
 describe("a command on a store of running replicas", () => {
-  test("goes by their algorithm and the widest of their settings, without a word, when the shell sets nothing", () => {
+  test("uses their algorithm and the widest of their settings, without a warning, when the shell sets nothing", () => {
     const replicas = [
       replica("one", "ES256", 5, { leadSeconds: 100_000, gate: "warn" }),
       replica("two", "ES256", 9, { periodSeconds: 900_000, timing: { ...timing, maxTtlSeconds: 7_777 } }),
@@ -84,7 +84,7 @@ describe("a command on a store of running replicas", () => {
     });
   });
 
-  test("goes by those that were last when none runs any more, and not by those that had ended before them", () => {
+  test("uses the settings of the last ones when none runs any more, not of those that had ended before", () => {
     const replicas = [
       replica("one", "ES256", 40_000),
       replica("two", "ES256", 40_050, { leadSeconds: 8_000 }),
@@ -119,7 +119,7 @@ describe("a command on a store of running replicas", () => {
     },
   );
 
-  test("is not contradicted in the middle of a rolling change by the value of either side, and still goes by the widest", () => {
+  test("is not contradicted in the middle of a rolling change by the value of either side, and still uses the widest", () => {
     const set = keySet([], {
       replicas: [replica("old", "RS256", 3), replica("new", "ES256", 1, { leadSeconds: 9_000 })],
     });

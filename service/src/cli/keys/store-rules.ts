@@ -12,12 +12,12 @@ export interface ShellRules {
   readonly isSet: (variable: string) => boolean;
 }
 
-/** What a command on the store works by. */
+/** The rules that a command on the store uses. */
 export interface StoreRules {
   readonly rules: RotationRules;
   /** The algorithms that the service on this store is run with; several in the middle of a change. */
   readonly algs: readonly Algorithm[];
-  /** A line for each variable of the shell that the service, or the key that signs on this store, contradicts. */
+  /** A line for each variable of the shell that contradicts the service or the key that signs on this store. */
   readonly contradictions: readonly string[];
 }
 

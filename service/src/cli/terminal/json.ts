@@ -9,7 +9,7 @@ export function jsonOption(): Option {
 /** Characters that JSON may hold as they are, and that could move a cursor, hide a word or turn the reading direction. */
 const RISKY_ON_A_TERMINAL = /[\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g;
 
-/** Prints the one document. What strangers wrote into it is harmless to a terminal, and to a program the same text. */
+/** Prints the one document. Text from outside in it is escaped for a terminal; a program reads the same text. */
 export function printJson(world: World, document: object): void {
   const text = JSON.stringify(document, undefined, 2).replace(
     RISKY_ON_A_TERMINAL,

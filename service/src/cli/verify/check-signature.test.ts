@@ -128,7 +128,7 @@ test("rejects an RSA key of fewer than 2048 bits", async () => {
   expect(isAccepted(await check(token, [publicKey.export({ format: "jwk" })]))).toBe(false);
 });
 
-test("reads a private key file as its public half, and passes over what the runtime cannot use", () => {
+test("reads a private key file as its public half, and skips keys that the runtime cannot use", () => {
   const read = readTrustedKeys(
     JSON.stringify({
       keys: [

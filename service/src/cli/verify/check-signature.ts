@@ -102,7 +102,7 @@ async function firstThatVerifies(
   keys: readonly TrustedKey[],
 ): Promise<TrustedKey | undefined> {
   for (const key of keys) {
-    // A key of the other type, a weak key and a false signature come to the same: this key does not prove the token.
+    // A key of the other type, a weak key and a wrong signature have the same result: this key does not prove the token.
     const verified = await importJWK(key.jwk, key.alg)
       .then((imported) => compactVerify(token, imported, { algorithms: [key.alg] }))
       .catch(() => undefined);

@@ -4,7 +4,7 @@ import { judgeClaims, judgeSize } from "./judge-claims.ts";
 
 const NOW = 1_800_000_000;
 const expectation = { issuer: "macp-auth-service", audience: "macp-runtime", now: epochSeconds(NOW) };
-const sound = {
+const valid = {
   iss: "macp-auth-service",
   aud: "macp-runtime",
   sub: "agent://a",
@@ -13,11 +13,11 @@ const sound = {
 };
 
 function finding(about: string, override: Readonly<Record<string, unknown>>) {
-  return judgeClaims({ ...sound, ...override }, expectation).find((candidate) => candidate.about === about);
+  return judgeClaims({ ...valid, ...override }, expectation).find((candidate) => candidate.about === about);
 }
 
-test("finds nothing wrong with the claims of an honest token", () => {
-  expect(judgeClaims(sound, expectation)).toEqual([
+test("finds nothing wrong with the claims of a valid token", () => {
+  expect(judgeClaims(valid, expectation)).toEqual([
     { verdict: "ok", about: "issuer", text: "macp-auth-service" },
     { verdict: "ok", about: "audience", text: "macp-runtime" },
     { verdict: "ok", about: "sender", text: "agent://a" },
@@ -58,7 +58,7 @@ describe("issuer and audience must match when they are there", () => {
   });
 });
 
-test("requires a sub that is text, and shows it harmless and short", () => {
+test("requires a sub that is text, and shows it escaped and short", () => {
   expect(finding("sender", { sub: undefined })?.verdict).toBe("rejected");
   expect(finding("sender", { sub: 7 })?.verdict).toBe("rejected");
   expect(finding("sender", { sub: " " })).toEqual({ verdict: "note", about: "sender", text: "blank" });

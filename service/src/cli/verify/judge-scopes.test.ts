@@ -86,7 +86,7 @@ test("takes no field from the prototype", () => {
   expect(judgeScopes(scopes).fields.every(({ given }) => given === "absent")).toBe(true);
 });
 
-test("shows what was given short and harmless", () => {
+test("shows what was given escaped and short", () => {
   const given = field("allowed_modes", ["\u202e".repeat(100)])?.given;
   expect(given).not.toContain("\u202e");
   expect(given?.endsWith("…")).toBe(true);

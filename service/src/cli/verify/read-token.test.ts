@@ -36,7 +36,7 @@ test.each([
   expect(readToken(text).kind).toBe("rejected");
 });
 
-test("never throws, and never says what it was given", () => {
+test("never throws, and never repeats what it was given", () => {
   fc.assert(
     fc.property(fc.string({ minLength: 12, unit: "grapheme-ascii" }), (text) => {
       const read = readToken(text);

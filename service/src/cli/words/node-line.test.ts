@@ -23,7 +23,7 @@ describe("the words for a Node line that has ended", () => {
     );
   });
 
-  test("are not there for a line with support, and for one that the table does not know", () => {
+  test("do not appear for a supported line, or for one that the table does not know", () => {
     expect(endedNode("v24.21.0", on("2026-11-27"))).toBeUndefined();
     expect(endedNode("v28.0.0", on("2040-01-01"))).toBeUndefined();
   });

@@ -7,7 +7,7 @@ export interface ServiceFacts {
   readonly base: URL;
   readonly health: Answer;
   readonly jwks: Answer;
-  /** To a request to mint that names no sender and shows no credentials: it can never yield a token. */
+  /** The answer to a mint request without a sender and credentials, which can never get a token. */
   readonly emptyMint: Answer;
 }
 

@@ -37,7 +37,7 @@ type SettingsFound =
 export type SecretFile = FileFacts & Pick<NamedFile, "holds">;
 
 type KeysRead =
-  /** Nothing can be said of the keys before the settings are fixed. */
+  /** The keys are not read before the settings are fixed. */
   | { readonly kind: "unknown" }
   | { readonly kind: "ephemeral" }
   /** The key-encryption keys can be read; the store is not opened. */
@@ -45,7 +45,7 @@ type KeysRead =
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
-/** What makes an environment file a secret itself. */
+/** The settings that make an environment file a secret itself. */
 const SECRETS: readonly SettingPath[] = ["keys.jwk", "keys.kek", "admin.token", "keys.store"];
 
 /** Reads settings, keys and the state of their files, as a start of the service would. Rejects only for bugs. */

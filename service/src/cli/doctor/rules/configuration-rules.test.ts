@@ -15,7 +15,7 @@ import {
   kekIsNotInTheEnvironment,
   keyFilesAreSafe,
   keyOutlivesTheProcess,
-  keysAreSound,
+  keysAreValid,
   mintIsNotOpenToTheNetwork,
   settingsAreValid,
   tokensAreShortLived,
@@ -52,7 +52,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
 }
 
 describe("a configuration", () => {
-  test("that listens inside the machine and signs with a private P-256 key file has nothing to fix", () => {
+  test("that listens only on this machine and signs with a private P-256 key file has nothing to fix", () => {
     expect(judge(CONFIGURATION_RULES, facts()).filter(({ grade }) => grade !== "ok")).toEqual([]);
   });
 
@@ -70,7 +70,7 @@ describe("a configuration", () => {
     ]);
   });
 
-  test("passes on what a start would warn of", () => {
+  test("reports what a start would warn of", () => {
     const settings = {
       kind: "read" as const,
       ...loadSettings({ MACP_AUTH_DEFAULT_TTL_SECONDS: "7200", MACP_AUTH_TYPO: "1" }),
@@ -78,7 +78,7 @@ describe("a configuration", () => {
     expect(settingsAreValid(facts({ settings }))).toMatchObject([{ grade: "warn" }, { grade: "warn" }]);
   });
 
-  test("in a file points at lines that say nothing, and does not show them", () => {
+  test("in a file names the lines that cannot be read, without their content", () => {
     const environment = {
       kind: "file" as const,
       path: "a.env",
@@ -95,12 +95,12 @@ describe("a configuration", () => {
 });
 
 describe("the mint", () => {
-  test.each(["127.0.0.1", "::1", "localhost"])("on %s is reached by this machine alone", (HOST) => {
+  test.each(["127.0.0.1", "::1", "localhost"])("on %s is reachable only from this machine", (HOST) => {
     expect(mintIsNotOpenToTheNetwork(settingsOf({ HOST }))).toMatchObject([{ grade: "ok" }]);
   });
 
   test.each([{}, { HOST: "::" }, { HOST: "0.0.0.0" }, { HOST: "10.1.2.3" }])(
-    "is a failure with %j: whoever reaches it has any identity",
+    "is a failure with %j: anyone who reaches it can mint any identity",
     (environment) => {
       expect(mintIsNotOpenToTheNetwork(settingsOf(environment as Record<string, string>))).toMatchObject([
         { grade: "fail", fix: expect.stringContaining("HOST=127.0.0.1") as string },
@@ -110,7 +110,7 @@ describe("the mint", () => {
 });
 
 describe("the admin listener", () => {
-  test("is sound inside this machine, and a warning where its secret crosses the network", () => {
+  test("is fine inside this machine, and a warning where its token crosses the network", () => {
     const admin = { MACP_AUTH_ADMIN_PORT: "3201", MACP_AUTH_ADMIN_TOKEN_FILE: "/keys/admin" };
     expect(adminIsNotExposed(settingsOf())).toEqual([]);
     expect(adminIsNotExposed(settingsOf(admin))).toMatchObject([{ grade: "ok" }]);
@@ -159,7 +159,7 @@ describe("the life of a token", () => {
       }),
     ).map(({ grade }) => grade);
 
-  test("is sound up to five minutes by default and an hour at most", () => {
+  test("is fine up to five minutes by default and an hour at most", () => {
     expect(gradesOf(3600, 300)).toEqual(["ok"]);
   });
 
@@ -183,7 +183,7 @@ describe("the JWKS", () => {
 });
 
 describe("the signing key", () => {
-  test("is a warning when it dies with the process or stands in the environment, and its file is sound", () => {
+  test("is a warning when it ends with the process or is in the environment, and fine in a file", () => {
     expect(keyOutlivesTheProcess(loadSettings({}))).toMatchObject([{ grade: "warn" }]);
     expect(keyOutlivesTheProcess(loadSettings({ MACP_AUTH_SIGNING_KEY_JSON: "{}" }))).toMatchObject([
       { grade: "warn" },
@@ -191,7 +191,7 @@ describe("the signing key", () => {
     expect(keyOutlivesTheProcess(loadSettings(SOUND))).toMatchObject([{ grade: "ok" }]);
   });
 
-  test("is sound when the service keeps it in a store, and a warning when that store is its memory", () => {
+  test("is fine in a store, and a warning when that store is memory", () => {
     const store = { MACP_AUTH_STORE_URL: "sqlite:keys.db", MACP_AUTH_KEK_FILE: "/keys/kek" };
     expect(keyOutlivesTheProcess(loadSettings(store))).toMatchObject([
       { grade: "ok", found: "managed keys, another every 7 days" },
@@ -199,10 +199,10 @@ describe("the signing key", () => {
     expect(keyOutlivesTheProcess(loadSettings({ MACP_AUTH_STORE_URL: "memory:" }))).toMatchObject([
       { grade: "warn" },
     ]);
-    expect(keysAreSound(facts({ keys: { kind: "managed" } }))).toMatchObject([{ grade: "skip" }]);
+    expect(keysAreValid(facts({ keys: { kind: "managed" } }))).toMatchObject([{ grade: "skip" }]);
   });
 
-  test("is encrypted with keys that belong into a file and not into the environment", () => {
+  test("is encrypted with keys that belong in a file and not in the environment", () => {
     const store = { MACP_AUTH_STORE_URL: "sqlite:keys.db" };
     expect(
       kekIsNotInTheEnvironment(loadSettings({ ...store, MACP_AUTH_KEK_FILE: "/keys/kek" })),
@@ -214,7 +214,7 @@ describe("the signing key", () => {
   });
 
   test("fails once for each reason of its import", () => {
-    expect(keysAreSound(facts({ keys: { kind: "rejected", faults: ["is weak", "is old"] } }))).toMatchObject([
+    expect(keysAreValid(facts({ keys: { kind: "rejected", faults: ["is weak", "is old"] } }))).toMatchObject([
       { grade: "fail" },
       { grade: "fail" },
     ]);
@@ -223,11 +223,11 @@ describe("the signing key", () => {
   test("is a warning at 112 bits of strength, and when more than four are served for one algorithm", () => {
     const rsa = testKey("rsa", "RS256");
     const many = Array.from({ length: 5 }, (_, index) => testKey(String(index)));
-    expect(keysAreSound(facts({ keys: { kind: "imported", keys: [rsa] } }))).toMatchObject([
+    expect(keysAreValid(facts({ keys: { kind: "imported", keys: [rsa] } }))).toMatchObject([
       { grade: "warn", found: "RSA-2048 rsa: below 128 bits of strength" },
       { grade: "ok" },
     ]);
-    expect(keysAreSound(facts({ keys: { kind: "imported", keys: [...many, rsa] } }))).toMatchObject([
+    expect(keysAreValid(facts({ keys: { kind: "imported", keys: [...many, rsa] } }))).toMatchObject([
       { grade: "warn" },
       { check: "key-count", grade: "warn" },
     ]);

@@ -127,7 +127,7 @@ export function keyOutlivesTheProcess(
   return [fix === undefined ? ok(check, found) : warn(check, found, fix)];
 }
 
-/** The keys that encrypt the managed keys are in a place that tools do not show. */
+/** The key-encryption keys are in a place that tools do not show. */
 export function kekIsNotInTheEnvironment(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   { secretFiles }: FilesFound = NONE_FOUND,
@@ -147,7 +147,7 @@ export function kekIsNotInTheEnvironment(
 }
 
 /** The keys pass every import rule, are strong, and are few. */
-export function keysAreSound({ keys }: ConfigurationFacts): readonly Finding[] {
+export function keysAreValid({ keys }: ConfigurationFacts): readonly Finding[] {
   switch (keys.kind) {
     case "unknown":
       return [skip("key", "the settings must be fixed first")];
@@ -202,7 +202,7 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(adminIsNotExposed),
   ofLabelled(keyOutlivesTheProcess),
   ofLabelled(kekIsNotInTheEnvironment),
-  keysAreSound,
+  keysAreValid,
   keyFilesAreSafe,
   storeIsSafe,
   nodeShowsNoMemory,

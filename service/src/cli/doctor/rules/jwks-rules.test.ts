@@ -54,7 +54,7 @@ describe("a served key set", () => {
     },
   );
 
-  test("of a hundred keys is looked at, and one more is no set that a verifier should try", () => {
+  test("of a hundred keys is checked, and one of more keys is a failure", () => {
     const keys = Array.from({ length: 100 }, (_, index) => ({ ...ec, kid: String(index) }));
     expect(gradesOf(serving(...keys), "jwks-keys")).toEqual(["ok"]);
     expect(serving(...keys, ec).find(({ check }) => check === "jwks")).toMatchObject({
@@ -63,7 +63,7 @@ describe("a served key set", () => {
     });
   });
 
-  test("fails for a symmetric key, also beside a sound one", () => {
+  test("fails for a symmetric key, also beside a valid one", () => {
     expect(gradesOf(serving(ec, { kty: "oct", k: "c2VjcmV0LXZhbHVl", kid: "s" }), "jwks-secrets")).toEqual([
       "fail",
     ]);
@@ -72,23 +72,23 @@ describe("a served key set", () => {
   test.each([
     ["no key at all", []],
     ["members that are no keys", [null, 1, "x", [], {}]],
-    ["a symmetric key alone", [{ kty: "oct", k: "c2VjcmV0" }]],
-    ["an Ed25519 key alone", [{ kty: "OKP", crv: "Ed25519", x: "AAAA", kid: "o" }]],
+    ["only a symmetric key", [{ kty: "oct", k: "c2VjcmV0" }]],
+    ["only an Ed25519 key", [{ kty: "OKP", crv: "Ed25519", x: "AAAA", kid: "o" }]],
     [
-      "a P-384 key alone",
+      "only a P-384 key",
       [generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey.export({ format: "jwk" })],
     ],
-    ["an RSA key of 1024 bits alone", [rsaJwk(1024)]],
+    ["only an RSA key of 1024 bits", [rsaJwk(1024)]],
     ["an EC key that is not on its curve", [{ ...ec, y: ec.kty === "EC" ? ec.x : "" }]],
-  ])("fails with %s: the runtime goes on with its old set", (_name, keys) => {
+  ])("fails with %s: the runtime continues with its old set", (_name, keys) => {
     expect(gradesOf(serving(...keys), "jwks-keys")).toContain("fail");
   });
 
-  test("fails for a weak key beside a sound one, for the runtime trusts every one", () => {
+  test("fails for a weak key beside a valid one, because the runtime trusts every key", () => {
     expect(gradesOf(serving(ec, rsaJwk(1024)), "jwks-keys")).toEqual(["fail"]);
   });
 
-  test("is a warning with a type of key that the runtime passes over", () => {
+  test("is a warning with a type of key that the runtime ignores", () => {
     expect(gradesOf(serving(ec, { kty: "OKP", crv: "Ed25519", x: "AAAA", kid: "o" }), "jwks-keys")).toEqual([
       "ok",
       "warn",

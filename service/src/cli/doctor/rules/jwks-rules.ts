@@ -134,7 +134,7 @@ function someKeyIsUsable(keys: readonly ServedKey[]): readonly Finding[] {
       ? outcome.faults.map((fault) => importFaultWords({ ...fault, key: position }))
       : [],
   );
-  const usable = soundKeysOf(keys);
+  const usable = validKeysOf(keys);
   if (usable.length === 0) {
     const found = "the set has no valid RSA or P-256 key, so the runtime continues with its old set";
     return [fail(check, found, "serve at least one signing key"), ...importFaults(check, faults)];
@@ -218,13 +218,13 @@ function keysSayWhatTheyAreFor(keys: readonly ServedKey[]): readonly Finding[] {
 }
 
 function servedKeysAreStrong(keys: readonly ServedKey[]): readonly Finding[] {
-  const sound = soundKeysOf(keys);
-  return sound.length === 0
+  const valid = validKeysOf(keys);
+  return valid.length === 0
     ? []
-    : [...keysAreStrong("jwks-strength", sound), ...fewKeysPerAlgorithm("jwks-count", sound)];
+    : [...keysAreStrong("jwks-strength", valid), ...fewKeysPerAlgorithm("jwks-count", valid)];
 }
 
-function soundKeysOf(keys: readonly ServedKey[]): readonly ImportedKey[] {
+function validKeysOf(keys: readonly ServedKey[]): readonly ImportedKey[] {
   return keys.flatMap(({ outcome }) => (outcome?.kind === "imported" ? outcome.keys : []));
 }
 

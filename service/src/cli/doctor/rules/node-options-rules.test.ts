@@ -9,7 +9,7 @@ const judge = (options?: string) => {
 };
 
 describe("NODE_OPTIONS", () => {
-  test("that is not set is nothing to speak of", () => {
+  test("that is not set is fine", () => {
     expect(judge()).toEqual([]);
   });
 

@@ -25,13 +25,13 @@ const facts = (runtime: Record<string, string>, settings: Settings | undefined =
 });
 
 describe("a runtime's environment", () => {
-  test("that names this service's issuer and JWKS and leaves the rest alone agrees with the service's defaults", () => {
+  test("that names only this service's issuer and JWKS agrees with the service's defaults", () => {
     expect(judge(RUNTIME_RULES, facts(SOUND)).map(({ grade }) => grade)).toEqual(
       RUNTIME_RULES.map(() => "ok"),
     );
   });
 
-  test("is not compared with a service whose settings are unknown, and what can be said alone is said", () => {
+  test("is not compared with a service whose settings are unknown, and is still checked by itself", () => {
     const findings = judge(RUNTIME_RULES, { runtime: SOUND, settings: undefined });
     expect(findings.map(({ check, grade }) => `${check} ${grade}`)).toEqual([
       "runtime-issuer skip",

@@ -19,18 +19,18 @@ function folder(override: Partial<FolderFacts> = {}): FolderFacts {
 }
 
 function seen(file: Partial<FileFacts> = {}, override: Partial<SecretFileCase> = {}): SecretFileCase {
-  const sound: FileFacts = {
+  const valid: FileFacts = {
     path: "/keys/key.json",
     mode: 0o600,
     ownerId: US,
     modifiedAt: NOW,
     folders: [folder()],
   };
-  return { file: { ...sound, ...file }, userId: US, now: NOW, ...override };
+  return { file: { ...valid, ...file }, userId: US, now: NOW, ...override };
 }
 
 describe("the mode of a key file", () => {
-  test.each([0o600, 0o400, 0o700])("%i is sound: nobody else reads it", (mode) => {
+  test.each([0o600, 0o400, 0o700])("%i is fine: nobody else can read it", (mode) => {
     expect(secretFileIsPrivate(seen({ mode }))).toMatchObject([{ grade: "ok" }]);
   });
 
@@ -70,7 +70,7 @@ describe("the owner of a key file", () => {
 describe("the folders above a key file", () => {
   const gradeOf = (...folders: FolderFacts[]) => foldersAreOurs(seen({ folders })).map(({ grade }) => grade);
 
-  test("are sound when they are this user's or root's, and nobody else writes there", () => {
+  test("are fine when they are this user's or root's, and nobody else can write in them", () => {
     expect(gradeOf(folder(), folder({ path: "/", mode: 0o755, ownerId: 0 }))).toEqual(["ok"]);
   });
 
@@ -87,7 +87,7 @@ describe("the folders above a key file", () => {
     expect(gradeOf(folder({ ownerId: SOMEONE }))).toEqual(["fail"]);
   });
 
-  test("are sound below a sticky folder, where only the owner of an entry can rename it", () => {
+  test("are fine below a sticky folder, where only the owner of an entry can rename it", () => {
     expect(gradeOf(folder({ path: "/tmp", mode: 0o1777, ownerId: 0, entryOwnerId: US }))).toEqual(["ok"]);
     expect(gradeOf(folder({ path: "/tmp", mode: 0o1777, ownerId: 0, entryOwnerId: SOMEONE }))).toEqual([
       "fail",
@@ -101,7 +101,7 @@ describe("the folders above a key file", () => {
 });
 
 describe("the age of a key", () => {
-  test("is sound through its thirtieth day, and then asks for rotation", () => {
+  test("is fine through its thirtieth day, and then is a warning that advises rotation", () => {
     expect(keyIsYoung(seen({ modifiedAt: after(NOW, -30 * DAY) }))).toMatchObject([{ grade: "ok" }]);
     expect(keyIsYoung(seen({ modifiedAt: after(NOW, -31 * DAY) }))).toMatchObject([
       { grade: "warn", fix: "rotate: macp-auth keygen --add-to /keys/key.json" },

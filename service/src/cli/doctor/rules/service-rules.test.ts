@@ -40,14 +40,14 @@ describe("the health of a running service", () => {
   });
 });
 
-test("a redirect is told without the user, the query and the fragment of its target, which may be secret", () => {
+test("a redirect is reported without the user, the query and the fragment of its target, which may be secret", () => {
   const location = "https://user:hunter2@elsewhere/health?token=hunter2#hunter2";
   const [finding] = healthAnswersExactly(facts({ health: answered(302, "", { location }) }));
   expect(finding?.found).toBe("GET /healthz answers 302 to https://elsewhere/health");
 });
 
 describe("the connection to a running service", () => {
-  test("may be plain inside this machine, and elsewhere must not carry tokens in the clear", () => {
+  test("may be plain http inside this machine, and elsewhere must not carry tokens unencrypted", () => {
     expect(tokensAreNotReadableOnTheWire(facts())).toMatchObject([{ grade: "ok" }]);
     expect(tokensAreNotReadableOnTheWire(facts({}, "http://[::1]:3200"))).toMatchObject([{ grade: "ok" }]);
     expect(tokensAreNotReadableOnTheWire(facts({}, "http://auth-service:3200"))).toMatchObject([
@@ -55,7 +55,7 @@ describe("the connection to a running service", () => {
     ]);
   });
 
-  test("over TLS says that the runtime's plain way to the JWKS was not looked at", () => {
+  test("over TLS says that the runtime's plain http access to the JWKS was not checked", () => {
     expect(tokensAreNotReadableOnTheWire(facts({}, "https://auth.example"))).toMatchObject([
       { grade: "ok" },
       { grade: "skip", check: "jwks-plain-http" },
@@ -80,7 +80,7 @@ describe("a mint that is asked without credentials", () => {
     ]);
   });
 
-  test.each([400, 307, 429, 500, 503])("tells nothing when it answers %i with something else", (status) => {
+  test.each([400, 307, 429, 500, 503])("proves nothing when it answers %i with something else", (status) => {
     expect(gradeOf(answered(status, "<html>"))).toEqual(["warn"]);
     expect(gradeOf(answered(status, "null"))).toEqual(["warn"]);
   });

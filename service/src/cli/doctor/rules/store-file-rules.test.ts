@@ -54,7 +54,7 @@ describe("a SQLite store", () => {
     ["tmpfs", /lost when the machine restarts/],
     ["overlay", /the root of a container: all keys are lost with it/],
     ["fuse.fuse-overlayfs", /the root of a container/],
-  ])("on %s is a warning: it does not outlive what it is in", (type, found) => {
+  ])("on %s is a warning: it is lost with its container or at a restart", (type, found) => {
     expect(storeIsOnLocalDisk(caseOf({ mount: { point: "/", type } }))).toMatchObject([
       { grade: "warn", found: expect.stringMatching(found) as string },
     ]);
