@@ -29,7 +29,7 @@ export interface ApartCustody extends KeyCustody {
   readonly held: ReadonlyMap<string, Kid>;
 }
 
-/** The store gets no more than a name from it. Answers without waiting for anything. */
+/** The store gets only a name from it. Answers immediately. */
 export function apartCustody(make: (alg: Algorithm) => Promise<ImportedKey> = makeKey): ApartCustody {
   const keys = new Map<string, ImportedKey>();
   const held = new Map<string, Kid>();

@@ -29,7 +29,7 @@ export const RULES: RotationRules = {
 
 type Moments = Partial<Omit<ManagedKey, "kid" | "alg" | "publicJwk">>;
 
-/** A key that has stood by for long; `moments` make it another. */
+/** A key that has long been a standby key; `moments` override its own. */
 export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
   return {
     kid: kid as Kid,
@@ -52,7 +52,7 @@ export function standbyKey(kid: string, moments: Moments = {}, alg: Algorithm = 
   };
 }
 
-/** A key that signs since an hour ago. */
+/** A key that has signed for an hour. */
 export function signingKey(kid: string, moments: Moments = {}, alg: Algorithm = "ES256"): ManagedKey {
   const signingFrom = moments.signingFrom ?? after(NOW, -3_600);
   return standbyKey(
@@ -114,7 +114,7 @@ export function untrackedFetches(address: string, version: number, secondsAgo = 
   return { address, version, seenAt: after(NOW, -secondsAgo), fetches: 3 };
 }
 
-/** Shaped like a key; its numbers are none. For code that only passes keys on. */
+/** Shaped like a key, without valid numbers. For code that only passes keys on. */
 function fakeJwk(kid: Kid, alg: Algorithm): PublicJwk {
   return alg === "ES256"
     ? { kty: "EC", crv: "P-256", x: `x-${kid}`, y: `y-${kid}`, kid, alg, use: "sig" }

@@ -41,7 +41,7 @@ export async function startOwnPostgres(primary?: string): Promise<OwnPostgres> {
       );
       await onPostgresAt(url, ...statements, "SELECT pg_reload_conf()");
       for (let tries = 0; !(await holds()); tries += 1) {
-        if (tries === CHANGE_TRIES) throw new Error(`the server does not take ${JSON.stringify(settings)}`);
+        if (tries === CHANGE_TRIES) throw new Error(`the server does not accept ${JSON.stringify(settings)}`);
         await pause(50);
       }
     },

@@ -43,7 +43,7 @@ export interface StorePlace {
   open(keks: KeyEncryptionKeys, keySet?: KeySetName): Promise<OwnKeyStore>;
   /** Makes the store think that its replicas reported this much earlier. */
   age(seconds: number): Promise<unknown>;
-  /** Closes what was opened and leaves nothing behind. */
+  /** Closes what was opened and removes all data. */
   remove(): Promise<void>;
 }
 

@@ -11,6 +11,6 @@ export function testKey(kid: string, alg: Algorithm = "ES256"): ImportedKey {
       : generateKeyPairSync("rsa", { modulusLength: 2048 });
   const outcome = importJwk(JSON.stringify({ ...privateKey.export({ format: "jwk" }), kid }));
   const key = outcome.kind === "imported" ? outcome.keys[0] : undefined;
-  if (key === undefined) throw new Impossible("a test key is not sound");
+  if (key === undefined) throw new Impossible("a test key is not valid");
   return key;
 }

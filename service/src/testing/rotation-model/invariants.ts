@@ -87,7 +87,7 @@ interface World {
 /** The longest token life that a replica of the model is configured with. */
 export const LONGEST_TTL_SECONDS = 12;
 
-/** What really happened to a key, whatever the store says of it. */
+/** What really happened to a key, whatever the store says about it. */
 interface Fate {
   readonly jwk: string;
   readonly publishedFrom: number;
@@ -224,7 +224,7 @@ export class Invariants {
     if (bare !== undefined) this.broken("I6", `the private part of ${bare.kid} outlived it`);
   }
 
-  /** Every replica that may sign does so, for as long as it may: the worst for whoever removes its key. */
+  /** Every replica that may sign does so, for as long as it may: the worst case for a replica that removes its key. */
   #letSign(seat: Seat): void {
     const now = seat.now();
     const { signing } = seat.directory.view();
@@ -260,7 +260,7 @@ export class Invariants {
       this.broken("I2", `${kid} signs ${String(now - fate.publishedFrom)} s after it was published`);
     }
     const servedSeconds = now - fate.publishedFrom - this.#unservedSince(fate.publishedFrom);
-    // A long shutdown counts: B2 after a key was published nobody can hold a set without it, whether it was served or not.
+    // A long shutdown counts: B2 after a key was published no verifier holds a set without it, whether it was served or not.
     const isForgotten = now >= fate.publishedFrom + leadThroughGraceSeconds(this.#timing);
     if (!bootstrap && !isForgotten && !fate.isAccepted && servedSeconds < this.#world.leadSeconds) {
       this.broken("I2", `${kid} signs and was served for ${String(servedSeconds)} s`);
@@ -310,10 +310,10 @@ export class Invariants {
     const known = this.#kidsOf.get(body);
     if (known !== undefined) return known;
     const { keys } = JSON.parse(body) as { keys: Record<string, unknown>[] };
-    const sound = keys.every(({ kty, d }) => (kty === "RSA" || kty === "EC") && d === undefined);
+    const valid = keys.every(({ kty, d }) => (kty === "RSA" || kty === "EC") && d === undefined);
     const kids = new Set(keys.map(({ kid }) => String(kid)));
-    if (!sound || kids.size !== keys.length || kids.size === 0)
-      this.broken("I7", `the JWKS is not sound: ${body}`);
+    if (!valid || kids.size !== keys.length || kids.size === 0)
+      this.broken("I7", `the JWKS is invalid: ${body}`);
     this.#kidsOf.set(body, kids);
     return kids;
   }
@@ -364,7 +364,7 @@ export class Invariants {
     if (live && promised) this.broken("I4", `a verifier rejects a live token: ${JSON.stringify(verdict)}`);
   }
 
-  /** What an operator's command changed; one that he accepted an outage for frees its key of the promises that it breaks. */
+  /** What an operator's command changed; an accepted outage exempts its key from the promises that it breaks. */
   operated(before: KeySet, after: KeySet, operation: Operation, accepted: boolean): void {
     this.disturb();
     const now = this.#world.now();
@@ -395,9 +395,9 @@ export class Invariants {
     for (const seat of well) {
       this.#lookForStandby(seat.alg, now);
       const fence = seat.keys.fence();
-      // A key may come to its own end in a long trouble, or wait for its successor where periods are shorter than a lead.
+      // A key may reach its end in a long outage, or wait for its successor where periods are shorter than a lead.
       const ended = fence === "no_signing_key" && !(recovered && this.#keepsPace());
-      if (fence !== undefined && !ended) this.broken("I18", `${seat.name} is well and fenced: ${fence}`);
+      if (fence !== undefined && !ended) this.broken("I18", `${seat.name} is healthy and fenced: ${fence}`);
       if (recovered) this.#lookForRotation(seat.alg, now);
     }
   }
@@ -407,7 +407,7 @@ export class Invariants {
     return up && !lazy && kept && Math.abs(skewSeconds) <= this.#timing.clockSkewSeconds;
   }
 
-  /** After a trouble: the JWKS may be full until its oldest keys leave, then a new key waits for its lead. */
+  /** After an outage: the JWKS may be full until its oldest keys leave, then a new key waits for its lead. */
   #recoverySeconds(): number {
     return overlapSeconds(this.#timing, LONGEST_TTL_SECONDS) + this.#world.leadSeconds + 4;
   }
@@ -419,7 +419,7 @@ export class Invariants {
     if (bare) this.#bareSince.set(alg, since);
     else this.#bareSince.delete(alg);
     // A key that leaves makes room for a successor in the next round.
-    if (bare && now - since > 1) this.broken("I10", `no ${alg} key stands by`);
+    if (bare && now - since > 1) this.broken("I10", `there is no standby ${alg} key`);
   }
 
   /** Whether successors are ready in time, as the settings of the service demand: nobody holds them back, and leads fit. */

@@ -6,7 +6,7 @@ import { type Mutation, openWorld } from "./world.ts";
 
 /** Runs of the model; 2,000 take about half a minute. A seed of a failed run repeats it. */
 const RUNS = Number(process.env["MACP_MODEL_RUNS"] || 2_000);
-/** A mutant is found long before; one that the first runs miss is not given up at once. */
+/** A mutant is found long before this number of runs. */
 const MUTANT_RUNS = 3 * RUNS;
 const SEED = process.env["MACP_MODEL_SEED"] || undefined;
 const FIXED_SEED = 1;
@@ -54,7 +54,7 @@ describe("the model finds it when", () => {
   });
 });
 
-describe("verifiers feel it, and no other promise is needed to find it, when", () => {
+describe("the behaviour of verifiers shows it, and no other promise is needed to find it, when", () => {
   test.each(MUTANTS.filter(({ felt }) => felt))("$fault", { timeout: 10 * MINUTES }, async (mutant) => {
     const property = everyPromiseHolds({ ...mutant, only: ["I3", "I4", "I9"] });
     const found = await fc.check(property, { numRuns: MUTANT_RUNS, seed: FIXED_SEED, endOnFailure: true });

@@ -249,7 +249,7 @@ describe("the scopes", () => {
 });
 
 test.each([[undefined], [""], ["Basic x"], ["bearer a.b.c"], ["Bearer opaque"]])(
-  "leaves %j to another resolver and fetches nothing",
+  "passes %j to the next resolver and fetches nothing",
   async (authorization) => {
     const it = runtimeThatFetches(jwksOf(a));
     expect(await it.double.check(authorization)).toEqual({ kind: "not_a_jwt" });
