@@ -1,4 +1,4 @@
-// forge KEYFILE HEADER CLAIMS: signs what no honest service would. The key is the first of the file. Claims below 1e6
+// forge KEYFILE HEADER CLAIMS: signs what the service never signs. The key is the first of the file. Claims below 1e6
 // that are moments count from now. An alg of "none" leaves the signature as one zero byte.
 import { createPrivateKey, sign } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a program that is no macp-auth service, or a sick one, may answer, path by path. Any other path stays silent. */
+/** What another program, or a faulty service, may answer, path by path. Any other path gets no answer. */
 const ANSWERS: Readonly<
   Record<
     string,

@@ -10,7 +10,7 @@ export interface Step {
 /**
  * Reads a transcript. `$ ` starts a command, which a shell runs; what follows is what it shows: standard output, then
  * standard error with `2> ` before each line, then `? N` when the exit code N is not 0. `# ` starts a remark, blank lines
- * between steps do not count, and `…` alone stands for any number of lines.
+ * between steps do not count, and a line with only `…` stands for any number of lines.
  */
 export function readTranscript(text: string): readonly Step[] {
   const steps: { command: string; expected: string[] }[] = [];

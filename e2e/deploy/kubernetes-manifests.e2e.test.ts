@@ -65,7 +65,7 @@ describe("deploy/kubernetes/auth-service.yaml", () => {
     ]);
   });
 
-  test("always leaves a replica that serves the JWKS: two of them, no one taken before its successor is ready", () => {
+  test("always leaves a replica that serves the JWKS: two of them, none stopped before its successor is ready", () => {
     expect(deployment.replicas).toBe(2);
     expect(deployment.strategy).toEqual({
       type: "RollingUpdate",
@@ -85,7 +85,7 @@ describe("deploy/kubernetes/auth-service.yaml", () => {
     expect(of("Service")["ports"]).toEqual([{ name: "http", port: 3200, targetPort: "http" }]);
   });
 
-  test("runs as user 10001 without rights, on a root that it cannot write", () => {
+  test("runs as user 10001 without privileges, on a root file system that it cannot write", () => {
     expect(pod.securityContext).toMatchObject({
       runAsNonRoot: true,
       runAsUser: 10_001,
@@ -147,7 +147,7 @@ describe("deploy/kubernetes/auth-service.yaml", () => {
   );
 });
 
-test("each example for Kubernetes in the documentation is YAML, and keeps service links out", () => {
+test("each example for Kubernetes in the documentation is YAML, and turns service links off", () => {
   const fences = [...text("docs/operations.md").matchAll(/^```yaml\n(.*?)^```/gms)].map(
     ([, yaml = ""]) => yaml,
   );

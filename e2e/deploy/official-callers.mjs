@@ -38,7 +38,7 @@ console.log("a token lives for 3600 s when the playground names no time, and for
 const kid = keys[0]?.kid;
 const burst = await Promise.all(Array.from({ length: 50 }, (_, agent) => mint({ sender: `agent-${agent}` })));
 for (const { token } of burst) assert.equal(decodeProtectedHeader(token).kid, kid);
-console.log("a burst of 50 agents gets its tokens in time, all by a key that the runtime knows");
+console.log("a burst of 50 agents gets its tokens in time, all signed by a key that the runtime knows");
 
 /**
  * As the playground does it: no credentials, no retry, and anything but 2xx is a failed start of an agent.

@@ -40,7 +40,7 @@ test(
         "the runtime finds a JWKS of public keys over plain HTTP, without a redirect",
         "the playground gets a token of an hour for an agent, which the runtime's JWKS verifies",
         "a token lives for 3600 s when the playground names no time, and for 7200 s at most",
-        "a burst of 50 agents gets its tokens in time, all by a key that the runtime knows",
+        "a burst of 50 agents gets its tokens in time, all signed by a key that the runtime knows",
       ]);
     }),
 );

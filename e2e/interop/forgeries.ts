@@ -23,7 +23,7 @@ interface Parts {
 }
 
 const HOUR_SECONDS = 3_600;
-/** More than λ of docs/keys.md, the longest leeway that rotation reckons with. */
+/** More than λ of docs/keys.md, the longest leeway that rotation assumes. */
 const EXPIRED_SECONDS = 70;
 
 /** What anyone can make of a token of the service without a key. */
@@ -77,7 +77,7 @@ export class Forger {
     this.#claims = { ...claims, iat: now, exp: now + HOUR_SECONDS };
   }
 
-  /** Wrong in no way: if a verifier rejected it, its rejections of the others would prove nothing. */
+  /** A valid token: if a verifier rejected it, its rejections of the others would prove nothing. */
   control(): string {
     return this.#token({});
   }

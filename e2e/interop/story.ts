@@ -89,7 +89,7 @@ export async function rotationStory(
   }
 }
 
-/** The key that was given goes along: verifiers see the same JWKS address, and one more key. */
+/** The given key stays: verifiers see the same JWKS address, and one more key. */
 async function startManaged(given: {
   readonly directory: string;
   readonly keyFile: string;
@@ -205,7 +205,7 @@ async function keysServed(issuer: Issuer, count: number): Promise<void> {
   if (kids?.length !== count) throw new Error(`not ${String(count)} keys in the JWKS: ${String(kids)}`);
 }
 
-/** At the first moment that the service allows. */
+/** As soon as the service allows it. */
 async function rotate(issuer: Issuer): Promise<void> {
   const deadline = performance.now() + ROTATION_MS_MAX;
   for (;;) {

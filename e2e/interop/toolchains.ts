@@ -120,7 +120,7 @@ async function prepare(name: ToolchainName): Promise<Prepared> {
   return { ready: true, folder, ...(machineVersion !== undefined && { machineVersion }) };
 }
 
-/** Of the files and of the toolchain's version: what was built of others is not used. */
+/** Of the files and of the toolchain's version: an older build is not used. */
 function digestOf(folder: string, files: readonly string[], version: string): string {
   const digest = createHash("sha256").update(version);
   for (const file of files) digest.update(`\0${file}\0`).update(readFileSync(join(folder, file)));

@@ -6,7 +6,7 @@ export type Answer =
   | { readonly accepted: true; readonly sub: string }
   | { readonly accepted: false; readonly reason: string };
 
-/** Whose tokens a verifier is to accept, and for how long it may keep a key set. */
+/** Whose tokens a verifier must accept, and for how long it may cache a key set. */
 export interface Trust {
   readonly jwksUrl: string;
   readonly issuer: string;

@@ -41,7 +41,7 @@ interface Seen {
   readonly active?: string;
 }
 
-/** Rotates until the N-th time that the process wants bytes on the disk, and kills it there. Gives what it had acknowledged. */
+/** Rotates until the N-th durable write of the process, and kills it there. Gives what it had acknowledged. */
 function rotateUntilKilled(
   url: string,
   kek: Buffer,
@@ -86,7 +86,7 @@ function rotateUntilKilled(
   });
 }
 
-async function expectSound(
+async function expectIntactStore(
   store: KeyStore,
   keks: KeyEncryptionKeys,
   acknowledged: Seen | undefined,
@@ -123,7 +123,7 @@ describe.skipIf(!hasStrace)(
         killed += outcome.killed ? 1 : 0;
         const keks = keksOf([kek]);
         const store = await openKeyStore(storeAt(url), keks);
-        await expectSound(store, keks, outcome.seen.at(-1)).finally(() => store.close());
+        await expectIntactStore(store, keks, outcome.seen.at(-1)).finally(() => store.close());
         await rm(directory, { recursive: true });
       }
       console.log(`${String(killed)} kills at durable writes 1 to ${String(KILLS)}`);

@@ -81,7 +81,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
       console.info(
         `${name}: ${String(rounds)} rounds, replicas that came too late: ${JSON.stringify(stale)}`,
       );
-      // Where all had read before one wrote, all others were rejected: the race was one.
+      // Where all had read before one wrote, all others were rejected: it was a real race.
       expect(stale.loaded).toBe(Math.floor(rounds / 2) * (RACERS - 1));
     }
 
@@ -94,7 +94,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
       });
     });
 
-    test("put the one ready key to work when the period is over, and publish one successor", async () => {
+    test("activate the one ready key when the period is over, and publish one successor", async () => {
       const due = await dueSet(store);
       await roundsFrom(
         { version: 2, rows: due.keys.map((key) => rowOf(rowTags(keks), DEFAULT_KEY_SET, key)) },
@@ -110,7 +110,7 @@ function races(name: string, makePlace: () => Promise<StoredPlace>, rounds: numb
   });
 }
 
-/** Brings the store back to a set that it could have written itself. */
+/** Restores the store to a set that it could have written itself. */
 async function putBack(
   place: StoredPlace,
   { version, rows }: { version: number; rows: readonly KeyRow[] },

@@ -25,7 +25,7 @@ describe("an operator with nothing but init's folder", () => {
     (JSON.parse(keys("list", "--all", "--json").out) as { keys: { kid: string; state: string }[] }).keys;
   const kidOf = (state: string): string => list().find((key) => key.state === state)?.kid ?? "none";
 
-  test("finds the folder 0700, its files 0600, the line that starts the service, and nothing overwritten by a second init", async () => {
+  test("gets a folder with mode 0700, files with mode 0600 and the line that starts the service, and a second init overwrites nothing", async () => {
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     for (const name of ["kek", "admin-token", "macp-auth.env"])
       expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
@@ -40,7 +40,7 @@ describe("an operator with nothing but init's folder", () => {
     );
   });
 
-  test("finds nothing of the folder in a repository, whatever is added there", async () => {
+  test("cannot add a file of the folder to a repository by mistake", async () => {
     const git = (...args: readonly string[]): string =>
       spawnSync("git", ["-C", parent, ...args], { encoding: "utf8" }).stdout;
     git("init", "-q");
@@ -50,7 +50,7 @@ describe("an operator with nothing but init's folder", () => {
     expect(await readFile(join(folder, ".gitignore"), "utf8")).toBe("*\n");
   });
 
-  test("is warned of a folder that was there already and is open to others, or holds other files, and both stay as they are", async () => {
+  test("is warned of an existing folder that is open to others or holds other files, and nothing in it changes", async () => {
     const open = join(parent, "open");
     await mkdir(open);
     await chmod(open, 0o755);
@@ -76,7 +76,7 @@ describe("an operator with nothing but init's folder", () => {
   });
 
   test.each(['quo"te', "back\\slash", "line\nbreak"])(
-    "finds a folder named %j rejected, for its settings file could not name what is in it, and nothing made",
+    "cannot use a folder named %j, which the settings file could not name, and no folder is made",
     async (name) => {
       const result = macpAuth("init", join(parent, name));
       expect(result).toMatchObject({ code: 2, out: "" });
@@ -86,7 +86,7 @@ describe("an operator with nothing but init's folder", () => {
   );
 
   test.each(["a#b", "a?b", "a%20b", "a\u200bb", "a\u00a0b"])(
-    "finds a folder named %j rejected, for the store's setting could not name what is in it, and nothing made",
+    "cannot use a folder named %j, which the store's setting could not name, and no folder is made",
     async (name) => {
       const said = macpAuth("init", join(parent, name));
       expect(said).toMatchObject({ code: 2, out: "" });
@@ -97,7 +97,7 @@ describe("an operator with nothing but init's folder", () => {
     },
   );
 
-  test("finds a store that does not exist rejected by all but migrate and import, and no file made in its place", async () => {
+  test("gets an error for a store that does not exist from all commands but migrate and import, and no file is made", async () => {
     const store = join(folder, "one.db");
     const at = (...args: readonly string[]): CommandResult =>
       macpAuthWith({ MACP_AUTH_STORE_URL: `sqlite:${store}` }, ...args, "--settings", env);
@@ -118,8 +118,8 @@ describe("an operator with nothing but init's folder", () => {
     await rm(store);
   });
 
-  test("makes, lists, rotates, taints, revokes and retires keys on the store, and each refusal names the outage and the way past it", async () => {
-    // The service makes the first keys; PORT comes from the environment, which wins over the file.
+  test("makes, lists, rotates, taints, revokes and retires keys on the store, and each rejection names the outage and the option that accepts it", async () => {
+    // The service makes the first keys; PORT comes from the environment, which has priority over the file.
     await withService({ ...(await settingsOf(env)), MACP_AUTH_ADMIN_PORT: "0" }, async (service) => {
       const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
       expect((JSON.parse(text) as { keys: unknown[] }).keys).toHaveLength(2);
@@ -163,7 +163,7 @@ describe("an operator with nothing but init's folder", () => {
     expect(list().map((key) => key.state)).toEqual(["signing", "tainted", "revoked", "retired"]);
   });
 
-  test("changes the key-encryption key in the documented order, and the old one is then needed by nothing", async () => {
+  test("changes the key-encryption key in the documented order, and the old one is then not needed", async () => {
     const path = join(folder, "kek");
     const old = (await readFile(path, "utf8")).trim();
     const fresh = macpAuth("kek", "generate").out.trim();
@@ -181,7 +181,7 @@ describe("an operator with nothing but init's folder", () => {
         /^macp-auth: MACP_AUTH_KEK_FILE lacks the key that wrote the store, or the store was altered \(table .*\); check MACP_AUTH_KEK_FILE first: it must hold the key that the store was made with\n$/,
       ) as string,
     });
-    // The shell's own variable wins over none in the file: it is that one which is named.
+    // The shell sets the variable and the file does not: the line names the shell's variable.
     const other = macpAuth("kek", "generate").out.trim();
     const withoutFile = (await readFile(env, "utf8")).replace(/^MACP_AUTH_KEK_FILE=.*$/m, "");
     await writeFile(join(folder, "without.env"), withoutFile);
@@ -191,7 +191,7 @@ describe("an operator with nothing but init's folder", () => {
     await writeFile(path, `${fresh}\n`);
   });
 
-  test("is told how a key-encryption key joins a file that exists", async () => {
+  test("reads how to append a key-encryption key to an existing file", async () => {
     const path = join(folder, "kek");
     const before = await readFile(path, "utf8");
     expect(macpAuth("kek", "generate", "--out", path)).toEqual({
@@ -211,14 +211,14 @@ describe("an operator with nothing but init's folder", () => {
     [["init", ""], 2, /DIR is empty; name a folder/],
     [["keys", "list", "--admin", "nope"], 2, /--admin is not an http address; give one such as .*:3201$/m],
     [["keys", "list", "--admin", "http://203.0.113.7:1"], 2, /plain http to another machine/],
-  ] as const)("is told what is wrong with %j in one line", (args, code, line) => {
+  ] as const)("gets one line that says what is wrong with %j", (args, code, line) => {
     const result = macpAuth(...args, "--settings", env);
     expect(result).toMatchObject({ code, out: "" });
     expect(result.err).toMatch(line);
     expect(result.err.trim().split("\n")).toHaveLength(1);
   });
 
-  test("works through the admin listener with its token, and is told in one line what is wrong with the token or the port", async () => {
+  test("works through the admin listener with its token, and gets one line that says what is wrong with the token or the port", async () => {
     const path = join(folder, "admin-token");
     const own = {
       MACP_AUTH_STORE_URL: "memory:",
@@ -253,7 +253,7 @@ describe("an operator with nothing but init's folder", () => {
     });
   });
 
-  test("finds a store without a key-encryption key rejected, with the command that makes one", () => {
+  test("gets the command that makes a key-encryption key when a store has none", () => {
     const result = macpAuth("migrate", "--settings", join(folder, "absent.env"));
     expect(result).toMatchObject({
       code: 1,

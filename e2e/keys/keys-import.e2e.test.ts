@@ -56,7 +56,7 @@ describe("an operator who moves from a given key to managed keys", () => {
     ]);
   });
 
-  test("cannot import beside keys that are there, nor a second time", () => {
+  test("cannot import into a store that has keys, nor a second time", () => {
     expect(macpAuthWith(given, "keys", "import", "--settings", env)).toMatchObject({
       code: 1,
       out: "",
@@ -66,7 +66,7 @@ describe("an operator who moves from a given key to managed keys", () => {
     });
   });
 
-  test("is told in one line why a key cannot be imported", async () => {
+  test("gets one line that says why a key cannot be imported", async () => {
     const fresh = join(parent, "fresh", "macp-auth.env");
     macpAuth("init", join(parent, "fresh"));
     const write = async (name: string, content: object): Promise<string> => {

@@ -24,7 +24,7 @@ import { startService } from "../support/service-process.ts";
 
 const BIN = fileURLToPath(new URL("../../service/bin/macp-auth.cjs", import.meta.url));
 const KEK = randomBytes(32).toString("base64url");
-/** The user that is nobody's: root may write everywhere, so that a folder that cannot be written needs another one. */
+/** A user without rights: root may write everywhere, so a folder that cannot be written needs another user. */
 const NOBODY = 65_534;
 
 const keysOn = (storeUrl: string, ...args: readonly string[]): CommandResult =>
@@ -65,7 +65,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
       }),
     );
 
-  test("lists the keys of a store that nobody has open, and leaves each file as it was, and no other", async () => {
+  test("lists the keys of a store that no process has open, and changes and makes no file", async () => {
     const { folder, path, url } = await place("at rest");
     await copyFile(join(made, "keys.db"), path);
     const before = [await traces(folder), (await stat(folder)).mtimeMs];
@@ -93,7 +93,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     expect(await readdir(folder)).toEqual(["keys.db"]);
   });
 
-  test("lists what a service that was killed had written, and does not end its work for it", async () => {
+  test("lists what a service that was killed had written, and does not recover the file", async () => {
     const { folder, url } = await place("killed");
     const service = await startService({ MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: KEK });
     const running = keysOn(url, "keys", "list");
@@ -113,7 +113,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
   });
 
   test.each([["keys list"], ["keys rotate"], ["keys prepare"], ["kek rotate"]])(
-    "and a command that changes: %s makes no store and no tables where there are none, and says what does",
+    "and a command that changes: %s makes no store and no tables where there are none, and names the command that does",
     async (words) => {
       const { folder, path, url } = await place(words);
       const missing = keysOn(url, ...words.split(" "));
@@ -169,7 +169,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
     ["-wal", "-shm"],
     ["-shm", "-wal"],
   ])(
-    "says what to do about a store with %s and no %s, which it could only read by making a file, and makes none",
+    "says what to do about a store with %s and no %s, which it could read only by making a file, and makes none",
     async (there, missing) => {
       const { folder, path, url } = await place(`only ${there}`);
       await copyFile(join(made, "keys.db"), path);
@@ -188,7 +188,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
   );
 
   test.each([["-wal"], ["-shm"]])(
-    "makes no %s again that was removed under a running service, and lists the keys once the service has opened its store anew",
+    "does not restore a %s that was removed under a running service, and lists the keys once the service has reopened its store",
     async (missing) => {
       const { folder, path, url } = await place(`removed ${missing}`);
       const service = await startService({ MACP_AUTH_STORE_URL: url, MACP_AUTH_KEK: KEK });
@@ -198,7 +198,7 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
             .toSorted()
             .map(async (name) => [name, (await stat(join(folder, name))).ino]),
         );
-      // The service looks at its files every 10 s: a stopped one does not open them anew meanwhile.
+      // The service checks its files every 10 s: while it is stopped it does not reopen them.
       service.signal("SIGSTOP");
       await rm(path + missing);
       const before = await listing();
@@ -252,7 +252,7 @@ describe.skipIf(mayLeavePostgresOut())("a command that looks, on PostgreSQL,", {
   });
 
   test.each([["keys list"], ["keys rotate"], ["kek rotate"]])(
-    "and a command that changes: %s makes no table in an empty database, and says what does",
+    "and a command that changes: %s makes no table in an empty database, and names the command that does",
     async (words) => {
       const before = await traces();
       const { code, out, err } = keysOn(urlOf({ database }), ...words.split(" "));
@@ -264,7 +264,7 @@ describe.skipIf(mayLeavePostgresOut())("a command that looks, on PostgreSQL,", {
     },
   );
 
-  test("needs no right but SELECT, and leaves every table and row as it was", async () => {
+  test("needs only the right to SELECT, and changes no table and no row", async () => {
     const service = await startService({ MACP_AUTH_STORE_URL: urlOf({ database }), MACP_AUTH_KEK: KEK });
     await service.stop();
     await onPostgresAt(urlOf({ database }), `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${reader}`);

@@ -113,7 +113,7 @@ describe("a store that was put back to an older state", { timeout: 120_000 }, ()
     expect(await kids()).not.toContain(revoked);
   });
 
-  test("is rejected after a restart too, and is gone on with as the line says: stop, revoke again, remove the version file, start", async () => {
+  test("is rejected after a restart too, and is used again after the steps in the line: stop, revoke again, remove the version file, start", async () => {
     await lineAfter("fenced", () => restore(database, older), "store_older");
     await service.stop();
     service = await startService(settings);

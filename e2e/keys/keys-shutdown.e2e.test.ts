@@ -8,7 +8,7 @@ import { macpAuthWith } from "../support/operator.ts";
 import { ask } from "../support/raw-http.ts";
 import { startService } from "../support/service-process.ts";
 
-/** A key is served for 30 s before it signs, signs for 30 s, and comes to its end after 61 s. B1 is 4 s, B2 adds the grace. */
+/** A key is served for 30 s before it signs, signs for 30 s, and ends after 61 s. B1 is 4 s, B2 adds the grace. */
 const FAST = {
   MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
   MACP_AUTH_SIGNING_ALG: "ES256",
@@ -18,10 +18,10 @@ const FAST = {
   MACP_AUTH_KEY_LEAD_SECONDS: "30",
   MACP_AUTH_KEY_ROTATION_SECONDS: "30",
 };
-/** Then the first key has come to its end. */
+/** Then the first key has ended. */
 const SHUTDOWN_MS = 63_000;
 
-describe.concurrent("a service that comes back after its signing key has come to its end", {
+describe.concurrent("a service that starts again after its signing key has ended", {
   timeout: 180_000,
 }, () => {
   let folder: string;
@@ -58,7 +58,7 @@ describe.concurrent("a service that comes back after its signing key has come to
     return standby;
   };
 
-  test("and after B2: its standby key signs the first token that is asked for, and no verifier can hold a set without it", async () => {
+  test("and after B2: its standby key signs the first requested token, and no verifier can hold a set without it", async () => {
     const settings = settingsOf("long", 1);
     const standby = await serveAndStayAway(settings);
     const service = await startService(settings);

@@ -14,7 +14,7 @@ interface Listed {
   readonly ready_from: number;
 }
 
-describe("a command in a shell that knows the store and nothing else of the service that ran on it", {
+describe("a command in a shell that sets the store and no other setting of the service that ran on it", {
   timeout: 120_000,
 }, () => {
   let folder: string;
@@ -40,7 +40,7 @@ describe("a command in a shell that knows the store and nothing else of the serv
   const listed = (): readonly Listed[] =>
     (JSON.parse(keys({}, "list", "--json").out) as { keys: Listed[] }).keys;
 
-  test("lists keys by the lead that the service has, not by the default", () => {
+  test("lists keys by the lead of the service, not by the default", () => {
     const [standby] = listed().filter(({ state }) => state === "standby");
     expect((standby?.ready_from ?? 0) - (standby?.published_from ?? 0)).toBe(9_000);
   });
@@ -74,12 +74,12 @@ describe("a command in a shell that knows the store and nothing else of the serv
     expect(listed()).toEqual(before);
   });
 
-  test("may set what the service has too", () => {
+  test("may set the same values as the service", () => {
     const own = { MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_KEY_LEAD_SECONDS: "9000" };
     expect(keys(own, "list")).toMatchObject({ code: 0, err: "" });
   });
 
-  test("is only warned of another setting when it looks, and shows the service's", () => {
+  test("that only reads warns of another setting, and shows the service's", () => {
     const result = keys({ MACP_AUTH_SIGNING_ALG: "RS256" }, "list", "--json");
     expect(result.code).toBe(0);
     expect(result.err).toMatch(

@@ -16,7 +16,7 @@ const managed = () => ({
   MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
 });
 
-test("a version file that cannot be written ends the start: it would guard against no old backup", async () => {
+test("a version file that cannot be written ends the start: it would protect from no old backup", async () => {
   const { code, stderr } = await runToExit({
     ...managed(),
     MACP_AUTH_KEY_VERSION_FILE: join(folder, "absent", "version"),

@@ -36,16 +36,16 @@ async function listening(server: Server | TcpServer): Promise<string> {
   return `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
 }
 
-/** A service that is sound in everything but the routes that a story gives it. */
+/** A healthy service, except for the routes that a test gives it. */
 function serviceWith(routes: Readonly<Record<string, RequestListener>>): Promise<string> {
-  const sound: Readonly<Record<string, RequestListener>> = {
+  const healthy: Readonly<Record<string, RequestListener>> = {
     "/healthz": (_request, response) => response.end('{"ok":true}'),
     "/.well-known/jwks.json": jwks(labelled(publicHalf(ecJwk("P-256")), "one")),
     "/tokens": (_request, response) => response.writeHead(401).end('{"error":"credentials are required"}'),
   };
   return listening(
     createServer((request, response) => {
-      (routes[request.url ?? ""] ?? sound[request.url ?? ""])?.(request, response);
+      (routes[request.url ?? ""] ?? healthy[request.url ?? ""])?.(request, response);
     }),
   );
 }
@@ -62,7 +62,7 @@ function labelled(jwk: object, kid: string): object {
 }
 
 describe("the built service", { timeout: BOOT_MS_MAX }, () => {
-  test("has nothing to fail, an open mint to be warned of, and mints nothing while it is examined", async () => {
+  test("has no failure and a warning about its open mint, and mints nothing while it is checked", async () => {
     await withService(
       { HOST: "127.0.0.1", ...signingWith("ES256", privateJwk("ES256")) },
       async (service) => {
@@ -83,8 +83,8 @@ describe("the built service", { timeout: BOOT_MS_MAX }, () => {
     );
   });
 
-  test("that is examined with its own environment and the runtime's agrees with both", async () => {
-    const key = join(folder, "sound.json");
+  test("that is checked with its own environment and the runtime's agrees with both", async () => {
+    const key = join(folder, "healthy.json");
     await writeFile(key, JSON.stringify(privateJwk("ES256")), { mode: 0o600 });
     const settings = { HOST: "127.0.0.1", MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_SIGNING_KEY_FILE: key };
     const environment = join(folder, "service.env");
@@ -112,7 +112,7 @@ describe("the built service", { timeout: BOOT_MS_MAX }, () => {
 });
 
 describe("a running service", () => {
-  test("that is sound has nothing to mend", async () => {
+  test("that is healthy has nothing to fix", async () => {
     const examined = await doctor(["--url", await serviceWith({})]);
     expect(examined).toMatchObject({ code: 0 });
     expect(examined.findings.filter(({ grade }) => grade !== "ok" && grade !== "skip")).toEqual([]);
@@ -154,8 +154,8 @@ describe("a running service", () => {
   });
 
   test("is warned about when its JWKS takes more than a second", async () => {
-    const sound = jwks(labelled(publicHalf(ecJwk("P-256")), "one"));
-    const slow: RequestListener = (request, response) => void setTimeout(sound, 1_100, request, response);
+    const healthy = jwks(labelled(publicHalf(ecJwk("P-256")), "one"));
+    const slow: RequestListener = (request, response) => void setTimeout(healthy, 1_100, request, response);
     expect(
       gradesOf(await doctor(["--url", await serviceWith({ "/.well-known/jwks.json": slow })]), "jwks-time"),
     ).toEqual(["warn"]);
@@ -200,7 +200,7 @@ describe("a running service", () => {
     expect(sent).toBeLessThan(50_000_000);
   });
 
-  test("fails when the port is shut, cuts the connection or speaks another protocol", async () => {
+  test("fails when the port is closed, drops the connection or speaks another protocol", async () => {
     const shut = await listening(createTcpServer());
     servers.pop()?.close();
     const cutting = await listening(createTcpServer((socket) => socket.destroy()));
@@ -214,7 +214,7 @@ describe("a running service", () => {
     }
   });
 
-  test("that hands out a token to nobody in particular fails, and the token is not repeated", async () => {
+  test("that mints a token for an anonymous caller fails, and the token is not repeated", async () => {
     const careless: RequestListener = (_request, response) =>
       response.end('{"token":"eyJhbGciOiJub25lIn0.e30."}');
     const examined = await doctor(["--url", await serviceWith({ "/tokens": careless })]);
@@ -238,14 +238,14 @@ describe("a running service", () => {
 });
 
 describe("a configuration", () => {
-  test("of the process's environment is graded when nothing else is named, and its warnings do not fail the call", async () => {
+  test("of the process's environment is checked by default, and its warnings do not fail the call", async () => {
     const examined = await doctor([], { environment: { HOST: "127.0.0.1" }, userId: 1000 });
     expect(examined.code).toBe(0);
     expect(gradesOf(examined, "key-source")).toEqual(["warn"]);
     expect(gradesOf(examined, "service")).toEqual(["skip"]);
   });
 
-  test("fails when whoever reaches the machine may mint, which is so unless HOST says otherwise", async () => {
+  test("fails when anyone who reaches the machine may mint, which is the default without HOST", async () => {
     const examined = await doctor([], { environment: {}, userId: 1000 });
     expect(examined.code).toBe(1);
     expect(gradesOf(examined, "mint-exposure")).toEqual(["fail"]);
@@ -319,7 +319,7 @@ describe("a configuration", () => {
 });
 
 describe("the call", () => {
-  test("ends the built program with 0 for warnings, 1 for a failed check and 2 when it is wrong", {
+  test("ends the built program with 0 for warnings, 1 for a failed check and 2 for wrong usage", {
     timeout: BOOT_MS_MAX,
   }, async () => {
     const warned = await runToExit({ HOST: "127.0.0.1" }, ["doctor"]);
@@ -335,7 +335,7 @@ describe("the call", () => {
     expect(await runToExit({}, ["doctor", "--no-such-option"])).toMatchObject({ code: 2, stdout: [] });
   });
 
-  test("is coloured on a terminal alone, and not where NO_COLOR is set", async () => {
+  test("is coloured only on a terminal, and not where NO_COLOR is set", async () => {
     expect((await run([], { stdoutIsTerminal: true })).out).toContain("\u001b[");
     expect((await run([], { stdoutIsTerminal: true, environment: { NO_COLOR: "1" } })).out).not.toContain(
       "\u001b",
@@ -344,13 +344,13 @@ describe("the call", () => {
   });
 
   test.each(["ftp://host", "host:3200", "http://user:hunter2@host", "http://host/?a=b", ""])(
-    "is wrong with --url %s, and writes nothing",
+    "is wrong usage with --url %s, and writes nothing",
     async (url) => {
       expect(await run(["--url", url])).toEqual({ code: 2, out: "" });
     },
   );
 
-  test("cannot be done with a file that cannot be read", async () => {
+  test("ends with an error for a file that cannot be read", async () => {
     expect(await run(["--environment", join(folder, "absent")])).toEqual({ code: 1, out: "" });
     expect(await run(["--runtime-env", join(folder, "absent")])).toEqual({ code: 1, out: "" });
   });

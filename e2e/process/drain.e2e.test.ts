@@ -16,7 +16,7 @@ async function idleConnection(port: number): Promise<RawConnection> {
   return connection;
 }
 
-/** What happens while the service cannot look: the kernel takes it all in, and the service finds it at once. */
+/** Runs `story` while the service is stopped: the kernel receives everything, and the service then finds it at once. */
 async function whileStopped(service: RunningService, story: () => unknown): Promise<void> {
   service.signal("SIGSTOP");
   await story();
@@ -131,7 +131,7 @@ describe.concurrent("a service that is asked to stop", { timeout: BOOT_MS_MAX },
     });
   });
 
-  test("ends at once with 1 when it is asked again more than a second later", async () => {
+  test("ends at once with 1 at a second signal more than a second later", async () => {
     await withService(ENV, async (service) => {
       const connection = await RawConnection.open(service.port);
       connection.send(MINT + BODY.slice(0, 5));

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { doctor } from "../support/run-doctor.ts";
 import { BOOT_MS_MAX, runToExit, withService } from "../support/service-process.ts";
 
-/** The suites also run on newer lines of Node: there neither says anything. */
+/** The tests also run on newer lines of Node: there neither reports anything. */
 test("the log of the start warns about this Node in one line exactly when doctor does, and in its words", {
   timeout: BOOT_MS_MAX,
 }, async () => {

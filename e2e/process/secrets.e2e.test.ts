@@ -32,7 +32,7 @@ function fingerprints(jwk: JsonWebKey): string[] {
 
 type Story = (port: number, n: number) => Promise<WireResponse | undefined>;
 
-/** What the thousand requests are made of; the marker stands only where the service has no use for it. */
+/** The parts of the thousand requests; the marker is only in parts that the service does not use. */
 const stories: readonly Story[] = [
   (port, n) => postTokens(port, { sender: `agent-${String(n)}`, note: MARKER }, {}, agent),
   (port, n) =>
@@ -80,7 +80,7 @@ const stories: readonly Story[] = [
 ];
 
 test.each(["RS256", "ES256"] as const)(
-  "of an %s key, of the tokens it signs and of what callers add unasked, nothing is ever written to stdout or stderr",
+  "of an %s key, of the tokens it signs and of unknown parts of requests, nothing is ever written to stdout or stderr",
   { timeout: 2 * BOOT_MS_MAX },
   async (alg: SigningAlg) => {
     const jwk = privateJwk(alg);

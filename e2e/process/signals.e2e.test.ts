@@ -14,7 +14,7 @@ import { ecJwk } from "../support/signing-keys.ts";
 import { publishedKeys } from "../support/token-check.ts";
 
 const ES256 = { MACP_AUTH_SIGNING_ALG: "ES256" };
-/** A debugger that is opened all the same takes a free port, so that tests do not meet each other's. */
+/** A debugger that opens anyway takes a free port, so that tests do not disturb each other. */
 const ANY_DEBUG_PORT = { NODE_OPTIONS: "--inspect-port=0" };
 const BIN = fileURLToPath(new URL("../../service/bin/macp-auth.cjs", import.meta.url));
 
@@ -50,7 +50,7 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test.each(["SIGUSR2", "SIGPIPE", "SIGXFSZ"] as const)("goes on after %s", async (signal) => {
+  test.each(["SIGUSR2", "SIGPIPE", "SIGXFSZ"] as const)("continues after %s", async (signal) => {
     await withService(ES256, async (service) => {
       service.signal(signal);
       await pause(300);
@@ -59,7 +59,7 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test("that follows nothing says so at SIGHUP, and goes on", async () => {
+  test("that follows no file reports that at SIGHUP, and continues", async () => {
     await withService(ES256, async (service) => {
       service.signal("SIGHUP");
       const line = await service.event("reloaded");
@@ -69,7 +69,7 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test("with managed keys reads its store at SIGHUP, and goes on", async () => {
+  test("with managed keys reads its store at SIGHUP, and continues", async () => {
     await withService({ ...ES256, MACP_AUTH_STORE_URL: "memory:" }, async (service) => {
       service.signal("SIGHUP");
       expect(await service.event("reloaded")).toMatchObject({ followed: ["MACP_AUTH_STORE_URL"] });
@@ -77,7 +77,7 @@ describe.concurrent("a running service", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test("puts a key file in force at SIGHUP, at once and each time, and goes on with its keys when the file is faulty", async () => {
+  test("puts a key file in force at each SIGHUP, at once, and continues with its keys when the file is faulty", async () => {
     const path = join(folder, "followed.json");
     const [one, two, three] = ["one", "two", "three"].map((kid) => ({ ...ecJwk("P-256"), kid }));
     await writeFile(path, JSON.stringify(one));
@@ -152,7 +152,7 @@ function started(env: Readonly<Record<string, string>>, ...args: readonly string
 describe("a service on a terminal", { timeout: BOOT_MS_MAX }, () => {
   // `script` of util-linux gives a command a terminal, and closes it when it ends.
   test.skipIf(process.platform !== "linux")(
-    "goes on when the terminal is closed, and ends by SIGTERM",
+    "continues when the terminal is closed, and ends at SIGTERM",
     async () => {
       const terminal = spawn(
         "script",
@@ -177,7 +177,7 @@ describe("a service on a terminal", { timeout: BOOT_MS_MAX }, () => {
 });
 
 describe("a start", { timeout: BOOT_MS_MAX }, () => {
-  test("that waits for its store goes on after SIGHUP, SIGUSR1 and SIGUSR2, and ends by SIGTERM", async () => {
+  test("that waits for its store continues after SIGHUP, SIGUSR1 and SIGUSR2, and ends at SIGTERM", async () => {
     const silent = createServer();
     await once(silent.listen(0, "127.0.0.1"), "listening");
     const { port } = silent.address() as AddressInfo;
@@ -198,7 +198,7 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
   });
 
   test.each(["serve --settings serve", "--settings serve serve", "--settings=serve serve"])(
-    "hears a signal from its first line on, wherever its settings stand: %s",
+    "handles signals from its first line on, wherever its settings option is: %s",
     async (line) => {
       await writeFile(join(folder, "serve"), "HOST=127.0.0.1\n");
       const preload = join(folder, "first-line.cjs");
@@ -243,9 +243,9 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
     expect(await Promise.all(ports.map(isOpen))).toEqual(ports.map(() => false));
   });
 
-  test("that SIGTERM reaches at any moment ends, with 0 and nothing on standard error once it can hear", async () => {
+  test("that SIGTERM reaches at any moment ends, with 0 and nothing on standard error once it handles signals", async () => {
     const codes: (number | null)[] = [];
-    // On a busy machine its first line comes late.
+    // On a busy machine its first line is late.
     for (let ms = 40; ms <= 280 || codes.length === 0; ms += 80) {
       await Promise.all(
         [0, 20, 40, 60].map(async (more) => {
@@ -253,7 +253,7 @@ describe("a start", { timeout: BOOT_MS_MAX }, () => {
           await pause(ms + more);
           process.child.kill("SIGTERM");
           const { code, signal } = await process.ended;
-          // Before its first line it can hear no signal.
+          // Before its first line it handles no signal.
           if (signal === "SIGTERM") return;
           codes.push(code);
           expect(process.err()).toBe("");
@@ -303,7 +303,7 @@ describe("a command that waits for its input", { timeout: BOOT_MS_MAX }, () => {
     "verify --jwks serve",
     "--settings serve verify --jwks none",
     "--settings=serve verify --jwks none",
-  ])("ends by each signal that ends a command, also when a word of it is serve: %s", async (line) => {
+  ])("ends at each signal that ends a command, also when one of its words is serve: %s", async (line) => {
     await writeFile(join(folder, "serve"), "PORT=0\n");
     await Promise.all(
       (["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const).map(async (signal) => {

@@ -45,7 +45,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
     ]);
   });
 
-  test("in the place of a key file that is followed is told, and a key file after it is followed again", async () => {
+  test("that replaces a followed key file is reported, and a key file that replaces it is followed again", async () => {
     const path = join(folder, "followed.jwk");
     const [old, next] = ["old", "next"].map((kid) => JSON.stringify({ ...ecJwk("P-256"), kid }));
     await writeFile(path, old ?? "");
@@ -73,7 +73,7 @@ describe("a path that leads to no regular file", { timeout: BOOT_MS_MAX }, () =>
   });
 });
 
-describe("all faults are told at once", { timeout: BOOT_MS_MAX }, () => {
+describe("all faults are reported at once", { timeout: BOOT_MS_MAX }, () => {
   const absent = "/nonexistent/file";
   const stories: ReadonlyArray<readonly [Readonly<Record<string, string>>, readonly string[]]> = [
     [
@@ -131,7 +131,7 @@ describe("all faults are told at once", { timeout: BOOT_MS_MAX }, () => {
 });
 
 describe("a secret in the place of another setting", { timeout: BOOT_MS_MAX }, () => {
-  test("is not shown when it was meant to be an address, whatever its form", async () => {
+  test("is not shown where an address belongs, whatever its form", async () => {
     const jwk = JSON.stringify(ecJwk("P-256"));
     const token = "s3cret".repeat(8);
     for (const value of [jwk, token]) {
@@ -174,7 +174,7 @@ async function endOf(child: ChildProcess): Promise<{ how: unknown; tookMs: numbe
   return { how: code ?? signal, tookMs: performance.now() - start };
 }
 
-test("a log that nobody reads any more does not keep the service from ending", {
+test("a log that is not read any more does not stop the service from ending", {
   timeout: BOOT_MS_MAX,
 }, async () => {
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {
@@ -200,7 +200,7 @@ test("a log that nobody reads any more does not keep the service from ending", {
   expect(tookMs).toBeLessThan(PROMPT_MS);
 });
 
-test("a start that waits for a store that does not answer ends when it is told to", {
+test("a start that waits for a store that does not answer ends at a signal to stop", {
   timeout: BOOT_MS_MAX,
 }, async () => {
   const silent = createServer().listen(0, "127.0.0.1");

@@ -92,7 +92,7 @@ describe("the addresses of Services that Kubernetes sets in every pod", { timeou
     );
   });
 
-  test("are a warning of doctor's too, and no failure", async () => {
+  test("are a warning in doctor too, and no failure", async () => {
     const { stdout } = await runToExit({ HOST: "127.0.0.1", ...links }, ["doctor"]);
     expect(stdout.filter((line) => line.includes("enableServiceLinks"))).toEqual([
       expect.stringMatching(/^warn {2}settings/),
@@ -101,7 +101,7 @@ describe("the addresses of Services that Kubernetes sets in every pod", { timeou
 });
 
 describe("text that was copied", { timeout: BOOT_MS_MAX }, () => {
-  test("with a byte order mark before it is what it seems", async () => {
+  test("with a byte order mark before it is read without the mark", async () => {
     await withService(
       { ...ES256, MACP_AUTH_ISSUER: "\uFEFFours", "\uFEFFHOST": "127.0.0.1" },
       async (service) => {
@@ -135,7 +135,7 @@ describe("text that was copied", { timeout: BOOT_MS_MAX }, () => {
   });
 });
 
-describe("a connection on which nothing is under way", { timeout: BOOT_MS_MAX }, () => {
+describe("an idle connection", { timeout: BOOT_MS_MAX }, () => {
   const REQUEST = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
   test("is kept for as long as the setting says, longer than headers may take, and no longer", async () => {
@@ -167,7 +167,7 @@ describe("a connection on which nothing is under way", { timeout: BOOT_MS_MAX },
 describe("a SQLite store that was put back with a mode that lets others read it", {
   timeout: BOOT_MS_MAX,
 }, () => {
-  test("is a failure of doctor's, with the command that closes it, and is closed with a warning by the next start", async () => {
+  test("is a failure in doctor, with the command that fixes it, and the next start fixes it with a warning", async () => {
     const store = join(folder, "restored.db");
     const env = {
       ...ES256,

@@ -16,7 +16,7 @@ export type Setup = "readiness" | "redispatch";
 
 export interface Haproxy {
   readonly port: number;
-  /** Resolves once every replica takes requests. */
+  /** Resolves once every replica accepts requests. */
   untilAllUp(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -92,7 +92,7 @@ export async function startHaproxy(
         if (rows.length === replicas.length && rows.every((row) => row.split(",")[17] === "UP")) return;
         await pause(50);
       }
-      throw new Error(`haproxy does not take all replicas for up: ${said}`);
+      throw new Error(`haproxy does not see all replicas up: ${said}`);
     },
     async stop() {
       process.off("exit", kill);

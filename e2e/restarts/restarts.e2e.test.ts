@@ -78,7 +78,7 @@ async function restartInTurn(
 describe("callers with kept-alive connections", { timeout: RUN_MS_MAX }, () => {
   const setups: ReadonlyArray<readonly [string, Setup, string]> = [
     ["haproxy that asks /readyz and retries nothing", "readiness", "3"],
-    ["haproxy that tries a rejected connection elsewhere", "redispatch", "0"],
+    ["haproxy that retries a rejected connection at another replica", "redispatch", "0"],
   ];
   // Where haproxy is absent (Debian: apt-get install haproxy) these are skipped on a reader's machine.
   test.skipIf(isSkipped).each(setups)(

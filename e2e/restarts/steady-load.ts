@@ -14,7 +14,7 @@ export interface Seen {
 }
 
 export interface Load {
-  /** Sends no more, waits for the answers, and tells what came. */
+  /** Stops sending, waits for the answers, and returns the counts. */
   stop(): Promise<Seen>;
 }
 

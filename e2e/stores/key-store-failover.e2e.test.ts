@@ -17,7 +17,7 @@ import { type TcpProxy, tcpProxy } from "../support/tcp-proxy.ts";
 const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"];
 const TOOL = new URL("../../tools/postgres.sh", import.meta.url).pathname;
 
-/** Two servers in replication, and the ways of two replicas to them. */
+/** Two servers in replication, and the connections of two replicas to them. */
 interface Fleet {
   readonly primary: string;
   readonly standby: string;
@@ -25,7 +25,7 @@ interface Fleet {
   readonly far: TcpProxy;
   /** The way of the one that follows the failover. */
   readonly near: TcpProxy;
-  /** Makes the primary a standby that follows nobody. */
+  /** Makes the primary a standby without a primary of its own. */
   readonly demotePrimary: () => Promise<unknown>;
 }
 

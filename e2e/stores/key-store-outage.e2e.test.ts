@@ -42,7 +42,7 @@ describe.skipIf(POSTGRES === undefined)(
     });
 
     test.each(["freeze", "cut"] as const)(
-      "(%s) slows no mint and changes no JWKS until the fence, then both are 503 at once, and all comes back by itself",
+      "(%s) slows no mint and changes no JWKS until the fence, then both are 503 at once, and everything recovers by itself",
       async (how) => {
         await withService(through(proxy.port), async (service) => {
           const before = await jwks(service);
@@ -73,7 +73,7 @@ describe.skipIf(POSTGRES === undefined)(
       },
     );
 
-    test("at start leaves the service up and fenced until the store comes", async () => {
+    test("at start leaves the service up and fenced until the store is available", async () => {
       proxy.cut();
       await withService(through(proxy.port), async (service) => {
         expect([await mintStatus(service), (await jwks(service)).status]).toEqual([503, 503]);
@@ -83,14 +83,14 @@ describe.skipIf(POSTGRES === undefined)(
       });
     });
 
-    test("for one replica of two fences that one off, and the other goes on alone", async () => {
+    test("for one replica of two fences that one, and the other continues", async () => {
       await withService(through(proxy.port), async (far) => {
         await withService(through(Number(server.port)), async (near) => {
           expect((await jwks(far)).text).toBe((await jwks(near)).text);
           proxy.freeze();
           await until(async () => (await mintStatus(far)) === 503);
           // A transaction that was frozen in its middle holds its locks until PostgreSQL ends it after 3 s: much less than an F of
-          // 60 s, and more than the second that F is here. What happens then is not missed by the one that was away.
+          // 60 s, and more than the second that F is here. The replica that was cut off then sees the changes that it missed.
           const rotate = () => admin(near, "/keys/rotate", { accept: ["short-lead"] });
           await until(async () => (await rotate()).body["done"] === true, 10);
           expect([(await jwks(far)).status, await mintStatus(near), (await jwks(near)).status]).toEqual([
@@ -106,7 +106,7 @@ describe.skipIf(POSTGRES === undefined)(
 );
 
 describe("a store that was restored from an old backup", () => {
-  test("is rejected by a replica that had seen more, also after a restart, and nothing is signed", async () => {
+  test("is rejected by a replica that had seen a newer version, also after a restart, and nothing is signed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "macp-auth-backup-"));
     const [store, backup] = [join(folder, "keys.db"), join(folder, "backup.db")];
     const env = {

@@ -83,7 +83,7 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
             expect(kidsInStore()).toEqual(expect.arrayContaining(acknowledged));
           } else expect(result.err).toMatch(/-wal or -shm is not there|was removed by another program/);
           await until(async () => (await mintStatus(service)) === 200);
-          // Until the service has opened the file anew, a command that looks may make no companion, and fails.
+          // Until the service has reopened the file, a command that only reads may make no companion file, and fails.
           await until(async () => {
             const result = macpAuth("keys", "list", "--json");
             return result.code === 0 && acknowledged.every((kid) => kidsOf(result).includes(kid));
@@ -155,7 +155,7 @@ test("a service that was killed has left everything in the file itself: without 
 });
 
 describe("a service whose database is no longer the file at its path", () => {
-  test("fences itself and says so when the files are removed, and signs again when they are put back", {
+  test("fences itself and reports it when the files are removed, and signs again when they are put back", {
     timeout: STORY_MS_MAX,
   }, async () => {
     await withService(env, async (service) => {
@@ -171,7 +171,7 @@ describe("a service whose database is no longer the file at its path", () => {
     });
   });
 
-  test("fences itself when another file is moved over it, so that keys revoke on the path never acts beside it", {
+  test("fences itself when another file is moved over it, so that keys revoke on the path never changes another store than the service's", {
     timeout: STORY_MS_MAX,
   }, async () => {
     await withService(env, async (service) => {
@@ -242,7 +242,7 @@ test.each(["000", "022", "077"])(
 );
 
 describe("a place that cannot be written", () => {
-  /** As a user whom permissions stop: root has access everywhere. */
+  /** As a user who has no access: root has access everywhere. */
   const asUser = (...args: readonly string[]) =>
     spawnSync(process.execPath, [BIN, ...args], {
       encoding: "utf8",
@@ -303,7 +303,7 @@ describe.skipIf(!canMount)("a file system (skipped: mounting one needs root or s
     });
   });
 
-  test("that fills up under a running service ends no signing that the store still carries, and loses no change", {
+  test("that fills up under a running service ends no signing that the store still allows, and loses no change", {
     timeout: STORY_MS_MAX,
   }, async () => {
     await withService(env, async (service) => {

@@ -4,7 +4,7 @@ import { RawConnection } from "./raw-http.ts";
 const SOCKETS = 64;
 const BATCH_REQUESTS_MAX = 12;
 
-/** A request as bytes, and whether its answer leaves the connection fit for another one. */
+/** A request as bytes, and whether the connection can be used again after its answer. */
 export interface FloodRequest {
   readonly bytes: Buffer;
   readonly bodiless: boolean;

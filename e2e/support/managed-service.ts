@@ -42,11 +42,11 @@ export async function mintStatus(service: RunningService): Promise<number> {
   return (await postTokens(service.port, { sender: "a" })).status;
 }
 
-/** Waits until it holds; the bound is for a service that never gets there. */
+/** Waits until it holds, for a limited time. */
 export async function until(holds: () => Promise<boolean>, secondsMax = 30): Promise<void> {
   for (let tries = 0; tries < secondsMax * 20; tries += 1) {
     if (await holds()) return;
     await sleep(50);
   }
-  expect.unreachable("it never came about");
+  expect.unreachable("the expected state did not come in time");
 }

@@ -141,7 +141,7 @@ export class RawConnection {
       this.#socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
-  /** Says that no more bytes will come, and goes on listening. */
+  /** Ends the sending side, and still reads. */
   finish(): void {
     this.#socket.end();
   }

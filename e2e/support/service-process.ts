@@ -148,7 +148,7 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-/** The port of the service's "listening" line; undefined when it ended, or kept silent for too long, without one. */
+/** The port of the service's "listening" line; undefined when it ended, or was silent for too long, without one. */
 function untilListening(child: ServiceProcess, stdout: readonly string[]): Promise<number | undefined> {
   return new Promise((resolve) => {
     const look = (): void => {

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A connection to a server that a test can cut, freeze and restore. */
 export interface TcpProxy {
   readonly port: number;
-  /** Bytes no longer pass, and neither end notices: what a partition looks like. */
+  /** Bytes no longer pass, and neither end notices: a network partition. */
   freeze(): void;
   /** New connections are closed and the old ones end. */
   cut(): void;
