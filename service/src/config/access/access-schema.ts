@@ -1,0 +1,235 @@
+import { z } from "zod";
+
+// The access document as a person writes it: who may call, and what each may have minted. Everything is closed: a name that is not
+// known is a fault, so that a typing mistake never widens or narrows what is granted.
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const name = (what: string) =>
+  z.string().regex(NAME, { error: `must be ${what}: 1 to 64 of a-z, 0-9, ".", "_" and "-"` });
+
+const text = (charsMax: number) =>
+  z
+    .string()
+    .min(1, { error: "must not be empty" })
+    .max(charsMax, { error: `must have at most ${String(charsMax)} characters` })
+    .refine((value) => value.isWellFormed() && !/\p{Cc}/u.test(value), {
+      error: "must not contain control characters",
+    });
+
+/** The last moment of a day, or a moment (RFC 3339). */
+const DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+const MOMENT = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
+const endDate = z
+  .string()
+  .refine((value) => (DAY.test(value) || MOMENT.test(value)) && !Number.isNaN(Date.parse(value)), {
+    error: "must be a date such as 2027-06-30, or a moment such as 2027-06-30T12:00:00Z",
+  })
+  .meta({
+    description:
+      "The day or the moment after which the caller is rejected (RFC 3339). A day counts to its end, UTC.",
+  });
+
+const httpsUrl = z
+  .string()
+  .max(512)
+  .refine((value) => /^https?:\/\/[^\s/?#@]+(?:[/?][^\s#]*)?$/.test(value) && URL.canParse(value), {
+    error: "must be an https URL without user, password and fragment",
+  });
+const path = text(1024);
+
+const Keys = z
+  .union(
+    [
+      z.literal("discovery"),
+      z.strictObject({
+        discovery: z.literal(true).meta({ description: "Found through the issuer's own document." }),
+        ca_file: path.optional(),
+      }),
+      z.strictObject({ jwks_url: httpsUrl, ca_file: path.optional() }),
+      z.strictObject({ jwks_file: path }),
+      z.strictObject({ spiffe_bundle_url: httpsUrl, ca_file: path.optional() }),
+      z.strictObject({ spiffe_bundle_file: path }),
+    ],
+    {
+      error:
+        'must be "discovery" or one of jwks_url, jwks_file, spiffe_bundle_url, spiffe_bundle_file, each with ca_file where it is a URL',
+    },
+  )
+  .meta({ description: "Where the issuer's public keys are." });
+
+export const JWT_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const;
+
+const Issuer = z.strictObject({
+  preset: z
+    .enum(["kubernetes", "github", "gitlab", "spiffe", "oidc"], {
+      error: "must be kubernetes, github, gitlab, spiffe or oidc",
+    })
+    .meta({ description: "What its tokens look like: which claims they must have, and their short names." }),
+  issuer: text(512).meta({
+    description:
+      "The `iss` of its tokens, byte for byte; for spiffe the trust domain, such as spiffe://example.org.",
+  }),
+  keys: Keys.default("discovery"),
+  audience: text(512)
+    .optional()
+    .meta({ description: "The `aud` that its tokens must have; unset: the issuer name of this service." }),
+  algorithms: z
+    .array(z.enum(JWT_ALGORITHMS))
+    .min(1)
+    .default(["RS256", "ES256"])
+    .meta({ description: "The signature algorithms that are accepted." }),
+  max_token_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(3_600)
+    .meta({ description: "A token that is valid for longer (exp - iat) is rejected." }),
+  private_network: z
+    .boolean()
+    .default(false)
+    .meta({ description: "Whether its URLs may lead to loopback and private addresses." }),
+  disabled: z.boolean().default(false),
+  token_review: z
+    .strictObject({ url: httpsUrl, token_file: path, ca_file: path.optional() })
+    .optional()
+    .meta({ description: "Kubernetes: ask the API server about each new token (TokenReview)." }),
+});
+
+const patterns = z.union([text(512).transform((one) => [one]), z.array(text(512)).min(1)]).meta({
+  description: "A value or a list of values; `*` stands for any part.",
+});
+
+const Proof = z
+  .union(
+    [
+      z.strictObject({
+        secret: text(256).meta({
+          description: "The line that `macp-auth secret generate` prints, not the secret.",
+        }),
+      }),
+      z.strictObject({
+        workload: z.strictObject({
+          issuer: name("the name of an issuer"),
+          subject: text(512).optional().meta({ description: "The `sub`; `*` stands for any part." }),
+          claims: z.record(text(128), patterns).default({}),
+        }),
+      }),
+      z.strictObject({
+        private_key_jwt: z.union([
+          z.strictObject({ jwks_file: path }),
+          z.strictObject({
+            jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }),
+          }),
+        ]),
+      }),
+    ],
+    { error: "must be one of secret, workload, private_key_jwt" },
+  )
+  .meta({ description: "One way in which the caller proves who it is (RFC 7523 for private_key_jwt)." });
+
+const Caller = z.strictObject({
+  owner: text(256).optional().meta({ description: "Whom to ask about this caller." }),
+  expires: endDate.optional(),
+  disabled: z.boolean().default(false),
+  role: z
+    .enum(["viewer", "operator", "security"], { error: "must be viewer, operator or security" })
+    .optional()
+    .meta({ description: "What it may do at the admin listener; unset: nothing." }),
+  proofs: z.array(Proof).max(16).default([]),
+});
+
+const callerNames = z.array(text(65)).min(1).meta({ description: "Names of callers, and @groups of them." });
+const senders = z.array(text(512)).min(1).meta({
+  description:
+    "Senders, and @groups of them: exact, or with `*` for a part of a segment and `**` for whole segments; {claims.NAME} stands for a claim of the proof.",
+});
+
+/** What is omitted is not granted. */
+const Scopes = z
+  .strictObject({
+    can_start_sessions: z.boolean().default(false),
+    can_manage_mode_registry: z.boolean().default(false),
+    is_observer: z.boolean().default(false),
+    allowed_modes: z
+      .union([z.literal("any"), z.array(z.string().max(512))], { error: 'must be "any" or a list of modes' })
+      .default([])
+      .meta({ description: '`""` stands for signals outside of sessions.' }),
+    max_open_sessions: z
+      .union([z.literal("unlimited"), z.int().min(0)], {
+        error: 'must be "unlimited" or a whole number',
+      })
+      .default(0),
+  })
+  .meta({
+    description: "The most that a token may be allowed at the runtime. What is omitted is not granted.",
+  });
+
+const Grant = z.strictObject({
+  name: name("the name of the grant"),
+  callers: callerNames,
+  senders,
+  scopes: Scopes,
+  unknown_scopes: z
+    .enum(["allow", "deny"])
+    .default("deny")
+    .meta({ description: "Whether other members of `scopes` are passed on." }),
+  max_ttl_seconds: z.int().min(1).optional(),
+  audiences: z
+    .array(text(512))
+    .min(1)
+    .optional()
+    .meta({ description: "The runtimes; unset: only the audience that is set for this service." }),
+  algorithms: z
+    .array(z.enum(["RS256", "ES256"]))
+    .min(1)
+    .optional(),
+  claims: z.record(text(128), patterns).default({}).meta({ description: "What the proof must say." }),
+  on_excess: z
+    .enum(["reject", "narrow"])
+    .default("reject")
+    .meta({ description: "What becomes of a request for more: rejected, or granted as far as it may be." }),
+});
+
+const Deny = z
+  .strictObject({
+    name: name("the name of the rule"),
+    callers: callerNames.optional(),
+    senders: senders.optional(),
+    audiences: z.array(text(512)).min(1).optional(),
+  })
+  .meta({ description: "Rejected whatever is granted. What is omitted is any." });
+
+/** The access document. */
+export const AccessText = z
+  .strictObject({
+    version: z.literal(1, { error: "must be 1" }),
+    issuers: z.record(name("the name of an issuer"), Issuer).default({}),
+    callers: z.record(name("the name of a caller"), Caller).default({}),
+    groups: z
+      .strictObject({
+        agents: z.record(name("the name of a group"), senders).default({}),
+        callers: z
+          .record(name("the name of a group"), z.array(name("the name of a caller")).min(1))
+          .default({}),
+      })
+      .prefault({}),
+    grants: z.array(Grant).max(100_000).default([]),
+    denies: z.array(Deny).max(1_000).default([]),
+  })
+  .meta({
+    title: "MACP access document",
+    description: "Who may call macp-auth, and what each may have minted.",
+  });
+
+export type AccessText = z.infer<typeof AccessText>;
