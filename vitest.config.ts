@@ -14,11 +14,18 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
+          // Else one less than the machine has processors, which is one of two.
+          maxWorkers: 2,
         },
       },
       {
         // Random histories of a whole deployment, for minutes: apart, so that the unit tests stay quick.
-        test: { name: "model", include: ["service/src/**/*.model.test.ts"], sequence: { groupOrder: 0 } },
+        test: {
+          name: "model",
+          include: ["service/src/**/*.model.test.ts"],
+          sequence: { groupOrder: 0 },
+          maxWorkers: 2,
+        },
       },
       {
         // Black box: starts what `npm run build` left in dist, so it runs after the unit tests and two files at a time.
