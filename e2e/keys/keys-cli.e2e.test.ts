@@ -261,7 +261,7 @@ describe("an operator with nothing but init's folder", () => {
     });
     expect(macpAuth("migrate", "--settings", env)).toMatchObject({
       code: 0,
-      out: "the store is at version 1 already\n",
+      out: expect.stringMatching(/^the store is at version \d+ already\n$/) as string,
     });
   });
 });

@@ -287,11 +287,12 @@ function replicaPromises(stored: () => Stored): void {
 function schemaPromises(stored: () => Stored): void {
   test("a schema that is up to date is left as it is; a newer one is rejected with both versions", async () => {
     const { place } = stored();
-    expect(await migrateStore(place.location)).toEqual({ from: 1, to: 1 });
+    const { from, to } = await migrateStore(place.location);
+    expect(from).toBe(to);
     await place.sql("UPDATE schema_version SET version = 9");
     await expect(migrateStore(place.location)).rejects.toThrow(StoreUnusable);
     await expect(place.open(keks)).rejects.toThrow(
-      "the store has schema version 9, and this program knows versions up to 1",
+      `the store has schema version 9, and this program knows versions up to ${String(to)}`,
     );
   });
 }

@@ -10,9 +10,9 @@ import { fetches, noteFetches } from "./fetch-rows.ts";
 import { KeyRow, keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas, writeReplica } from "./replica-rows.ts";
 import type { RowTags } from "./row-tags.ts";
+import { storeNow } from "./store-now.ts";
 
 const Moment = Whole.transform(epochSeconds);
-const MomentRow = z.object({ now: Moment });
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
 
@@ -45,7 +45,10 @@ export function sqlKeyStore(
           [keySet, seen],
         );
         if (taken.length === 0) return "stale";
-        const [before, now] = await Promise.all([keyRows(query, keySet), storeNow(database, query)]);
+        const [before, now] = await Promise.all([
+          keyRows(query, keySet),
+          storeNow(database, query, "key_sets"),
+        ]);
         const keys = keysOf(tags, { keySet, ...onlyRow(taken) }, before);
         const changed = applyChanges(keys, changes, now, seen + 1);
         await writeKeys(query, owner, { version: seen + 1, keys: changed, before });
@@ -110,7 +113,7 @@ async function readSet(
   { keySet, tags }: Owner,
 ): Promise<{ readonly set: KeySet; readonly rows: readonly KeyRow[] }> {
   const [now, found, rows, known, fetched] = await Promise.all([
-    storeNow(database, query),
+    storeNow(database, query, "key_sets"),
     query('SELECT version, tag, served_at AS "servedAt" FROM key_sets WHERE name = $1', [keySet]),
     keyRows(query, keySet),
     replicas(query, keySet),
@@ -126,12 +129,6 @@ async function readSet(
     ...fetched,
   };
   return { set, rows };
-}
-
-async function storeNow(database: Database, query: Query): Promise<EpochSeconds> {
-  const [row] = parseRows(MomentRow, "key_sets", await query(database.dialect.now));
-  if (row === undefined) throw new StoreCorrupt({ what: "row_missing", table: "key_sets" });
-  return row.now;
 }
 
 function onlyRow(rows: readonly unknown[]): SetRow {
