@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
 
-/** How busy other work kept the machine before the run began; well below the number of cores, or the numbers say little. */
+/** The load of the machine before the run began. Unless it is well below the number of cores, the numbers mean little. */
 const LOAD_BEFORE = loadavg()[0] ?? 0;
 
 /**

@@ -3,7 +3,7 @@ import { median, slope } from "./stats.mjs";
 import { bySubject, SUBJECTS, startForLoad } from "./subjects.mjs";
 
 const SAMPLES = 20;
-/** Until then the heap is still finding its size. */
+/** Until then the heap has not reached its size. */
 const SETTLED_AFTER_MINTS = 100_000;
 
 /** @typedef {{ minMb: number, medianMb: number, maxMb: number, highestMb: number, mbPerMillion: number, mints: number, every: number, settled: boolean }} UnderLoad */

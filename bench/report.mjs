@@ -1,4 +1,4 @@
-/** What a user of this service may count on; each is shown with its outcome, and a missed one says so. */
+/** The goals of the service; each is shown with its result, a missed one as missed. */
 const GOALS = {
   managed: 0.97,
   RS256: 0.9,

@@ -20,7 +20,8 @@ const FULL = {
   warmUpSeconds: 3,
   starts: 15,
   memoryStarts: 5,
-  // The old part of the heap is collected about every two million mints: a shorter run would take one slope of the saw for growth.
+  // The old part of the heap is collected about every two million mints: a shorter run would mistake one slope of the sawtooth for
+  // growth.
   mints: 3_000_000,
   limitRounds: 3,
 };

@@ -15,7 +15,7 @@ chmod 700 "$root/root"
 
 (cd "$folder/debian" && apt-get -qq -o APT::Sandbox::User=root download busybox libc6 libgcc-s1 libstdc++6)
 for package in "$folder"/debian/*.deb; do dpkg-deb --extract "$package" "$root"; done
-# An applet never takes the place of a program that is there already.
+# An applet never replaces an existing program.
 chroot "$root" /bin/busybox --install -s
 
 npm install --prefix "$folder/npm" --no-save --no-package-lock --ignore-scripts --silent "$node_package@$node_version" "npm@$npm_version"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds deploy/Dockerfile with buildah, which needs no engine, and proves what the image holds and does. One line a guarantee.
+# Builds deploy/Dockerfile with buildah, which needs no engine, and checks what the image contains and does. One line a guarantee.
 # Call it from anywhere, as root, on Debian with node, npm, git, buildah and busybox. It leaves nothing behind. Exit 0: all hold.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
