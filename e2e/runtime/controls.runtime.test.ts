@@ -8,7 +8,7 @@ import { printReport } from "./pairs/report.ts";
 const CONTROL_MS_MAX = 180_000;
 /** A T that outlasts two leads: whenever it fetches, a key that it does not know is likely to sign before it fetches again. */
 const UNDECLARED_TTL_SECONDS = 2 * FAST.leadSeconds;
-/** A T of which an operator's three requests take but a part, however busy the machine. */
+/** A T that is longer than an operator's three requests take, however busy the machine. */
 const LONG_TTL_SECONDS = 6;
 
 describe.concurrent("the same load finds what rotation must not do", () => {
@@ -21,7 +21,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   const longLeadSeconds = FAST.leadSeconds - FAST.jwksTtlSeconds + LONG_TTL_SECONDS;
 
   test(
-    "honest tokens are rejected where a runtime keeps the JWKS for longer than the service was told",
+    "valid tokens are rejected where a runtime caches the JWKS for longer than declared to the service",
     () =>
       withPair(
         FAST_ENVIRONMENT,
@@ -36,7 +36,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   );
 
   test(
-    "honest tokens are rejected where a key signs before it was served for its lead",
+    "valid tokens are rejected where a key signs before it was served for its lead",
     () =>
       withPair(
         {
@@ -68,7 +68,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
   );
 
   test(
-    "honest tokens are rejected where a key leaves the JWKS while its tokens live",
+    "valid tokens are rejected where a key leaves the JWKS while its tokens are valid",
     () =>
       withPair(BY_HAND, async (pair) => {
         const load = loadPairs([pair], { enough: ({ seconds }) => seconds > FAST.leadSeconds + 7 });
@@ -84,7 +84,7 @@ describe.concurrent("the same load finds what rotation must not do", () => {
           await pair.issuer.admin("/keys/retire", { ...retirement, accept: ["live-tokens"] }),
         ).toMatchObject({ status: 200 });
         const seen = await load;
-        printReport("control: a key leaves the JWKS with its tokens alive", seen, [pair.issuer]);
+        printReport("control: a key leaves the JWKS while its tokens are valid", seen, [pair.issuer]);
         expect(seen.sum.wrongRejections.filter(({ kid }) => kid === first).length).toBeGreaterThan(0);
         expect(seen.sum.jwksWithoutLiveKey).toBeGreaterThan(0);
       }),
@@ -98,7 +98,7 @@ async function untilRuntimeFetches({ issuer }: Pair): Promise<void> {
   while ((await fetchesOfRuntime(issuer)) === before) await pause(20);
 }
 
-/** The runtime gives no user agent; whoever else fetches here does. */
+/** The runtime sends no user agent; everything else that fetches here sends one. */
 async function fetchesOfRuntime(issuer: Issuer): Promise<number> {
   const { body } = await issuer.admin("/keys");
   const { verifiers } = body as { verifiers: { user_agent: string; fetches: number }[] };

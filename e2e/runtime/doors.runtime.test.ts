@@ -178,7 +178,7 @@ describeHttpDoor("a stream of server-sent events", () => {
     const client = clientAt(pair.runtime, "HTTP/JSON");
     const { token: fresh } = await pair.issuer.mint({ sender });
     const session_id = await startedSession(client, fresh);
-    // The runtime forgives 60 s: this one is good for 3 s more.
+    // The runtime's leeway is 60 s: it accepts this token for 3 s more.
     const brief = forged(nowSeconds() - 57);
     const subscribe = (token: string, lastEventId?: string) =>
       eventStream(
@@ -196,7 +196,7 @@ describeHttpDoor("a stream of server-sent events", () => {
     await expect
       .poll(async () => (await client.verdict(brief)) === "UNAUTHENTICATED", { timeout: 10_000 })
       .toBe(true);
-    expect(await propose(client, fresh, session_id, "while the token is dead")).toBe("ok");
+    expect(await propose(client, fresh, session_id, "while the token has expired")).toBe("ok");
     await expect.poll(() => first.events.map(({ id }) => id)).toEqual(["1", "2"]);
     expect(first.ended()).toBeUndefined();
     first.close();

@@ -59,7 +59,7 @@ describeAtEachDoor("a runtime that was pointed at the service", (door) => {
     return pair.runtime.refusals().at(-1) ?? "";
   }
 
-  test("takes a token of another instance that has the same key", async () => {
+  test("accepts a token of another instance that has the same key", async () => {
     expect(await client.verdict(await mintElsewhere(sameKey))).toBe("OK");
   });
 
@@ -99,7 +99,7 @@ describeAtEachDoor("a runtime that was pointed at the service", (door) => {
     );
   });
 
-  test("takes whatever a published key signed with a subject and an expiry, and looks at nothing else", async () => {
+  test("accepts everything that a published key signed with a subject and an expiry, and checks nothing else", async () => {
     const bare = claims({ iss: undefined, aud: undefined, nbf: 4_000_000_000, iat: 4_000_000_000 });
     expect(
       await client.verdict(forge(key, { header: { typ: "another kind of token" }, payload: bare })),

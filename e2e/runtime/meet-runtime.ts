@@ -2,7 +2,7 @@ import type { TestProject } from "vitest/node";
 import { runtimeClient } from "./doors/runtime-client.ts";
 import { freePort, launchRuntime, type RunningRuntime, type RuntimeKind } from "./doors/runtime-process.ts";
 
-/** Nobody listens there; a runtime fetches the keys when it meets the first token, which here never comes. */
+/** Nobody listens there; a runtime fetches the keys when it meets the first token, which never arrives here. */
 const NOWHERE = { jwksUrl: "http://127.0.0.1:9/", jwksTtlSeconds: 60 };
 
 /** Finds out once which runtime this machine has and which doors it opens, and prints that in one line. vitest calls it before the stories. */

@@ -13,7 +13,7 @@ import { startIssuer } from "./pairs/issuer.ts";
 const TTL_SECONDS = 1;
 const PAST_TTL_MS = 1_500;
 
-test("a runtime goes on taking tokens while the service is down, and takes them as soon as it is up", async () => {
+test("a runtime continues to accept tokens while the service is down, and accepts new ones as soon as it is up", async () => {
   const port = await freePort();
   const runtime = await startRuntime({
     jwksUrl: `http://127.0.0.1:${String(port)}/.well-known/jwks.json`,
@@ -82,7 +82,7 @@ describe("what a runtime makes of a JWKS answer", () => {
     return { known: await client.verdict(forge(known)), other: await client.verdict(forge(other)) };
   }
 
-  test("another key in the known one's place: the known one is dead", async () => {
+  test("another key in place of the known one: the known key is not accepted any more", async () => {
     expect(await verdictsAfter(200, set(other))).toEqual({ known: "UNAUTHENTICATED", other: "OK" });
   });
 
@@ -91,7 +91,7 @@ describe("what a runtime makes of a JWKS answer", () => {
     [503, '{"error":"no signing key is available"}'],
     [404, "not found"],
     [200, "<html>"],
-  ])("%i %s: the known key lives on", async (status, body) => {
+  ])("%i %s: the known key is still accepted", async (status, body) => {
     expect(await verdictsAfter(status, body)).toEqual({ known: "OK", other: "UNAUTHENTICATED" });
   });
 
@@ -99,7 +99,7 @@ describe("what a runtime makes of a JWKS answer", () => {
     expect(await verdictsAfter(500, set(other))).toEqual({ known: "UNAUTHENTICATED", other: "OK" });
   });
 
-  test("it asks once in T however many tokens come, and an unknown key makes it ask no sooner", async () => {
+  test("it fetches once in T however many tokens arrive, and an unknown key does not make it fetch earlier", async () => {
     await verdictsAfter(200, KNOWN);
     await pause(PAST_TTL_MS);
     const before = fetches;

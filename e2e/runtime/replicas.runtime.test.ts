@@ -14,7 +14,9 @@ import { STORES, type StoryStore } from "./pairs/story-store.ts";
 const ROTATIONS_BETWEEN = isQuick() ? 1 : 3;
 
 describe.concurrent.each(STORES)("two replicas on one $name", (store) => {
-  test("rotate as one; losing, replacing or freezing one of them costs no honest token", async ({ skip }) => {
+  test("rotate as one; losing, replacing or freezing one of them makes no verifier reject a valid token", async ({
+    skip,
+  }) => {
     const open = await store.open();
     if (open === undefined) return skip(`no ${store.name} on this machine`);
     try {
@@ -84,8 +86,8 @@ async function rotateTogether({ name, isServer }: StoryStore, url: string): Prom
 }
 
 /**
- * Stops a replica's process, as a machine that swaps or a virtual one that is moved would; asks it for tokens and keys; lets it
- * run on. It wakes with the keys of the time before, and with requests that came in between.
+ * Stops a replica's process, as a machine that swaps or a virtual one that is moved would; requests tokens and keys from it; lets
+ * it continue. It wakes with the keys of the time before, and with requests that came in between.
  */
 async function frozen(
   issuer: Issuer,

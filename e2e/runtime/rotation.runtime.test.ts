@@ -10,7 +10,7 @@ const sizes = sizesOfThisRun();
 const RUN_SECONDS_MAX = 30 * 60;
 
 test(
-  "rotation at the shortest lead that the service accepts rejects no honest token, and no token outlives its key",
+  "with the shortest lead that the service accepts rotation makes no runtime reject a valid token, and no token outlives its key",
   async () => {
     const pairs = await Promise.all(
       Array.from({ length: sizes.pairs }, (_, place) =>

@@ -80,7 +80,7 @@ describeAtEachDoor("scopes", (door) => {
       },
     );
 
-    test("a named mode is that mode alone, and no ambient signal", async () => {
+    test("a named mode is only that mode, and no ambient signal", async () => {
       const token = await tokenWith({ allowed_modes: [DECISION] });
       expect(await start(token, DECISION)).toMatchObject({ said: "ok" });
       expect(await start(token, TASK)).toMatchObject({ said: "FORBIDDEN" });

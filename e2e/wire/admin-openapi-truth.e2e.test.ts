@@ -14,7 +14,7 @@ const service = sharedService(MANAGED);
 const adminPort = async (running: RunningService): Promise<number> =>
   Number((await running.event("admin_listening"))["port"]);
 
-/** Sends a JSON request to an operation and insists that what comes back is described. */
+/** Sends a JSON request to an operation and checks that the answer is described. */
 async function answered(
   running: RunningService,
   method: string,
@@ -47,7 +47,7 @@ describe.each(held.operations)("%s %s answers as it is described", (method, path
     [400, "Host: x\r\nHost: y\r\n\r\n"],
     [417, "Host: x\r\nExpect: nonsense\r\n\r\n"],
     [431, `Host: x\r\nX-Pad: ${"p".repeat(17 * 1024)}\r\n\r\n`],
-  ])("with %i to what is wrong for every operation", async (status, bytes) => {
+  ])("with %i to a request that is wrong for every operation", async (status, bytes) => {
     expect(await sent(bytes)).toBe(status);
   });
 
@@ -102,7 +102,7 @@ test("while the store cannot be reached, operations on keys and readiness are an
   });
 });
 
-test("what cannot be read of a body is answered as it is described", async () => {
+test("a body that cannot be read is answered as it is described", async () => {
   for (const [method, path] of onKeys.filter(([name]) => name === "POST")) {
     const wrong = (body: string, headers: Record<string, string> = {}) =>
       answered(service(), method, path, { body, headers });
@@ -114,7 +114,7 @@ test("what cannot be read of a body is answered as it is described", async () =>
   }
 });
 
-test("each operation that is carried out is answered 200 as it is described", async () => {
+test("each executed operation is answered 200 as it is described", async () => {
   const done = async (name: string, body: object): Promise<void> => {
     expect(await answered(service(), "POST", `/keys/${name}`, { body: JSON.stringify(body) }), name).toBe(
       200,
@@ -140,6 +140,6 @@ test("each operation that is carried out is answered 200 as it is described", as
     for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(200);
 });
 
-test("every described answer was seen above, but for those to unexpected faults", () => {
+test("every described answer was seen above, except those to unexpected faults", () => {
   expect([...held.seen].toSorted()).toEqual(held.described.toSorted());
 });

@@ -113,7 +113,7 @@ describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
       const operation = operationOf(call);
       const state = STATES[operation];
       const { status, text } = run(call, state === undefined ? "" : await kidOf(state));
-      // No key has been served for its lead yet: what needs that, and accepts nothing else, is rejected as documented.
+      // No key has been served for its lead yet: an operation that needs it is rejected as documented.
       const isEarly =
         ["POST /keys/activate", "POST /keys/rotate"].includes(operation) && !call.includes("short-lead");
       expect([status, text]).toEqual(

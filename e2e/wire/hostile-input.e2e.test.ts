@@ -23,7 +23,7 @@ interface RawAsk {
   readonly body?: Uint8Array | string;
 }
 
-/** Sends a request as it stands, bytes and all, says that it is the last, and gives the answer. */
+/** Sends exactly these bytes as a request with `Connection: close`, and returns the answer. */
 async function askRaw({
   method = "POST",
   target = "/tokens",
@@ -133,7 +133,7 @@ describe("bodies", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any well-formed text that is not blank is a sender, kept byte for byte", async () => {
+  test("any well-formed text that is not blank is a sender, byte for byte", async () => {
     const sender = fc
       .string({ unit: "binary", minLength: 1, maxLength: 200 })
       .filter((text) => text.trim() !== "");
@@ -226,7 +226,7 @@ describe("heads", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any header with any bytes in it is no fault of the service", async () => {
+  test("any header with any bytes in it causes no fault in the service", async () => {
     const name = fc.oneof(
       fc.constantFrom(
         "Accept",
@@ -327,7 +327,7 @@ describe("heads", { timeout: 60_000 }, () => {
     );
   });
 
-  test("any bytes at all, and then nothing more, end in a refusal or a closed connection", async () => {
+  test("any bytes, and then nothing more, end in a rejection or a closed connection", async () => {
     const start = fc.constantFrom(
       "",
       "GET ",
@@ -354,7 +354,7 @@ describe("the Big List of Naughty Strings", { timeout: 60_000 }, () => {
     expect(naughty.length).toBeGreaterThan(500);
   });
 
-  test("each is kept byte for byte as a sender, or rejected because it is blank", async () => {
+  test("each is accepted byte for byte as a sender, or rejected because it is blank", async () => {
     for (const sender of naughty) {
       if (sender.trim() === "") {
         expect(refusalOf(await postTokens(port(), { sender }), 400)).toBe("sender is required");
@@ -366,7 +366,7 @@ describe("the Big List of Naughty Strings", { timeout: 60_000 }, () => {
     }
   });
 
-  test("each is kept byte for byte as the name and the value of a scope", async () => {
+  test("each is accepted byte for byte as the name and the value of a scope", async () => {
     for (const text of naughty) {
       const scopes = JSON.stringify({ [text]: [text], v: text });
       const { payloadText: payload } = await mintChecked(port(), `{"sender":"a","scopes":${scopes}}`);

@@ -35,10 +35,10 @@ describe("the head of a request", () => {
   });
 
   test.each([
-    ["no method that there is", "GARBAGE\r\n\r\n"],
+    ["an unknown method", "GARBAGE\r\n\r\n"],
     ["no target", "GET\r\n\r\n"],
     ["two spaces in the target", "GET /x y z HTTP/1.1\r\nHost: x\r\n\r\n"],
-    ["a version that there is not", "GET / HTTP/9.9\r\nHost: x\r\n\r\n"],
+    ["an unknown version", "GET / HTTP/9.9\r\nHost: x\r\n\r\n"],
     ["another protocol", "SSH-2.0-OpenSSH_9.6\r\n"],
     ["a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
     ["a NUL in a header", "GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n"],
@@ -80,7 +80,7 @@ describe("the head of a request", () => {
     "Host: x\r\nExpect: nonsense",
     "Host: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
     "Host: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13",
-  ])("the odd headers %j are no fault of the service", async (headers) => {
+  ])("the odd headers %j cause no fault in the service", async (headers) => {
     const answer = await sendRaw(port(), `GET /healthz HTTP/1.1\r\n${headers}\r\n\r\n`);
     expect(answer?.status).toBeLessThan(500);
     expect(answer?.text).toMatch(/^\{/);
@@ -114,13 +114,13 @@ describe("slow clients", { timeout: 40_000 }, () => {
     if (answer !== undefined) refusalOf(answer, 408);
   });
 
-  test.concurrent("a connection that never says a word is cut off", async () => {
+  test.concurrent("a connection that never sends a byte is closed", async () => {
     const connection = await RawConnection.open(port());
     expect(await connection.msUntilEnd(30_000)).toBeLessThan(15_000);
     connection.destroy();
   });
 
-  test.concurrent("three hundred trickling clients keep no one else waiting", async () => {
+  test.concurrent("three hundred slow clients delay no other client", async () => {
     const slow = await Promise.all(Array.from({ length: 300 }, () => RawConnection.open(port())));
     for (const connection of slow)
       connection.send("POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
@@ -133,7 +133,7 @@ describe("slow clients", { timeout: 40_000 }, () => {
     for (const connection of slow) connection.destroy();
   });
 
-  /** Sends a start and then a little every 300 ms until the service has had enough. */
+  /** Sends a start and then a little every 300 ms until the service closes the connection. */
   async function trickle(start: string, drop = "x") {
     const connection = await RawConnection.open(port());
     connection.send(start);
@@ -165,14 +165,14 @@ describe("large bodies", { timeout: 40_000 }, () => {
     },
   );
 
-  test("a client that asks first (Expect: 100-continue) is told 413 without sending", async () => {
+  test("a client that asks first (Expect: 100-continue) gets 413 before it sends the body", async () => {
     const connection = await RawConnection.open(port());
     connection.send(`${head}Expect: 100-continue\r\nContent-Length: 1073741824\r\n\r\n`);
     refusalOf(await connection.response(), 413);
     connection.destroy();
   });
 
-  test("a client that asks first with a body of fair size is told to go on", async () => {
+  test("a client that asks first with a body of an accepted size gets 100 Continue", async () => {
     const mint = '{"sender":"a"}';
     const connection = await RawConnection.open(port());
     connection.send(`${head}Expect: 100-continue\r\nContent-Length: ${String(mint.length)}\r\n\r\n`);
@@ -217,7 +217,7 @@ describe("large bodies", { timeout: 40_000 }, () => {
 });
 
 describe("kept-alive connections", () => {
-  test("the service says that it keeps an idle connection for 65 seconds", async () => {
+  test("the service announces that it keeps an idle connection for 65 seconds", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const answer = await ask(port(), { path: "/healthz", agent });
     agent.destroy();
@@ -225,7 +225,7 @@ describe("kept-alive connections", () => {
     expect(answer.headers.get("keep-alive")).toMatch(/(?:^|,\s*)timeout=65(?:,|$)/);
   });
 
-  test("an idle connection is still good after seven seconds", { timeout: 20_000 }, async () => {
+  test("an idle connection can still be used after seven seconds", { timeout: 20_000 }, async () => {
     const connection = await RawConnection.open(port());
     connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     expect((await connection.response())?.status).toBe(200);
@@ -252,12 +252,12 @@ describe("kept-alive connections", () => {
   });
 
   test.each([
-    ["bytes that are no request", "GARBAGE\r\n\r\n"],
+    ["bytes that are not a request", "GARBAGE\r\n\r\n"],
     [
       "a length and a coding",
       "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-  ])("a good request before %s never gets the refusal that is due to the other", async (_name, bytes) => {
+  ])("a valid request before %s never gets the rejection of the other", async (_name, bytes) => {
     const mint = '{"sender":"a"}';
     const connection = await RawConnection.open(port());
     connection.send(
@@ -334,16 +334,19 @@ describe("requests made to be read in two ways", () => {
       `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n{}xx\r\n0\r\n\r\n${smuggled}`,
     ],
     [
-      "a chunk size beyond all bounds",
+      "a chunk size above every limit",
       `${head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}\r\n0\r\n\r\n${smuggled}`,
     ],
     ["bare line feeds in a chunked body", `${head}Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n${smuggled}`],
-  ])("%s: one refusal with 400, and what follows is never a request", async (_name, bytes) => {
-    const connection = await RawConnection.open(port());
-    connection.send(bytes);
-    const answers = await connection.responsesToEnd();
-    connection.destroy();
-    expect(answers.map((answer) => answer.status)).toEqual([400]);
-    refusalOf(answers[0], 400);
-  });
+  ])(
+    "%s: one rejection with 400, and the bytes after it are never read as a request",
+    async (_name, bytes) => {
+      const connection = await RawConnection.open(port());
+      connection.send(bytes);
+      const answers = await connection.responsesToEnd();
+      connection.destroy();
+      expect(answers.map((answer) => answer.status)).toEqual([400]);
+      refusalOf(answers[0], 400);
+    },
+  );
 });

@@ -25,7 +25,7 @@ describe.each(held.operations)("%s %s answers as it is described", (method, path
   const sent = async (bytes: string) =>
     expectDescribed(method, path, await sendRaw(port(), bytes, method === "HEAD"));
 
-  test("when all is well, with a request id of the caller's or without", async () => {
+  test("for valid requests, with a request id of the caller or without", async () => {
     const good = method === "OPTIONS" ? 204 : 200;
     expect(await sent(bytesOf(method, path))).toBe(good);
     expect(await sent(bytesOf(method, path, "Host: x\r\nX-Request-Id: mine-1\r\n"))).toBe(good);
@@ -108,7 +108,7 @@ describe("POST /tokens answers as it is described", () => {
     { sender: "a", iss: "other", exp: "never" },
     {},
     [],
-  ])("and takes the body %j exactly when the schema does", async (body) => {
+  ])("and accepts the body %j exactly when the schema does", async (body) => {
     const status = expectDescribed("POST", "/tokens", await postTokens(port(), body));
     expect(status).toBe(held.fits("MintRequest", body) ? 200 : 400);
   });
@@ -139,7 +139,7 @@ test.each(["GET", "HEAD"])("%s of the JWKS answers 304 to a known tag as it is d
   }
 });
 
-test("without a key that may sign, minting and the JWKS answer 503 as it is described, and health goes on", async () => {
+test("without a key that may sign, minting and the JWKS answer 503 as it is described, and /healthz still answers 200", async () => {
   const unreachable = {
     MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none",
     MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
@@ -155,6 +155,6 @@ test("without a key that may sign, minting and the JWKS answer 503 as it is desc
   });
 });
 
-test("every described answer was seen above, but for those to faults that nobody expects", () => {
+test("every described answer was seen above, except those to unexpected faults", () => {
   expect([...held.seen].toSorted()).toEqual(held.described.toSorted());
 });

@@ -32,7 +32,7 @@ describe("a request that is answered before it has arrived whole", () => {
     ["404", chunked("POST /nope HTTP/1.1", "Content-Type: application/json")],
     ["415", chunked("POST /tokens HTTP/1.1", "Content-Type: application/json", "Content-Encoding: nope")],
     ["417", chunked("POST /tokens HTTP/1.1", "Expect: foo")],
-  ])("gets no second answer after its %s when the rest of it turns out broken", async (status, head) => {
+  ])("gets no second answer after its %s when the rest of it is invalid", async (status, head) => {
     const connection = await RawConnection.open(port());
     connection.send(head);
     expect((await connection.response())?.status).toBe(Number(status));
@@ -51,18 +51,21 @@ describe("a request that is answered before it has arrived whole", () => {
 describe("requests that are sent before the last one is answered", () => {
   test.each([
     ["no request", "GARBAGE\r\n\r\n"],
-    ["a body that breaks off", `${chunked("POST /tokens HTTP/1.1", "Content-Type: application/json")}zz\r\n`],
-  ])("a mint before %s is answered, for a token that was made must reach its caller", async (_, broken) => {
-    const [first, ...others] = await answersTo(`${mint("agent://a")}${mint("agent://b")}${broken}`);
-    expect(JSON.parse(first?.text ?? "")).toMatchObject({ sender: "agent://a" });
-    expect(others.map(({ text }) => JSON.parse(text) as object)).toMatchObject([{ sender: "agent://b" }]);
-  });
+    ["an incomplete body", `${chunked("POST /tokens HTTP/1.1", "Content-Type: application/json")}zz\r\n`],
+  ])(
+    "a mint before %s is answered, because a token that was made must reach its caller",
+    async (_, broken) => {
+      const [first, ...others] = await answersTo(`${mint("agent://a")}${mint("agent://b")}${broken}`);
+      expect(JSON.parse(first?.text ?? "")).toMatchObject({ sender: "agent://a" });
+      expect(others.map(({ text }) => JSON.parse(text) as object)).toMatchObject([{ sender: "agent://b" }]);
+    },
+  );
 
   test("more than 128 that wait for answers end the connection", async () => {
     expect(await answersTo(mint("agent://many").repeat(400))).toEqual([]);
   });
 
-  test("a thousand mints may wait for a signature; who comes on top is told to come back, and each gets one answer", async () => {
+  test("a thousand mints may wait for a signature; further ones get 503 with Retry-After, and each request gets one answer", async () => {
     // Signing with so large a key takes long enough for a crowd to gather.
     const answers = await withService(signingWith("RS256", rsaJwk(4096)), async (slow) => {
       const connections = await Promise.all(Array.from({ length: 30 }, () => RawConnection.open(slow.port)));
@@ -109,7 +112,7 @@ describe("requests of other kinds", () => {
     ["request_malformed", 400, "GARBAGE\r\n\r\n"],
     ["expectation_unsupported", 417, "GET / HTTP/1.1\r\nHost: x\r\nExpect: foo\r\n\r\n"],
     ["headers_too_large", 431, `GET / HTTP/1.1\r\nHost: x\r\nX: ${"p".repeat(17_000)}\r\n\r\n`],
-  ])("a refusal with %s is logged with its status and request id", async (reason, status, bytes) => {
+  ])("a rejection with %s is logged with its status and request id", async (reason, status, bytes) => {
     const answer = await sendRaw(port(), bytes);
     expect(answer?.status).toBe(status);
     const id = answer?.headers.get("x-request-id");

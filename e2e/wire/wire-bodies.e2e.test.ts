@@ -315,7 +315,7 @@ describe("row 17: content codings", () => {
     refusalOf(await postTokens(port(), bytes, { "content-encoding": coding }), 400);
   });
 
-  test("row 17: a coding whose bytes come to nothing is rejected, not a fault", async () => {
+  test("row 17: a coding whose bytes decode to nothing is rejected, and is no fault", async () => {
     for (const coding of ["gzip", "deflate", "br"]) {
       refusalOf(await postTokens(port(), "", { "content-encoding": coding }), 400);
     }

@@ -36,7 +36,9 @@ test("the thousandth connection is answered, one more is dropped with a line, an
 describe("a request that is answered before its body came", () => {
   const head = "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
-  test("is waited for a moment, and then its connection ends", { timeout: BOOT_MS_MAX }, async () => {
+  test("keeps its connection open for a moment, and then the connection ends", {
+    timeout: BOOT_MS_MAX,
+  }, async () => {
     await withService(ES256, async (service) => {
       const connection = await RawConnection.open(service.port);
       connection.send(`${head}Content-Length: 200000\r\n\r\n`);
@@ -48,7 +50,7 @@ describe("a request that is answered before its body came", () => {
 });
 
 describe("an open mint", { timeout: BOOT_MS_MAX }, () => {
-  test("on every address is warned of, and on loopback it is not", async () => {
+  test("on every address causes a warning, and on loopback none", async () => {
     await withService(ES256, async (service) => {
       expect(await service.event("open_mint")).toMatchObject({
         level: "warn",
@@ -63,7 +65,7 @@ describe("an open mint", { timeout: BOOT_MS_MAX }, () => {
   });
 });
 
-test("a log reader that went away takes no token with it, and the service still ends with 0", {
+test("a log reader that ended does not stop the service from minting, and the service still ends with 0", {
   timeout: BOOT_MS_MAX,
 }, async () => {
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {

@@ -8,7 +8,7 @@ const port = () => service().port;
 
 describe("the id of a request", () => {
   test.each(["a", "trace-1.of_2", "A".repeat(64)])(
-    "is the caller's own when it is harmless: %s, in the answer and in the log",
+    "is the caller's own when it is valid: %s, in the answer and in the log",
     async (id) => {
       const answer = await postTokens(port(), { sender: "a" }, { "x-request-id": id });
       expect(answer.headers.get("x-request-id")).toBe(id);
@@ -17,14 +17,14 @@ describe("the id of a request", () => {
   );
 
   test.each(["", "A".repeat(65), "a b", "a,b", "../a", "a;b=c", "\u00e9", '"a"'])(
-    "is a fresh one when the caller's is %j, which then stands nowhere",
+    "is a new one when the caller's is %j, which then appears nowhere",
     async (id) => {
       const answer = await sendRaw(port(), `GET /nope HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\n\r\n`);
       expect(answer?.headers.get("x-request-id")).toMatch(/^[A-Za-z0-9_-]{16}$/);
     },
   );
 
-  test("is a fresh one when the caller sends two", async () => {
+  test("is a new one when the caller sends two", async () => {
     const twice = "X-Request-Id: one\r\nX-Request-Id: two\r\n";
     const answer = await sendRaw(port(), `GET /healthz HTTP/1.1\r\nHost: x\r\n${twice}\r\n`);
     expect(answer?.headers.get("x-request-id")).toMatch(/^[A-Za-z0-9_-]{16}$/);
@@ -40,7 +40,7 @@ describe("every answer", () => {
     postTokens(port(), {}, { "content-encoding": "nope" }),
   ];
 
-  test("but the published keys is one that no cache may keep, an error too", async () => {
+  test("but the published keys is one that no cache may store, an error too", async () => {
     for (const answer of await Promise.all(answers()))
       expect(answer.headers.get("cache-control"), answer.text).toBe("no-store");
   });
@@ -62,14 +62,14 @@ describe("every answer", () => {
   });
 });
 
-test("a set of keys that is not sent again may be read by any origin as well", async () => {
+test("a 304 to a request for the keys may be read by any origin too", async () => {
   const etag = (await ask(port(), { path: JWKS })).headers.get("etag") ?? "";
   const unchanged = await ask(port(), { path: JWKS, headers: { "if-none-match": etag } });
   expect(unchanged.status).toBe(304);
   expect(unchanged.headers.get("access-control-allow-origin")).toBe("*");
 });
 
-test("a refusal to mint is one line with its reason, its status and the request id of the response", async () => {
+test("a rejected mint is one line with its reason, its status and the request id of the response", async () => {
   const answer = await postTokens(port(), { sender: "a", ttl_seconds: -1 });
   const id = answer.headers.get("x-request-id");
   expect(await service().event("mint_refused", (line) => line["request_id"] === id)).toMatchObject({
@@ -79,14 +79,14 @@ test("a refusal to mint is one line with its reason, its status and the request 
   });
 });
 
-test("a sender that would turn the reading direction of a log is written out in it", async () => {
+test("a sender that would change the reading direction of a log is escaped in it", async () => {
   const { headers } = await postTokens(port(), { sender: "agent://\u202enimda" });
   const id = headers.get("x-request-id");
   const line = await service().event("token_minted", ({ request_id }) => request_id === id);
   expect(line["sender"]).toBe("agent://\\u{202e}nimda");
 });
 
-test("a caller that leaves in the middle of its body is no fault of the service, and leaves no line", async () => {
+test("a caller that disconnects in the middle of its body causes no fault and no line in the log", async () => {
   const connection = await RawConnection.open(port());
   connection.send(
     "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",

@@ -45,7 +45,7 @@ describe("row 38: what a mint leaves in the log", () => {
     for (const part of response.token.split(".").slice(1)) expect(written).not.toContain(part);
   });
 
-  test("row 38: a refusal leaves no line that looks like a mint", async () => {
+  test("row 38: a rejected mint leaves no line that looks like a mint", async () => {
     const before = service().events("token_minted").length;
     await postTokens(port(), {});
     await postTokens(port(), "{");
@@ -54,7 +54,7 @@ describe("row 38: what a mint leaves in the log", () => {
     expect(service().events("token_minted")).toHaveLength(before + 1);
   });
 
-  test("row 38: stdout is JSON, one object a line, and stderr is silent while all is well", async () => {
+  test("row 38: stdout is JSON, one object a line, and stderr is empty without errors", async () => {
     await mintChecked(port(), { sender: 'quoted " and \n broken' });
     for (const line of service().stdout) expect(JSON.parse(line)).toBeTypeOf("object");
     expect(service().stderr).toEqual([]);

@@ -96,7 +96,7 @@ describe("rows 22 to 25: the time to live", () => {
     expect(response.expires_in_seconds).toBe(300);
   });
 
-  test("row 22: the ceiling and the default are the configured ones", async () => {
+  test("row 22: the maximum and the default are the configured ones", async () => {
     await withService(
       { MACP_AUTH_MAX_TTL_SECONDS: "120", MACP_AUTH_DEFAULT_TTL_SECONDS: "45" },
       async (own) => {
@@ -130,7 +130,7 @@ describe("rows 22 to 25: the time to live", () => {
   });
 });
 
-describe("row 26: senders are kept byte for byte", () => {
+describe("row 26: senders are signed byte for byte", () => {
   /** Controls, line and paragraph separators, the marks that turn the reading direction, and what has no width. */
   const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
   const senders = [
@@ -156,7 +156,7 @@ describe("row 26: senders are kept byte for byte", () => {
   ];
 
   test.each(senders)(
-    "row 26: %j is the sub of the token and the sender of the response, and stands escaped in one log line",
+    "row 26: %j is the sub of the token and the sender of the response, and is escaped in one log line",
     async (sender) => {
       const { response, payload, payloadText } = await mintChecked(port(), { sender });
       expect(response.sender).toBe(sender);
@@ -197,7 +197,7 @@ describe("row 27: lone surrogates", () => {
   });
 });
 
-describe("rows 28 and 29: what the caller has no say in", () => {
+describe("rows 28 and 29: what the caller cannot set", () => {
   test("row 28: claims and header members in the body are ignored", async () => {
     const { response, header, payload } = await mintChecked(port(), {
       sender: "a",
@@ -257,7 +257,7 @@ describe("row 30: the size of a token", () => {
     expect(numbers.some((size) => size > TOKEN_BYTES_MAX && size <= TOKEN_BYTES_MAX + 2)).toBe(true);
   });
 
-  test("row 30: it makes no difference where the size comes from", async () => {
+  test("row 30: the limit holds whether the sender or the scopes are large", async () => {
     expect(refusalOf(await postTokens(port(), { sender: "s".repeat(20_000) }), 400)).toContain("12288");
     expect(refusalOf(await postTokens(port(), { sender: "é".repeat(5_000) }), 400)).toContain("12288");
     expect(refusalOf(await postTokens(port(), padded(90_000)), 400)).toContain("12288");

@@ -48,7 +48,7 @@ describe("row 02: the published keys", () => {
     ["RS256", ["alg", "e", "kid", "kty", "n", "use"]],
     ["ES256", ["alg", "crv", "kid", "kty", "use", "x", "y"]],
   ] as const)(
-    "row 02: an ephemeral %s key is published with its public members, kid, alg and use alone",
+    "row 02: an ephemeral %s key is published with only its public members, kid, alg and use",
     async (alg, members) => {
       await withService({ MACP_AUTH_SIGNING_ALG: alg }, async (own) => {
         const { keys } = await publishedKeys(own.port);
@@ -81,7 +81,7 @@ describe("row 02: the published keys", () => {
     expect(Object.keys(JSON.parse(answer.text) as object)).toEqual(["keys"]);
   });
 
-  test("row 02: its ETag is strong, stays while the keys stay, and differs from another service's", async () => {
+  test("row 02: its ETag is strong, changes only with the keys, and differs from another service's", async () => {
     const [first, second] = [await ask(port(), { path: JWKS }), await ask(port(), { path: JWKS })];
     const etag = first.headers.get("etag");
     expect(etag).toMatch(/^"[\x21\x23-\x7e]+"$/);
@@ -120,7 +120,7 @@ describe("row 03: HEAD", () => {
     ["/healthz", 200],
     [JWKS, 200],
     ["/tokens", 404],
-  ])("row 03: HEAD %s is %i without a body, and the connection goes on in step", async (path, status) => {
+  ])("row 03: HEAD %s is %i without a body, and the connection stays in step", async (path, status) => {
     const connection = await RawConnection.open(port());
     connection.send(
       `HEAD ${path} HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
@@ -146,7 +146,7 @@ describe("row 04: OPTIONS", () => {
   });
 });
 
-describe("rows 05 and 06: what is not there", () => {
+describe("rows 05 and 06: unknown paths and methods", () => {
   const notFound = '{"error":"not found"}';
 
   test.each([
@@ -247,7 +247,7 @@ describe("row 07: spellings of the same path", () => {
   );
 });
 
-describe("row 15: a body that nobody asked for", () => {
+describe("row 15: an unexpected body", () => {
   const hidden = "GET /nope HTTP/1.1\r\nHost: x\r\n\r\n";
 
   test.each(["/healthz", JWKS])(

@@ -9,7 +9,7 @@ const port = () => service().port;
 /** A body whose scopes are this JSON text, so that nothing on the way rewrites it. */
 const withScopes = (scopes: string) => `{"sender":"a","scopes":${scopes}}`;
 
-describe("row 18: scopes that are no object, and the order of checks", () => {
+describe("row 18: scopes that are not an object, and the order of checks", () => {
   test.each(['"x"', '""', "42", "0", "true", "false", "[]", '["x"]', "null"])(
     "row 18: scopes %s must be an object",
     async (scopes) => {
@@ -165,7 +165,7 @@ describe("row 20: known fields of a wrong type", () => {
     values.map((value) => [field, value] as const),
   );
 
-  test.each(cases)("row 20: %s: %s is rejected, and the refusal names the field", async (field, value) => {
+  test.each(cases)("row 20: %s: %s is rejected, and the error names the field", async (field, value) => {
     const error = refusalOf(await postTokens(port(), withScopes(`{"${field}":${value}}`)), 400);
     expect(error).toContain(`scopes.${field}`);
     expect(error.length).toBeGreaterThan(`scopes.${field}`.length);
@@ -179,14 +179,14 @@ describe("row 20: known fields of a wrong type", () => {
     },
   );
 
-  test.each(["true", "false"])("row 20: %s is a value of each switch", async (value) => {
+  test.each(["true", "false"])("row 20: %s is a valid value of each switch", async (value) => {
     for (const field of ["can_start_sessions", "can_manage_mode_registry", "is_observer"]) {
       const { payloadText } = await mintChecked(port(), withScopes(`{"${field}":${value}}`));
       expect(payloadText).toContain(`"macp_scopes":{"${field}":${value}}`);
     }
   });
 
-  test("row 20: a known name deeper down is an unknown field", async () => {
+  test("row 20: a known name at a deeper level is an unknown field", async () => {
     const { payloadText } = await mintChecked(
       port(),
       withScopes('{"x":{"is_observer":"no","max_open_sessions":-1}}'),
@@ -195,7 +195,7 @@ describe("row 20: known fields of a wrong type", () => {
   });
 });
 
-describe("row 21: what the runtime will make of it", () => {
+describe("row 21: scopes that may not mean what their author expects", () => {
   test.each([
     ["can_start_sessions", '{"can_start_sessions":null}'],
     ["can_manage_mode_registry", '{"can_manage_mode_registry":null}'],
@@ -215,7 +215,7 @@ describe("row 21: what the runtime will make of it", () => {
     expect(response.warnings?.join("\n")).toContain(field);
   });
 
-  test("row 21: several matters are several warnings", async () => {
+  test("row 21: several surprises are several warnings", async () => {
     const { response } = await mintChecked(
       port(),
       withScopes('{"can_start_sessions":null,"max_open_sessions":null}'),
@@ -228,7 +228,7 @@ describe("row 21: what the runtime will make of it", () => {
     '{"can_start_sessions":true}',
     '{"can_start_sessions":false,"can_manage_mode_registry":false,"is_observer":false,"allowed_modes":["","m"],"max_open_sessions":0}',
     '{"allowed_modes":["macp.mode.task.v1",""]}',
-  ])("row 21: with %s there is nothing to say and no warnings member", async (scopes) => {
+  ])("row 21: with %s there is no warning and no warnings member", async (scopes) => {
     const { response } = await mintChecked(port(), withScopes(scopes));
     expect(Object.keys(response)).not.toContain("warnings");
   });

@@ -45,7 +45,7 @@ describe.concurrent.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)("row 36: %s"
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
-  test(`row 36: after ${signal} no one is accepted, the request in flight is answered, and the exit code is 0`, {
+  test(`row 36: after ${signal} no connection is accepted, the request in flight is answered, and the exit code is 0`, {
     timeout: BOOT_MS_MAX,
   }, async () => {
     await withService({}, async (service) => {
@@ -107,7 +107,7 @@ test("row 36: of a burst in flight at the signal, every request that was accepte
   });
 });
 
-test("row 36: services told to stop the moment they say that they listen end with 0", {
+test("row 36: services that get the signal to stop as soon as they listen end with 0", {
   timeout: BOOT_MS_MAX,
 }, async () => {
   const codes = await Promise.all(

@@ -25,7 +25,7 @@ import { mintChecked, publishedKeys } from "../support/token-check.ts";
 
 const KEY = "MACP_AUTH_SIGNING_KEY_JSON";
 
-/** Insists that the start failed as it must: exit 1, nothing on stdout but log lines, each named variable at fault on a line of its own. */
+/** Checks that the start failed as it must: exit 1, nothing on stdout but log lines, each named variable at fault on a line of its own. */
 function expectFaults(finished: FinishedProcess, variables: readonly string[]): void {
   expect(finished).toMatchObject({ code: 1 });
   expect(finished.stderr).toHaveLength(variables.length);
@@ -38,7 +38,7 @@ function expectFaults(finished: FinishedProcess, variables: readonly string[]): 
   expect(finished.stderr.join("\n")).not.toMatch(/^\s+at /m);
 }
 
-describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX }, () => {
+describe("row 31: signing keys that are rejected", { timeout: BOOT_MS_MAX }, () => {
   const rsa = rsaJwk(2048);
   const otherRsa = rsaJwk(2048);
   const ec = ecJwk("P-256");
@@ -46,7 +46,7 @@ describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX },
   const secret: JsonWebKey = { kty: "oct", k: randomBytes(32).toString("base64url") };
 
   const documents: ReadonlyArray<readonly [string, SigningAlg, string]> = [
-    ["text that is no JSON", "RS256", "not json"],
+    ["text that is not JSON", "RS256", "not json"],
     ["a JWK cut short", "RS256", JSON.stringify(rsa).slice(0, -20)],
     ["a JWK in single quotes", "ES256", JSON.stringify(ec).replaceAll('"', "'")],
     ["a JSON string", "RS256", JSON.stringify(JSON.stringify(rsa))],
@@ -101,7 +101,7 @@ describe("row 31: signing keys that must not be used", { timeout: BOOT_MS_MAX },
     ["a point that is not on the curve", "ES256", { ...ec, x: randomBytes(32).toString("base64url") }],
     ["the public half of another RSA key", "RS256", { ...rsa, n: otherRsa.n }],
     ["the public half of another EC key", "ES256", { ...ec, x: otherEc.x, y: otherEc.y }],
-    ["a private exponent of nothing", "RS256", { ...rsa, d: "" }],
+    ["an empty private exponent", "RS256", { ...rsa, d: "" }],
   ];
   test.each(keys)(
     "row 31: a key with %s ends the start with one line that names the variable and shows nothing of the key",
@@ -176,7 +176,7 @@ describe("row 32: empty variables count as unset", { timeout: BOOT_MS_MAX }, () 
   });
 });
 
-describe("row 33: settings that cannot be", { timeout: BOOT_MS_MAX }, () => {
+describe("row 33: invalid settings", { timeout: BOOT_MS_MAX }, () => {
   const wrong: Readonly<Record<string, readonly string[]>> = {
     PORT: ["abc", "-1", "65536", "3200x", "80.5", "1e99", "0x"],
     MACP_AUTH_SIGNING_ALG: ["HS256", "none", "PS256", "rs256", "ES384", "RS256,ES256"],
@@ -218,8 +218,10 @@ describe("row 33: settings that cannot be", { timeout: BOOT_MS_MAX }, () => {
   });
 });
 
-describe("rows 34 and 35: what is mended, and what is said about it", { timeout: BOOT_MS_MAX }, () => {
-  test("row 34: a default TTL above the ceiling is clamped to it, with a warning", async () => {
+describe("rows 34 and 35: settings that are corrected, and the warnings about them", {
+  timeout: BOOT_MS_MAX,
+}, () => {
+  test("row 34: a default TTL above the maximum is reduced to it, with a warning", async () => {
     await withService(
       { MACP_AUTH_DEFAULT_TTL_SECONDS: "7200", MACP_AUTH_MAX_TTL_SECONDS: "600" },
       async (service) => {
@@ -229,7 +231,7 @@ describe("rows 34 and 35: what is mended, and what is said about it", { timeout:
     );
   });
 
-  test("row 34: a default TTL at the ceiling is no matter for a warning", async () => {
+  test("row 34: a default TTL equal to the maximum causes no warning", async () => {
     await withService(
       { MACP_AUTH_DEFAULT_TTL_SECONDS: "600", MACP_AUTH_MAX_TTL_SECONDS: "600" },
       async (service) => {
@@ -240,7 +242,7 @@ describe("rows 34 and 35: what is mended, and what is said about it", { timeout:
     );
   });
 
-  test("row 34: without a configured key the service warns that its key will not outlive it", async () => {
+  test("row 34: without a configured key the service warns that its key ends with the process", async () => {
     await withService({}, async (service) => {
       await expect.poll(() => service.output()).toMatch(/"level":"warn".*MACP_AUTH_SIGNING_KEY/);
     });

@@ -39,7 +39,7 @@ describe("a key file that changes while the service runs", { timeout: BOOT_MS_MA
   };
   const env = () => ({ ...FAST, MACP_AUTH_SIGNING_KEY_FILE: file("keys.json") });
 
-  test("is followed within seconds: the new key is served, then signs, and each step has its line", async () => {
+  test("is followed within seconds: the new key is served, then signs, and each step is logged", async () => {
     await put(one);
     await withService(env(), async (service) => {
       await put({ keys: [two, one] });
@@ -55,7 +55,7 @@ describe("a key file that changes while the service runs", { timeout: BOOT_MS_MA
     });
   });
 
-  test("and has lost a key serves that key until the last of its tokens is dead", async () => {
+  test("and no longer contains a key: the service serves that key until the last of its tokens has expired", async () => {
     await put(one);
     await withService({ ...env(), MACP_AUTH_MAX_TTL_SECONDS: "600" }, async (service) => {
       await put(two);
@@ -67,7 +67,7 @@ describe("a key file that changes while the service runs", { timeout: BOOT_MS_MA
     });
   });
 
-  test("and cannot be followed is told once, as an error without the key, and the keys in force stay", async () => {
+  test("and cannot be followed is reported once, as an error without the key, and the keys in force stay", async () => {
     await put(one);
     await withService(env(), async (service) => {
       await put({ ...two, alg: "RS256" });
@@ -91,7 +91,7 @@ describe("a service with managed keys", { timeout: BOOT_MS_MAX }, () => {
     MACP_AUTH_KEY_VERSION_FILE: file("version"),
   });
 
-  test("signs from its first line on, writes down what it saw of the store, and closes the store when it stops", async () => {
+  test("signs from its first line on, remembers the version of the store that it saw, and closes the store when it stops", async () => {
     await withService(env(), async (service) => {
       expect((await service.event("listening"))["kids"]).toHaveLength(2);
       expect((await postTokens(service.port, { sender: "a" })).status).toBe(200);
@@ -107,7 +107,7 @@ describe("a service with managed keys", { timeout: BOOT_MS_MAX }, () => {
     });
   });
 
-  test("that rejects its store says so in its log", async () => {
+  test("that rejects its store logs it", async () => {
     await writeFile(file("version"), "99\n");
     await withService(env(), async (service) => {
       expect(await service.event("fenced")).toMatchObject({ level: "error", reason: "store_older" });
@@ -121,7 +121,7 @@ describe("a service with managed keys", { timeout: BOOT_MS_MAX }, () => {
 describe("the admin listener's token in a file", { timeout: BOOT_MS_MAX }, () => {
   const env = () => ({ MACP_AUTH_ADMIN_PORT: "0", MACP_AUTH_ADMIN_TOKEN_FILE: file("token") });
 
-  test("may be 32 characters and a line end, and opens it", async () => {
+  test("may be 32 characters and a line end, and is accepted", async () => {
     await writeFile(file("token"), `${"t".repeat(32)}\n`);
     await withService(env(), async (service) => {
       const port = Number((await service.event("admin_listening"))["port"]);
@@ -131,7 +131,7 @@ describe("the admin listener's token in a file", { timeout: BOOT_MS_MAX }, () =>
     });
   });
 
-  test("may not be shorter: the start ends with one line that does not show it", async () => {
+  test("is rejected when it is shorter: the start ends with one line that does not show it", async () => {
     await writeFile(file("token"), `${"t".repeat(31)}\n`);
     const { code, stderr } = await runToExit(env());
     expect([code, stderr.length]).toEqual([1, 1]);
@@ -140,7 +140,7 @@ describe("the admin listener's token in a file", { timeout: BOOT_MS_MAX }, () =>
   });
 });
 
-test("a busy admin port ends the start, and the public port that was free is given back", {
+test("an admin port in use ends the start, and the public port is released", {
   timeout: BOOT_MS_MAX,
 }, async () => {
   const squatter = createServer();

@@ -43,7 +43,7 @@ const DEADLINE_MS = 10_000;
 
 /**
  * Asks with nothing but HTTP/2, which both doors speak in the clear: a call is one POST, and over gRPC its status stands in the
- * trailers. The library would cost three times the processor time, and what a million checks leave over of two cores is the runtime's.
+ * trailers. The library would cost three times the processor time, and the runtime needs what a million checks leave of two cores.
  */
 export function checkChannel(url: string, door: Door): CheckChannel {
   let session: ClientHttp2Session | undefined;

@@ -21,7 +21,7 @@ export function claimsWithScopes(scopes: string): string {
   return claims().replace(/\}$/, `,"macp_scopes":${scopes}}`);
 }
 
-/** Signs with RS256 what the service would never sign; for tests of the runtime alone. */
+/** Signs with RS256 what the service would never sign; only for tests of the runtime. */
 export function forge(key: JsonWebKey, { header = {}, payload = claims() }: Parts = {}): string {
   const input = `${segment(JSON.stringify({ alg: "RS256", ...header }))}.${segment(payload)}`;
   return `${input}.${sign("sha256", Buffer.from(input), createPrivateKey({ key, format: "jwk" })).toString("base64url")}`;

@@ -39,7 +39,7 @@ export interface Envelope {
 
 /** A stream that a token opened, or was not let open. */
 export interface RuntimeStream {
-  /** How the opening went: `OK`, or the name of the refusal. */
+  /** The result of the opening: `OK`, or the name of the error. */
   readonly opened: Promise<string>;
   /** What came, oldest first. */
   readonly messages: readonly object[];
@@ -61,7 +61,10 @@ export interface RuntimeCalls {
 export interface RuntimeClient extends RuntimeCalls {
   /** What `ListSessions` answers to this token: `OK` or `UNAUTHENTICATED`. */
   verdict(token: string | undefined): Promise<string>;
-  /** What `Send` acknowledges: `ok`, or the code of the refusal. Over gRPC a token is rejected inside an OK reply, over HTTP/JSON with 401. */
+  /**
+   * What `Send` acknowledges: `ok`, or the code of the error. Over gRPC a token is rejected inside an OK reply, over HTTP/JSON with
+   * 401.
+   */
   send(token: string | undefined, envelope: Envelope): Promise<string>;
   /** Opens `WatchSessions`; ends with the client. */
   watchSessions(token: string): SessionWatch;

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { inject } from "vitest";
 
-/** How the stories' services and runtimes know each other. */
+/** The issuer and the audience of the stories' services and runtimes. */
 export const ISSUER = "macp-auth-service";
 export const AUDIENCE = "macp-runtime";
 
@@ -30,7 +30,7 @@ declare module "vitest" {
 
 export interface RuntimeSettings {
   readonly jwksUrl: string;
-  /** T: how long it keeps a JWKS. */
+  /** T: how long it caches a JWKS. */
   readonly jwksTtlSeconds: number;
 }
 

@@ -11,10 +11,10 @@ export const FAST = {
   periodSeconds: 5,
   /**
    * S: longer than a period, so that such a token lives through a rotation. B3 = F + S + ε is then 9 s, which must be less than two
-   * periods: a JWKS of four keys has room for one key that signs, one that stands by and two that retire.
+   * periods: a JWKS of four keys has room for a signing key, a standby key and two retiring keys.
    */
   maxTtlSeconds: 7,
-  /** B4 = F + H + L + T: a key that left the JWKS is dead after this. */
+  /** B4 = F + H + L + T: after this no verifier accepts a key that left the JWKS. */
   revocationSeconds: 4,
 } as const;
 

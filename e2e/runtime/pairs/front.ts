@@ -10,7 +10,7 @@ export interface Front {
   close(): void;
 }
 
-/** Less than L: the detour past a replica that hangs must not make a fetch longer than rotation was told. */
+/** Less than L: the detour around a replica that hangs must not make a fetch longer than rotation assumes. */
 const ANSWER_MS_MAX = 700;
 
 export async function openFront(urls: readonly string[]): Promise<Front> {

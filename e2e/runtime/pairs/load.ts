@@ -17,7 +17,7 @@ export const EASY_CHECKS_AT_ONCE = 4;
 /** A load that takes what the machine has. */
 export const ALL_CHECKS_AT_ONCE = 24;
 
-/** An honest token that was rejected before it expired: what must never happen. */
+/** A valid token that was rejected before it expired: this must never happen. */
 export interface WrongRejection {
   readonly kid: string;
   readonly newestKid: string;
@@ -114,7 +114,7 @@ export async function startLoad(deps: LoadDeps): Promise<Load> {
   const tally = emptyTally();
   const pool: Held[] = [];
   const dead = new Map<string, Held[]>();
-  /** When a key was first missing from the JWKS; forgotten once its dead tokens were asked about. */
+  /** When a key was first missing from the JWKS; forgotten once its tokens were checked again after B4. */
   const leftAtMs = new Map<string, number>();
   const left = new Set<string>();
   let unservedMs = 0;
@@ -229,7 +229,7 @@ export async function startLoad(deps: LoadDeps): Promise<Load> {
     }
   }
 
-  /** B4 counts from when the key left; and only while a JWKS is there, for a runtime that gets none goes on with its old one. */
+  /** B4 counts from when the key left; and only while a JWKS is there, because a runtime that gets none continues with its old one. */
   function askAboutTheDead(): void {
     const dueMs = Date.now() - FAST.revocationSeconds * 1_000;
     for (const [kid, leftMs] of leftAtMs) {
@@ -270,7 +270,7 @@ async function untilAccepted(deps: LoadDeps): Promise<void> {
     if (first !== undefined && (await deps.check(first.token)) === "accepted") return;
     await pause(50);
   }
-  throw new Error("the runtime never took a token");
+  throw new Error("the runtime never accepted a token");
 }
 
 function emptyTally(): Tally {

@@ -5,9 +5,9 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 export interface StoreLine {
   /** The database's URL, over this line. */
   readonly url: string;
-  /** Ends every connection and takes none. */
+  /** Ends every connection and accepts none. */
   cut(): void;
-  /** Keeps every connection and moves not one byte more: what a lost network looks like. */
+  /** Keeps every connection and passes no more bytes: a lost network. */
   freeze(): void;
   /** Lets new connections through; frozen ones end. */
   restore(): void;

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 /** A kind of store that replicas share. */
 export interface StoryStore {
   readonly name: string;
-  /** Whether a server ends the transaction of a client that hangs. A file stays locked until the client goes on or dies. */
+  /** Whether a server ends the transaction of a client that hangs. A file stays locked until the client continues or ends. */
   readonly isServer: boolean;
   /** Makes an empty one; `undefined` where this machine has none. */
   open(): Promise<OpenStore | undefined>;
