@@ -40,6 +40,14 @@ export class StoreUnavailable extends Error {
 }
 
 /**
+ * The engine rejects a statement of this service as it is written: a bug. Trying again changes nothing, and nothing was changed. The
+ * message is for the log; it holds no value of a row.
+ */
+export class StatementRejected extends Error {
+  override readonly name = "StatementRejected";
+}
+
+/**
  * The location of the store, or what is there, is not for this program, and stays so until the operator changes one of them. The
  * message says what is wrong and the fix; who knows the setting that names the location puts it before.
  */

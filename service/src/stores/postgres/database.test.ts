@@ -2,9 +2,13 @@ import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
+import { databaseContract } from "../../testing/database-contract.ts";
 import { freshName, onPostgres, postgresAt, serverUrl, urlOf } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
+import { CONFLICT, tryWrite } from "../sql/try-write.ts";
 import { openPostgres } from "./database.ts";
+
+if (!mayLeavePostgresOut()) databaseContract("PostgreSQL", postgresPlace);
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -128,5 +132,21 @@ test.skipIf(mayLeavePostgresOut())(
     ]);
     await database.close();
     await onPostgres(`DROP ROLE ${role}`);
+  },
+);
+
+test.skipIf(mayLeavePostgresOut())(
+  "a conflict keeps its connection: anyone may cause one, and connections are few",
+  async () => {
+    const place = await postgresPlace();
+    const pid = () => place.sql("SELECT pg_backend_pid() AS pid");
+    await place.sql("CREATE TABLE used (id TEXT PRIMARY KEY)");
+    const before = await pid();
+    for (const outcome of [[], CONFLICT, CONFLICT])
+      expect(
+        await tryWrite(place.database, "used", (query) => query("INSERT INTO used VALUES ('a')")),
+      ).toEqual(outcome);
+    expect(await pid()).toEqual(before);
+    await place.remove();
   },
 );

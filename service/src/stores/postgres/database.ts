@@ -3,9 +3,9 @@ import { Impossible } from "../../kernel/assert.ts";
 import type { PostgresLocation } from "../../kernel/store-location.ts";
 import type { Database, Query } from "../sql/database.ts";
 import { POSTGRES } from "./dialect.ts";
-import { NOT_CONFIRMED, type Phase, PostgresFault } from "./faults.ts";
+import { connectionFaultOf, NOT_CONFIRMED, PostgresFault, statementFaultOf } from "./faults.ts";
 import { type Home, homeOf, LOOK, parseLook, pathTo } from "./home.ts";
-import { faultOf, type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
+import { type Hosts, openHosts, type ValueTypes } from "./hosts.ts";
 import { tlsPlanOf } from "./tls.ts";
 
 /** For one statement, as the server counts. */
@@ -14,8 +14,6 @@ const STATEMENT_MS_MAX = 1_500;
 const PAUSE_MS_MAX = 3_000;
 const TRIES = 3;
 
-/** Another transaction was in the way, or made the same table at the same moment: serialization, deadlock, unique, table exists. */
-const TRY_AGAIN = new Set(["40001", "40P01", "23505", "42P07"]);
 /** The server accepts no writes: nothing was done. */
 const READ_ONLY = "25006";
 /** The class of SQLSTATEs that warn. */
@@ -98,15 +96,18 @@ async function transaction<T>(
   try {
     const { found } = homes;
     const begin = [mode.begin, LIMITS, ...(found === undefined ? [] : pathTo(found))];
-    await answerOf("begin", client.query(begin.join("; ")));
+    await client.query(begin.join("; ")).catch((thrown: unknown) => {
+      throw connectionFaultOf(thrown, "begin");
+    });
     if (found === undefined) await findHome(homes, mode, query);
     const result = await work(query);
+    // Rejects when a statement failed and `work` caught it: what is left of the transaction is not what `work` thinks.
     await end();
     await commit(client);
     client.release();
     return result;
   } catch (thrown) {
-    await end();
+    await end().catch(() => undefined);
     if (thrown instanceof PostgresFault && MOVED.has(thrown.code)) homes.forget();
     // After a fault of the database nobody knows the state of the connection; closing it rolls the transaction back too.
     const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
@@ -115,7 +116,7 @@ async function transaction<T>(
   }
 }
 
-/** The statements of one transaction, and its end: when that resolves, none is under way, and none will be sent. */
+/** The statements of one transaction, and its end: when that settles, none is under way, and none will be sent. It rejects when one failed. */
 interface Statements {
   readonly query: Query;
   readonly end: () => Promise<void>;
@@ -129,7 +130,7 @@ function statementsOn(client: pg.PoolClient): Statements {
     // Outside of the transaction it would be committed for itself, or in the transaction of the connection's next user.
     if (isOver) throw new Impossible("a statement came after the end of its transaction");
     const [sql, parameters = []] = statement;
-    return (await answerOf("query", client.query(sql, [...parameters]))).rows as unknown[];
+    return (await answered(client.query(sql, [...parameters]))).rows as unknown[];
   };
   return {
     query: (...statement) => {
@@ -139,7 +140,7 @@ function statementsOn(client: pg.PoolClient): Statements {
     },
     end: async () => {
       isOver = true;
-      await last.catch(() => undefined);
+      await last;
     },
   };
 }
@@ -166,7 +167,7 @@ async function commit(client: pg.PoolClient): Promise<void> {
   };
   client.on("notice", note);
   try {
-    const { command } = await answerOf("query", client.query("COMMIT"));
+    const { command } = await answered(client.query("COMMIT"));
     if (command !== "COMMIT") throw new PostgresFault("25P02", "query");
     if (warnings.length > 0) throw new PostgresFault(NOT_CONFIRMED, "query");
   } finally {
@@ -189,16 +190,16 @@ async function retried<T>(hosts: Hosts, work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (thrown) {
       if (!(thrown instanceof PostgresFault)) throw thrown;
-      const mayTryAgain = TRY_AGAIN.has(thrown.code) || (thrown.code === READ_ONLY && hosts.leave());
+      const mayTryAgain = thrown.mayTryAgain || (thrown.code === READ_ONLY && hosts.leave());
       if (attempt === TRIES || !mayTryAgain) throw thrown;
     }
   }
 }
 
-async function answerOf<T>(phase: Phase, answer: Promise<T>): Promise<T> {
+async function answered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (thrown) {
-    throw faultOf(thrown, phase);
+    throw statementFaultOf(thrown);
   }
 }

@@ -1,11 +1,14 @@
 import { inspect } from "node:util";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StatementRejected, StoreUnavailable } from "../../kernel/store-faults.ts";
 import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
 import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../testing/store-places.ts";
+import { UniqueViolation } from "../sql/try-write.ts";
 import { openPostgres } from "./database.ts";
-import { type Phase, PostgresFault, wordsOf } from "./faults.ts";
+import { connectionFaultOf, PostgresFault, statementFaultOf } from "./faults.ts";
+import { type Phase, wordsOf } from "./words.ts";
 
 const CODES = [
   "ECONNREFUSED",
@@ -37,8 +40,6 @@ const CODES = [
   "08004",
   "08006",
   "08P01",
-  "22021",
-  "22P05",
   "25006",
   "25P02",
   "25P03",
@@ -106,10 +107,14 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     url.search = change.query ?? "";
     return url.href;
   };
-  const faultOf = async (url: string, sql = "SELECT 1"): Promise<StoreUnavailable> => {
+  const thrownAt = async (url: string, sql: string): Promise<unknown> => {
     const database = await openPostgres(postgresAt(url));
-    const fault: unknown = await database.write((query) => query(sql)).catch((thrown: unknown) => thrown);
+    const thrown: unknown = await database.write((query) => query(sql)).catch((fault: unknown) => fault);
     await database.close();
+    return thrown;
+  };
+  const faultOf = async (url: string, sql = "SELECT 1"): Promise<StoreUnavailable> => {
+    const fault = await thrownAt(url, sql);
     if (!(fault instanceof StoreUnavailable)) throw new Error("the store could be used");
     return fault;
   };
@@ -194,11 +199,58 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
     );
   });
 
-  test("never shows a row, as the server's own message does", async () => {
-    const sql =
-      "CREATE TABLE rows (a TEXT PRIMARY KEY); INSERT INTO rows VALUES ('s3cret'); INSERT INTO rows VALUES ('s3cret')";
-    const fault = await faultOf(at({}), sql);
-    expect(fault.message).toBe("PostgreSQL: another transaction wrote the same row at every try (23505)");
+  test.each([
+    ["INSERT INTO rows VALUES ('s3cret')", "a row is there already: table rows, rows_pkey"],
+    [
+      "INSERT INTO rows VALUES ('s3cret', -1)",
+      "PostgreSQL rejects a statement of this service (23514, table rows, constraint rows_b_check)",
+    ],
+    ["SELECT 's3cret'::int", "PostgreSQL rejects a statement of this service (22P02)"],
+  ])("never shows a row, as the server's own message does: %s", async (sql, message) => {
+    const made =
+      "CREATE TABLE rows (a TEXT PRIMARY KEY, b INT CHECK (b > 0)); INSERT INTO rows VALUES ('s3cret')";
+    const fault = await thrownAt(at({}), `${made}; ${sql}`);
+    expect(fault).toMatchObject({ message });
     expect(inspect(fault, { showHidden: true })).not.toContain("s3cret");
   });
+});
+
+describe("a statement that fails", () => {
+  const fault = (code: string, place: { schema?: string; table?: string; constraint?: string } = {}) =>
+    statementFaultOf(
+      Object.assign(new pg.DatabaseError("as the server says", 1, "error"), { code, ...place }),
+    );
+
+  test("for a row that is there already is an answer, with its table and constraint", () => {
+    expect(fault("23505", { schema: "public", table: "t", constraint: "t_pkey" })).toEqual(
+      new UniqueViolation("t", "t_pkey"),
+    );
+  });
+
+  test("for a table that another transaction makes at this moment is tried again", () => {
+    for (const one of [
+      fault("23505", { schema: "pg_catalog", table: "pg_type" }),
+      fault("42P07"),
+      fault("40001"),
+    ])
+      expect(one).toMatchObject({ name: "StoreUnavailable", mayTryAgain: true });
+  });
+
+  test.each(["22P02", "22021", "23502", "23514", "42601", "42883", "42P10"])(
+    "for a bug of this service is no outage, and not tried again: %s",
+    (code) => {
+      expect(fault(code)).toBeInstanceOf(StatementRejected);
+      // While a connection is made it is about what the operator wrote, such as options=.
+      expect(connectionFaultOf(Object.assign(new Error("x"), { code }), "connect")).toBeInstanceOf(
+        StoreUnavailable,
+      );
+    },
+  );
+
+  test.each(["42501", "42P01", "42P07", "42703"])(
+    "for what the operator can correct is an outage: %s",
+    (code) => {
+      expect(fault(code)).toBeInstanceOf(StoreUnavailable);
+    },
+  );
 });

@@ -1,7 +1,64 @@
-import { type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
+import pg from "pg";
+import { codeOf, messageOf } from "../../kernel/faults.ts";
+import { StatementRejected, type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
+import { UniqueViolation } from "../sql/try-write.ts";
+import { entryOf, type Phase, type Words, wordsOf } from "./words.ts";
 
-/** What was being done: the driver gives the same code, or none, for different faults. */
-export type Phase = "connect" | "begin" | "query";
+/** Codes of our own for what has none: the server offered no TLS, or its answer was not PostgreSQL's; a password was asked for. */
+export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
+export const NOT_POSTGRES = "NOT_POSTGRES";
+export const NO_PASSWORD = "NO_PASSWORD";
+export const READ_ONLY = "READ_ONLY";
+export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
+export const NOT_CONFIRMED = "NOT_CONFIRMED";
+
+/**
+ * What a code comes to, or else its class of SQLSTATEs (PostgreSQL, appendix A). `mistake`: a statement of ours is wrong, or a row
+ * breaks a rule of its table, which no later try and no operator makes right. `again`: the transaction was in another one's way and
+ * was rolled back, so it is tried again at once.
+ */
+const MEANINGS: Readonly<Record<string, readonly [comesTo: StoreOutage | "mistake", again?: "again"]>> = {
+  NO_PASSWORD: ["rejected"],
+  NO_RIGHT_ON_SCHEMA: ["rejected"],
+  NOT_POSTGRES: ["unsuitable"],
+  NOT_CONFIRMED: ["unconfirmed"],
+  READ_ONLY: ["read_only"],
+  EACCES: ["rejected"],
+  // The connection failed.
+  "08": ["unreachable"],
+  // A value cannot be read or stored.
+  "22": ["mistake"],
+  // A row breaks a rule of its table. 23505: see `statementFaultOf`.
+  "23": ["mistake"],
+  "23505": ["busy", "again"],
+  // The server accepts no writes; a transaction that was idle was ended.
+  "25006": ["read_only"],
+  "25P03": ["busy"],
+  // The login is not accepted.
+  "28": ["rejected"],
+  // There is no such database, no such schema.
+  "3D": ["unsuitable"],
+  "3F": ["unsuitable"],
+  // Other transactions were in the way. 40003: it is not known whether the change was made.
+  "40": ["busy"],
+  "40001": ["busy", "again"],
+  "40P01": ["busy", "again"],
+  "40003": ["unconfirmed"],
+  // The statement is wrong, except for what an operator can change: rights, tables that are gone, or are another program's.
+  "42": ["mistake"],
+  "42501": ["rejected"],
+  "42P01": ["unsuitable"],
+  // Also when another transaction made the same table at the same moment.
+  "42P07": ["unsuitable", "again"],
+  "42703": ["unsuitable"],
+  // Out of disk, memory or connections.
+  "53": ["full"],
+  // A lock could not be obtained.
+  "55": ["busy"],
+  // The server was asked to stop this, or is starting or stopping. 57014: a statement took too long.
+  "57": ["unreachable"],
+  "57014": ["busy"],
+};
 
 /** A fault of PostgreSQL, or of the way to it, in this service's words: the driver's own hold hosts, users and rows. */
 export class PostgresFault extends StoreUnavailable {
@@ -15,6 +72,11 @@ export class PostgresFault extends StoreUnavailable {
     this.phase = phase;
   }
 
+  /** Whether the same transaction may well succeed now. */
+  get mayTryAgain(): boolean {
+    return entryOf(MEANINGS, this.code)?.[1] === "again";
+  }
+
   /** One fault for those of several hosts, in the order in which they were tried. */
   static ofHosts(faults: readonly PostgresFault[]): PostgresFault {
     const { code, phase } = faults.find((one) => one.code !== READ_ONLY) ?? faults[0] ?? NO_HOST;
@@ -26,250 +88,41 @@ export class PostgresFault extends StoreUnavailable {
   }
 }
 
-interface Words {
-  /** What is wrong, with the code. */
-  readonly words: string;
-  /** A command or a setting. */
-  readonly fix: string;
-}
-
-/** Codes of our own for what has none: the server offered no TLS, or its answer was not PostgreSQL's; a password was asked for. */
-export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
-export const NOT_POSTGRES = "NOT_POSTGRES";
-export const NO_PASSWORD = "NO_PASSWORD";
-export const READ_ONLY = "READ_ONLY";
-export const NO_RIGHT_ON_SCHEMA = "NO_RIGHT_ON_SCHEMA";
-export const NOT_CONFIRMED = "NOT_CONFIRMED";
-
-const SQLSTATE = /^[0-9A-Z]{5}$/;
-const STORE_URL = "the store URL";
-const PEERS =
-  "check that the host and port in the store URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
-const CERTIFICATE = "name the file of the authority that signed it: sslmode=verify-full&sslrootcert=FILE";
-const GRANTS =
-  "as its owner: GRANT USAGE, CREATE ON SCHEMA … and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA … TO the user; after the first start CREATE may be revoked";
-const POOLER_MODE = "set pool_mode to transaction or session in the pooler: this service needs transactions";
-const WAIT = "nothing to do unless this lasts: the next round tries again";
-const SPACE = "free space on the disk of the server";
-
-/** What each code means to an operator. Codes of a class that is not listed one by one are in `CLASSES`. */
-const CODES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
-  // The way to the server.
-  ECONNREFUSED: ["nothing listens there", PEERS],
-  ECONNRESET: ["the connection was cut", PEERS],
-  EPIPE: ["the connection was cut", PEERS],
-  ETIMEDOUT: ["no answer in time", PEERS],
-  EHOSTUNREACH: ["the host cannot be reached", PEERS],
-  ENETUNREACH: ["the network of the host cannot be reached", PEERS],
-  EADDRNOTAVAIL: ["the address of the host cannot be used from here", PEERS],
-  ENOTFOUND: ["the host has no address", `correct the host in ${STORE_URL}, or the name server`],
-  EAI_AGAIN: ["the name server does not answer", "check the name server (/etc/resolv.conf) and the network"],
-  ENOENT: [
-    "there is no such Unix socket",
-    "name the folder of the socket, such as host=/var/run/postgresql, and the port of its name",
-  ],
-  EACCES: [
-    "this user may not use the Unix socket",
-    "give the service's user access to the folder of the socket",
-  ],
-  NOT_CONFIRMED: [
-    "no synchronous standby confirmed the commit",
-    "bring a standby back, or change synchronous_standby_names at the server; if this server was replaced by another one, stop it",
-  ],
-  NOT_POSTGRES: ["the program that answers there is not PostgreSQL", PEERS],
-  // TLS.
-  TLS_NOT_OFFERED: [
-    "the server does not offer TLS",
-    `set ssl = on at the server, or, where the network is trusted, sslmode=disable in ${STORE_URL}`,
-  ],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ["the server's certificate is self-signed and not trusted", CERTIFICATE],
-  SELF_SIGNED_CERT_IN_CHAIN: [
-    "the server's certificate is signed by an authority that is not trusted",
-    CERTIFICATE,
-  ],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [
-    "the server's certificate is signed by an authority that is not trusted",
-    CERTIFICATE,
-  ],
-  UNABLE_TO_GET_ISSUER_CERT: [
-    "the server's certificate is signed by an authority that is not trusted",
-    CERTIFICATE,
-  ],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [
-    "the server's certificate is signed by an authority that is not trusted",
-    CERTIFICATE,
-  ],
-  CERT_SIGNATURE_FAILURE: [
-    "the server's certificate is not signed by the authority of sslrootcert",
-    CERTIFICATE,
-  ],
-  INVALID_CA: ["the authority of sslrootcert may not sign certificates", CERTIFICATE],
-  CERT_HAS_EXPIRED: [
-    "the server's certificate has expired",
-    "renew the certificate at the server, or correct the clock of this machine",
-  ],
-  CERT_NOT_YET_VALID: [
-    "the server's certificate is not valid yet",
-    "correct the clock of this machine or of the one that made the certificate",
-  ],
-  CERT_REVOKED: ["the server's certificate was revoked", "renew the certificate at the server"],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    "the server's certificate is for another host",
-    "write the host as the certificate names it, or give the server one with this name (subjectAltName); sslmode=verify-ca checks only who signed it",
-  ],
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: [
-    "the server asks for a client certificate",
-    "name one with sslcert=FILE&sslkey=FILE",
-  ],
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: [
-    "the server does not trust the client certificate",
-    "name one with sslcert=FILE that an authority of the server signed",
-  ],
-  ERR_SSL_WRONG_VERSION_NUMBER: [
-    "the program that answers there does not speak TLS",
-    "remove sslnegotiation=direct, which needs PostgreSQL 17",
-  ],
-  EPROTO: ["the TLS handshake failed", "check the TLS versions and the certificate of the server"],
-  // Logins.
-  NO_PASSWORD: [
-    "the server asks for a password, and none is set",
-    `write it into ${STORE_URL}, or set PGPASSWORD in the environment of the process; a file for --settings does not set it`,
-  ],
-  "28P01": [
-    "wrong password, or no such user",
-    `correct user and password in ${STORE_URL}; in a password % is written %25, @ %40, / %2F, # %23`,
-  ],
-  "28000": [
-    "the server rejects this user from this address",
-    "check that the user exists and may log in, and that a line of pg_hba.conf is for it, its database, this address and the kind of connection: hostssl needs sslmode=require or more, clientcert a sslcert",
-  ],
-  "3D000": [
-    "there is no such database",
-    `create it (CREATE DATABASE …), or correct its name in ${STORE_URL}`,
-  ],
-  "3F000": [
-    "there is no such schema, or no schema in which tables can be made",
-    `create it (CREATE SCHEMA … AUTHORIZATION the user), or name another with schema= in ${STORE_URL}`,
-  ],
-  "42501": ["the user lacks a right on the schema or its tables", GRANTS],
-  NO_RIGHT_ON_SCHEMA: [
-    "the search path has a schema with keys, and the user has no right on that schema",
-    GRANTS,
-  ],
-  "53300": [
-    "the server has no free connection",
-    "raise max_connections, put a pooler in transaction mode in front, or end what holds the connections; a replica needs 4 at most",
-  ],
-  // Writes.
-  "25006": [
-    "the server accepts no writes: it is a standby, or read-only",
-    `name the primary in ${STORE_URL}, or all hosts with target_session_attrs=read-write; or end default_transaction_read_only`,
-  ],
-  READ_ONLY: [
-    "the server accepts no writes: it is a standby, or read-only",
-    `name the primary among the hosts of ${STORE_URL}`,
-  ],
-  "53100": ["the disk of the server is full", SPACE],
-  "53200": ["the server has no memory left", "give the server more memory, or end what uses it"],
-  "58030": ["the server cannot read or write its disk", "look at the disk and the log of the server"],
-  "42P01": [
-    "a table of this service is gone, or not where the search path leads",
-    "restore the database, or name the schema that has all tables with schema=; for a new store name an empty schema",
-  ],
-  "42P07": [
-    "a table with a name of this service is there already, without the others",
-    "restore the database, or name an empty schema with schema=",
-  ],
-  "25P02": ["the transaction was rolled back at its end", WAIT],
-  "42703": ["a table lacks columns of this service", "name a schema of this service's own with schema="],
-  "22021": ["the database cannot hold a character", "report this: the service writes only ASCII"],
-  "22P05": ["the encoding of the database lacks a character", "report this: the service writes only ASCII"],
-  // Temporary.
-  "57P01": ["the server ended the connection: it is shutting down, or an administrator did so", WAIT],
-  "57P02": ["the server crashed and restarts", WAIT],
-  "57P03": ["the server is starting or stopping, or is a standby that accepts no connections", WAIT],
-  "57P05": ["the server ended a connection that was idle", WAIT],
-  "57014": ["a statement took longer than 1.5 s", "look for load and locks at the server (pg_stat_activity)"],
-  "55P03": ["a lock could not be obtained", "look for locks at the server (pg_locks)"],
-  "25P03": [
-    "the server ended a transaction that was idle for 3 s",
-    "this machine was suspended or overloaded; the next round tries again",
-  ],
-  "23505": ["another transaction wrote the same row at every try", WAIT],
-  "40001": ["another transaction was in conflict at every try", WAIT],
-  "40P01": ["another transaction was in conflict at every try", WAIT],
-  "40003": ["it is not known whether the change was made", "look: macp-auth keys list"],
-};
-
 const NO_HOST = { code: "ENOTFOUND", phase: "connect" } as const;
 
-/** What a whole class of SQLSTATEs means. */
-const CLASSES: Readonly<Record<string, readonly [words: string, fix: string]>> = {
-  "08": ["the connection failed", PEERS],
-  "28": CODES["28000"] ?? ["", ""],
-  "53": ["the server has run out of a resource", "look at the log of the server"],
-  "54": ["a limit of the server was reached", "look at the log of the server"],
-  "57": ["the server was asked to stop this", WAIT],
-  "58": ["the server's operating system reported a fault", "look at the log of the server"],
-  XX: ["the server has an internal fault", "look at the log of the server"],
-};
+/** A fault of a connection that is made, or of the beginning of a transaction, as one of ours. None of them is about a row. */
+export function connectionFaultOf(thrown: unknown, phase: Exclude<Phase, "query">): PostgresFault {
+  return thrown instanceof PostgresFault ? thrown : outage(thrown, phase);
+}
 
-/** The same code in one phase only. */
-const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: string, fix: string]>>>> = {
-  connect: {
-    "08P01": [
-      "a pooler rejected the connection",
-      "check that the pooler knows the database and the user; options= does not pass most poolers: write schema= in its place",
-    ],
-  },
-  begin: { "08P01": ["the pooler in front is in statement mode", POOLER_MODE] },
-  query: {},
-};
+/**
+ * A fault of a statement, or of the commit. A unique violation is an answer (see `tryWrite`), except in the server's own tables, where it
+ * means that another transaction makes the same table at this moment.
+ */
+export function statementFaultOf(thrown: unknown): PostgresFault | UniqueViolation | StatementRejected {
+  const fault = outage(thrown, "query");
+  const { schema, table, constraint } = thrown instanceof pg.DatabaseError ? thrown : NOWHERE;
+  if (fault.code === UNIQUE_VIOLATION && schema !== SERVERS_OWN)
+    return new UniqueViolation(table, constraint);
+  if (entryOf(MEANINGS, fault.code)?.[0] !== "mistake") return fault;
+  const place = [table && `table ${table}`, constraint && `constraint ${constraint}`].filter(Boolean);
+  return new StatementRejected(
+    `PostgreSQL rejects a statement of this service (${[fault.code, ...place].join(", ")})`,
+  );
+}
 
-/** Why the store cannot be used, by code or by class of SQLSTATEs. */
-const OUTAGES: Readonly<Record<string, StoreOutage>> = {
-  NO_PASSWORD: "rejected",
-  NO_RIGHT_ON_SCHEMA: "rejected",
-  EACCES: "rejected",
-  "28": "rejected",
-  "42501": "rejected",
-  NOT_POSTGRES: "unsuitable",
-  "3D": "unsuitable",
-  "3F": "unsuitable",
-  "42": "unsuitable",
-  "22": "unsuitable",
-  READ_ONLY: "read_only",
-  "25006": "read_only",
-  "53": "full",
-  "40": "busy",
-  "55": "busy",
-  "23": "busy",
-  "57014": "busy",
-  "25P03": "busy",
-  NOT_CONFIRMED: "unconfirmed",
-  "40003": "unconfirmed",
-  "08": "unreachable",
-  "57": "unreachable",
-};
+const NOWHERE = { schema: undefined, table: undefined, constraint: undefined };
+const UNIQUE_VIOLATION = "23505";
+const SERVERS_OWN = "pg_catalog";
+
+/** What the driver itself finds has no code, and it says so in fixed words. */
+function outage(thrown: unknown, phase: Phase): PostgresFault {
+  return new PostgresFault(codeOf(thrown) ?? messageOf(thrown), phase);
+}
 
 function outageOf(code: string, phase: Phase): StoreOutage {
-  const known = own(OUTAGES, code) ?? (SQLSTATE.test(code) ? own(OUTAGES, code.slice(0, 2)) : undefined);
-  return known ?? (phase === "connect" ? "unreachable" : "failed");
-}
-
-/** For the driver's own words, which have no code. */
-const UNCODED: Readonly<Record<Phase, string>> = { connect: PEERS, begin: WAIT, query: WAIT };
-
-/** What a code means, and what to do. */
-export function wordsOf(reason: string, phase: Phase): Words {
-  const known =
-    own(IN_PHASE[phase], reason) ??
-    own(CODES, reason) ??
-    (SQLSTATE.test(reason) ? own(CLASSES, reason.slice(0, 2)) : undefined);
-  if (known !== undefined) return { words: `${known[0]} (${reason})`, fix: known[1] };
-  return { words: reason, fix: UNCODED[phase] };
-}
-
-function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
+  const [comesTo] = entryOf(MEANINGS, code) ?? [];
+  if (comesTo === undefined) return phase === "connect" ? "unreachable" : "failed";
+  // Before the first statement nothing of ours can be wrong but the settings.
+  return comesTo === "mistake" ? "unsuitable" : comesTo;
 }

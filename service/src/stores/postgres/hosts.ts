@@ -1,9 +1,8 @@
 import pg from "pg";
 import { Impossible } from "../../kernel/assert.ts";
-import { codeOf, messageOf } from "../../kernel/faults.ts";
 import type { PostgresHost, PostgresLocation } from "../../kernel/store-location.ts";
 import { Dial, type TlsPlan } from "./dial.ts";
-import { NO_PASSWORD, type Phase, PostgresFault, READ_ONLY } from "./faults.ts";
+import { connectionFaultOf, NO_PASSWORD, PostgresFault, READ_ONLY } from "./faults.ts";
 
 const CONNECTIONS_MAX = 4;
 /** For a free connection of the pool, and for making a new one, at one host. */
@@ -61,7 +60,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
         try {
           return await connected(tried, location.target);
         } catch (thrown) {
-          const fault = faultOf(thrown, "connect");
+          const fault = connectionFaultOf(thrown, "connect");
           faults.push(fault);
           if (SAME_EVERYWHERE.test(fault.code)) throw fault;
           leave(tried);
@@ -138,10 +137,4 @@ function passwordOf(
   return () => {
     throw Object.assign(new Error(NO_PASSWORD), { code: NO_PASSWORD });
   };
-}
-
-/** A fault of the driver as one of ours: SQLSTATE or system error code; what the driver itself finds has none, and says so in fixed words. */
-export function faultOf(thrown: unknown, phase: Phase): PostgresFault {
-  if (thrown instanceof PostgresFault) return thrown;
-  return new PostgresFault(codeOf(thrown) ?? messageOf(thrown), phase);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { epochSeconds } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
-import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { StatementRejected } from "../../kernel/store-faults.ts";
 import { keksUnder } from "../../testing/custodies.ts";
 import { beatOf, OTHER_SET, publishFresh } from "../../testing/key-store-contract.ts";
 import { wideTypesPlace } from "../../testing/postgres-server.ts";
@@ -36,7 +36,7 @@ else {
       },
     ];
     await store.beat(beatOf({ verifiers }));
-    expect(dropped).toEqual([[3, expect.any(StoreUnavailable)]]);
+    expect(dropped).toEqual([[3, expect.any(StatementRejected)]]);
     await store.beat(beatOf({ verifiers: verifiers.map((one) => ({ ...one, userAgent: "fine" })) }));
     const set = await store.load();
     expect(set.replicas.map(({ id }) => id)).toEqual(["one"]);

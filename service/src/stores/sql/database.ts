@@ -3,15 +3,16 @@ import { StoreCorrupt } from "../../kernel/store-faults.ts";
 
 /**
  * Runs one statement in a transaction. Its parameters `$1`, `$2`, … each stand once and in order. Statements that are asked for without
- * a wait in between (`Promise.all`) are carried out in that order, and SQLite gets them in one message; after one that fails, none of
- * them is carried out.
+ * a wait in between (`Promise.all`) are carried out in that order, and SQLite gets them in one message. After one that fails no other
+ * is carried out, and the transaction is rolled back, even when its fault is caught.
  */
 export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;
 export type Parameter = string | number | null;
 
 /**
  * Port. The database of a process, for every family of tables; an adapter for each engine. Both methods reject with
- * `StoreUnavailable` when the engine fails or is too slow, and undo all that `work` did when it rejects.
+ * `StoreUnavailable` when the engine fails or is too slow, with `UniqueViolation` when a row is there already (see `tryWrite`), and
+ * with `StatementRejected` for a bug. They undo all that `work` did when it rejects.
  */
 export interface Database {
   readonly dialect: Dialect;

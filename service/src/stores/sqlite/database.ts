@@ -92,16 +92,26 @@ export async function openSqlite(
 
 async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) => Promise<T>): Promise<T> {
   let isOver = false;
+  const faults: unknown[] = [];
+  /** A statement that failed leaves the rest of a SQLite transaction standing: it goes no further here either. */
+  const goOn = (): void => {
+    if (faults.length > 0) throw faults[0];
+  };
   const query: Query = async (sql, parameters = []) => {
     // Outside of the transaction it would be committed for itself.
     if (isOver) throw new Impossible("a statement came after the end of its transaction");
-    return ask({ kind: "query", sql, parameters });
+    goOn();
+    return ask({ kind: "query", sql, parameters }).catch((thrown: unknown) => {
+      faults.push(thrown);
+      throw thrown;
+    });
   };
   try {
     // Not waited for: it goes into one message with the first statements, which are not carried out when it fails.
     const begun = ask({ kind: "begin", statement: begin });
     const [result] = await Promise.all([asked(work, query), begun]);
     isOver = true;
+    goOn();
     await ask({ kind: "commit" });
     return result;
   } catch (thrown) {

@@ -20,6 +20,8 @@ export type SqliteFault =
   /** The database cannot be given a write-ahead log where it is. */
   | { readonly kind: "no_wal"; readonly path: string }
   | { readonly kind: "place"; readonly path: string; readonly folder: string; readonly place: PlaceFault }
+  /** A row is there already; the names of its table and columns, where SQLite says them. */
+  | { readonly kind: "unique"; readonly table: string | undefined; readonly columns: string }
   /** The engine failed. `code` is SQLite's extended result code (sqlite.org/rescode.html), where the driver gives it. */
   | {
       readonly kind: "engine";

@@ -21,6 +21,18 @@ export function guarded<T>(path: string, work: () => T): T {
         folder: around.folder,
         place: { kind: "unseen", code },
       });
-    throw new SqliteFailure({ kind: "engine", code: resultCodeOf(thrown), text: messageOf(thrown), around });
+    const [result, text] = [resultCodeOf(thrown), messageOf(thrown)];
+    if (result !== undefined && UNIQUE.has(result))
+      throw new SqliteFailure({ kind: "unique", ...placeIn(text) });
+    throw new SqliteFailure({ kind: "engine", code: result, text, around });
   }
+}
+
+/** SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID. */
+const UNIQUE: ReadonlySet<number> = new Set([1555, 2067, 2579]);
+
+/** SQLite gives the place of a unique violation only in its text, "UNIQUE constraint failed: t.a, t.b" or "…: index 'i'". */
+function placeIn(text: string): { readonly table: string | undefined; readonly columns: string } {
+  const [, columns = ""] = text.split(": ");
+  return { table: /^(\w+)\./.exec(columns)?.[1], columns };
 }

@@ -1,10 +1,12 @@
 import { printable } from "../../kernel/printable.ts";
 import {
+  StatementRejected,
   StoreCorrupt,
   type StoreOutage,
   StoreUnavailable,
   StoreUnusable,
 } from "../../kernel/store-faults.ts";
+import { UniqueViolation } from "../sql/try-write.ts";
 import type { SqliteFault } from "./faults.ts";
 import type { FilesFault, Suffix } from "./files.ts";
 import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
@@ -17,15 +19,23 @@ export interface Words {
   readonly fix: string;
 }
 
-/** The error for a fault of a store that is in use. */
+/** The error for a fault of a store that is in use. A unique violation is an answer: see `tryWrite`. */
 export function errorOf(fault: SqliteFault): Error {
+  if (fault.kind === "unique") return new UniqueViolation(fault.table, printable(fault.columns));
+  if (fault.kind === "engine" && MISTAKES.has(primary(fault.code)))
+    return new StatementRejected(
+      `SQLite rejects a statement of this service: ${printable(fault.text)} (${String(fault.code)})`,
+    );
   if (isCorruption(fault))
     return new StoreCorrupt({ what: "file_damaged", path: fault.around.path, detail: fault.text });
   const { message, fix } = wordsOf(fault);
   return new StoreUnavailable(outageOf(fault), message, fix);
 }
 
-const OUTAGES: Readonly<Record<Exclude<SqliteFault["kind"], "files" | "place" | "engine">, StoreOutage>> = {
+/** What stands between this program and its store: every fault but a row that is there already. */
+type Outage = Exclude<SqliteFault, { kind: "unique" }>;
+
+const OUTAGES: Readonly<Record<Exclude<Outage["kind"], "files" | "place" | "engine">, StoreOutage>> = {
   no_engine: "unsuitable",
   no_wal: "unsuitable",
   orphaned: "moved",
@@ -36,7 +46,7 @@ const OUTAGES: Readonly<Record<Exclude<SqliteFault["kind"], "files" | "place" | 
   worker_ended: "failed",
 };
 
-function outageOf(fault: SqliteFault): StoreOutage {
+function outageOf(fault: Outage): StoreOutage {
   switch (fault.kind) {
     case "files":
       return fault.during === undefined ? "moved" : "unconfirmed";
@@ -64,20 +74,20 @@ function outageOfEngine(fault: EngineFault): StoreOutage {
 
 /** The error for a fault at the start: what does not pass without a repair ends it. */
 export function errorAtOpening(fault: SqliteFault): Error {
-  if (isCorruption(fault) || !isLasting(fault)) return errorOf(fault);
+  if (isCorruption(fault) || fault.kind === "unique" || !isLasting(fault)) return errorOf(fault);
   const { message, fix } = wordsOf(fault);
   return new StoreUnusable(`${message}; ${fix}`);
 }
 
 const LASTING: ReadonlySet<SqliteFault["kind"]> = new Set(["no_engine", "no_wal", "orphaned"]);
 
-function isLasting(fault: SqliteFault): boolean {
+function isLasting(fault: Outage): boolean {
   if (fault.kind === "files") return fault.files.kind === "emptied";
   const place = fault.kind === "place" ? fault.place : placeOfEngine(fault);
   return LASTING.has(fault.kind) || (place !== undefined && place.kind !== "full");
 }
 
-function placeOfEngine(fault: SqliteFault): PlaceFault | undefined {
+function placeOfEngine(fault: Outage): PlaceFault | undefined {
   return fault.kind === "engine" && OF_THE_PLACE.has(primary(fault.code))
     ? faultOfPlace(fault.around)
     : undefined;
@@ -93,6 +103,9 @@ const OF_THE_PLACE = new Set([3, 8, 10, 14]);
 /** A read found less than there must be: the file was cut short. */
 const SHORT_READ = 522;
 
+/** A statement of ours is wrong, or a row breaks a rule of its table: error, too big, constraint, mismatch, misuse, range. */
+const MISTAKES = new Set([1, 18, 19, 20, 21, 25]);
+
 function primary(code: number | undefined): number {
   return (code ?? 0) & 0xff;
 }
@@ -101,7 +114,7 @@ function isCorruption(fault: SqliteFault): fault is EngineFault {
   return fault.kind === "engine" && [CORRUPT, NOT_A_DATABASE].includes(primary(fault.code));
 }
 
-function wordsOf(fault: SqliteFault): Words {
+function wordsOf(fault: Outage): Words {
   switch (fault.kind) {
     case "files":
       return fault.during === undefined
