@@ -1,0 +1,124 @@
+import type { EpochSeconds } from "../../kernel/clock.ts";
+import type { ForeignAlgorithm, ForeignKey } from "../foreign/foreign-key.ts";
+import type { SkipReason } from "../foreign/read-foreign-key.ts";
+import { type ForeignKeySet, readKeySet } from "../foreign/read-key-set.ts";
+import type { IssuerEntry } from "../registry.ts";
+import { type KeysFailureReason, useOf } from "./fetch-keys.ts";
+import { type Attempts, type Lifetime, NO_ATTEMPTS } from "./freshness.ts";
+import { MissingKids } from "./missing-kids.ts";
+
+/** A key set that is in use. */
+export interface Known extends Lifetime {
+  readonly keySet: ForeignKeySet;
+  /** The document that it was read from. */
+  readonly text: string;
+  /** `undefined`: it was not fetched, but is pinned. */
+  readonly fetchedAt: EpochSeconds | undefined;
+}
+
+/** The last attempt, when it failed. */
+export interface LastFailure {
+  readonly reason: KeysFailureReason;
+  readonly status: number | undefined;
+  readonly at: EpochSeconds;
+}
+
+/** All that is remembered of one issuer. */
+export interface IssuerState {
+  entry: IssuerEntry;
+  /** Changes with the keys; no two states ever have the same. */
+  generation: number;
+  known: Known | undefined;
+  attempts: Attempts;
+  /** Of the newest SPIFFE bundle. */
+  sequence: number | undefined;
+  lastFailure: LastFailure | undefined;
+  readonly missing: MissingKids;
+  /** The one fetch that is under way. */
+  flight: Promise<void> | undefined;
+}
+
+/** What an operator sees of the keys of one issuer. */
+export interface IssuerStatus {
+  readonly name: string;
+  readonly issuer: string;
+  readonly place: IssuerEntry["keys"]["kind"];
+  /** `not_asked`: no key was needed yet. `unavailable`: its tokens are rejected. */
+  readonly state: "not_asked" | "fresh" | "stale" | "unavailable";
+  readonly keys: readonly {
+    readonly kid: string | undefined;
+    readonly algorithms: readonly ForeignAlgorithm[];
+  }[];
+  /** Why other keys of the set are not used. */
+  readonly skipped: readonly SkipReason[];
+  readonly fetchedAt: EpochSeconds | undefined;
+  readonly lastFailure: LastFailure | undefined;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** The state of an issuer that nobody has asked. Pinned keys are known from the start, and never fetched. */
+export function newState(entry: IssuerEntry, generation: number): IssuerState {
+  const state = {
+    entry,
+    generation,
+    sequence: undefined,
+    lastFailure: undefined,
+    missing: new MissingKids(),
+    flight: undefined,
+  };
+  if (entry.keys.kind !== "pinned") return { ...state, known: undefined, attempts: NO_ATTEMPTS };
+  return {
+    ...state,
+    known: pinned(entry.keys.document, entry),
+    attempts: { failures: 0, retryAt: NEVER, cooldownUntil: NEVER },
+  };
+}
+
+/** Whether two entries lead to the same keys. */
+export function haveSameKeys(one: IssuerEntry, other: IssuerEntry): boolean {
+  const sourceOf = ({ issuer, preset, keys }: IssuerEntry): string => JSON.stringify([issuer, preset, keys]);
+  return one === other || sourceOf(one) === sourceOf(other);
+}
+
+/** Whether the key id is in the set, for whichever algorithm. */
+export function hasKid(known: Known | undefined, kid: string): boolean {
+  return known?.keySet.keys.some((key) => key.kid === kid) ?? false;
+}
+
+/** With a key id, the key of that id; without one, the only key for the algorithm. */
+export function matching(
+  known: Known,
+  wanted: { readonly kid: string | undefined; readonly alg: ForeignAlgorithm },
+): readonly ForeignKey[] {
+  const fitting = known.keySet.keys.filter(({ algorithms }) => algorithms.includes(wanted.alg));
+  if (wanted.kid !== undefined) return fitting.filter(({ kid }) => kid === wanted.kid);
+  return fitting.length === 1 ? fitting : [];
+}
+
+/** What an operator sees of a state at a moment of the stopwatch. */
+export function statusOf({ entry, known, lastFailure }: IssuerState, now: number): IssuerStatus {
+  const usable = known !== undefined && now < known.usableUntil ? known : undefined;
+  return {
+    name: entry.name,
+    issuer: entry.issuer,
+    place: entry.keys.kind,
+    state: nameOfState(usable, known !== undefined || lastFailure !== undefined, now),
+    keys: (usable?.keySet.keys ?? []).map(({ kid, algorithms }) => ({ kid, algorithms })),
+    skipped: usable?.keySet.skipped ?? [],
+    fetchedAt: usable?.fetchedAt,
+    lastFailure,
+  };
+}
+
+function nameOfState(usable: Known | undefined, wasAsked: boolean, now: number): IssuerStatus["state"] {
+  if (usable === undefined) return wasAsked ? "unavailable" : "not_asked";
+  return now < usable.freshUntil ? "fresh" : "stale";
+}
+
+/** `undefined`: the text is no key set. The configuration is checked when it is loaded. */
+function pinned(text: string, entry: IssuerEntry): Known | undefined {
+  const keySet = readKeySet(text, useOf(entry));
+  if (typeof keySet === "string") return undefined;
+  return { keySet, text, fetchedAt: undefined, dueAt: NEVER, freshUntil: NEVER, usableUntil: NEVER };
+}
