@@ -20,7 +20,7 @@ import { usageFault } from "./terminal/usage-fault.ts";
 import type { ExitCode, World } from "./terminal/world.ts";
 import { verifyCommand } from "./verify.ts";
 
-const EPILOGUE = `
+const EXIT_CODES = `
 Exit codes: 0 done, 1 the answer is no or it could not be done, 2 wrong usage.
 Errors and warnings go to standard error, one line each. Standard output holds only the requested result.`;
 
@@ -73,7 +73,7 @@ function macpAuth(world: World): Command {
     .version(world.version, "--version", "print the version")
     .helpCommand("help [command...]", "show the help of a command")
     .option("--settings <FILE>", "also read settings from a file; environment variables have priority")
-    .addHelpText("after", EPILOGUE);
+    .addHelpText("after", EXIT_CODES);
   const commands = [
     serveCommand,
     initCommand,

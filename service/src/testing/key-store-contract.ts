@@ -266,12 +266,12 @@ function racePromises(place: () => StorePlace): void {
 function beatPromises(place: () => StorePlace): void {
   test("a beat never changes the version; the latest expiry and the longest token life only grow", async () => {
     const { store, first } = await withActive(place());
-    const told: (readonly [number, number])[] = [
+    const reported: (readonly [number, number])[] = [
       [500, 300],
       [900, 600],
       [700, 60],
     ];
-    for (const [maxExp, maxTtlSeconds] of told) {
+    for (const [maxExp, maxTtlSeconds] of reported) {
       await store.beat(
         beatOf({ maxTtlSeconds, signings: [{ kid: first.kid, maxExp: epochSeconds(maxExp) }] }),
       );

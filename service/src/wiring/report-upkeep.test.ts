@@ -10,15 +10,15 @@ import { keySet, NOW, RULES, signingKey, standbyKey, untrackedFetches } from "..
 import { TestClock } from "../testing/moments.ts";
 import { alarmReporter, changeReporter, fenceReporter } from "./report-upkeep.ts";
 
-function teller() {
+function alarmLog() {
   const lines: string[] = [];
   const stopwatch = { seconds: 0, elapsed: () => stopwatch.seconds };
-  const tell = alarmReporter(stopwatch, openLog("info", { write: (line) => lines.push(line) }));
+  const report = alarmReporter(stopwatch, openLog("info", { write: (line) => lines.push(line) }));
   return {
     /** One round, `afterSeconds` after the one before; what it logged. */
     round: (afterSeconds: number, ...alarms: readonly RotationAlarm[]): string[] => {
       stopwatch.seconds += afterSeconds;
-      tell(alarms);
+      report(alarms);
       return lines.splice(0).map((line) => (JSON.parse(line) as { message: string }).message);
     },
   };
@@ -32,7 +32,7 @@ const overdue = (kid: string, sinceSeconds: number): RotationAlarm => ({
 });
 
 test("an alarm that stays is reported at once and then every hour, not at each round", () => {
-  const { round } = teller();
+  const { round } = alarmLog();
   expect(round(0, overdue("a", 5))).toEqual([
     "the key a should have stopped signing 5 s ago, and no successor is ready",
   ]);
@@ -45,7 +45,7 @@ test("an alarm that stays is reported at once and then every hour, not at each r
 });
 
 test("an alarm that comes back is reported again, and one about another key is reported beside it", () => {
-  const { round } = teller();
+  const { round } = alarmLog();
   expect(round(0, overdue("a", 5))).toHaveLength(1);
   expect(round(10)).toEqual([]);
   expect(round(10, overdue("a", 25), overdue("b", 1), { kind: "too_many_keys", alg: "ES256" })).toHaveLength(
@@ -57,7 +57,7 @@ test("an alarm that comes back is reported again, and one about another key is r
 });
 
 test("an alarm about untracked verifiers names their address, and the command that does not wait for them", () => {
-  const { round } = teller();
+  const { round } = alarmLog();
   const blind = {
     kind: "verifiers_behind",
     kid: kidOf("a"),
@@ -71,16 +71,16 @@ test("an alarm about untracked verifiers names their address, and the command th
 
 test("each change of the keys is reported once: what was made here, and what others made, with their reason", () => {
   const lines: object[] = [];
-  const tell = changeReporter(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
+  const report = changeReporter(openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) }));
   const [old, next] = [signingKey("old"), standbyKey("next")];
-  tell.seen(keySet([old, next]));
+  report.seen(keySet([old, next]));
   expect(lines).toEqual([]);
 
-  tell.made([{ kind: "activate", kid: next.kid, lifeSeconds: 1, maxTtlSeconds: 1 }]);
+  report.made([{ kind: "activate", kid: next.kid, lifeSeconds: 1, maxTtlSeconds: 1 }]);
   const revoked = { ...old, retiringFrom: NOW, revokedFrom: NOW, reason: "laptop\nstolen" };
   const after = keySet([revoked, { ...next, signingFrom: NOW }, standbyKey("third")]);
-  tell.seen(after);
-  tell.seen(after);
+  report.seen(after);
+  report.seen(after);
   expect(lines).toMatchObject([
     { event: "key_changed", change: "activate", kid: "next" },
     { change: "deactivate", kid: "old", elsewhere: true },
@@ -114,9 +114,9 @@ test.each([
     await keys.renew();
     clock.move(setBy);
     const log = openLog("info", { write: (line) => lines.push(JSON.parse(line) as object) });
-    const tell = fenceReporter(keys, log, RULES);
-    tell();
-    tell();
+    const report = fenceReporter(keys, log, RULES);
+    report();
+    report();
     expect(lines).toMatchObject([
       {
         event: "fenced",
