@@ -1,6 +1,23 @@
 import { printable } from "../kernel/printable.ts";
 import type { UndoneReport } from "../keys/managed/operate.ts";
+import type { KeysFacts, KeysReport, NextEvent } from "../keys/managed/operator-shapes.ts";
 import type { OperationRefusal } from "../keys/managed/plan/plan-operation.ts";
+
+/** The report with words for what happens to each key next. */
+export function worded({ keys, ...report }: KeysFacts): KeysReport {
+  return {
+    ...report,
+    keys: keys.map((key) => ({ ...key, next: { ...key.next, what: NEXT_WORDS[key.next.event] } })),
+  };
+}
+
+const NEXT_WORDS: Readonly<Record<NextEvent, string>> = {
+  becomes_ready: "becomes ready",
+  begins_to_sign: "begins to sign",
+  stops_signing: "stops signing",
+  leaves_jwks: "leaves the JWKS",
+  none: "nothing: its private part is destroyed",
+};
 
 /** Why an operation was not carried out: the outage that it would have caused, or what to do instead. */
 export function outageText(report: UndoneReport): string {

@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
-import type { KeysReport } from "../keys/managed/operator-shapes.ts";
+import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 import type { Meter } from "./meter.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
 export interface Gauges {
-  report(): KeysReport | undefined;
+  report(): KeysFacts | undefined;
   fence(): FenceReason | undefined;
   clockOffsetSeconds(): number | undefined;
 }
@@ -66,7 +66,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   };
 }
 
-type Fill = (self: Gauge, report: KeysReport) => void;
+type Fill = (self: Gauge, report: KeysFacts) => void;
 
 /** The gauges of the keys, computed at each scrape from the set as this replica last read it: name, help, labels, how to fill it. */
 const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [

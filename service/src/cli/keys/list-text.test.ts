@@ -31,7 +31,7 @@ test("one key or verifier is written in the singular, none or two in the plural"
     alg: "ES256",
     state: "signing",
     served: true,
-    next: { what: "nothing", at: null },
+    next: { event: "none", what: "nothing", at: null },
   } as KeyLine;
   const shown = (count: number): string =>
     listText({

@@ -2,7 +2,7 @@ import { loadSettings, readSettings } from "../../config/environment.ts";
 import type { ManagedSource } from "../../config/settings.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { lookAtFile } from "../../files/file-facts.ts";
-import { outageText } from "../../http/operation-words.ts";
+import { outageText, worded } from "../../http/operation-words.ts";
 import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySetDeps } from "../../keys/managed/change-key-set.ts";
 import { answerOf, reportOf } from "../../keys/managed/key-report.ts";
@@ -93,7 +93,7 @@ async function listOnStore({ store, rules }: KeySetDeps, all: boolean, world: Wo
   const set = await store.load();
   const found = rulesOnStore(shellRules(rules, world), set);
   for (const line of found.contradictions) world.err(`macp-auth: warning: ${line}\n`);
-  return reportOf(set, found.rules, all);
+  return worded(reportOf(set, found.rules, all));
 }
 
 /**

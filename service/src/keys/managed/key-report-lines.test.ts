@@ -53,10 +53,10 @@ test("a report leaves out keys that are gone unless all are asked for, and tells
     ["a", "b", "c"],
     ["a", "b", "c", "d"],
   ]);
-  expect(reportOf(keySet(keys), RULES, true).keys.map(({ next }) => [next.what, next.at])).toEqual([
-    ["stops signing", NOW - 3_600 + RULES.periodSeconds],
-    ["becomes ready", NOW + RULES.leadSeconds],
-    ["leaves the JWKS", NOW - 10 + 3_755],
-    ["nothing: its private part is destroyed", null],
+  expect(reportOf(keySet(keys), RULES, true).keys.map(({ next }) => [next.event, next.at])).toEqual([
+    ["stops_signing", NOW - 3_600 + RULES.periodSeconds],
+    ["becomes_ready", NOW + RULES.leadSeconds],
+    ["leaves_jwks", NOW - 10 + 3_755],
+    ["none", null],
   ]);
 });

@@ -3,14 +3,14 @@ import { revocationSeconds } from "../timing.ts";
 import type { KeySet, UntrackedFetches, VerifierSighting } from "./key-store.ts";
 import { isServed, isSigning, isStandby, type ManagedKey, removableFrom, stateOf } from "./managed-key.ts";
 import type { OperationReport, UndoneReport } from "./operate.ts";
-import type { KeyLine, KeysReport, OperationAnswer, UntrackedLine, VerifierLine } from "./operator-shapes.ts";
+import type { KeyFacts, KeysFacts, OperationAnswer, UntrackedLine, VerifierLine } from "./operator-shapes.ts";
 import { fleetRules } from "./plan/fleet-rules.ts";
 import { dueAt } from "./plan/plan-rotation.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { readyFrom } from "./plan/unserved-gap.ts";
 
 /** The report of a set; keys that are gone are left out unless `all`. Pure. */
-export function reportOf(set: KeySet, own: RotationRules, all = false): KeysReport {
+export function reportOf(set: KeySet, own: RotationRules, all = false): KeysFacts {
   const rules = fleetRules(own, set);
   const shown = set.keys.filter((key) => all || isServed(key));
   const lines = shown.map((key) => lineOf(key, set, rules));
@@ -66,7 +66,7 @@ function reasonOf(report: UndoneReport): string {
   }
 }
 
-function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine {
+function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyFacts {
   return {
     kid: key.kid,
     alg: key.alg,
@@ -85,22 +85,22 @@ function lineOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine {
   };
 }
 
-function nextOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyLine["next"] {
+function nextOf(key: ManagedKey, set: KeySet, rules: RotationRules): KeyFacts["next"] {
   switch (stateOf(key)) {
     case "standby": {
       const ready = readyFrom(key, set, rules);
-      if (set.now < ready) return { what: "becomes ready", at: ready };
+      if (set.now < ready) return { event: "becomes_ready", at: ready };
       const signing = set.keys.find((other) => isSigning(other) && other.alg === key.alg);
-      return { what: "begins to sign", at: signing === undefined ? null : dueAt(signing, rules) };
+      return { event: "begins_to_sign", at: signing === undefined ? null : dueAt(signing, rules) };
     }
     case "signing":
-      return { what: "stops signing", at: dueAt(key, rules) };
+      return { event: "stops_signing", at: dueAt(key, rules) };
     case "retiring":
     case "tainted":
-      return { what: "leaves the JWKS", at: removableFrom(key, rules.timing) ?? null };
+      return { event: "leaves_jwks", at: removableFrom(key, rules.timing) ?? null };
     case "revoked":
     case "retired":
-      return { what: "nothing: its private part is destroyed", at: null };
+      return { event: "none", at: null };
   }
 }
 

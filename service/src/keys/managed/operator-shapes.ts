@@ -10,6 +10,10 @@ const Text = z.string().max(1_000);
 const Moment = z.int();
 const MaybeMoment = Moment.nullable();
 
+/** What can happen to a key next. */
+const NEXT_EVENTS = ["becomes_ready", "begins_to_sign", "stops_signing", "leaves_jwks", "none"] as const;
+export type NextEvent = (typeof NEXT_EVENTS)[number];
+
 /** One key as an operator sees it. Moments are seconds since 1970, of the store's clock; null: not yet, or not planned. */
 export const KeyLine = z
   .object({
@@ -26,9 +30,9 @@ export const KeyLine = z
     gone_from: MaybeMoment,
     last_exp: MaybeMoment,
     reason: Text.nullable(),
-    next: z.object({ what: Text, at: MaybeMoment }).meta({
+    next: z.object({ event: z.enum(NEXT_EVENTS), what: Text, at: MaybeMoment }).meta({
       description:
-        "What happens to the key next; `at` is null if this depends on an event and not on the clock.",
+        "What happens to the key next: `event` is its code, `what` says it in words; `at` is null if this depends on an event and not on the clock.",
     }),
   })
   .meta({ id: "Key" });
@@ -71,6 +75,11 @@ export const KeysReport = z
   })
   .meta({ id: "KeysReport" });
 export type KeysReport = z.infer<typeof KeysReport>;
+
+/** One key, before the words of what happens next are added. */
+export type KeyFacts = Omit<KeyLine, "next"> & { readonly next: Omit<KeyLine["next"], "what"> };
+/** The report, before the words are added. */
+export type KeysFacts = Omit<KeysReport, "keys"> & { readonly keys: readonly KeyFacts[] };
 
 /** What an operation did, or why it did nothing. */
 export const OperationAnswer = z

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { reportOf } from "../../../keys/managed/key-report.ts";
 import { KeysReport } from "../../../keys/managed/operator-shapes.ts";
 import { json } from "../../answer.ts";
+import { worded } from "../../operation-words.ts";
 import { problem } from "../../problem.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
 import type { ManagedParts } from "./key-operation.ts";
@@ -28,6 +29,6 @@ export const listKeys: OperatorRoute<ListKeysDeps> = {
   handle: async ({ managed }, { incoming }) => {
     if (managed === undefined) return problem("keys_given");
     const all = /[?&]all=true(?:&|$)/.test(incoming.url ?? "");
-    return json(200, reportOf(await managed.store.load(), managed.rules, all));
+    return json(200, worded(reportOf(await managed.store.load(), managed.rules, all)));
   },
 };
