@@ -4,7 +4,8 @@ const CORE = {
   scopes: ["kernel"],
   keys: ["kernel"],
   callers: ["kernel", "keys"],
-  tokens: ["kernel", "scopes", "keys", "callers"],
+  policy: ["kernel", "scopes", "keys", "callers"],
+  tokens: ["kernel", "scopes", "keys", "callers", "policy"],
 };
 const core = Object.keys(CORE);
 /**

@@ -2,6 +2,7 @@ import { Impossible } from "../kernel/assert.ts";
 import type { Branded } from "../kernel/branded.ts";
 import { after, type EpochSeconds } from "../kernel/clock.ts";
 import type { Jti, Sender } from "../kernel/ids.ts";
+import type { TtlRules } from "../policy/ttl.ts";
 import type { Scopes } from "../scopes/scopes.ts";
 
 /** The payload of an access token (RFC 7519 section 4.1), as the runtime reads it. */
@@ -20,17 +21,9 @@ export interface Claims {
 export type CheckedClaims = Branded<Claims, "CheckedClaims">;
 
 /** What every token of this service has in common. */
-export interface TokenRules {
+export interface TokenRules extends TtlRules {
   readonly issuer: string;
   readonly audience: string;
-  readonly defaultTtlSeconds: number;
-  readonly maxTtlSeconds: number;
-}
-
-/** The TTL that a token gets: as requested, whole seconds, at least 1, at most the maximum. */
-export function grantedTtlSeconds(requestedSeconds: number | undefined, rules: TokenRules): number {
-  const requested = requestedSeconds ?? rules.defaultTtlSeconds;
-  return Math.max(1, Math.floor(Math.min(requested, rules.maxTtlSeconds)));
 }
 
 /** The claims of a token that is issued at `iat` and lives `ttlSeconds`. */

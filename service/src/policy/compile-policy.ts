@@ -1,0 +1,127 @@
+import type { CallerId } from "../callers/caller.ts";
+import { type TextSet, textSetOf } from "../kernel/patterns/text-set.ts";
+import type { Algorithm } from "../keys/algorithm.ts";
+import { type MaximumRights, maximumOf } from "../scopes/bound.ts";
+import { faultsOfRules } from "./check-rules.ts";
+import type { Deny, Grant, Policy, PolicyRules } from "./policy.ts";
+import { type CallerFault, POLICY_BOUNDS, type PolicyFault } from "./policy-faults.ts";
+import { hashPolicy, type PolicyHash } from "./policy-hash.ts";
+
+/** A policy ready for decisions: the rules of each caller are looked up, so a decision costs the same with any number of callers. */
+export interface CompiledPolicy {
+  readonly hash: PolicyHash;
+  readonly rules: PolicyRules;
+  readonly grantsByCaller: ReadonlyMap<CallerId, readonly CompiledGrant[]>;
+  /** The denies that name their callers. */
+  readonly deniesByCaller: ReadonlyMap<CallerId, readonly CompiledDeny[]>;
+  readonly deniesForAll: readonly CompiledDeny[];
+}
+
+export interface CompiledGrant {
+  readonly grant: Grant;
+  readonly senders: TextSet;
+  readonly audiences: TextSet;
+  readonly algorithms: readonly Algorithm[] | undefined;
+  readonly claims: readonly (readonly [name: string, values: TextSet])[];
+  readonly most: MaximumRights;
+}
+
+export interface CompiledDeny {
+  readonly deny: Deny;
+  readonly senders: TextSet | undefined;
+  readonly audiences: TextSet | undefined;
+}
+
+/** A policy that was compiled, or every reason why it cannot be. */
+export type CompiledOrFaults =
+  | { readonly kind: "compiled"; readonly policy: CompiledPolicy }
+  | { readonly kind: "invalid"; readonly faults: readonly PolicyFault[] };
+
+/** Compiles a policy, after its bounds were checked. Nothing of an invalid policy is skipped: it is rejected as a whole. */
+export function compilePolicy(policy: Policy, rules: PolicyRules): CompiledOrFaults {
+  const faults = faultsOfRules(policy);
+  if (faults.length > 0) return { kind: "invalid", faults };
+
+  const named = policy.denies.filter((deny) => deny.callers !== undefined);
+  const compiled: CompiledPolicy = {
+    hash: hashPolicy(policy),
+    rules,
+    grantsByCaller: byCaller(
+      policy.grants.map((grant) => [grant.callers, compiledGrant(grant, rules)] as const),
+    ),
+    deniesByCaller: byCaller(named.map((deny) => [deny.callers ?? [], compiledDeny(deny)] as const)),
+    deniesForAll: policy.denies.filter((deny) => deny.callers === undefined).map(compiledDeny),
+  };
+  const tooMuch = faultsOfCallers(compiled);
+  return tooMuch.length > 0 ? { kind: "invalid", faults: tooMuch } : { kind: "compiled", policy: compiled };
+}
+
+function compiledGrant(grant: Grant, rules: PolicyRules): CompiledGrant {
+  const { audiences, algorithms, claims } = grant;
+  return {
+    grant,
+    senders: textSetOf(grant.senders).set,
+    audiences: audiences === undefined ? only(rules.audience) : textSetOf(audiences).set,
+    algorithms,
+    claims: Object.entries(claims).map(([name, values]) => [name, textSetOf(values).set]),
+    most: maximumOf(grant.scopes),
+  };
+}
+
+/** The service's own audience may hold any character, so it is not read as a pattern. */
+function only(text: string): TextSet {
+  return { exact: new Set([text]), patterns: [] };
+}
+
+function compiledDeny(deny: Deny): CompiledDeny {
+  return {
+    deny,
+    senders: deny.senders && textSetOf(deny.senders).set,
+    audiences: deny.audiences && textSetOf(deny.audiences).set,
+  };
+}
+
+function byCaller<Rule>(
+  rules: readonly (readonly [callers: readonly CallerId[], rule: Rule])[],
+): ReadonlyMap<CallerId, readonly Rule[]> {
+  const index = new Map<CallerId, Rule[]>();
+  for (const [callers, rule] of rules)
+    for (const caller of new Set(callers)) {
+      const own = index.get(caller);
+      if (own === undefined) index.set(caller, [rule]);
+      else own.push(rule);
+    }
+  return index;
+}
+
+/** Callers for whom a decision would try too much. */
+function faultsOfCallers(policy: CompiledPolicy): readonly CallerFault[] {
+  const callers = new Set([...policy.grantsByCaller.keys(), ...policy.deniesByCaller.keys()]);
+  return [...callers].flatMap((caller) => {
+    const grants = policy.grantsByCaller.get(caller) ?? [];
+    const denies = [...policy.deniesForAll, ...(policy.deniesByCaller.get(caller) ?? [])];
+    const patterns = [...grants, ...denies].reduce((count, rule) => count + patternsIn(rule), 0);
+    return [
+      ...tooMany(caller, "too_many_grants", grants.length, POLICY_BOUNDS.grantsPerCaller),
+      ...tooMany(caller, "too_many_denies", denies.length, POLICY_BOUNDS.deniesPerCaller),
+      ...tooMany(caller, "too_many_patterns", patterns, POLICY_BOUNDS.patternsPerCaller),
+    ];
+  });
+}
+
+function tooMany(
+  caller: CallerId,
+  fault: CallerFault["fault"],
+  count: number,
+  max: number,
+): readonly CallerFault[] {
+  return count > max ? [{ rule: "caller", caller, fault, count, max }] : [];
+}
+
+function patternsIn(rule: CompiledGrant | CompiledDeny): number {
+  const claims = "claims" in rule ? rule.claims.map(([, values]) => values) : [];
+  return [rule.senders, rule.audiences, ...claims].reduce(
+    (count, set) => count + (set?.patterns.length ?? 0),
+    0,
+  );
+}
