@@ -8,7 +8,7 @@ import { systemRandom } from "./kernel/random.ts";
 import { systemTimers } from "./kernel/timers.ts";
 import { listenForSignals, STOP_SIGNALS } from "./run/signals.ts";
 
-// The only file that touches `process`: it hands the commands what they may use of it.
+// The only file that touches `process`: it passes to the commands what they may use of it.
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -38,8 +38,8 @@ const world: World = {
   nodeVersion: process.version,
   version,
   async serve(environment) {
-    // In place of those that the start file has heard signals with until now; added first, for a signal that arrived and was
-    // not heard yet is lost with the last listener.
+    // Replaces the signal listeners of the start file. The new ones are added first: with the last listener a signal that has
+    // arrived but was not handled yet would be lost.
     const early = STOP_SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
     const signals = listenForSignals(process, world.stopwatch);
     for (const [signal, listeners] of early)
@@ -64,19 +64,20 @@ async function end(code: number): Promise<never> {
   const isInPool = () => process.getActiveResourcesInfo().some((name) => POOL_WORK.test(name));
   for (let waitedMs = 0; waitedMs < POOL_MS_MAX && isInPool(); waitedMs += POOL_LOOK_MS)
     await world.timers.delay(POOL_LOOK_MS).over;
-  // `process.exit` waits for the threads of the pool: one that hangs in a disk or a full pipe would hold the process for ever.
+  // `process.exit` waits for the threads of the pool: one that hangs in a disk or a full pipe would keep the process running
+  // indefinitely.
   if (isInPool()) {
     process.removeAllListeners("SIGTERM");
     process.kill(process.pid, "SIGTERM");
   }
-  // Node 20 fails and writes a core file when it gives a terminal back that is closed.
+  // Node 20 fails and writes a core file when it resets a terminal that is closed.
   if (terminals.some((descriptor) => !isatty(descriptor))) process.kill(process.pid, "SIGKILL");
-  // The log would write what is left of it now, and wait for its reader as long as that takes.
+  // The log would now write its remaining lines, and wait for its reader indefinitely.
   process.removeAllListeners("exit");
   process.exit(code);
 }
 
-// A reader that goes away early, as in `macp-auth completion bash | head -1`, is no fault. The service's log has a stream of its own.
+// A reader that goes away early, as in `macp-auth completion bash | head -1`, is not a fault. The service's log has its own stream.
 process.stdout.on("error", (fault: NodeJS.ErrnoException) => {
   if (fault.code === "EPIPE") return;
   process.stderr.write(

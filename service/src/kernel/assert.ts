@@ -1,4 +1,4 @@
-/** A state that the code rules out was reached: always our bug, never the caller's. Its text goes to the log alone. */
+/** A state that the code rules out was reached: always our bug, never the caller's. Its text goes only to the log. */
 export class Impossible extends Error {
   override readonly name = "Impossible";
 }

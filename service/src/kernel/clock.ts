@@ -33,7 +33,7 @@ export interface Stopwatch {
 /** The machine's own wall clock. */
 export const systemClock: Clock = { now: () => epochSeconds(Date.now() / 1000) };
 
-/** A wall clock that nobody sets: the time of the first look, carried on by a stopwatch. It neither jumps nor goes back. */
+/** A clock that starts at the wall clock's time and then follows a stopwatch: it neither jumps nor goes back when the wall clock is set. */
 export function steadyClock(wall: Clock, stopwatch: Stopwatch): Clock {
   const offset = wall.now() - stopwatch.elapsed();
   return { now: () => epochSeconds(offset + stopwatch.elapsed()) };

@@ -3,7 +3,7 @@ import { parseKid, parseRequestId, requestIds } from "./ids.ts";
 import { systemRandom } from "./random.ts";
 
 describe("request ids", () => {
-  it("are fresh each time, and of the form that a caller's own must have", () => {
+  it("are new each time, and have the form that a caller's own must have", () => {
     const next = requestIds(systemRandom());
     const ids = Array.from({ length: 2_000 }, next);
     expect(new Set(ids).size).toBe(ids.length);

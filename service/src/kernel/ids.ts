@@ -29,7 +29,7 @@ export function parseKid(text: string): Kid | undefined {
 /** The key set of a service that has one. */
 export const DEFAULT_KEY_SET = "default" as KeySetName;
 
-/** Reads the name of a key set; `undefined` when it is none. */
+/** Reads the name of a key set; `undefined` when it is not valid. */
 export function parseKeySetName(text: string): KeySetName | undefined {
   return KEY_SET_NAME.test(text) ? (text as KeySetName) : undefined;
 }
@@ -52,7 +52,7 @@ export function parseRequestId(text: string): RequestId | undefined {
 const REQUEST_ID_CHARS = 16;
 const REQUEST_IDS_AT_A_TIME = 256;
 
-/** Gives out fresh request ids of 96 random bits. They are no secret: many are made at a time, for each request needs one. */
+/** Gives out fresh request ids of 96 random bits. They are not secret: many are made at a time, because each request needs one. */
 export function requestIds(random: Random): () => RequestId {
   let made = "";
   let given = 0;

@@ -18,7 +18,7 @@ test.each([
   hostOf("http://127.1:3200"),
   hostOf("http://0x7f000001"),
   hostOf("http://[::ffff:127.0.0.1]:3200"),
-])("%s is this machine alone", (host) => {
+])("%s is only this machine", (host) => {
   expect(isLoopback(host)).toBe(true);
 });
 

@@ -2,7 +2,10 @@ import type { Clock, Stopwatch } from "./clock.ts";
 import type { Random } from "./random.ts";
 import type { Timers } from "./timers.ts";
 
-/** What no program can repeat: time, chance and waiting. main.ts makes the real one; each function takes what it needs of it. */
+/**
+ * The ports that make a run differ from another: time, random bytes and timers. main.ts makes the real ones; each function takes
+ * the ports that it needs.
+ */
 export interface Machine {
   readonly clock: Clock;
   readonly stopwatch: Stopwatch;

@@ -32,7 +32,7 @@ describe("a line of Node", () => {
     expect(upgradeOn("2028-05-01")).toMatchObject({ kind: "ended", upgrade: undefined });
   });
 
-  test("below 20.18 is too old at any time, and so is what is no version", () => {
+  test("below 20.18 is too old at any time, and so is a text that is not a version", () => {
     for (const version of ["v20.17.9", "v18.20.8", "v0.12.0", "nonsense", ""])
       expect({ version, kind: kindOn(version, "2020-01-01") }).toEqual({ version, kind: "too_old" });
   });

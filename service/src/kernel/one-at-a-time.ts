@@ -1,4 +1,4 @@
-/** Runs what it is given one after the other. What rejects does so for its caller only: the next one runs. */
+/** Runs the given calls one after the other. One that rejects does so only for its caller: the next one runs. */
 export type OneAtATime = <T>(run: () => Promise<T>) => Promise<T>;
 
 /** A new queue, empty. */

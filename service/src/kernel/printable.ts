@@ -12,7 +12,7 @@ const EACH_INVISIBLE = new RegExp(INVISIBLE.source, "gu");
 const INVISIBLE_IN_LINES = new RegExp(`(?![\\t\\r\\n])${INVISIBLE.source}`, "u");
 const UNPRINTABLE_OR_INVISIBLE = new RegExp(`${UNPRINTABLE.source}|${INVISIBLE.source}`, "gu");
 
-/** A character that cannot be seen, and where it stands. */
+/** A character that cannot be seen, and its position. */
 export interface Invisible {
   readonly index: number;
   readonly codePoint: number;
@@ -33,7 +33,7 @@ function firstOf(pattern: RegExp, text: string): Invisible | undefined {
   return match === null ? undefined : { index: match.index, codePoint: match[0].codePointAt(0) ?? 0 };
 }
 
-/** As `printable`, and what cannot be seen is written out too. For values whose author wonders why they are not what they seem. */
+/** As `printable`, and invisible characters are escaped too: for values that are not what they look like. */
 export function withInvisibleEscaped(text: string): string {
   return text.replace(UNPRINTABLE_OR_INVISIBLE, escaped);
 }
@@ -59,7 +59,7 @@ export function holdsLikelySecret(text: string): boolean {
   );
 }
 
-/** A path for a message; words in its place when it looks like a secret that was put where a path belongs. */
+/** A path for a message; a note in its place when it looks like a secret that was put where a path belongs. */
 export function printablePath(path: string): string {
   return path.length > PATH_CHARS_MAX || /^[{[-]/.test(path) || holdsLikelySecret(path)
     ? "(not shown: it looks like a secret)"

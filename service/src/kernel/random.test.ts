@@ -12,7 +12,7 @@ vi.mock("node:crypto", async (original) => {
   return { ...real, randomBytes };
 });
 
-test("random bytes are handed out once, wiped from the pool, and 4 KiB of them are fetched at a time", () => {
+test("random bytes are returned once, wiped from the pool, and fetched 4 KiB at a time", () => {
   const random = systemRandom();
   const taken = Array.from({ length: 256 }, () => random.bytes(16));
   expect(pools.map((pool) => pool.length)).toEqual([4_096]);
@@ -22,6 +22,6 @@ test("random bytes are handed out once, wiped from the pool, and 4 KiB of them a
   expect(pools).toHaveLength(2);
 });
 
-test("more random bytes than the pool holds are fetched for themselves", () => {
+test("a request for more random bytes than the pool holds does not use the pool", () => {
   expect(systemRandom().bytes(5_000)).toHaveLength(5_000);
 });

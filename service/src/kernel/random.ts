@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** Where chance comes from. Passed in, so that a test can repeat it. */
+/** The source of random bytes. Passed in, so that a test can repeat them. */
 export interface Random {
   /** `count` cryptographically strong bytes. */
   bytes(count: number): Buffer;

@@ -2,7 +2,7 @@ import { format, inspect } from "node:util";
 import { expect, test } from "vitest";
 import { Secret } from "./secret.ts";
 
-test("a secret shows in no way of printing it, and is given to who asks for it by name", () => {
+test("no way of printing a secret shows it; only the method for its text returns it", () => {
   const secret = new Secret("hunter2");
   const ways = [
     String(secret),

@@ -1,15 +1,15 @@
-/** Port. Waiting, which a test does by hand. */
+/** Port. Timers, which a test advances by hand. */
 export interface Timers {
-  /** Calls `run` every `milliseconds`; the returned function ends that. */
+  /** Calls `run` every `milliseconds`; the returned function stops it. */
   every(milliseconds: number, run: () => void): () => void;
   delay(milliseconds: number): Delay;
-  /** Resolves when the process has looked at everything that the network had brought by now. */
+  /** Resolves when the process has handled everything that has arrived from the network so far. */
   afterArrivals(): Promise<void>;
 }
 
-/** A wait that can be called off. */
+/** A wait that can be cancelled. */
 export interface Delay {
-  /** Resolves at the end of the wait; never, once it is called off. */
+  /** Resolves at the end of the wait; never, once it is cancelled. */
   readonly over: Promise<void>;
   cancel(): void;
 }
