@@ -5,7 +5,7 @@ import type { Kid } from "../kernel/ids.ts";
 export const KEY_STATES = ["signing", "standby", "tainted", "retiring", "revoked", "retired"] as const;
 
 /**
- * `standby`: served, has not signed yet. `signing`. `retiring`: served for its last tokens, signs no more. `retired`: gone.
+ * `standby`: served, has not signed yet. `signing`. `retiring`: served for its last tokens, no longer signs. `retired`: gone.
  * A managed key may also be `tainted`: like retiring, because an operator suspects it; or `revoked`: gone before its last
  * token expired.
  */
@@ -41,7 +41,7 @@ export function isServedIn(state: KeyState): boolean {
 }
 
 /**
- * The keys of the JWKS at `now` in the order that serves verifiers best: what signs, then what will, then what did, newest
+ * The keys of the JWKS at `now` in the best order for verifiers: the signing key, then standby keys, then retiring keys, newest
  * first; ties by kid, so that equal sets render alike. A verifier tries the keys in this order when it does not know a kid.
  */
 export function servedAt<Key extends KeyMoments>(keys: readonly Key[], now: number): readonly Key[] {

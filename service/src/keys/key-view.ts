@@ -10,7 +10,7 @@ export interface SigningKey {
   /** base64url of `{"alg","kid","typ":"JWT"}` (RFC 7515 section 4). */
   readonly headerSegment: string;
   readonly signer: Signer;
-  /** No token lives past this moment; `undefined` when the key has no end of its own. */
+  /** No token of this key is valid after this moment; `undefined` when the key has no end of its own. */
   readonly notAfter: EpochSeconds | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface JwksDocument {
   readonly etag: string;
 }
 
-/** What the keys amount to until one of them changes. */
+/** The signing key and the JWKS until a key changes. */
 export interface KeyView {
   /** `undefined`: nothing may sign now. */
   readonly signing: SigningKey | undefined;

@@ -9,7 +9,7 @@ export const KidText = z
 const RSA = { kty: z.literal("RSA"), n: z.string(), e: z.string() };
 const EC = { kty: z.literal("EC"), crv: z.literal("P-256"), x: z.string(), y: z.string() };
 
-/** The members that make a public key; any other is left behind (RFC 7518 sections 6.2.1 and 6.3.1). */
+/** The members of a public key; any other is dropped (RFC 7518 sections 6.2.1 and 6.3.1). */
 export const PublicNumbers = z.discriminatedUnion("kty", [z.object(RSA), z.object(EC)]);
 export type PublicNumbers = z.infer<typeof PublicNumbers>;
 

@@ -29,8 +29,8 @@ export function localSigner(alg: Algorithm, privateKey: KeyObject): Signer {
 }
 
 /**
- * A signer, wherever it signs, that is checked: every signature is verified with the public key until a first one has passed. So a
- * key that does not belong to its JWKS entry is found before a token leaves.
+ * A signer whose signatures are verified with the public key until the first one passes. So a key that does not belong to its JWKS
+ * entry is found before a token is released.
  */
 export function checkedSigner(signer: Signer, publicKey: KeyObject): Signer {
   const { hash, dsaEncoding } = ALGORITHM_FACTS[signer.alg];

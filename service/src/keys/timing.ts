@@ -1,4 +1,4 @@
-/** What rotation must know about this issuer and its verifiers. All in seconds; the letters are those of docs/keys.md. */
+/** The properties of this issuer and its verifiers that rotation depends on. All in seconds; the letters are those of docs/keys.md. */
 export interface RotationTiming {
   /** S: the longest life of a token. */
   readonly maxTtlSeconds: number;
@@ -6,9 +6,9 @@ export interface RotationTiming {
   readonly jwksMaxAgeSeconds: number;
   /** T: how long a verifier keeps a JWKS before it fetches again. */
   readonly verifierTtlSeconds: number;
-  /** G: how long a verifier that cannot fetch goes on with its old JWKS. */
+  /** G: how long a verifier that cannot fetch continues with its old JWKS. */
   readonly verifierGraceSeconds: number;
-  /** F: how long a replica may go on with what it last read of the key set. */
+  /** F: how long a replica may use what it last read of the key set. */
   readonly replicaLagSeconds: number;
   /** L: how long a verifier's JWKS fetch may take. */
   readonly fetchSeconds: number;
@@ -32,7 +32,7 @@ export const FIXED_TIMING = {
   verifierClockSeconds: 30,
 } as const;
 
-/** Small bounds for tests that rotate every few seconds. Never for verifiers that matter. */
+/** Small bounds for tests that rotate every few seconds. Never for production. */
 export const FAST_TIMING = {
   replicaLagSeconds: 1,
   fetchSeconds: 1,

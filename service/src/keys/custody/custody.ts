@@ -14,8 +14,8 @@ export interface HeldKey {
 }
 
 /**
- * Port. Makes, opens and destroys the private parts of one key set. Every adapter passes `testing/custody-contract.ts`. All
- * methods reject when the custodian cannot be reached.
+ * Port. Makes, opens and destroys the private parts of one key set. Every adapter passes `testing/custody-contract.ts`. All methods
+ * reject when the custody cannot be reached.
  */
 export interface KeyCustody {
   /** Makes a key that passes the import rules. Nothing has stored or published it yet. */
@@ -24,13 +24,13 @@ export interface KeyCustody {
   adopt(key: ImportedKey): Promise<HeldKey>;
   /**
    * Opens a key for signing. Resolves to `undefined` when its private part was altered, belongs to another key or key set, is
-   * sealed with a key-encryption key that is not here, or is destroyed. Who uses the signer checks its first signature.
+   * sealed with a key-encryption key that is not here, or is destroyed. The user of the signer checks its first signature.
    */
   open(key: HeldKey): Promise<Signer | undefined>;
-  /** What is to be stored instead, so that it is sealed as keys are that are made now. Resolves to `undefined` as `open` does. */
+  /** The new form to store, sealed like a key that is made now. Resolves to `undefined` as `open` does. */
   reseal(key: HeldKey): Promise<string | undefined>;
   /**
-   * Destroys what is left of a private part that the store holds no more, or never held. May be called again for the same key;
+   * Destroys what is left of a private part that the store no longer holds, or never held. May be called again for the same key;
    * when it rejects, the private part may still exist.
    */
   destroy(key: HeldKey): Promise<void>;

@@ -4,11 +4,11 @@ export const KEK_BYTES = 32;
 const ID_BYTES = 6;
 
 /**
- * A key-encryption key. It is never used itself: each use has a key of its own that is derived from it (HKDF-SHA-256, RFC 5869), so
- * that no key has two uses.
+ * A key-encryption key. It is never used directly: for each use another key is derived from it (HKDF-SHA-256, RFC 5869), so that no
+ * key has two uses.
  */
 export interface KeyEncryptionKey {
-  /** Names it in what is stored: 8 characters of base64url that show nothing of it. */
+  /** Its name in stored data: 8 characters of base64url that reveal nothing about it. */
   readonly id: string;
   /** The key of 32 bytes for one use. */
   derive(use: "sealing" | "tagging"): KeyObject;

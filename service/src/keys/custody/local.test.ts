@@ -46,7 +46,7 @@ describe("a sealed private key", () => {
       expect(await isOpened(custody, key, key.sealed.slice(0, length))).toBe(false);
   });
 
-  test("has one text: another spelling of the same bytes does not open", async () => {
+  test("has one text: another encoding of the same bytes does not open", async () => {
     const key = await custody.make("ES256");
     const spellings = [
       `${key.sealed}=`,
@@ -89,7 +89,7 @@ describe("a sealed private key", () => {
 describe("of several key-encryption keys", () => {
   const both = custodyOf(keksUnder(2, 1));
 
-  test("the first seals and all open, so that a new one can be put before the old", async () => {
+  test("the first seals and all open, so that a new one can be added before the old one", async () => {
     const key = await custody.make("ES256");
     expect(await isOpened(both, key)).toBe(true);
     const again = (await both.reseal(key)) ?? "";

@@ -61,7 +61,7 @@ function sealOf(kek: KeyEncryptionKey): Seal {
   return { header, encodedHeader: base64url(JSON.stringify(header)), key: kek.derive("sealing") };
 }
 
-/** Where a private key belongs. Both ends encode it alike: it is compared byte for byte. */
+/** Where a private key belongs. Sealing and opening encode it in the same way: it is compared byte for byte. */
 function placeOf(keySet: KeySetName, kid: string, alg: Algorithm): Buffer {
   return Buffer.from(JSON.stringify(["macp-auth private key", 1, keySet, kid, alg]));
 }
@@ -71,7 +71,7 @@ async function seal(
   privateKey: KeyObject,
   place: Buffer,
 ): Promise<string> {
-  // Loaded here: the service with given keys does without.
+  // Loaded here: the service with given keys does not need it.
   const { FlattenedEncrypt } = await import("jose/jwe/flattened/encrypt");
   const jwe = await new FlattenedEncrypt(Buffer.from(JSON.stringify(privateKey.export({ format: "jwk" }))))
     .setProtectedHeader(header)

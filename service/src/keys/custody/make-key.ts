@@ -15,7 +15,7 @@ export async function makeKey(alg: Algorithm, bits?: number): Promise<ImportedKe
   }
 }
 
-/** The private JWK of a key, with the members that say what it is for. Secret: for writing a key file alone. */
+/** The private JWK of a key, with the members that say what it is for. Secret: only for writing a key file. */
 export function privateJwkOf(privateKey: KeyObject, kid: string, alg: Algorithm): JsonWebKey {
   return { ...privateKey.export({ format: "jwk" }), kid, alg, use: "sig" };
 }

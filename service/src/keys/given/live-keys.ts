@@ -15,7 +15,7 @@ export class LiveKeys implements KeyDirectory {
 
   readonly #clock: Clock;
 
-  /** `clock` decides about the keys: one that never jumps, so that a wall clock that is set neither hurries a key nor stops one. */
+  /** `clock` decides when a key signs. It never jumps, so that setting the wall clock neither advances nor delays a key. */
   constructor(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>, clock: Clock) {
     this.#clock = clock;
     this.#ring = ring;
@@ -26,7 +26,7 @@ export class LiveKeys implements KeyDirectory {
     return this.#ring;
   }
 
-  /** Puts another ring in force, at once and whole. */
+  /** Puts another ring in force, at once and as a whole. */
   replace(ring: KeyRing, signers: ReadonlyMap<Kid, Signer>): void {
     this.#ring = ring;
     this.#signers = signers;

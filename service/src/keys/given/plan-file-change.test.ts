@@ -44,7 +44,7 @@ describe("a new first key", () => {
     expect(servedKids(ring, after(changed, 7_200))).toEqual(["b", "a"]);
   });
 
-  test("takes over from a key that has already left the file, which signs on until then and is served for the overlap", () => {
+  test("takes over from a key that has already left the file, which continues to sign until then and is served for the overlap", () => {
     const replaced = change(ringAtBoot([a], boot), [b], changed);
     expect(signs(replaced, after(changed, 7_199))).toBe("a");
     expect(signs(replaced, after(changed, 7_200))).toBe("b");
@@ -52,13 +52,13 @@ describe("a new first key", () => {
     expect(servedKids(replaced, after(changed, 7_200 + 3_755))).toEqual(["b"]);
   });
 
-  test("that is withdrawn before its turn never signs", () => {
+  test("that is removed before it may sign never signs", () => {
     const back = change(ring, [a], after(changed, 60));
     expect(signs(back, after(changed, 100_000))).toBe("a");
     expect(servedKids(back, after(changed, 60 + 3_755))).toEqual(["a"]);
   });
 
-  test("that returns after it was withdrawn and removed waits for a whole lead again", () => {
+  test("that returns after its removal waits for a whole lead again", () => {
     const later = after(changed, 50_000);
     const back = change(change(ring, [a], after(changed, 60)), [b, a], later);
     expect(signs(back, after(later, 7_199))).toBe("a");
@@ -71,7 +71,7 @@ describe("a new first key", () => {
     expect(signs(promoted, later)).toBe("b");
   });
 
-  test("that replaces a waiting one starts a lead of its own", () => {
+  test("that replaces a standby key starts its own lead", () => {
     const again = after(changed, 7_000);
     const third = change(ring, [c, b, a], again);
     expect(signs(third, after(changed, 7_200))).toBe("a");
@@ -100,7 +100,7 @@ describe("a change is rejected, and changes nothing,", () => {
   });
 });
 
-test("whatever the file becomes and when: one key always signs, only after its lead, and every token's key is served until the token is dead", () => {
+test("whatever the file becomes and when: one key always signs, only after its lead, and every token's key is served until the token has expired", () => {
   const keys = [a, b, c, d];
   const steps = fc.array(
     fc.record({

@@ -27,15 +27,15 @@ export type FileChangeFault =
   /** A served kid names another key now, or a served key has another kid. */
   | { readonly reason: "kid_of_another_key" | "key_renamed"; readonly kid: Kid };
 
-/** The ring at boot: the first key signs at once, for there is nothing older to sign with; all are served. */
+/** The ring at boot: the first key signs at once, because no older key can sign; all are served. */
 export function ringAtBoot(keys: readonly ImportedKey[], now: EpochSeconds): KeyRing {
   return keys.map((key, index) => ({ ...recordOf(key, now), signingFrom: index === 0 ? now : undefined }));
 }
 
 /**
  * The ring after the key file changed, given the one in force. A key that is new is served at once; a new first key signs
- * only when it has been served for the lead, and until then the signing key goes on, whether it is still in the file or not.
- * A key that left the file stays served for the overlap after the last moment at which it could have signed.
+ * only when it has been served for the lead, and until then the signing key continues to sign, whether it is still in the file or
+ * not. A key that left the file stays served for the overlap after the last moment at which it could have signed.
  */
 export function planFileChange(
   ring: KeyRing,
@@ -64,7 +64,7 @@ export function planFileChange(
   return { kind: "planned", ring: settled.filter((record) => stateAt(record, now) !== "retired") };
 }
 
-/** When the first key of the file may sign: already, when it does; else once it has been served for the lead. */
+/** When the first key of the file may sign: now, when it signs already; else once it has been served for the lead. */
 function takeoverMoment(
   all: KeyRing,
   first: Kid,
@@ -90,7 +90,7 @@ function settle(record: KeyRecord, { first, signing, takeover, now }: Takeover):
     return { ...record, signingFrom, retiringFrom: undefined };
   }
   if (record.kid === signing) return { ...record, retiringFrom: takeover };
-  // A key whose turn had not come yet and that is no longer the first loses its turn.
+  // A standby key that is no longer the first key of the file will not sign.
   const waiting = record.signingFrom !== undefined && record.signingFrom > now;
   return waiting ? { ...record, signingFrom: undefined, retiringFrom: undefined } : record;
 }

@@ -1,7 +1,7 @@
 import type { Algorithm } from "../algorithm.ts";
 import type { Weakness } from "./weak-rsa.ts";
 
-/** What a text is that is neither a key nor PEM. `pem` and `path`: where one JWK belongs, which is not a file. */
+/** The form of a text that is neither a key nor PEM. `pem` and `path`: where one JWK belongs, which is not a file. */
 export type TextForm =
   | "empty"
   | "utf16"

@@ -44,7 +44,7 @@ export function importKeys(text: string): ImportOutcome {
   return signs ? outcome : rejected({ reason: "public_only" });
 }
 
-/** Reads a text that is a single JWK. A public one is accepted too: who needs it to sign looks at `privateKey`. */
+/** Reads a text that is a single JWK. A public one is accepted too: a caller that needs it to sign checks `privateKey`. */
 export function importJwk(text: string): ImportOutcome {
   const parsed = parseObject(text);
   if (parsed === undefined) return rejected({ reason: "not_a_jwk", form: formOfText(text.trim()) });
@@ -66,7 +66,7 @@ function importPem(text: string): ImportOutcome {
   return read.kind === "rejected" ? rejected(read.fault) : importOne(read.jwk);
 }
 
-/** Some readers would take the set and others the key. */
+/** Some readers would use the set and others the key. */
 function isKeyAndSet(parsed: Readonly<Record<string, unknown>>): boolean {
   return "keys" in parsed && "kty" in parsed;
 }
@@ -104,7 +104,7 @@ function importOne(value: unknown): ImportOutcome {
   return faults.length > 0 ? { kind: "rejected", faults } : build(jwk, kty);
 }
 
-/** Cloud providers hand out JSON with a PEM key inside. */
+/** Cloud providers give out JSON with a PEM key inside. */
 function whyNoKty(json: Record<string, unknown>): KeyFault {
   const pem = Object.entries(json).find(([, value]) => typeof value === "string" && isPem(value))?.[0];
   return pem === "private_key" || pem === "privateKey"
@@ -142,7 +142,7 @@ function areSigningOperations(operations: unknown, needed: "sign" | "verify"): b
 function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
   try {
     const publicKey = createPublicKey({ key: { ...PublicNumbers.parse(jwk) }, format: "jwk" });
-    // One number has many spellings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and numbered.
+    // One number has many encodings (leading zeros, stray bits): the one of RFC 7518 section 6 is served and hashed.
     const numbers = PublicNumbers.parse(publicKey.export({ format: "jwk" }));
     const thumbprint = thumbprintOf(numbers);
     const publicJwk = PublicJwk.parse({
@@ -161,7 +161,7 @@ function build(jwk: Record<string, unknown>, kty: "RSA" | "EC"): ImportOutcome {
       keys: [{ kid: publicJwk.kid, alg: publicJwk.alg, publicJwk, thumbprint, publicKey, privateKey }],
     };
   } catch {
-    // The library's own message may quote what it was given: it is dropped on purpose.
+    // The library's own message may quote the key: it is dropped on purpose.
     return rejected({ reason: "numbers_invalid", kty });
   }
 }

@@ -40,7 +40,7 @@ describe("RSA private numbers", () => {
     expect(faultsOf(importJwk(JSON.stringify({ ...rsaJwk, ...members })))).toEqual(INCONSISTENT);
   });
 
-  test("are rejected when any number stands in the place of any of them", () => {
+  test("are rejected when any of them is replaced by any other number", () => {
     const anyNumber = fc.uint8Array({ minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(fc.constantFrom(...names), anyNumber, (name, bytes) => {

@@ -37,7 +37,7 @@ export function readPemKey(text: string): PemReading {
   const [key] = keys;
   if (key === undefined) return rejected({ reason: whyNoPrivateKey(text, blocks) });
   if (keys.length > 1) return rejected({ reason: "pem_several" });
-  // Nobody knows which of two keys is meant, also when the other is damaged.
+  // It is not known which of two keys is meant, also when the other is damaged.
   if (MARK.test(text.replace(key.whole, "\n"))) return rejected({ reason: "pem_beside_damaged" });
   if (key.label === "OPENSSH PRIVATE KEY")
     return rejected({ reason: isUsableOpenSsh(key.content) ? "openssh" : "openssh_unusable" });
@@ -51,7 +51,7 @@ function keyOf({ label, content }: Block): PemReading {
   // Indented lines, blank ones and lost line ends change nothing of a key, and the library wants the usual form.
   const lines = content.replace(/\s+/g, "").match(LINE) ?? [];
   const pem = [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
-  // The library's own messages are dropped on purpose: they may quote what they were given.
+  // The library's own messages are dropped on purpose: they may quote the key.
   const key = attempt(() => createPrivateKey(pem));
   if (key === undefined) return rejected({ reason: "pem_damaged" });
   const jwk = attempt(() => key.export({ format: "jwk" }));

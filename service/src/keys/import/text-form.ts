@@ -3,7 +3,7 @@ import type { TextForm } from "./import-fault.ts";
 
 const BASE64 = /^[A-Za-z0-9+/=\s]{40,}$/;
 
-/** Texts that people give for a private key, and that are none as they stand: how each is recognised. The first that fits wins. */
+/** Texts that people provide instead of a private key, and how each is recognised. The first match wins. */
 const FORMS: readonly (readonly [TextForm, (text: string) => boolean])[] = [
   ["empty", (text) => text === ""],
   ["utf16", (text) => text.includes("\0") && /^(?:\ufffd\ufffd)?(?:[^\0\ufffd]\0|\0[^\0\ufffd])/.test(text)],

@@ -1,10 +1,10 @@
-/** Small primes that the ROCA fingerprint is taken over (CVE-2017-15361, Nemec et al. 2017). */
+/** Small primes that the ROCA fingerprint uses (CVE-2017-15361, Nemec et al. 2017). */
 const PRIMES = [
   3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
   109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 const GENERATOR = 65_537;
-/** How many steps of Fermat's method a good modulus must survive; two random primes of 1,024 bits survive any number. */
+/** How many steps of Fermat's method a modulus must resist; two random primes of 1,024 bits resist any number. */
 const FERMAT_STEPS = 100;
 
 /** Why an RSA modulus is easy to factor: `roca` is the structure of Infineon's faulty generator, `close_primes` is for Fermat's method. */

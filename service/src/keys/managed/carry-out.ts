@@ -10,12 +10,12 @@ import type { RotationRules } from "./plan/rotation-rules.ts";
 export interface CarryOutDeps {
   readonly custody: KeyCustody;
   readonly rules: RotationRules;
-  /** Hears of a private part that the store does not hold, and that may still exist in custody. */
+  /** Is notified of a private part that the store does not hold, and that may still exist in custody. */
   readonly destroyFailed?: (kid: Kid, why: unknown) => void;
 }
 
 /**
- * The changes that the steps of a plan come to: keys are made and private parts sealed here. Throws `StoreCorrupt` when a private
+ * The changes that result from the steps of a plan: keys are made and private parts sealed here. Throws `StoreCorrupt` when a private
  * part cannot be opened.
  */
 export async function carryOut(
@@ -44,7 +44,7 @@ export function madeFor(changes: readonly KeyChange[]): readonly HeldKey[] {
   return changes.filter((change) => change.kind === "publish");
 }
 
-/** Destroys private parts that the store does not hold. Never rejects: what became of the set does not depend on it. */
+/** Destroys private parts that the store does not hold. Never rejects: the change of the set does not depend on it. */
 export async function destroyAll(
   { custody, destroyFailed = () => undefined }: CarryOutDeps,
   keys: readonly HeldKey[],

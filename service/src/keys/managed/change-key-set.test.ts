@@ -28,21 +28,21 @@ function contested(races: number): { deps: KeySetDeps; store: KeyStore; looks: (
   return { deps: { store, custody, rules: RULES }, store: inner, looks: () => looks };
 }
 
-describe("who loses the race for a change", () => {
-  test.each([0, 1, 4])("%i times looks again each time, and has it then", async (races) => {
+describe("a change that loses the race", () => {
+  test.each([0, 1, 4])("%i times reads the set again each time, and then succeeds", async (races) => {
     const { deps, store, looks } = contested(races);
     const { changes, lost } = await rotate(deps);
     expect([changes.map(({ kind }) => kind), lost]).toEqual([["publish", "activate", "publish"], false]);
     expect([(await store.load()).version, looks()]).toEqual([1, races + 1]);
   });
 
-  test("five times leaves it to the next round, and has changed nothing", async () => {
+  test("five times is left to the next round, and has changed nothing", async () => {
     const { deps, store } = contested(5);
     expect(await rotate(deps)).toEqual({ changes: [], alarms: [], lost: true });
     expect((await store.load()).version).toBe(0);
   });
 
-  test("of an operation decides it anew, and says that it is lost when it never wins", async () => {
+  test("of an operation is decided again, and is reported as lost when it never wins", async () => {
     const prepare = { kind: "prepare", alg: "ES256" } as const;
     expect(await operate(contested(4).deps, prepare, new Set())).toMatchObject({
       kind: "done",
@@ -85,7 +85,7 @@ describe("sealing again", () => {
 });
 
 describe("a custody that holds the private parts apart from the store", () => {
-  test("is left with none of a key that lost the race, or that was revoked or retired", async () => {
+  test("holds no private part of a key that lost the race, or that was revoked or retired", async () => {
     const { deps, store } = contested(2);
     const custody = apartCustody();
     const apart = { ...deps, custody };
@@ -99,7 +99,7 @@ describe("a custody that holds the private parts apart from the store", () => {
     expect((await store.load()).keys.map(({ sealed }) => sealed !== undefined)).toEqual([true, false]);
   });
 
-  test("that cannot destroy a private part is reported, and the change is made all the same", async () => {
+  test("that cannot destroy a private part is reported, and the change is still made", async () => {
     const { deps, store } = contested(0);
     const failed: unknown[] = [];
     const apart = {

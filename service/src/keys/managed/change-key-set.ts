@@ -13,7 +13,7 @@ export type Doubt = (set: KeySet) => PlanDoubt | undefined;
 /** The store went back in time, is another one, or its clock and this replica's disagree. */
 export type PlanDoubt = StoreDoubt | "clock_off";
 
-/** Of a command on the store, which has seen nothing of it before. */
+/** For a command on the store, which has not read it before. */
 const NO_DOUBT: Doubt = () => undefined;
 
 /** What a planner decided. */
@@ -22,7 +22,7 @@ export interface Planned {
   readonly steps: readonly KeyStep[];
 }
 
-/** What became of a change: `done` with the set that it was decided on, or why nothing changed. */
+/** The result of a change: `done` with the set that it was decided on, or why nothing changed. */
 export type ChangeOutcome<Plan extends Planned, Refusal> =
   | {
       readonly kind: "done";
@@ -39,8 +39,9 @@ export type ChangeOutcome<Plan extends Planned, Refusal> =
 const ATTEMPTS_MAX = 5;
 
 /**
- * The one way in which a key set changes: load, doubt, plan, carry out, replace; and from the start when another was faster, so
- * that each change is decided on the set that it changes. `plan` is pure; one that has no steps, or is rejected, changes nothing.
+ * The one way in which a key set changes: load, check for doubt, plan, execute, replace; and from the start when another was
+ * faster, so that each change is decided on the set that it changes. `plan` is pure; one that has no steps, or is rejected, changes
+ * nothing.
  */
 export async function changeKeySet<Plan extends Planned, Refusal extends { readonly kind: "rejected" }>(
   deps: KeySetDeps,

@@ -40,12 +40,12 @@ describe("a change stamps the key with the store's clock", () => {
     expect(changed(standbyKey("k", { maxTtlSeconds: 900 }), activate)).toMatchObject({ maxTtlSeconds: 900 });
   });
 
-  test("deactivate: once; a second one does not prolong its stay", () => {
+  test("deactivate: once; a second one does not extend the time that it is served", () => {
     expect(changed(signingKey("k"), { kind: "deactivate" })).toEqual(signingKey("k", { retiringFrom: NOW }));
     expect(changed(retiringKey("k", 50), { kind: "deactivate" })).toEqual(retiringKey("k", 50));
   });
 
-  test("taint: it signs no more, for the reason given, and its private part is kept", () => {
+  test("taint: it no longer signs, for the given reason, and its private part stays", () => {
     expect(changed(signingKey("k"), { kind: "taint", reason: "why" })).toEqual(
       signingKey("k", { retiringFrom: NOW, taintedFrom: NOW, reason: "why" }),
     );
@@ -99,7 +99,7 @@ describe("changes are rejected as a whole", () => {
   const cases: readonly [string, readonly ManagedKey[], readonly KeyChange[], string][] = [
     ["that use a kid twice", [standbyKey("new")], [publish], "twice"],
     [
-      "that use the kid of a key that is long gone",
+      "that use the kid of a key that was retired long ago",
       [retiringKey("new", 9, { retiredFrom: LONG_AGO, sealed: undefined })],
       [publish],
       "twice",
@@ -111,7 +111,7 @@ describe("changes are rejected as a whole", () => {
       "twice",
     ],
     ["that publish one key twice", [], [publish, publish], "twice"],
-    ["that name a key which is not there", [], [activate], "not in the set"],
+    ["that name a key which is not in the set", [], [activate], "not in the set"],
     [
       "after which two keys of an algorithm would sign",
       [signingKey("old"), standbyKey("new")],
@@ -139,11 +139,11 @@ test("changes leave the keys that they were given as they were", () => {
   expect(keys).toEqual([signingKey("k")]);
 });
 
-describe("what a replica tells of its signatures", () => {
+describe("what a replica reports of its signatures", () => {
   const afterReport = (key: ManagedKey, maxExp: number, ttl: number): ManagedKey =>
     applySignings([key], [{ kid: key.kid, maxExp: epochSeconds(maxExp) }], ttl)[0] as ManagedKey;
 
-  test("moves the end of a key's last token forward alone, also when the key no longer signs", () => {
+  test("moves the end of a key's last token only forward, also when the key no longer signs", () => {
     expect(afterReport(signingKey("k", { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
     expect(afterReport(signingKey("k", { maxExp: NOW }), NOW - 5, 0).maxExp).toBe(NOW);
     expect(afterReport(retiringKey("k", 9, { maxExp: NOW }), NOW + 5, 0).maxExp).toBe(NOW + 5);
@@ -156,7 +156,7 @@ describe("what a replica tells of its signatures", () => {
     expect(afterReport(retiringKey("k", 9, { maxTtlSeconds: 300 }), 0, 900).maxTtlSeconds).toBe(300);
   });
 
-  test("about a kid that is not there changes nothing", () => {
+  test("about an unknown kid changes nothing", () => {
     expect(applySignings([standbyKey("k")], [{ kid: kidOf("other"), maxExp: NOW }], 900)).toEqual([
       standbyKey("k"),
     ]);

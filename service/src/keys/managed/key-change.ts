@@ -22,14 +22,14 @@ export type KeyChange =
   | { readonly kind: "pause"; readonly kid: Kid; readonly seconds: number }
   | { readonly kind: "reseal"; readonly kid: Kid; readonly sealed: string };
 
-/** A key is to be made, published, and, when nothing was ever served before, put to work at once. */
+/** A key is to be made, published, and, when nothing was ever served before, activated at once. */
 export interface MakeKey {
   readonly kind: "make";
   readonly alg: Algorithm;
   readonly activate: boolean;
 }
 
-/** A key's private part is to be sealed again, as all are that are sealed now. */
+/** A key's private part is to be sealed again under the current first key-encryption key. */
 export interface ResealKey {
   readonly kind: "reseal";
   readonly kid: Kid;
@@ -126,7 +126,7 @@ function first(stamp: EpochSeconds | undefined, now: EpochSeconds): EpochSeconds
   return stamp ?? now;
 }
 
-/** A reason given now replaces an earlier one; none leaves it. */
+/** A new reason replaces an earlier one; without a new one the earlier one stays. */
 function withReason(reason: string | undefined): Partial<ManagedKey> {
   return reason === undefined ? {} : { reason };
 }

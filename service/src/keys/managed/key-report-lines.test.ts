@@ -41,7 +41,7 @@ describe("a verifier", () => {
   });
 });
 
-test("a report leaves out keys that are gone unless all are asked for, and tells what happens to each next and when", () => {
+test("a report omits keys that are gone unless all are requested, and says what happens to each next and when", () => {
   const keys = [
     signingKey("a"),
     standbyKey("b", { publishedFrom: NOW }),

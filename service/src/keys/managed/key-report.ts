@@ -9,7 +9,7 @@ import { dueAt } from "./plan/plan-rotation.ts";
 import type { RotationRules } from "./plan/rotation-rules.ts";
 import { readyFrom } from "./plan/unserved-gap.ts";
 
-/** The report of a set; keys that are gone are left out unless `all`. Pure. */
+/** The report of a set; keys that are gone are omitted unless `all`. Pure. */
 export function reportOf(set: KeySet, own: RotationRules, all = false): KeysFacts {
   const rules = fleetRules(own, set);
   const shown = set.keys.filter((key) => all || isServed(key));
@@ -108,7 +108,7 @@ function untrackedLine({ version, address, seenAt, fetches }: UntrackedFetches):
   return { version, address, seen_at: seenAt, fetches };
 }
 
-/** So many fetches of one verifier tell something of its cache time. */
+/** The number of fetches from which the cache time of a verifier can be judged. */
 const FETCHES_TELLING = 20;
 /** How much later than its cache time a busy verifier may fetch. */
 const FETCH_SLACK_SECONDS = 10;

@@ -5,19 +5,19 @@ import type { KeyChange } from "./key-change.ts";
 import type { ManagedKey } from "./managed-key.ts";
 import type { RotationSettings } from "./plan/rotation-rules.ts";
 
-/** A running instance of the service, as the store last heard of it. */
+/** A running instance of the service, as it last reported to the store. */
 export interface Replica {
   readonly id: string;
   /** The algorithm it is configured to sign with. */
   readonly alg: Algorithm;
   /** The version of the key set that it serves. */
   readonly version: number;
-  /** What else it is configured to rotate by. */
+  /** Its other settings for rotation. */
   readonly settings: RotationSettings;
   readonly seenAt: EpochSeconds;
 }
 
-/** One that fetches the JWKS, known by its address and User-Agent. */
+/** A client that fetches the JWKS, identified by its address and User-Agent. */
 export interface VerifierSighting {
   readonly address: string;
   readonly userAgent: string;
@@ -81,10 +81,10 @@ export interface KeyStore {
    */
   replace(seen: number, changes: readonly KeyChange[]): Promise<"replaced" | "stale">;
   /**
-   * Reads the set and writes what `report` makes of it: that a replica lives, what it serves and what it signed. Both happen in
+   * Reads the set and writes what `report` makes of it: that a replica runs, what it serves and what it signed. Both happen in
    * one transaction, and the promise resolves after its commit: so the set comes from a store that is writable and primary, not
    * from a standby or a read-only one. Resolves to the set as the transaction found it; never changes the version. `report` may
-   * be called again when the transaction is tried again; what it returns last counts, and for `undefined` nothing is written.
+   * be called again when the transaction is tried again; its last result counts, and for `undefined` nothing is written.
    */
   beat(report: (set: KeySet) => Beat | undefined): Promise<KeySet>;
 }

@@ -8,7 +8,7 @@ export interface Lease {
   /** Where this replica's clocks stood when the store's was read. */
   readonly elapsed: number;
   readonly wall: EpochSeconds;
-  /** The store's clock less this replica's. */
+  /** The store's clock minus this replica's. */
   readonly offsetSeconds: number;
 }
 
@@ -19,7 +19,7 @@ export interface ClockReading {
   readonly elapsed: number;
 }
 
-/** Why there is no lease, or it permits nothing any more; `undefined` when it does. */
+/** Why there is no lease or it has ended; `undefined` while it holds. */
 export type LeaseEnd = "not_read_yet" | "lease_expired" | "clock_off";
 
 /** Why a lease does not hold: it is older than F, or the clocks lie further apart than ε. */
@@ -38,7 +38,7 @@ export function isClockOff(offsetSeconds: number, { clockSkewSeconds }: Rotation
   return Math.abs(offsetSeconds) > clockSkewSeconds + 1;
 }
 
-/** The store's clock less this replica's now: the wall clock should have gone as far as the stopwatch since the beat. */
+/** The store's clock minus this replica's now: the wall clock should have advanced as far as the stopwatch since the beat. */
 export function clockOffsetOf(lease: Lease, { now, elapsed }: ClockReading): number {
   return lease.offsetSeconds - (now - lease.wall - (elapsed - lease.elapsed));
 }

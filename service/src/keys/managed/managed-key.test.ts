@@ -23,11 +23,11 @@ describe("the state of a key follows from its moments", () => {
     ["signing", "once it signs", signingKey("k"), "served signing"],
     [
       "signing",
-      "though a clock says not yet",
+      "although a clock says not yet",
       signingKey("k", { signingFrom: after(NOW, 60) }),
       "served signing",
     ],
-    ["retiring", "once it signs no more", retiringKey("k", 1), "served"],
+    ["retiring", "once it no longer signs", retiringKey("k", 1), "served"],
     ["tainted", "whether it signed", signingKey("k", { ...moments, taintedFrom: LONG_AGO }), "served"],
     ["tainted", "or not", standbyKey("k", { retiringFrom: LONG_AGO, taintedFrom: LONG_AGO }), "served"],
     [
@@ -38,7 +38,7 @@ describe("the state of a key follows from its moments", () => {
     ],
     [
       "revoked",
-      "above all else",
+      "before everything else",
       signingKey("k", { ...moments, taintedFrom: LONG_AGO, revokedFrom: NOW }),
       "",
     ],
@@ -60,7 +60,7 @@ describe("a key may leave the JWKS", () => {
     expect(removableFrom(standbyKey("k"), timing)).toBeUndefined();
   });
 
-  test("after every token that it can have signed is dead for every verifier, and not a second sooner", () => {
+  test("once every verifier rejects every token that it can have signed, and not a second earlier", () => {
     const anyTtl = fc.integer({ min: 1, max: 86_400 });
     fc.assert(
       fc.property(
@@ -92,7 +92,7 @@ describe("the JWKS", () => {
     retiringKey("bad", 1, { revokedFrom: NOW }),
   ];
 
-  test("shows the key that signs, then those that will, then those that did, the newest first", () => {
+  test("shows the signing key, then standby keys, then retiring keys, the newest first", () => {
     expect(servedInOrder(keys).map((key) => key.kid)).toEqual([
       "a",
       "s-new",

@@ -5,8 +5,8 @@ import type { PublicJwk } from "../public-jwk.ts";
 import { overlapSeconds, type RotationTiming, toleranceSeconds } from "../timing.ts";
 
 /**
- * A key that the service made and keeps in a store. Its moments are the store's own clock at the commit that made them true. Its
- * kid is never used again, not even after the key is gone.
+ * A key that the service made and keeps in a store. Its moments are times of the store's clock, each at the commit that made it
+ * true. Its kid is never used again, not even after the key is gone.
  */
 export interface ManagedKey extends KeyMoments {
   readonly alg: Algorithm;
@@ -19,7 +19,7 @@ export interface ManagedKey extends KeyMoments {
   readonly revokedFrom: EpochSeconds | undefined;
   /** Why it was tainted, revoked or retired by hand. */
   readonly reason: string | undefined;
-  /** No token of this key lives past this moment; set when it begins to sign. */
+  /** No token of this key is valid after this moment; set when it begins to sign. */
   readonly notAfter: EpochSeconds | undefined;
   /** S: the longest token life that any replica was configured with while the key could sign. */
   readonly maxTtlSeconds: number;
@@ -29,7 +29,7 @@ export interface ManagedKey extends KeyMoments {
   readonly sealed: string | undefined;
 }
 
-/** The state of a managed key. Its moments are stamps of what has happened, whatever a clock says now. */
+/** The state of a managed key. Its moments record what has happened, whatever a clock says now. */
 export function stateOf(key: ManagedKey): KeyState {
   return stateAt(key, Number.POSITIVE_INFINITY);
 }

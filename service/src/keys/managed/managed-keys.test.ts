@@ -131,7 +131,7 @@ describe("the lease on the last beat that the store accepted", () => {
     expect(state()).toBe("lease_expired");
   });
 
-  test("is not there before the first beat: nothing is signed or served", async () => {
+  test("does not exist before the first beat: nothing is signed or served", async () => {
     const { replica } = await house();
     const { state } = replica();
     expect(state()).toBe("not_read_yet");
@@ -173,7 +173,7 @@ describe("the lease on the last beat that the store accepted", () => {
     expect(state()).toBe("lease_expired");
   });
 
-  test("outlives a store that is down until F, and then ends", async () => {
+  test("holds until F while the store is down, and then ends", async () => {
     const { store, replica, pass } = await house();
     const { keys, state } = replica();
     await keys.renew();
@@ -231,7 +231,7 @@ describe("a replica's clock", () => {
 });
 
 describe("a store that went back in time", () => {
-  test("is rejected, and taken again only when it has what was seen", async () => {
+  test("is rejected, and accepted again only when it has what was seen", async () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, state } = replica();
     const backup = await store.load();
@@ -386,7 +386,7 @@ describe("the key that signs", () => {
     expect(view().signing?.signer.alg).toBe("ES256");
   });
 
-  test("signs no token that would outlive it, whatever life is asked for", async () => {
+  test("signs no token that would outlive it, whatever TTL is requested", async () => {
     const { replica, pass, rotation } = await house();
     const { keys, clock, view } = replica();
     const ask = () =>
@@ -404,10 +404,10 @@ describe("the key that signs", () => {
   });
 });
 
-describe("a replica whose tokens may live longer than the store knows of the signing key", () => {
+describe("a replica whose tokens may live longer than the store knows for the signing key", () => {
   const longer = { ...RULES.timing, maxTtlSeconds: 7_200 };
 
-  test("says so before it signs, so that the key outlives the tokens even if the replica dies at once", async () => {
+  test("reports it before it signs, so that the key outlives the tokens even if the replica crashes at once", async () => {
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer });
     await keys.renew();
@@ -417,7 +417,7 @@ describe("a replica whose tokens may live longer than the store knows of the sig
     expect(signing?.maxTtlSeconds).toBe(7_200);
   });
 
-  test("says so of each new signing key before it is in force", async () => {
+  test("reports it for each new signing key before it is in force", async () => {
     const { store, replica, rotation, pass } = await house();
     const { keys, view } = replica({ timing: longer });
     for (let round = 0; round < 3; round += 1) {
@@ -428,7 +428,7 @@ describe("a replica whose tokens may live longer than the store knows of the sig
     }
   });
 
-  test("does not sign while it cannot say so", async () => {
+  test("does not sign while it cannot report it", async () => {
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer });
     store.beat = () => Promise.reject(new StoreUnavailable("read_only"));
@@ -436,7 +436,7 @@ describe("a replica whose tokens may live longer than the store knows of the sig
     expect(state()).toBe("not_read_yet");
   });
 
-  test("says nothing to a store that went back in time", async () => {
+  test("reports nothing to a store that went back in time", async () => {
     const { store, replica } = await house();
     const { keys, state } = replica({ timing: longer, versionSeenBefore: 9 });
     await keys.renew();
@@ -445,7 +445,7 @@ describe("a replica whose tokens may live longer than the store knows of the sig
 });
 
 describe("a beat", () => {
-  test("tells what was signed, per key the latest end alone, once", async () => {
+  test("reports once what was signed: for each key only the latest end", async () => {
     const { store, replica, storeClock } = await house();
     const { keys, view } = replica();
     await keys.renew();
@@ -461,7 +461,7 @@ describe("a beat", () => {
     expect((await store.load()).keys.find((key) => key.kid === kid)?.maxExp).toBe(storeClock.now() + 900);
   });
 
-  test("that fails is made up for by the next: nothing that was signed goes untold", async () => {
+  test("that fails is followed by one that reports everything: no signature is left out", async () => {
     const { store, replica, storeClock } = await house();
     const { keys, view } = replica();
     await keys.renew();
@@ -476,7 +476,7 @@ describe("a beat", () => {
     expect(store.beats[1]?.signings).toEqual([{ kid, maxExp: storeClock.now() + 900 }]);
   });
 
-  test("says whether this replica serves, which version, for which algorithm, and how long its tokens live", async () => {
+  test("reports whether this replica serves, which version, for which algorithm, and how long its tokens live", async () => {
     const { store, replica, pass } = await house();
     const { keys } = replica({ replicaId: "two" });
     await keys.renew();
@@ -498,7 +498,7 @@ describe("a beat", () => {
     ]);
   });
 
-  test("tells who fetched which version of the JWKS", async () => {
+  test("reports who fetched which version of the JWKS", async () => {
     const { store, replica } = await house();
     const { keys } = replica();
     await keys.renew();

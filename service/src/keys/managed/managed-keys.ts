@@ -22,7 +22,7 @@ import { hasOpenGap } from "./plan/unserved-gap.ts";
 import { type StoreDoubt, storeDoubtOf } from "./store-doubt.ts";
 import { type Usage, UsageLog } from "./usage-log.ts";
 
-/** With what this replica is configured to rotate by, which it reports to the store. */
+/** The rotation settings of this replica, which it reports to the store. */
 export interface ManagedKeysDeps extends RotationRules {
   readonly store: KeyStore;
   readonly custody: KeyCustody;
@@ -36,7 +36,7 @@ export interface ManagedKeysDeps extends RotationRules {
 /** Why a replica neither signs nor serves the JWKS; with `no_signing_key` it only does not sign. */
 export type FenceReason = LeaseEnd | StoreDoubt | "no_signing_key";
 
-/** What the last beat that the store accepted said of this replica. */
+/** What the last beat that the store accepted reported about this replica. */
 type Reported = Pick<Beat, "serving"> & Pick<Beat["replica"], "version">;
 
 /** What a beat found in the store: a reason to reject it, or what was reported to it, and the lease that its commit gives. */
@@ -53,7 +53,7 @@ interface Found {
  * time, the replica fences itself, so that no verifier ever learns an old set from it. The hot path only compares numbers.
  */
 export class ManagedKeys implements KeyDirectory {
-  /** Who uses the keys notes it here; it is reported with the next beat. */
+  /** Records each use of the keys; it is reported with the next beat. */
   readonly usage: UsageLog;
   readonly #deps: ManagedKeysDeps;
   #set: KeySet | undefined;
@@ -76,7 +76,7 @@ export class ManagedKeys implements KeyDirectory {
     return this.#doubt() === undefined ? this.#view : NO_KEYS;
   }
 
-  /** Why nothing is signed now; `undefined` when all is well. A key whose end has come is served on, for its last tokens. */
+  /** Why nothing is signed now; `undefined` while tokens are signed. A key that has ended is still served, for its last tokens. */
   fence(): FenceReason | undefined {
     const doubt = this.#doubt();
     if (doubt !== undefined) return doubt;
@@ -84,7 +84,7 @@ export class ManagedKeys implements KeyDirectory {
     return end !== undefined && this.#deps.clock.now() >= end ? "no_signing_key" : undefined;
   }
 
-  /** Why what was last read may not be acted upon. */
+  /** Why the set that was last read must not be used. */
   #doubt(): FenceReason | undefined {
     const end = this.#rejected ?? leaseEndOf(this.#lease, this.#reading(), this.#deps.timing);
     if (end !== undefined) return end;
@@ -102,7 +102,7 @@ export class ManagedKeys implements KeyDirectory {
 
   /**
    * Why the store is rejected: it went back in time, or it is not the one that was read before, whatever its version says.
-   * What it holds must not be built upon. `undefined` when it is in order.
+   * Its content must not be used. `undefined` when it is accepted.
    */
   get refusesStore(): StoreDoubt | undefined {
     return this.#rejected;
@@ -110,8 +110,8 @@ export class ManagedKeys implements KeyDirectory {
 
   /**
    * Whether this replica may plan changes of the set. Only under its lease, and so not on a store that it rejects or that accepts
-   * no beat, nor while its clock and the store's disagree: one of them is wrong, and a replica whose clock agrees will do what is
-   * due. A lease on a set in which no key signs is enough: that is how a new store begins.
+   * no beat, nor while its clock and the store's disagree: one of them is wrong, and a replica whose clock agrees makes the changes
+   * that are due. A lease on a set in which no key signs is enough: that is how a new store begins.
    */
   mayChangeStore(): boolean {
     const doubt = this.#doubt();

@@ -15,10 +15,10 @@ import {
 /** What an operator's command did, or why it did nothing. */
 export type OperationReport = ChangeOutcome<Planned, OperationRefusal>;
 
-/** An operation that was not carried out. */
+/** An operation that was not executed. */
 export type UndoneReport = Exclude<OperationReport, { readonly kind: "done" }>;
 
-/** Carries out one operation, decided anew whenever another replica changed the set in between. */
+/** Executes one operation, decided again whenever another replica changed the set in between. */
 export function operate(
   deps: KeySetDeps,
   operation: Operation,

@@ -9,7 +9,7 @@ export interface RotationReport {
   readonly lost: boolean;
 }
 
-/** Brings the key set to where it should be now. Does nothing on a set that is in doubt. */
+/** Makes the changes of the key set that are due now. Does nothing on a set that is in doubt. */
 export async function rotate(deps: KeySetDeps, doubt?: Doubt): Promise<RotationReport> {
   const outcome = await changeKeySet(
     deps,

@@ -39,7 +39,7 @@ function house({ clockOff = 0, versionSeenBefore = 0 } = {}) {
 }
 
 describe("a round of upkeep", () => {
-  test("makes what is to be made, tells of it, and has it in force and beaten for when it ends", async () => {
+  test("makes the keys that are due, reports them, and at its end they are in force and the store knows it", async () => {
     const { deps, store, keys, clock } = house();
     const reports: RoundReport[] = [];
     await wholeRound(deps, keys, (report) => reports.push(report));
@@ -70,7 +70,7 @@ describe("a round of upkeep", () => {
     expect((await store.load()).version).toBe(0);
   });
 
-  test("counts a gap in which nobody served before it says that somebody serves again", async () => {
+  test("counts a gap in which no replica served before it reports that one serves again", async () => {
     const { deps, store, keys, clock, storeClock } = house();
     await wholeRound(deps, keys);
     const served = (await store.load()).servedAt ?? 0;
@@ -92,7 +92,7 @@ describe("a round of upkeep", () => {
     await operate(deps, { kind: "import", alg: "ES256" }, new Set());
     await operate(deps, { kind: "prepare", alg: "ES256" }, new Set());
     for (const one of [clock, storeClock]) one.move(7_300);
-    // As a lease loop does that is faster than the rotation: no beat may hide that nobody has served yet.
+    // As a lease loop does that is faster than the rotation: no beat may hide that no replica has served yet.
     await keys.renew();
     await keys.renew();
     await wholeRound(deps, keys);
@@ -105,7 +105,7 @@ describe("a round of upkeep", () => {
     });
   });
 
-  test("lets no standby key sign after a trial of an imported key, which the former service goes on serving without it", async () => {
+  test("lets no standby key sign after a trial of an imported key, which the former service continues to serve without it", async () => {
     const { deps, store, keys, clock, storeClock } = house();
     await operate(deps, { kind: "import", alg: "ES256" }, new Set());
     const move = (seconds: number): void => {
@@ -179,7 +179,7 @@ describe("a replica", () => {
     expect(keys.view().jwks).toBeDefined();
   });
 
-  test("whose beat fails tells with the next who fetched the JWKS, and what it signed", async () => {
+  test("whose beat fails reports with the next one who fetched the JWKS, and what it signed", async () => {
     const { deps, store, state, keys, clock } = house();
     await wholeRound(deps, keys);
     const kid = keys.view().signing?.kid ?? kidOf("none");

@@ -4,7 +4,7 @@ import type { ManagedKeys } from "./managed-keys.ts";
 import type { RotationAlarm } from "./plan/plan-rotation.ts";
 import { rotate } from "./rotate.ts";
 
-/** What one round of rotation led to. */
+/** The result of one round of rotation. */
 export interface RoundReport {
   readonly changes: readonly KeyChange[];
   readonly alarms: readonly RotationAlarm[];
@@ -24,9 +24,9 @@ export async function wholeRound(
 }
 
 /**
- * Brings the set to where it should be, and puts it in force here, under a lease that is renewed elsewhere: however long a new
- * key takes to make, no lease ends over it. Does nothing without a lease. Rejects as the store does; whatever was changed by then is
- * reported all the same.
+ * Brings the set to where it should be, and puts it in force here, under a lease that is renewed elsewhere: however long it takes
+ * to make a new key, the lease does not end because of it. Does nothing without a lease. Rejects as the store does; changes that
+ * were made by then are still reported.
  */
 export async function rotationRound(
   deps: KeySetDeps,
@@ -35,9 +35,9 @@ export async function rotationRound(
 ): Promise<void> {
   if (!keys.mayChangeStore()) return;
   const { changes, alarms, lost } = await rotate(deps, (set) => keys.doubtAbout(set));
-  // At once: what was changed was changed, whatever becomes of the rest of the round.
+  // Reported at once: the change is stored, even if the rest of the round fails.
   report({ changes, alarms });
   if (changes.length > 0 || lost) await keys.renew();
-  // The store is to know at once what is in force here now: the lead of a new key counts from then.
+  // The store must know at once what is in force here now: the lead of a new key counts from then.
   if (!keys.isReported) await keys.renew();
 }

@@ -5,8 +5,8 @@ import type { ManagedKey } from "./managed-key.ts";
 export type StoreDoubt = "store_older" | "store_forked";
 
 /**
- * Why nothing of a set may be used (I12): a store must have what this replica saw of it, and the same of each key, or it was put
- * back and has gone another way. `seen` is what was read last.
+ * Why nothing of a set may be used (I12): a store must have what this replica saw of it, and the same of each key, or it was
+ * restored and changed differently since. `seen` is what was read last.
  */
 export function storeDoubtOf(
   set: KeySet,

@@ -31,7 +31,7 @@ export class UsageLog implements KeyUsage {
     this.#verifiers.note(address, userAgent, this.#version());
   }
 
-  /** All since the last take. */
+  /** Everything since the last `take`. */
   take(): Usage {
     const signings = this.#signings;
     this.#signings = new Map();

@@ -63,13 +63,13 @@ describe("what a replica remembers of those that fetch", () => {
     expect(verifiers.take().verifiers).toHaveLength(3);
   });
 
-  test("is bounded and printable, whatever strangers send", () => {
+  test("is bounded and printable, whatever clients send", () => {
     const { log: verifiers } = log();
     verifiers.note("10.0.0.1", `${"x".repeat(119)}\u001b[2J${"y".repeat(10_000)}`, 1);
     expect(verifiers.take().verifiers[0]?.userAgent).toBe(`${"x".repeat(119)}\\u{1b}`);
   });
 
-  test("is of at most 1,000 between two tellings, and those that were seen first stay", () => {
+  test("is of at most 1,000 between two reports, and those that were seen first stay", () => {
     const { log: verifiers } = log();
     for (let count = 0; count < VERIFIERS_MAX + 500; count += 1)
       verifiers.note(`10.0.${String(count)}`, undefined, 1);
@@ -79,7 +79,7 @@ describe("what a replica remembers of those that fetch", () => {
     expect(taken[0]).toMatchObject({ address: "10.0.0", version: 2, fetches: 2 });
   });
 
-  test("tells eight User-Agents of one address apart between two tellings, so that one that changes its name crowds nobody out", () => {
+  test("distinguishes eight User-Agents of one address between two reports, so that one that changes its name displaces no other", () => {
     const { log: verifiers } = log();
     for (let count = 0; count < 100; count += 1) verifiers.note("10.0.0.1", `name-${String(count)}`, 1);
     verifiers.note("10.0.0.2", "runtime", 1);
@@ -128,7 +128,7 @@ describe("sightings of several replicas", () => {
     ).toBe(false);
   });
 
-  test("are the same in whatever order two replicas tell of them", () => {
+  test("are the same in whatever order two replicas report them", () => {
     const anySighting = fc.record({
       address: fc.constantFrom("a", "b", "c"),
       userAgent: fc.constantFrom("", "x"),

@@ -14,7 +14,7 @@ const UNTRACKED_MAX = 8;
 /** A sighting while it is still being added to. */
 type Tally = { -readonly [Member in keyof VerifierSighting]: VerifierSighting[Member] };
 
-/** Notes who fetched which version of the JWKS. Kept in memory between two beats; bounded, whoever asks. */
+/** Records who fetched which version of the JWKS. In memory between two beats, and bounded. */
 export class VerifierLog {
   readonly #clock: Clock;
   /** By address and then by User-Agent. */
@@ -27,7 +27,7 @@ export class VerifierLog {
     this.#clock = clock;
   }
 
-  /** Notes one fetch. `userAgent` is a stranger's text: cut short and made printable. */
+  /** Records one fetch. `userAgent` is text from outside: cut short and made printable. */
   note(address: string, userAgent: string | undefined, version: number): void {
     const agent = userAgent === undefined ? "" : printable(userAgent.slice(0, USER_AGENT_CHARS_MAX));
     const now = this.#clock.now();
@@ -62,7 +62,7 @@ export class VerifierLog {
   }
 
   #begin(first: Pick<VerifierSighting, "address" | "userAgent" | "version" | "seenAt">): void {
-    // One client that changes its name at each fetch must not crowd the others out.
+    // One client that changes its name at each fetch must not displace the others.
     const ofAddress = this.#fresh.get(first.address)?.size ?? 0;
     if (this.#freshCount >= VERIFIERS_MAX || ofAddress >= AGENTS_PER_ADDRESS_MAX) {
       const { address, version, seenAt } = first;
@@ -128,7 +128,7 @@ function untrackedOf(before: UntrackedFetches | undefined, fresh: UntrackedFetch
   return { version: fresh.version, address, seenAt, fetches: (before?.fetches ?? 0) + fresh.fetches };
 }
 
-/** One client that changes its name at each fetch must not crowd the others out, in many beats no more than in one. */
+/** One client that changes its name at each fetch must not displace the others, also over many beats. */
 function fewOfEachAddress(latestFirst: readonly VerifierSighting[]): readonly VerifierSighting[] {
   const counts = new Map<string, number>();
   return latestFirst.filter(({ address }) => {

@@ -12,7 +12,7 @@ const wider = (changed: Partial<RotationTiming>): { timing: RotationTiming } => 
 });
 
 describe("what a fleet is run with", () => {
-  test("is a replica's own settings while it is alone", () => {
+  test("is a replica's own settings while it is the only one", () => {
     expect(fleetRules(RULES, keySet([]))).toEqual(RULES);
   });
 
@@ -46,7 +46,7 @@ describe("what a fleet is run with", () => {
     expect(fleetRules(own, keySet([], { replicas })).leadSeconds).toBe(60 + 3_400 + 5 + 3_600 + 5);
   });
 
-  test("counts the timing of a replica that has ended until nothing that it served is in use: B2", () => {
+  test("counts the timing of a replica that has ended until no verifier uses what it served: B2", () => {
     const old = wider({ jwksMaxAgeSeconds: 3_600 });
     const b2 = 60 + 3_600 + 5 + 300 + 5 + 3_600;
     const maxAgeOf = (secondsAgo: number) =>
@@ -82,7 +82,7 @@ describe("in the middle of a rolling change of settings", () => {
     expect(planRotation(set, own).steps).toEqual([]);
   });
 
-  test("nor does a command that asks for it", () => {
+  test("nor does a command", () => {
     const set = keySet([due, fresh], {
       replicas: [replica("one", "ES256", 0, wider({ verifierGraceSeconds: 7_000 }))],
     });

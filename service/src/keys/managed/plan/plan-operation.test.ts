@@ -53,7 +53,7 @@ describe("prepare", () => {
     });
   });
 
-  test("is rejected for an algorithm that no replica is configured for: rotation would take the key out again", () => {
+  test("is rejected for an algorithm that no replica is configured for: rotation would remove the key again", () => {
     expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toMatchObject({
       kind: "rejected",
       reason: "wrong_state",
@@ -77,7 +77,7 @@ describe("prepare", () => {
 });
 
 describe("activate", () => {
-  test("puts the key that was served longest to work in one step with the old key's end", () => {
+  test("activates the key that was served longest in the same step in which the old key ends", () => {
     const later = standbyKey("later", { publishedFrom: after(NOW, -8_000) });
     expect(stepsOf(plan(keySet([later, ...sound]), activate()))).toEqual(["deactivate old", "activate new"]);
     expect(stepsOf(plan(keySet([later, ...sound]), activate("later")))).toEqual([
@@ -148,7 +148,7 @@ describe("activate", () => {
     },
   );
 
-  test("needs no acceptance from B2 on; whoever accepts the greater risk has accepted the lesser; other acceptances do not help", () => {
+  test("needs no acceptance from B2 on; accepting the greater risk includes the lesser; other acceptances do not help", () => {
     expect(plan(keySet([signingKey("old"), servedFor(4_030)]), activate()).kind).toBe("planned");
     expect(plan(keySet([signingKey("old"), servedFor(430)]), activate(), ["short-lead"]).kind).toBe(
       "planned",
@@ -169,7 +169,7 @@ describe("activate", () => {
     expect(plan(keySet([signingKey("old"), servedFor(4_130, 100)]), activate()).kind).toBe("planned");
   });
 
-  test("asks for no more than the lead that the operator has configured", () => {
+  test("requires no more than the lead that the operator has configured", () => {
     const rules = { ...RULES, leadSeconds: 1_000 };
     expect(plan(keySet([signingKey("old"), servedFor(999)]), activate(), [], rules)).toMatchObject({
       accept: "grace-risk",
@@ -177,7 +177,7 @@ describe("activate", () => {
     expect(plan(keySet([signingKey("old"), servedFor(1_000)]), activate(), [], rules).kind).toBe("planned");
   });
 
-  test("does not count the time in which nobody serves, which nobody has counted yet", () => {
+  test("does not count the time in which no replica serves, although no change has counted it yet", () => {
     const rules = { ...RULES, leadSeconds: 1_000 };
     const set = (gap: number, served: number) =>
       keySet([signingKey("old"), servedFor(gap + served)], { servedAt: after(NOW, -gap) });
@@ -232,7 +232,7 @@ describe("activate", () => {
 });
 
 describe.each(["taint", "revoke"] as const)("%s", (kind) => {
-  test("of the signing key puts its successor to work in the same step, whatever verifiers have fetched", () => {
+  test("of the signing key activates its successor in the same step, whatever verifiers have fetched", () => {
     const set = keySet([signingKey("old"), standbyKey("new", { publishedVersion: 9 })], {
       verifiers: [sighting("10.0.0.1", 4)],
     });
@@ -242,7 +242,7 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
     ]);
   });
 
-  test("takes the successor that was really served longest", () => {
+  test("activates the successor that was really served longest", () => {
     const paused = standbyKey("paused", { pausedSeconds: 100 });
     expect(stepsOf(plan(keySet([paused, ...sound]), by(kind, "old")))).toEqual([
       `${kind} old`,
@@ -322,12 +322,12 @@ test("the last key of the JWKS is never revoked: an empty set would make verifie
 });
 
 describe("retire", () => {
-  test("takes a key out when its last token is dead, or when it never signed", () => {
+  test("removes a key when its last token has expired, or when it never signed", () => {
     expect(stepsOf(plan(keySet([...sound, retiringKey("c", 3_755)]), retire("c")))).toEqual(["retire c"]);
     expect(stepsOf(plan(keySet(sound), retire("new")))).toEqual(["retire new"]);
   });
 
-  test("is rejected while tokens live, says for how long, and can be accepted", () => {
+  test("is rejected while tokens are valid, says for how long, and can be accepted", () => {
     const set = keySet([...sound, retiringKey("c", 3_700)]);
     expect(plan(set, retire("c"))).toMatchObject({
       reason: "live_tokens",

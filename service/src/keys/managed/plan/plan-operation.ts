@@ -33,7 +33,7 @@ export type Acceptance =
   /** Tokens that are still valid are rejected. */
   | "live-tokens";
 
-/** Why an operation is not carried out. `accept`: what an operator may accept to have it carried out anyway. */
+/** Why an operation is not executed. `accept`: what an operator may accept to have it executed anyway. */
 export type OperationRefusal = { readonly kind: "rejected" } & RefusalFacts;
 
 type RefusalFacts =
@@ -67,7 +67,7 @@ export type OperationPlan =
   | { readonly kind: "planned"; readonly steps: readonly KeyStep[] }
   | OperationRefusal;
 
-/** What an operation would change, or the outage that it would be. Pure. */
+/** What an operation would change, or the outage that it would cause. Pure. */
 export function planOperation(
   set: KeySet,
   operation: Operation,
@@ -108,7 +108,7 @@ function planPrepare(set: KeySet, alg: Algorithm, rules: RotationRules): Operati
   return planned([{ kind: "make", alg, activate: false }]);
 }
 
-/** It may sign at once because verifiers have it from where it was served until now: that is so for the first key alone. */
+/** It may sign at once because verifiers have it from where it was served until now: that holds only for the first key. */
 function planImport(set: KeySet, alg: Algorithm): OperationPlan {
   if (set.keys.length > 0) return rejected({ reason: "not_empty" });
   return planned([{ kind: "make", alg, activate: true }]);
@@ -158,7 +158,7 @@ function refuseEarly(
   return refuseBehind(set, key, rules, accepted);
 }
 
-/** Which verifiers the gate waits for, those included that it cannot see. */
+/** The verifiers that the gate waits for, including those that it cannot see. */
 function refuseBehind(
   set: KeySet,
   key: ManagedKey,
@@ -181,7 +181,7 @@ function refuseBehind(
   });
 }
 
-/** Tainting the signing key activates its successor in the same transaction; any other key just loses its turn. */
+/** Tainting the signing key activates its successor in the same transaction; any other key only can no longer become the signing key. */
 function planRemovalFromDuty(
   set: KeySet,
   key: ManagedKey,

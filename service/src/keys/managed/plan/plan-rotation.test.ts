@@ -46,7 +46,7 @@ describe("a new store", () => {
     ]);
   });
 
-  test("in which an operator has prepared a key puts that key to work", () => {
+  test("in which an operator has prepared a key activates that key", () => {
     const old = standbyKey("prepared", { publishedFrom: after(NOW, -9_000) });
     expect(planOf(keySet([old], { servedAt: undefined }))).toContain("activate prepared");
     expect(planOf(keySet([standbyKey("prepared", { publishedFrom: NOW })]))).toEqual(["activate prepared"]);
@@ -54,7 +54,7 @@ describe("a new store", () => {
 });
 
 describe("between two rotations", () => {
-  test("nothing is done while a successor stands by", () => {
+  test("nothing is done while there is a standby key", () => {
     expect(planOf(keySet([signingKey("a"), standbyKey("b")]))).toEqual([]);
     expect(alarmsOf(keySet([signingKey("a"), standbyKey("b")]))).toEqual([]);
   });
@@ -99,7 +99,7 @@ describe("when the period is over", () => {
     expect(planOf(keySet(keys))).toEqual(["deactivate old", "activate early"]);
   });
 
-  test("the new key's tokens live two periods and the longest token at most, and the longest token life is written down", () => {
+  test("the new key's tokens live two periods and the longest token at most, and the longest token life is stored", () => {
     const activate = planRotation(keySet([due, standbyKey("new")]), RULES).steps.find(
       (step) => step.kind === "activate",
     );
@@ -122,7 +122,7 @@ describe("when the period is over", () => {
     ).toEqual(plan);
   });
 
-  test("and no successor is ready, the old key goes on and an alarm says for how long it is overdue", () => {
+  test("and no successor is ready, the old key continues to sign and an alarm says for how long it is overdue", () => {
     const late = signingKey("old", { signingFrom: after(NOW, -604_900) });
     const set = keySet([late, standbyKey("new", { publishedFrom: after(NOW, -10) })]);
     expect(planOf(set)).toEqual([]);
@@ -136,7 +136,7 @@ describe("a key whose own end was fixed under a shorter period", () => {
     notAfter: after(NOW, RULES.timing.maxTtlSeconds + RULES.leadSeconds),
   });
 
-  test("hands over before its end, though its period is far from over", () => {
+  test("is replaced before its end, although its period is far from over", () => {
     expect(planOf(keySet([young, standbyKey("new")]))).toEqual([
       "deactivate old",
       "activate new",
@@ -167,7 +167,7 @@ describe("time in which no replica served the JWKS", () => {
     expect(planAfter(61, 7_200)).toEqual(["pause new 61", ...takenOver]);
   });
 
-  test("never costs a key more than its own age, however often it is looked at", () => {
+  test("never costs a key more than its own age, however often it is counted", () => {
     const young = standbyKey("new", { publishedFrom: after(NOW, -100) });
     expect(planOf(keySet([signingKey("old"), young], { servedAt: after(NOW, -5_000) }))).toEqual([
       "pause new 100",
@@ -204,7 +204,7 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
     standbyKey("new", { publishedFrom: after(NOW, -gap) });
   const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: after(NOW, -5) });
 
-  test("the standby key signs at once, however short it was served, where the signing key has come to its end", () => {
+  test("the standby key signs at once, however short it was served, where the signing key has ended", () => {
     expect(planOf(shutDown([ended, justPublished()]))).toEqual([
       `pause new ${String(B2)}`,
       "deactivate old",
@@ -251,7 +251,7 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
     ]);
   });
 
-  test("a key whose period is not over signs on", () => {
+  test("a key whose period is not over continues to sign", () => {
     expect(planOf(shutDown([signingKey("a"), justPublished()]))).toEqual([`pause new ${String(B2)}`]);
   });
 
@@ -270,7 +270,7 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
 describe("when no key may sign", () => {
   const ended = signingKey("old", { signingFrom: LONG_AGO, notAfter: after(NOW, -5) }, "RS256");
 
-  test("a ready key of an algorithm that nobody wants any more signs until a wanted one may", () => {
+  test("a ready key of an algorithm that no replica uses any more signs until one of a used algorithm may", () => {
     const set = keySet([ended, standbyKey("spare", {}, "RS256"), standbyKey("new", { publishedFrom: NOW })]);
     expect(planOf(set)).toEqual(["deactivate old", "activate spare", "make RS256"]);
     const signs = signingKey("spare", {}, "RS256");
@@ -285,7 +285,7 @@ describe("verifiers that were not yet served the new key", () => {
     keySet([due, standbyKey("new", { publishedVersion: 5 })], { verifiers });
   const behind = sighting("10.0.0.1", 4);
 
-  test("hold it back where the gate is enforced, raise an alarm where it warns, and are not asked where it is off", () => {
+  test("delay it where the gate is enforced, raise an alarm where it warns, and do not matter where it is off", () => {
     const outcome = (gate: RotationRules["gate"]) => [
       planOf(set(behind), { ...RULES, gate }).length,
       alarmsOf(set(behind), { ...RULES, gate }),
@@ -317,7 +317,7 @@ describe("more verifiers behind one address than are tracked", () => {
   const blind = untrackedFetches("nat", 4);
   const enforced = { ...RULES, gate: "enforce" as const };
 
-  test("count as not yet served the key: they hold it back where the gate is enforced, and the alarm names their address", () => {
+  test("count as not yet served the key: they delay it where the gate is enforced, and the alarm names their address", () => {
     const alarm = { kind: "verifiers_behind", kid: "new", verifiers: [], untracked: [blind] };
     expect(planOf(set([blind]), enforced)).toEqual([]);
     expect(alarmsOf(set([blind]), enforced)).toEqual([{ ...alarm, held: true }]);
@@ -336,11 +336,11 @@ describe("a key that no longer signs", () => {
   const rest = [signingKey("a"), standbyKey("b")];
 
   test.each([
-    ["before any replica can have stopped and its last token died", 3_754, {}, []],
-    ["when every token that it can have signed is dead", 3_755, {}, ["retire old"]],
+    ["before its last token, of the last replica that signed with it, has expired", 3_754, {}, []],
+    ["when every token that it can have signed has expired", 3_755, {}, ["retire old"]],
     ["before the latest token that a replica reported has expired", 9_000, { maxExp: after(NOW, -89) }, []],
     [
-      "when that token is dead, 90 s after its end for slow verifiers",
+      "when every verifier rejects that token, 90 s after its end",
       9_000,
       { maxExp: after(NOW, -90) },
       ["retire old"],

@@ -9,7 +9,7 @@ import { fleetRules, isLive } from "./fleet-rules.ts";
 import type { RotationRules } from "./rotation-rules.ts";
 import { readyFrom, unservedSeconds } from "./unserved-gap.ts";
 
-/** Something that is not as it should be and that rotation cannot fix by itself now. */
+/** A problem that rotation cannot fix by itself now. */
 export type RotationAlarm =
   | { readonly kind: "overdue"; readonly alg: Algorithm; readonly kid: Kid; readonly sinceSeconds: number }
   | {
@@ -51,13 +51,16 @@ export function planRotation(set: KeySet, own: RotationRules): RotationPlan {
   };
 }
 
-/** The algorithms of all live replicas, so that a fleet in the middle of a change of algorithm does not fight over it. */
+/** The algorithms of all live replicas, so that replicas in the middle of a change of algorithm do not undo each other's changes. */
 function wantedAlgorithms(set: KeySet, rules: RotationRules): readonly Algorithm[] {
   const live = set.replicas.filter((replica) => isLive(replica, set.now));
   return ALGORITHMS.filter((alg) => alg === rules.alg || live.some((replica) => replica.alg === alg));
 }
 
-/** Algorithms that nobody wants any more and that have a standby key: one of those signs rather than none, until a wanted one may. */
+/**
+ * Algorithms that no replica uses any more and that have a standby key: one of those signs rather than none, until one of a used
+ * algorithm may.
+ */
 function interimAlgorithms({ keys, now }: KeySet, wanted: readonly Algorithm[]): readonly Algorithm[] {
   if (keys.some((key) => canSign(key, now))) return [];
   return ALGORITHMS.filter(

@@ -1,7 +1,7 @@
 import type { Algorithm } from "../../algorithm.ts";
 import type { RotationTiming } from "../../timing.ts";
 
-/** What a replica is configured to rotate by, its algorithm apart. Seconds. */
+/** The rotation settings of a replica, except its algorithm. Seconds. */
 export interface RotationSettings {
   readonly periodSeconds: number;
   readonly leadSeconds: number;
@@ -13,7 +13,7 @@ export interface RotationSettings {
 export const GATES = ["off", "warn", "enforce"] as const;
 export type Gate = (typeof GATES)[number];
 
-/** What rotation is to achieve. */
+/** The goals of rotation. */
 export interface RotationRules extends RotationSettings {
   /** The algorithm that this replica is configured to sign with. */
   readonly alg: Algorithm;

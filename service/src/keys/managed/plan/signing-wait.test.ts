@@ -25,7 +25,7 @@ describe("what a set waits for in which no key may sign", () => {
     },
   );
 
-  test("counts no time in which nobody served, up to B2, when nobody holds an older set any more", () => {
+  test("counts no time in which no replica served, up to B2, after which no verifier holds an older set", () => {
     const shutDown = (gap: number) =>
       signingWait(keySet([ended, served(gap + 100)], { servedAt: after(NOW, -gap) }), RULES);
     expect(shutDown(4_029)).toMatchObject({ seconds: 7_100, refreshingSeconds: 330 });

@@ -10,7 +10,7 @@ import { readyFrom, servedSeconds } from "./unserved-gap.ts";
 /** Which standby key a set in which no key may sign waits for, and what it would cost not to wait. */
 export interface SigningWait {
   readonly kid: Kid;
-  /** Until every verifier knows the key, and it starts to sign; 0 when something other than time holds it back. */
+  /** Until every verifier knows the key, and it starts to sign; 0 when something other than time delays it. */
   readonly seconds: number;
   /** What ends the wait now; `undefined` when there is no cost to accept. */
   readonly accept: Acceptance | undefined;

@@ -14,7 +14,7 @@ import type { RotationRules } from "./rotation-rules.ts";
 export function unservedSeconds(key: ManagedKey, set: KeySet, timing: RotationTiming): number {
   const gap = set.now - (set.servedAt ?? key.publishedFrom);
   if (gap <= timing.replicaLagSeconds) return 0;
-  // A gap is counted again by every runner until somebody serves again: at worst the whole lead starts over, never more.
+  // A gap is counted again by every runner until a replica serves again: at worst the whole lead starts over, never more.
   return Math.max(0, Math.min(gap, set.now - key.publishedFrom - key.pausedSeconds));
 }
 
