@@ -1,0 +1,64 @@
+import { after, type Clock, epochSeconds } from "../kernel/clock.ts";
+import { keysFor } from "./foreign/choose-keys.ts";
+import type { CompactJws } from "./foreign/compact-jws.ts";
+import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "./foreign/foreign-claims.ts";
+import { isSignedByOne } from "./foreign/verify-signature.ts";
+import { type Proved, whyNotNow } from "./proved.ts";
+import type { CallerEntry } from "./registry.ts";
+import { type AuthReason, type Rejected, rejected } from "./rejection.ts";
+import type { UsedAssertions } from "./used-assertions.ts";
+
+/** How far ahead the `exp` of an assertion may be (R9). */
+export const ASSERTION_LIFE_SECONDS_MAX = 300;
+
+const TYPES: readonly (string | undefined)[] = [undefined, "jwt", "client-authentication+jwt"];
+
+export interface AssertionDeps {
+  readonly ownIssuer: string;
+  readonly usedAssertions: UsedAssertions;
+  readonly clock: Clock;
+}
+
+/**
+ * A client assertion (private_key_jwt, RFC 7523 section 3): signed by a key of the caller that it names, for our issuer as the only
+ * audience (R8), with an `exp` at most 5 minutes ahead (R9), and used once (R10). What uses it up is the last step.
+ */
+export async function checkAssertion(
+  deps: AssertionDeps,
+  caller: CallerEntry,
+  jws: CompactJws,
+  claims: ForeignClaims,
+): Promise<Proved | Rejected> {
+  const facts = { callerId: caller.id, subject: claims.sub };
+  const keys = keysFor(caller.assertionKeys, jws);
+  if (keys.length === 0) return rejected("key_unknown", facts);
+  if (!(await isSignedByOne(jws, keys))) return rejected("signature_invalid", facts);
+  const fault = faultOfAssertion(deps, jws, claims);
+  if (fault !== undefined) return rejected(fault, facts);
+  // A caller that may not call uses nothing up; `authenticate` says why.
+  const { jti = "", exp = 0 } = claims;
+  const ended = whyNotNow(caller, deps.clock.now());
+  if (ended !== undefined) return rejected(ended, facts);
+  const until = after(epochSeconds(Math.ceil(exp)), SKEW_SECONDS);
+  const use = await deps.usedAssertions.insert(caller.id, jti, until);
+  if (use !== "fresh") return rejected("assertion_replayed", facts);
+  return { kind: "proved", caller, proof: "private_key_jwt", claims: {} };
+}
+
+/** What is wrong with an assertion beside its signature. */
+export function faultOfAssertion(
+  { ownIssuer, clock }: Pick<AssertionDeps, "ownIssuer" | "clock">,
+  { typ }: CompactJws,
+  claims: ForeignClaims,
+): AuthReason | undefined {
+  const now = clock.now();
+  if (!TYPES.includes(typ)) return "token_type_not_allowed";
+  if (!isForAudience(claims, ownIssuer, false)) return "audience_mismatch";
+  const isTooFar = (claims.exp ?? 0) > now + ASSERTION_LIFE_SECONDS_MAX + SKEW_SECONDS;
+  const times =
+    faultOfTimes(claims, now, Number.POSITIVE_INFINITY) ?? (isTooFar ? "token_too_long" : undefined);
+  if (times !== undefined) return times;
+  return claims.jti === undefined || claims.jti.length > JTI_CHARS_MAX ? "assertion_id_missing" : undefined;
+}
+
+const JTI_CHARS_MAX = 256;

@@ -1,0 +1,46 @@
+import { isLoopback } from "../kernel/loopback.ts";
+import { CREDENTIAL_CHARS_MAX } from "./foreign/compact-jws.ts";
+import { type Rejected, rejected } from "./rejection.ts";
+
+/** What a request presents as proof of its caller. */
+export interface Presented {
+  /** The value of each `Authorization` header, as received. */
+  readonly authorization: readonly string[];
+  /** Where it comes from; read only where a program of this machine is a caller. */
+  readonly origin: RequestOrigin;
+}
+
+/** Facts of the connection and of the headers that browsers send. */
+export interface RequestOrigin {
+  readonly remoteAddress: string | undefined;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  readonly fetchSite: string | undefined;
+}
+
+/** The one bearer credential of a request. The scheme may be in any letter case (RFC 9110 section 11.1, N10c). */
+export function credentialIn(
+  authorization: readonly string[],
+): { readonly kind: "credential"; readonly text: string } | Rejected {
+  const [header, ...more] = authorization;
+  if (header === undefined) return rejected("credential_missing");
+  if (more.length > 0) return rejected("credentials_several");
+  if (header.length > CREDENTIAL_CHARS_MAX) return rejected("credential_malformed");
+  const text = /^bearer +([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)[ \t]*$/i.exec(header)?.[1];
+  return text === undefined ? rejected("credential_malformed") : { kind: "credential", text };
+}
+
+/**
+ * Whether a request comes from a program of this machine. A loopback peer is no proof by itself: a web page in a browser on this
+ * machine reaches the listener too, directly or through a name that was pointed here. A browser sends its page's origin, and a name
+ * that was pointed here is not a loopback address.
+ */
+export function isFromThisMachine({ remoteAddress, host, origin, fetchSite }: RequestOrigin): boolean {
+  const name = /^(\[[^\]]*\]|[^:]*)(?::[0-9]{1,5})?$/.exec(host ?? "")?.[1] ?? "";
+  return (
+    isLoopback(remoteAddress ?? "") &&
+    isLoopback(name) &&
+    origin === undefined &&
+    (fetchSite === undefined || fetchSite === "none")
+  );
+}

@@ -1,0 +1,52 @@
+import type { CallerId } from "./caller.ts";
+
+/** Why a request has no caller: a closed set, for the log and for metrics. A stranger learns none of it but `credentials_several`. */
+export const AUTH_REASONS = [
+  "credential_missing",
+  "credential_malformed",
+  /** 400: more than one credential (N5). */
+  "credentials_several",
+  "credential_unknown",
+  "caller_disabled",
+  "caller_expired",
+  "own_token",
+  "issuer_unknown",
+  "issuer_disabled",
+  "algorithm_not_allowed",
+  "token_type_not_allowed",
+  "keys_unavailable",
+  "key_unknown",
+  "signature_invalid",
+  "expiry_missing",
+  "token_expired",
+  "token_not_yet_valid",
+  "token_too_long",
+  "audience_mismatch",
+  /** The token is not what the preset of its issuer promises. */
+  "token_not_of_preset",
+  "subject_unmatched",
+  "claims_unmatched",
+  "caller_ambiguous",
+  "review_rejected",
+  "review_unavailable",
+  "assertion_id_missing",
+  "assertion_replayed",
+  "not_this_machine",
+] as const;
+export type AuthReason = (typeof AUTH_REASONS)[number];
+
+/** A request without a caller. The facts beside the reason are for the log only. */
+export interface Rejected {
+  readonly kind: "rejected";
+  readonly reason: AuthReason;
+  /** Who it would be, where the proof named somebody. */
+  readonly callerId?: CallerId;
+  /** The name of the declared issuer. */
+  readonly issuer?: string;
+  /** `sub` as sent. */
+  readonly subject?: string;
+}
+
+export function rejected(reason: AuthReason, facts: Omit<Rejected, "kind" | "reason"> = {}): Rejected {
+  return { kind: "rejected", reason, ...facts };
+}

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import type { CallerId, ProofClaims } from "./caller.ts";
+import type { IssuerEntry } from "./registry.ts";
+
+/** A token that was verified: what it proved, and until when that may be used again. */
+export interface RememberedProof {
+  readonly caller: CallerId;
+  readonly claims: ProofClaims;
+  readonly issuer: IssuerEntry;
+  /** `IssuerKeys.generationOf` at the time. */
+  readonly generation: number;
+  /** Seconds since the epoch: not used from then on. */
+  readonly until: number;
+}
+
+/** The most proofs that are remembered. */
+export const REMEMBERED_PROOFS_MAX = 10_000;
+
+/**
+ * Tokens that were verified, by the SHA-256 of their text: the same token is presented again for every mint. It belongs to one
+ * snapshot of what is declared, and holds no token. The one that was added first leaves first.
+ */
+export class RememberedProofs {
+  readonly #proofs = new Map<string, RememberedProof>();
+
+  /** What a token proved at its last presentation, unless it has expired since. */
+  find(token: string, now: number): RememberedProof | undefined {
+    const digest = digestOf(token);
+    const proof = this.#proofs.get(digest);
+    if (proof === undefined || now < proof.until) return proof;
+    this.#proofs.delete(digest);
+    return undefined;
+  }
+
+  remember(token: string, proof: RememberedProof): void {
+    const digest = digestOf(token);
+    this.#proofs.delete(digest);
+    const [oldest] = this.#proofs.keys();
+    if (this.#proofs.size >= REMEMBERED_PROOFS_MAX && oldest !== undefined) this.#proofs.delete(oldest);
+    this.#proofs.set(digest, proof);
+  }
+
+  get size(): number {
+    return this.#proofs.size;
+  }
+}
+
+function digestOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64");
+}

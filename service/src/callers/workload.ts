@@ -1,0 +1,137 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { CallerId, ProofClaims } from "./caller.ts";
+import type { CallerDirectory } from "./directory.ts";
+import type { CompactJws } from "./foreign/compact-jws.ts";
+import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "./foreign/foreign-claims.ts";
+import type { IssuerKeys, TokenReviewer } from "./foreign/issuer-keys.ts";
+import { type ClaimValues, PRESET_RULES, type WorkloadFacts } from "./foreign/presets.ts";
+import { isSignedByOne } from "./foreign/verify-signature.ts";
+import type { Proved } from "./proved.ts";
+import type { IssuerEntry } from "./registry.ts";
+import { type AuthReason, type Rejected, rejected } from "./rejection.ts";
+import { type RuleIndex, resolveWorkload } from "./workload-rules.ts";
+
+export interface WorkloadDeps {
+  readonly directory: CallerDirectory;
+  readonly issuerKeys: IssuerKeys;
+  readonly tokenReviewer: TokenReviewer;
+  readonly clock: Clock;
+}
+
+/** A cluster is asked again about a token after this time: a deleted pod proves nobody for longer. */
+const REVIEW_SECONDS_MAX = 10;
+
+const NO_RULES: RuleIndex = { bySubject: new Map(), byClaim: new Map(), others: [] };
+
+/**
+ * A token of a declared issuer. One that was verified before is not verified again while its issuer's keys are the same; whether the
+ * issuer and the caller are disabled, and whether it has expired, is looked at each time.
+ */
+export async function checkWorkload(
+  deps: WorkloadDeps,
+  issuer: IssuerEntry,
+  jws: CompactJws,
+  claims: ForeignClaims,
+): Promise<Proved | Rejected> {
+  const { directory, issuerKeys, clock } = deps;
+  const facts = { issuer: issuer.name, subject: claims.sub };
+  if (issuer.isDisabled) return rejected("issuer_disabled", facts);
+  const generation = issuerKeys.generationOf(issuer);
+  const known = directory.remembered.find(jws.text, clock.now());
+  if (known !== undefined && known.generation === generation && known.issuer === issuer)
+    return provedWorkload(directory, known.caller, known.claims);
+  const outcome = await verifiedWorkload(deps, issuer, jws, claims);
+  if (typeof outcome === "string") return rejected(outcome, facts);
+  const until = Math.min(outcome.usableUntil, (claims.exp ?? 0) + SKEW_SECONDS);
+  directory.remembered.remember(jws.text, { ...outcome, issuer, generation, until });
+  return provedWorkload(directory, outcome.caller, outcome.claims);
+}
+
+function provedWorkload(directory: CallerDirectory, id: CallerId, claims: ProofClaims): Proved | Rejected {
+  const caller = directory.callers.get(id);
+  if (caller === undefined) return rejected("credential_unknown");
+  return { kind: "proved", caller, proof: "workload_jwt", claims };
+}
+
+interface VerifiedWorkload {
+  readonly caller: CallerId;
+  readonly claims: ProofClaims;
+  /** Seconds since the epoch. */
+  readonly usableUntil: number;
+}
+
+/** Reads what the token says, then checks the signature, then who it is, then asks the cluster. */
+async function verifiedWorkload(
+  deps: WorkloadDeps,
+  issuer: IssuerEntry,
+  jws: CompactJws,
+  claims: ForeignClaims,
+): Promise<VerifiedWorkload | AuthReason> {
+  const fault = faultOfWorkload(issuer, jws, claims, deps.clock.now());
+  if (fault !== undefined) return fault;
+  const unsigned = await faultOfSignature(deps.issuerKeys, issuer, jws);
+  if (unsigned !== undefined) return unsigned;
+  const facts = factsOf(issuer, claims);
+  if (facts === undefined) return "token_not_of_preset";
+  const resolution = resolveWorkload(deps.directory.ruleIndexes.get(issuer.name) ?? NO_RULES, facts);
+  if (resolution.kind === "none") return resolution.reason;
+  if (resolution.kind === "ambiguous") return "caller_ambiguous";
+  const { caller } = resolution;
+  const proved = { caller, claims: textsOf(facts.claims), usableUntil: Number.POSITIVE_INFINITY };
+  if (issuer.tokenReview === undefined) return proved;
+  const refusal = await faultOfReview(deps.tokenReviewer, issuer, jws, claims);
+  return refusal ?? { ...proved, usableUntil: deps.clock.now() + REVIEW_SECONDS_MAX };
+}
+
+/** What a token says, if it is what the preset of its issuer promises. */
+export function factsOf(issuer: IssuerEntry, claims: ForeignClaims): WorkloadFacts | undefined {
+  const facts = PRESET_RULES[issuer.preset].read(claims);
+  if (issuer.preset !== "spiffe" || facts === undefined) return facts;
+  return issuer.issuer === `spiffe://${String(facts.claims["trust_domain"])}` ? facts : undefined;
+}
+
+/** What is wrong with a token before its key is looked for. */
+export function faultOfWorkload(
+  issuer: IssuerEntry,
+  { alg, typ }: CompactJws,
+  claims: ForeignClaims,
+  now: number,
+): AuthReason | undefined {
+  if (!issuer.algorithms.includes(alg)) return "algorithm_not_allowed";
+  if (typ !== undefined && !PRESET_RULES[issuer.preset].types.includes(typ)) return "token_type_not_allowed";
+  if (!isForAudience(claims, issuer.audience, issuer.allowsOtherAudiences)) return "audience_mismatch";
+  return faultOfTimes(claims, now, issuer.maxLifeSeconds);
+}
+
+/** Whether a key of the issuer signed the token. */
+export async function faultOfSignature(
+  issuerKeys: IssuerKeys,
+  issuer: IssuerEntry,
+  jws: CompactJws,
+): Promise<AuthReason | undefined> {
+  const known = await issuerKeys.find(issuer, { kid: jws.kid, alg: jws.alg });
+  if (known.kind === "unavailable") return "keys_unavailable";
+  if (known.keys.length === 0) return "key_unknown";
+  return (await isSignedByOne(jws, known.keys)) ? undefined : "signature_invalid";
+}
+
+/** What the cluster says of a token: it is authenticated, for our audience, as the subject that it names (N2). */
+async function faultOfReview(
+  reviewer: TokenReviewer,
+  issuer: IssuerEntry,
+  { text }: CompactJws,
+  { sub }: ForeignClaims,
+): Promise<AuthReason | undefined> {
+  const answer = await reviewer.review(issuer, text);
+  if (answer.kind === "unavailable") return "review_unavailable";
+  if (answer.kind === "not_authenticated") return "review_rejected";
+  const isConfirmed = answer.audiences.includes(issuer.audience) && answer.username === sub;
+  return isConfirmed ? undefined : "review_rejected";
+}
+
+/** The claims that are one text: those that a grant can require and a template can name. */
+function textsOf(claims: ClaimValues): ProofClaims {
+  return Object.fromEntries(
+    Object.entries(claims).filter((claim): claim is [string, string] => typeof claim[1] === "string"),
+  );
+}
