@@ -39,13 +39,13 @@ export const PROBLEMS = {
   },
   not_this_machine: {
     status: 403,
-    text: "without a token only this machine's own programs are answered",
+    text: "without a token, only programs on this machine are accepted",
   },
   json_required: { status: 415, text: "send a JSON body as application/json, or none" },
-  operation_invalid: { status: 400, text: "the body is not as docs/operations.md describes it" },
+  operation_invalid: { status: 400, text: "the body is invalid; docs/operations.md describes it" },
   keys_given: {
     status: 409,
-    text: "the keys are given from outside and cannot be operated here; replace the key file, or move the key into a store with: macp-auth keys import",
+    text: "the service uses a given key and has no managed keys; replace the key file, or move the key into a store with: macp-auth keys import",
   },
   store_rejected: { status: 409, text: "this replica rejects the store; see docs/operations.md" },
   store_unavailable: {

@@ -124,11 +124,11 @@ function storeRejected(doubt: PlanDoubt): Problem {
 function faultOf(name: string, { issues: [issue] }: z.ZodError): string {
   const what =
     issue?.code === "unrecognized_keys"
-      ? `it has no member ${issue.keys.map((key) => `"${printable(key.slice(0, 40))}"`).join(", ")}`
+      ? `unknown member ${issue.keys.map((key) => `"${printable(key.slice(0, 40))}"`).join(", ")}`
       : issue?.path[0] === undefined
-        ? "no object"
-        : `"${String(issue.path[0])}"`;
-  return `the body of ${name} is not as docs/operations.md describes it: ${what}`;
+        ? "it is not an object"
+        : `"${String(issue.path[0])}" is missing or invalid`;
+  return `the body of ${name} is invalid: ${what}; docs/operations.md describes it`;
 }
 
 function idOf({ requestId }: Exchange): { readonly request_id: string } {
