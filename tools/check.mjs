@@ -21,6 +21,7 @@ const STEPS = [
     "Every import follows the arrows between the rooms",
     ["depcruise", "--config", ".dependency-cruiser.cjs", ...SOURCES],
   ],
+  ["Every arrow is drawn, and every drawn arrow is a rule", ["node", "tools/drawn-arrows.mjs"]],
   ["Only rooms that write for operators name variables and commands", ["node", "tools/core-words.mjs"]],
   ["No file, export or dependency is unused", ["knip"]],
   ["No type is an any in disguise", ["type-coverage", "--strict", "--at-least", String(TYPE_COVERAGE_FLOOR)]],
