@@ -24,7 +24,7 @@ export type StoreOutage =
   | "moved"
   | "failed";
 
-/** The store cannot be used, or not in time. Nothing is known to have changed, so the same work may be tried again. */
+/** The store cannot be used, or not in time. No change is known to have been made, so the same work may be tried again. */
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
   readonly reason: StoreOutage;

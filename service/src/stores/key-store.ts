@@ -7,13 +7,13 @@ import { type FetchesDropped, sqlKeyStore } from "./sql/key-store.ts";
 import type { RowTags } from "./sql/row-tags.ts";
 
 export interface KeyStoreDeps {
-  /** The set that the store is about: no other of the same database is seen, tagged or changed. */
+  /** The key set of the store: no other set of the same database is read, tagged or changed. */
   readonly keySet: KeySetName;
   /** What tags its rows. */
   readonly tags: RowTags;
   /** The clock of a store in memory; the others have their own. */
   readonly clock: Clock;
-  /** Hears of fetches of the JWKS that could not be written. */
+  /** Is notified of fetches of the JWKS that could not be stored. */
   readonly fetchesDropped?: FetchesDropped;
 }
 

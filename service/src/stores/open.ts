@@ -10,14 +10,14 @@ import { SQLITE } from "./sqlite/dialect.ts";
 export interface OpenOptions {
   /** What may be done to the store; `make` when left out. */
   readonly access?: StoreAccess;
-  /** Gets what the operator should know of the place, a line each. */
+  /** Gets warnings about the location, a line each. */
   readonly warn?: (message: string) => void;
 }
 
 /** `make`: make its tables where there are none. `change`: change what is there. `look`: change nothing at all, not even a file's time. */
 export type StoreAccess = "make" | "change" | "look";
 
-/** What every family of tables of a process works on. */
+/** The database under every family of tables of a process. */
 export type OpenDatabase = MemoryDatabase | (Database & { readonly kind: "sql" });
 interface MemoryDatabase {
   readonly kind: "memory";

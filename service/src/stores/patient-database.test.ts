@@ -22,7 +22,7 @@ test("a database that is down at first is opened at the first use at which it ca
   await place.remove();
 });
 
-test("what does not pass by itself ends the opening", async () => {
+test("a fault that does not pass by itself ends the opening", async () => {
   const corrupt = new StoreCorrupt({ what: "row_missing", table: "schema_version" });
   await expect(patientDatabase(SQLITE, () => Promise.reject(corrupt))).rejects.toBe(corrupt);
 });

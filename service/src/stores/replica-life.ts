@@ -5,8 +5,8 @@ import { leadThroughGraceSeconds } from "../keys/timing.ts";
 const DAY_SECONDS = 86_400;
 
 /**
- * Whether a replica that has ended is of no use any more: for a day it is shown, and for B2 of its own settings, which may be
- * longer, verifiers may hold what it served, so that rotation must plan by it.
+ * Whether a replica that has ended can be forgotten: it is shown for a day, and for B2 of its own settings, which may be longer,
+ * verifiers may hold what it served, so that rotation must include it.
  */
 export function isForgotten(
   { seenAt, settings }: Pick<Replica, "seenAt" | "settings">,

@@ -41,7 +41,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
   };
 }
 
-/** What is thrown becomes a rejection, as it is with the other stores. */
+/** An exception becomes a rejection, as in the other stores. */
 function soon<T>(work: () => T): Promise<T> {
   return Promise.resolve().then(work);
 }

@@ -22,7 +22,7 @@ async function faultOf(url: string): Promise<Error> {
   return fault as Error;
 }
 
-/** The port of a server that takes connections and never says a word. */
+/** The port of a server that accepts connections and never answers. */
 function silentPort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer((socket) => servers.push(server) && socket.unref());
@@ -34,7 +34,7 @@ function silentPort(): Promise<number> {
   });
 }
 
-test("a database that nobody serves is unavailable, with a reason and without the URL", async () => {
+test("a database without a server is unavailable, with a reason and without the URL", async () => {
   const fault = await faultOf("postgres://someone:hunter2@127.0.0.1:1/keys");
   expect(fault).toBeInstanceOf(StoreUnavailable);
   expect(fault.message).toBe("PostgreSQL: nothing listens there (ECONNREFUSED)");
@@ -49,7 +49,7 @@ test("a server that never answers is given up within three seconds", async () =>
   expect(performance.now() - started).toBeLessThan(3_000);
 });
 
-test("a certificate that cannot be read is for the operator to correct, and is named without the URL", async () => {
+test("a certificate that cannot be read is a fault for the operator, and is named without the URL", async () => {
   const opened = openPostgres(postgresAt("postgres://someone:hunter2@host/keys?sslrootcert=/none/ca.pem"));
   await expect(opened).rejects.toThrow(
     new StoreUnusable(
@@ -76,7 +76,7 @@ test.skipIf(mayLeavePostgresOut())(
 );
 
 test.skipIf(mayLeavePostgresOut())(
-  "work that fails ends its transaction before the connection is another's: no statement of it is carried out later",
+  "work that fails ends its transaction before the connection is used again: none of its statements is executed later",
   async () => {
     const place = await postgresPlace();
     // With its schema: the transaction's own search path ends with it, and most deployments have the tables on the default one.
@@ -94,7 +94,7 @@ test.skipIf(mayLeavePostgresOut())(
       await Promise.all([fails(), note("one"), note("two"), note("three"), note("four")]);
     });
     await expect(failed).rejects.toThrow("of the work itself");
-    // Long enough for statements that nobody waits for.
+    // Long enough for statements that no code waits for.
     await setTimeout(100);
     expect(await place.sql(`SELECT text FROM ${notes}`)).toEqual([]);
     await place.remove();

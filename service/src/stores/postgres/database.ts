@@ -25,7 +25,7 @@ const MOVED = new Set(["42P01", "3F000"]);
 const LIMITS = `SET LOCAL statement_timeout = ${String(STATEMENT_MS_MAX)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
 
 /**
- * Of those who would make the tables at the same moment, wherever their search paths lead, one does and the others wait. The number
+ * Of those that would make the tables at the same moment, whatever their search paths, one does and the others wait. The number
  * is any, but the same for all. CockroachDB has the function only since 2026, and a call of a
  * missing one ends the transaction.
  */
@@ -39,15 +39,15 @@ interface Mode {
 }
 const READ: Mode = { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", mayMakeTables: false };
 /**
- * A change that is acknowledged is on the disk, whatever the role or the database has set for speed. Only `off` is raised: every other
- * value waits for the disk, and some wait for standbys too. Settings that the engine does not have stay as they are.
+ * An acknowledged change is on the disk, whatever the role or the database has configured for speed. Only `off` is raised: every
+ * other value waits for the disk, and some wait for standbys too. Settings that the engine does not have stay as they are.
  */
 const ON_DISK = `SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
   WHERE pg_catalog.current_setting('synchronous_commit', true) = 'off'`;
 const WRITE: Mode = { begin: `BEGIN ISOLATION LEVEL READ COMMITTED; ${ON_DISK}`, mayMakeTables: true };
 
 /**
- * PostgreSQL, or what speaks its language. Opens no connection yet. Rejects with `StoreUnusable` when a file that the location names
+ * PostgreSQL or a compatible database. Opens no connection yet. Rejects with `StoreUnusable` when a file that the location names
  * cannot be used.
  */
 export async function openPostgres(location: PostgresLocation, types?: ValueTypes): Promise<Database> {
@@ -122,12 +122,12 @@ interface Statements {
   readonly end: () => Promise<void>;
 }
 
-/** One statement after the other, in the order in which they are asked for: after one that fails, no other is sent. */
+/** One statement after the other, in the order of the calls: after one that fails, no other is sent. */
 function statementsOn(client: pg.PoolClient): Statements {
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
   const sent = async (...statement: Parameters<Query>): Promise<readonly unknown[]> => {
-    // Outside of the transaction it would be committed for itself, or in the transaction of the connection's next user.
+    // Outside of the transaction it would be committed by itself, or in the transaction of the connection's next user.
     if (isOver) throw new Impossible("a statement came after the end of its transaction");
     const [sql, parameters = []] = statement;
     return (await answered(client.query(sql, [...parameters]))).rows as unknown[];

@@ -12,7 +12,7 @@ export interface TlsPlan {
   readonly options: ConnectionOptions;
 }
 
-/** SSLRequest: length 8, then the number that stands for it (PostgreSQL's protocol, message formats). */
+/** SSLRequest: length 8, then its code (PostgreSQL's protocol, message formats). */
 const SSL_REQUEST = Uint8Array.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = 0x53;
 const NO = 0x4e;
@@ -92,7 +92,7 @@ export class Dial extends Duplex {
     this.#tcp.write(SSL_REQUEST);
     this.#tcp.once("data", (answer) => {
       this.#tcp.pause();
-      // One byte and no more: what follows it in the clear was injected by somebody in between (CVE-2021-23222).
+      // Exactly one byte: unencrypted bytes after it were injected by an attacker on the network (CVE-2021-23222).
       const [said] = answer;
       if (answer.length === 1 && said === YES) this.#encrypt(host);
       else if (answer.length === 1 && said === NO && this.#plan.want === "offered") this.#use(this.#tcp);
@@ -102,7 +102,7 @@ export class Dial extends Duplex {
 
   #encrypt(host: string): void {
     const direct = this.#plan.negotiation === "direct" ? { ALPNProtocols: ["postgresql"] } : {};
-    // An address is no name to ask for (RFC 6066 section 3); it is checked against the certificate all the same.
+    // An address cannot be sent as a server name (RFC 6066 section 3); it is still checked against the certificate.
     const name = isIP(host) === 0 ? { servername: host } : {};
     const tls = connectTls({ ...this.#plan.options, ...direct, ...name, host, socket: this.#tcp }, () => {
       this.#use(tls);

@@ -62,7 +62,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
       expect(await store.replace(1, [{ kind: "revoke", kid, reason: "\0" }])).toBe("replaced");
     });
 
-    test("no bytes that a stranger sends as a User-Agent stop a round: each is followed by a beat", async () => {
+    test("no bytes that a client sends as a User-Agent stop a round: each is followed by a beat", async () => {
       const store = await place.open(keks);
       const deps = { store, custody: custodyOf(keks), rules: RULES };
       const keys = new ManagedKeys({
@@ -107,7 +107,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
   },
 );
 
-/** One fetch of the JWKS over a socket: no client library has a say in what the bytes are. Resolves at the end of the answer. */
+/** One fetch of the JWKS over a socket: no client library changes the bytes. Resolves at the end of the answer. */
 async function fetchAs(port: number, userAgent: Uint8Array): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);

@@ -82,7 +82,7 @@ test.each(CODES)("%s is said in words, with the code and the fix", (code) => {
   expect(fix.length).toBeLessThan(400);
 });
 
-test("a table that is gone is not blamed on a migration that may itself have said so", () => {
+test("a fix for a missing table does not name the migration that may itself report it", () => {
   expect(wordsOf("42P01", "query").fix).not.toContain("migrate");
 });
 
@@ -90,12 +90,15 @@ test.each([
   ["99999", "query", "99999"],
   ["timeout exceeded when trying to connect", "connect", "timeout exceeded when trying to connect"],
   ["__proto__", "query", "__proto__"],
-] as const)("%s, which has no words, is shown as it is, with what to look at", (code, phase, words) => {
-  expect(new PostgresFault(code, phase as Phase)).toMatchObject({
-    message: `PostgreSQL: ${words}`,
-    fix: expect.stringMatching(/.{20}/) as string,
-  });
-});
+] as const)(
+  "%s, which has no text of its own, is shown unchanged, with what to check",
+  (code, phase, words) => {
+    expect(new PostgresFault(code, phase as Phase)).toMatchObject({
+      message: `PostgreSQL: ${words}`,
+      fix: expect.stringMatching(/.{20}/) as string,
+    });
+  },
+);
 
 describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60_000 }, () => {
   let server: OwnPostgres;

@@ -60,7 +60,7 @@ const MEANINGS: Readonly<Record<string, readonly [comesTo: StoreOutage | "mistak
   "57014": ["busy"],
 };
 
-/** A fault of PostgreSQL, or of the way to it, in this service's words: the driver's own hold hosts, users and rows. */
+/** A fault of PostgreSQL, or of the connection to it, in this service's words: the driver's messages contain hosts, users and rows. */
 export class PostgresFault extends StoreUnavailable {
   /** SQLSTATE, a system or TLS error code, or what the driver says where it has none. */
   readonly code: string;

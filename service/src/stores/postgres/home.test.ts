@@ -28,12 +28,12 @@ describe("the schema of the tables", () => {
   test.each([
     ["no tables", [look({})], undefined, { schema: "public", hasTables: false }],
     [
-      "no tables, and a path that leads nowhere",
+      "no tables, and a path without an existing schema",
       [look({ first: null })],
       undefined,
       { schema: undefined, hasTables: false },
     ],
-    ["no tables, and a wish", [look({})], "mine", { schema: "mine", hasTables: false }],
+    ["no tables, and schema=", [look({})], "mine", { schema: "mine", hasTables: false }],
     [
       "tables that the path finds second",
       [look({ first: "macp", schema: "public", usable: true })],
@@ -53,13 +53,13 @@ describe("the schema of the tables", () => {
       { schema: "public", hasTables: true },
     ],
     [
-      "tables of somebody else, out of reach",
+      "tables of another role, without rights on them",
       [look({ schema: "theirs", usable: false })],
       undefined,
       { schema: "public", hasTables: false },
     ],
     [
-      "tables elsewhere, and a wish for another schema",
+      "tables elsewhere, and schema= with another schema",
       [look({ schema: "public", usable: true })],
       "mine",
       { schema: "mine", hasTables: false },
@@ -107,7 +107,7 @@ describe("the schema of the tables", () => {
     ["in public, in the default path", look({ ...foreign, schema: "public" })],
     ["in public, in a path that names it", look({ ...foreign, schema: "public", path: "app, public" })],
     ["in a schema that was named like the role", look({ ...foreign, schema: "macp", of_schema_owner: true })],
-  ])("is not one whose tables belong to somebody else, %s; and none is made beside it", (_where, theirs) => {
+  ])("is not one whose tables belong to another role, %s; and none is made beside it", (_where, theirs) => {
     expect(() => homeOf([theirs], undefined)).toThrow(`${ours}${theirs.schema ?? ""}`);
     expect(homeOf([theirs], theirs.schema ?? undefined)).toEqual({ schema: theirs.schema, hasTables: true });
     expect(homeOf([theirs], "mine")).toEqual({ schema: "mine", hasTables: false });
@@ -141,7 +141,7 @@ describe("the schema of the tables", () => {
     expect(homeOf([{ ...part, first: "mine" }], undefined)).toEqual({ schema: "mine", hasTables: false });
   });
 
-  test("is no other one when the path names one with tables and the right to it is gone", () => {
+  test("is no other one when the path names one with tables and the role has lost its right on it", () => {
     expect(() => homeOf([look({ first: "macp", schema: "public", usable: false })], undefined)).toThrow(
       "PostgreSQL: the search path has a schema with keys, and the user has no right on that schema",
     );
@@ -160,7 +160,7 @@ describe.skipIf(mayLeavePostgresOut())(
     const url = (parameters: Readonly<Record<string, string>> = {}, as = role): string => {
       const made = new URL(urlOf({ database, role: as }));
       for (const [name, value] of Object.entries(parameters)) made.searchParams.set(name, value);
-      // URLSearchParams writes a blank as +, which libpq and this service take for a plus.
+      // URLSearchParams writes a blank as +, which libpq and this service read as a plus.
       return made.href.replaceAll("+", "%20");
     };
     const open = async (parameters?: Readonly<Record<string, string>>, as?: string): Promise<OwnKeyStore> => {
@@ -189,7 +189,7 @@ describe.skipIf(mayLeavePostgresOut())(
       await onPostgres(`DROP DATABASE ${database} WITH (FORCE)`, `DROP ROLE ${role}`);
     });
 
-    test("a schema named like the role, made later, hides no keys: a second replica joins the set, and the first goes on", async () => {
+    test("a schema named like the role, made later, hides no keys: a second replica joins the set, and the first continues", async () => {
       const first = await open();
       const before = await withOneKey(first);
       await sql(`CREATE SCHEMA ${role} AUTHORIZATION ${role}`);
@@ -261,7 +261,7 @@ describe.skipIf(mayLeavePostgresOut())(
       expect(await homes()).toHaveLength(1);
     });
 
-    test("an engine without advisory locks makes the tables all the same", async () => {
+    test("an engine without advisory locks still makes the tables", async () => {
       await sql(
         "REVOKE EXECUTE ON FUNCTION pg_advisory_xact_lock(bigint), pg_advisory_xact_lock(int, int) FROM PUBLIC",
       );
@@ -308,7 +308,7 @@ describe.skipIf(mayLeavePostgresOut())(
       };
 
       test.each(["tenant", "public", "named like the role"])(
-        "no tables of the tenant's are used, wherever they wait: %s",
+        "no tables of the tenant's are used, wherever they are: %s",
         async (where) => {
           const schema = where === "named like the role" ? role : where;
           if (schema === "public") await sql(`GRANT CREATE ON SCHEMA public TO ${tenant}`);
@@ -326,7 +326,7 @@ describe.skipIf(mayLeavePostgresOut())(
         },
       );
 
-      test("nor is a single one that waits where the tables are to be made", async () => {
+      test("nor is a single one in the schema where the tables are to be made", async () => {
         await sql(`GRANT CREATE ON SCHEMA public TO ${tenant}`);
         await asTenant(
           "CREATE TABLE public.schema_version (id INTEGER PRIMARY KEY, version INTEGER NOT NULL)",

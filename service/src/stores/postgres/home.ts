@@ -4,7 +4,7 @@ import { StoreUnusable } from "../../kernel/store-faults.ts";
 import { parseRows } from "../sql/database.ts";
 import { NO_RIGHT_ON_SCHEMA, PostgresFault } from "./faults.ts";
 
-// Where the tables are. A search path decides only where new ones are made: a schema that is made later and comes first in the path
+// Where the tables are. A search path decides only where new ones are made: a schema that is made later and is first in the path
 // must neither hide the keys nor get a second set of them.
 
 /** Flags come as a boolean, or as text from a driver that parses nothing. */
@@ -25,7 +25,7 @@ const LookRow = z.object({
   of_database_owner: Answer,
   /** Whether each does, or belongs to the owner of the database or of the schema. */
   of_schema_owner: Answer,
-  /** Where new tables would be made; `null` when the path leads nowhere. */
+  /** Where new tables would be made; `null` when the path names no existing schema. */
   first: z.string().nullable(),
   path: z.string(),
   role: z.string(),
@@ -36,7 +36,7 @@ const NAMES = "'schema_version', 'key_sets', 'signing_keys', 'replicas', 'verifi
 
 /**
  * A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. A
- * superuser has the rights of everyone, which says nothing of whom the operator trusts.
+ * superuser has the rights of every role, which does not show whom the operator trusts.
  */
 export const LOOK = `
   SELECT homes.nspname AS schema, homes.complete, homes.usable, homes.own, homes.of_database_owner, homes.of_schema_owner,
@@ -80,7 +80,7 @@ export function parseLook(rows: readonly unknown[]): readonly Look[] {
 interface Candidate extends Look {
   readonly schema: string;
   readonly isInPath: boolean;
-  /** Whether the operator vouches for the owner of its tables: an owner may run functions as this role by triggers. */
+  /** Whether the operator trusts the owner of its tables: an owner can run functions as this role by triggers. */
   readonly isTrusted: boolean;
 }
 
@@ -105,7 +105,7 @@ function foundIn(complete: readonly Candidate[]): readonly Candidate[] {
   return inPath.length > 0 ? inPath : complete.filter(({ own, usable }) => own && usable);
 }
 
-/** Where tables are to be made: beside none of another owner that the role would find, and with none of them among its own. */
+/** Where tables are to be made: never beside, or among, tables of another owner that the role would use. */
 function newHome(all: readonly Candidate[], schema: string | undefined, isWanted: boolean): Home {
   const foreign = all.find(
     (one) =>
@@ -115,7 +115,7 @@ function newHome(all: readonly Candidate[], schema: string | undefined, isWanted
   return { schema, hasTables: false };
 }
 
-/** The path that every role has until someone sets another. */
+/** The default path of every role. */
 const PATH_DEFAULT = '"$user", public';
 
 function candidatesOf(looks: readonly Look[], wanted: string | undefined): readonly Candidate[] {
@@ -123,7 +123,7 @@ function candidatesOf(looks: readonly Look[], wanted: string | undefined): reado
     const { schema, path, role } = one;
     if (schema === null) return [];
     const names = namesIn(path);
-    // Nobody chose the default path, and anyone who may make schemas may make the one that is named like the role.
+    // The default path is not an operator's choice, and anyone who may make schemas can make the one that is named like the role.
     const isChosen = schema === wanted || (path !== PATH_DEFAULT && names.includes(schema));
     const isTrusted = one.own || one.of_database_owner || (isChosen && one.of_schema_owner);
     const isInPath = names.some((name) => (name === "$user" ? role : name) === schema);
@@ -155,9 +155,9 @@ function namesIn(path: string): readonly string[] {
 }
 
 /**
- * The statement that leads to the tables, for the transaction only, so that it works behind a pooler; none when the path leads
- * nowhere. `pg_temp` comes last, so that no temporary table hides one of ours. It is left out while there are no tables: PostgreSQL
- * would make them there when the schema does not exist.
+ * The statement that sets the path to the tables, for the transaction only, so that it works behind a pooler; none when the path
+ * names no existing schema. `pg_temp` comes last, so that no temporary table hides one of ours. It is left out while there are no
+ * tables: PostgreSQL would make them there when the schema does not exist.
  */
 export function pathTo({ schema, hasTables }: Home): readonly string[] {
   if (schema === undefined) return [];

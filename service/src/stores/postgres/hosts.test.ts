@@ -86,10 +86,10 @@ async function standbyHas(url: string, kid: string): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (JSON.stringify(await onPostgresAt(url, "SELECT kid FROM signing_keys")).includes(kid)) return;
   }
-  throw new Error("the standby does not follow");
+  throw new Error("the standby does not replay");
 }
 
-test("when no host can be used the fault says why of each, by its place in the URL", async () => {
+test("when no host can be used the fault says why for each, by its position in the URL", async () => {
   const { message, fix } = await faultOf("postgres://auth:hunter2@127.0.0.1:1,no-such-host.invalid/keys");
   expect(message).toMatch(
     /^PostgreSQL: no host can be used; tried host 1: nothing listens there \(ECONNREFUSED\), host 2: (?:the host has no address|the name server does not answer) \((?:ENOTFOUND|EAI_AGAIN)\)$/,
@@ -97,7 +97,7 @@ test("when no host can be used the fault says why of each, by its place in the U
   expect(`${message} ${fix ?? ""}`).not.toMatch(/hunter2|no-such-host|127\.0\.0\.1|auth@/);
 });
 
-test("three hosts that never answer are given up within seven seconds together", {
+test("three hosts that never answer are given up within seven seconds in total", {
   timeout: 30_000,
 }, async () => {
   const silent: Server[] = [];

@@ -9,23 +9,23 @@ const CONNECTIONS_MAX = 4;
 const CONNECT_MS_MAX = 2_000;
 /** For all hosts together. */
 const CONNECT_ALL_MS_MAX = 6_000;
-/** For one statement, as this side counts: a server that went silent is left. */
+/** For one statement, as this side counts: a server that does not answer is given up. */
 const ANSWER_MS_MAX = 2_000;
 const IDLE_MS_MAX = 60_000;
 
-/** How the driver gives values; the stores read them by what they are, so that any choice does. */
+/** How the driver returns values; the stores read values of any of its types. */
 export type ValueTypes = pg.CustomTypesConfig;
 
-/** The hosts of one location, of which one is in use until it fails. */
+/** The hosts of one location; one is in use until it fails. */
 export interface Hosts {
   /** A connection to a host that accepts writes, if the location asks for that. Rejects with `PostgresFault` when no host gives one. */
   connect(): Promise<pg.PoolClient>;
-  /** The host in use no longer accepts writes: the next connection is to another one. Says whether there is another. */
+  /** The host in use no longer accepts writes: the next connection is to another one. Returns whether there is another. */
   leave(): boolean;
   close(): Promise<void>;
 }
 
-/** A rejected user or database is so at every host: trying on would lock the user out sooner, and hide the reason. */
+/** A user or database that one host rejects is rejected by every host: more attempts could lock the user out and would hide the reason. */
 const SAME_EVERYWHERE = /^(?:28|3D)|^NO_PASSWORD$/;
 
 export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: ValueTypes): Hosts {
@@ -36,13 +36,13 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
   function poolAt(index: number): pg.Pool {
     const host = hosts[index] ?? { host: "localhost", port: 0 };
     const made = new pg.Pool(optionsOf(location, host, tls, types));
-    // Without a listener a connection that breaks, at rest or in use, would end the process. Its user learns of it by its next statement.
+    // Without a listener a connection that breaks would end the process. Its user gets the fault from its next statement.
     made.on("error", () => undefined);
     made.on("connect", (client) => client.on("error", () => undefined));
     return made;
   }
 
-  /** Only the first of several users that found a host unusable leaves it. */
+  /** Only the first of several users that found a host unusable changes the host. */
   function leave(left: pg.Pool): boolean {
     if (left === pool && hosts.length > 1) {
       current = (current + 1) % hosts.length;
@@ -73,7 +73,7 @@ export function openHosts(location: PostgresLocation, tls: TlsPlan, types?: Valu
   };
 }
 
-/** One fault for those of all hosts, each by its place in the order of trial: names of hosts are for the operator to know. */
+/** One fault for those of all hosts, each by its place in the order of trial: only the operator may know host names. */
 function ofAll(faults: readonly PostgresFault[]): Error {
   const [first, ...others] = faults;
   if (first === undefined || others.length === 0) return first ?? new Impossible("a location has a host");
@@ -96,7 +96,7 @@ async function connected(pool: pg.Pool, target: PostgresLocation["target"]): Pro
   return client;
 }
 
-/** Connections to hosts that took writes when they were made. */
+/** Connections to hosts that accepted writes when they were made. */
 const known = new WeakSet<object>();
 
 function optionsOf(
@@ -119,7 +119,7 @@ function optionsOf(
     query_timeout: ANSWER_MS_MAX,
     idleTimeoutMillis: IDLE_MS_MAX,
     keepAlive: true,
-    // TLS is the dial's.
+    // TLS is done in `dial`.
     ssl: false,
     sslnegotiation: "postgres",
     stream: () => new Dial(tls),

@@ -15,7 +15,7 @@ const keks = keksUnder(1);
 if (mayLeavePostgresOut())
   test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
 else {
-  test("fetches that cannot be written are dropped and counted, and the beat they came with is committed", async () => {
+  test("fetches that cannot be stored are dropped and counted, and their beat is committed", async () => {
     const place = await postgresPlace();
     const dropped: unknown[][] = [];
     await (await place.open(keks)).close();

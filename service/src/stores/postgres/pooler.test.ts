@@ -32,7 +32,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
     });
 
     test.each(["transaction", "session"] as const)(
-      "in %s mode all works, schema= too, and other clients of the connection see none of it",
+      "in %s mode everything works, schema= too, and other clients of the connection see no change",
       async (mode) => {
         const url = await start(mode);
         url.searchParams.set("schema", schema);
@@ -50,7 +50,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
       },
     );
 
-    test("a temporary table that another client left in the connection is not taken for ours", async () => {
+    test("a temporary table that another client left in the connection is not used", async () => {
       const url = await start("transaction");
       url.searchParams.set("schema", schema);
       const store = await open(url);
@@ -66,7 +66,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
       await other.close();
     });
 
-    test("statement mode is named, with the setting that ends it", async () => {
+    test("statement mode is reported, with the setting that fixes it", async () => {
       const fault: unknown = await open(await start("statement")).catch((thrown: unknown) => thrown);
       expect(fault).toMatchObject({
         message: "PostgreSQL: the pooler in front is in statement mode (08P01)",
@@ -74,7 +74,7 @@ describe.skipIf(mayLeavePgbouncerOut())(
       });
     });
 
-    test("a pooler that takes no options, or does not know the database, is no pooler in statement mode", async () => {
+    test("a pooler that accepts no options, or does not know the database, is not reported as in statement mode", async () => {
       const url = await start("transaction");
       const withOptions = new URL(url);
       withOptions.searchParams.set("options", "-c jit=off");

@@ -32,7 +32,7 @@ async function answerAt(url: string): Promise<unknown> {
 const warnings: Error[] = [];
 process.on("warning", (warning) => warnings.push(warning));
 afterAll(() => {
-  // The driver's own reading of sslmode warns on standard error; nothing here may.
+  // The driver's own reading of sslmode warns on standard error; no test here may cause that.
   expect(warnings).toEqual([]);
 });
 
@@ -46,7 +46,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     const { port } = new URL(server.url);
     return `postgres://macp@${host}:${port}/postgres?${query}`;
   };
-  /** The server shows this certificate from now on. */
+  /** The server uses this certificate from now on. */
   const show = async ({ certificate, key }: Certificate): Promise<void> => {
     await server.write("server.crt", certificate);
     await server.write("server.key", key);
@@ -142,7 +142,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
     );
   });
 
-  test("shows a client certificate to a server that asks for one, and says so when there is none", async () => {
+  test("sends a client certificate to a server that requires one, and reports when there is none", async () => {
     await show(right);
     await server.write("clients.crt", await readFile(authority.path, "utf8"));
     await server.write(
@@ -174,7 +174,7 @@ describe.skipIf(mayLeavePostgresOut())("TLS to PostgreSQL", { timeout: 60_000 },
   });
 });
 
-test("a server that answers the question for TLS with more than one byte is left: the rest was injected by somebody in between", async () => {
+test("a server that answers the question for TLS with more than one byte is rejected: the rest was injected by an attacker on the network", async () => {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     socket.once("data", () => socket.write("SR"));

@@ -81,7 +81,7 @@ function refuseUnusable(files: nodeTls.SecureContextOptions): void {
   }
 }
 
-/** The authorities that the system trusts. Node 22.15 and newer read them themselves, SSL_CERT_FILE included. */
+/** The authorities that the system trusts. Node 22.15 and newer read them, including SSL_CERT_FILE. */
 export async function systemRoots(): Promise<string[]> {
   const { getCACertificates } = nodeTls as { getCACertificates?: (from: "system") => string[] };
   const roots = getCACertificates?.("system") ?? (await bundle());
@@ -97,7 +97,7 @@ async function bundle(): Promise<readonly string[]> {
     try {
       return [await readSmallFile(path)];
     } catch {
-      // Another system's place.
+      // The place on another system.
     }
   }
   return [];

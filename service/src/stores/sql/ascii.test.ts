@@ -20,7 +20,7 @@ test("text of letters, digits and punctuation is stored as it is: the tables sta
   expect(toAscii("macp-runtime/0.13.0 (linux; x86_64)")).toBe("macp-runtime/0.13.0 (linux; x86_64)");
 });
 
-test("what this service never wrote is read without a fault", () => {
+test("text that this service never wrote is read without a fault", () => {
   for (const stored of ["%{110000}", "%{}", "%{zz}", "%", "%{ffffff}"])
     expect(fromAscii(stored)).toBe(stored);
 });

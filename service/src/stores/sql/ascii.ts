@@ -10,7 +10,7 @@ export function toAscii(text: string): string {
   return text.replace(ESCAPED, (character) => `%{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** The text that `toAscii` was given. */
+/** The text from which `toAscii` made this one. */
 export function fromAscii(stored: string): string {
   return stored.replace(ESCAPE, (whole, hex: string) => {
     const codePoint = Number.parseInt(hex, 16);

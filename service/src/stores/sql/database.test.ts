@@ -12,7 +12,7 @@ test.each([[7], [7n], ["7"], ["7.000"]])(
   },
 );
 
-test("the largest number that this program can hold is read, and no larger one: it would become another number", () => {
+test("the largest number that this program can hold is read, and no larger one, which would become another number", () => {
   for (const value of [2 ** 53 - 1, 2n ** 53n - 1n, "9007199254740991", "-9007199254740991"])
     expect(Math.abs(read(value) ?? 0)).toBe(Number.MAX_SAFE_INTEGER);
   for (const value of [2 ** 53, 2n ** 53n, "9007199254740992", "9007199254740993", "-9007199254740992"])
@@ -20,7 +20,7 @@ test("the largest number that this program can hold is read, and no larger one: 
 });
 
 test.each([
-  ["text that is none", "x"],
+  ["text that is not a number", "x"],
   ["", ""],
   ["a fraction", "1.5"],
   ["another notation", "1e3"],

@@ -16,9 +16,9 @@ export type Parameter = string | number | null;
  */
 export interface Database {
   readonly dialect: Dialect;
-  /** One consistent look at the whole database. */
+  /** One consistent read of the whole database. */
   read<T>(work: (query: Query) => Promise<T>): Promise<T>;
-  /** One transaction. `work` may be run again from its beginning when others were in its way. */
+  /** One transaction. `work` may be run again from its beginning after a conflict with others. */
   write<T>(work: (query: Query) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface Dialect {
 
 /**
  * A whole number by its value: engines and drivers give one as a number, a bigint or decimal text, whatever the column was declared
- * as (INTEGER is INT8 on some). Beyond 2^53 it is rejected: it would be another number here.
+ * as (INTEGER is INT8 on some). Above 2^53 it is rejected, because JavaScript would change it.
  */
 export const Whole = z.union([z.number(), z.bigint(), z.string()]).transform((given, context) => {
   const isWhole = typeof given !== "string" || /^-?\d{1,16}(?:\.0+)?$/.test(given);
@@ -44,7 +44,7 @@ export const Whole = z.union([z.number(), z.bigint(), z.string()]).transform((gi
   return z.NEVER;
 });
 
-/** Reads rows of a table; whatever the table holds is checked. Throws `StoreCorrupt` when a row is not as we write them. */
+/** Reads rows of a table and checks them. Throws `StoreCorrupt` when a row is not as we write them. */
 export function parseRows<Row>(
   schema: z.ZodType<Row>,
   table: string,

@@ -25,7 +25,10 @@ export async function fetches(query: Query, keySet: KeySetName): Promise<JwksFet
   return { verifiers: known, untracked: others };
 }
 
-/** Folds fresh fetches into the known ones. Rewrites the tables: they are small and bounded, and so they hold just what `mergeFetches` keeps. */
+/**
+ * Folds fresh fetches into the known ones. Rewrites the tables, which are small and bounded, so that they hold exactly the result
+ * of `mergeFetches`.
+ */
 export async function noteFetches(
   query: Query,
   keySet: KeySetName,

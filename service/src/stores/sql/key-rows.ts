@@ -10,8 +10,7 @@ import { Whole } from "./database.ts";
 import type { RowTags } from "./row-tags.ts";
 
 /**
- * A row of `signing_keys`, in printable ASCII. `body` is the key as JSON; the other columns repeat what the database must know of
- * it.
+ * A row of `signing_keys`, in printable ASCII. `body` is the key as JSON; the other columns repeat what the database needs.
  */
 export type KeyRow = z.infer<typeof KeyRow>;
 export const KeyRow = z.object({
@@ -70,7 +69,7 @@ export function rowOf(tags: RowTags, keySet: KeySetName, key: ManagedKey): KeyRo
   return { ...row, tag: tags.tag(rowText(row)) };
 }
 
-/** The tag of a whole set: no row can be missing, added or an older self of itself without it being wrong. */
+/** The tag of a whole set: it does not verify when a row is missing, added or replaced by an older version. */
 export function setTagOf(tags: RowTags, set: NamedVersion, rows: readonly KeyRow[]): string {
   return tags.tag(setText(set, rows));
 }
@@ -82,7 +81,7 @@ export function keysOf(
   rows: readonly KeyRow[],
 ): readonly ManagedKey[] {
   const keys = rows.map((row) => keyOf(tags, row));
-  // A new store has no set to tag yet; whoever empties a store to look like one is found out by the version.
+  // A new store has no set to tag yet. A store that was emptied to look new is detected by its version.
   const isNew = set.version === 0 && set.tag === "" && rows.length === 0;
   if (!isNew && !tags.verify(setText(set, rows), set.tag)) {
     throw new StoreCorrupt({ what: "set_altered", table: "key_sets" });

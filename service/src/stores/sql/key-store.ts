@@ -16,10 +16,10 @@ const Moment = Whole.transform(epochSeconds);
 const SetRow = z.object({ version: Whole, tag: z.string(), servedAt: Moment.nullable() });
 type SetRow = z.infer<typeof SetRow>;
 
-/** Hears of fetches of the JWKS that could not be written: how many, and why. */
+/** Is notified of fetches of the JWKS that could not be stored: how many, and why. */
 export type FetchesDropped = (count: number, why: unknown) => void;
 
-/** Which set of the tables a store is about, and what tags its rows. */
+/** The set of a store, and what tags its rows. */
 interface Owner {
   readonly keySet: KeySetName;
   readonly tags: RowTags;
@@ -76,8 +76,8 @@ export function sqlKeyStore(
 }
 
 /**
- * Writes who fetched the JWKS, in a transaction of its own: these are texts of strangers, and whatever comes of them, the beat is
- * committed and the round goes on.
+ * Writes who fetched the JWKS, in its own transaction: these texts come from outside, and the beat is committed and the round
+ * continues even if they cannot be stored.
  */
 async function noteApart(
   database: Database,
@@ -196,7 +196,7 @@ async function noteReplica(
   await Promise.all([served, writeReplica(query, keySet, replica, set)]);
 }
 
-/** From here on the gap in which no replica served is counted anew. */
+/** From here on a new gap without a serving replica is counted. */
 async function noteServed(query: Query, keySet: KeySetName, now: EpochSeconds): Promise<void> {
   await query("UPDATE key_sets SET served_at = $1 WHERE name = $2", [now, keySet]);
 }

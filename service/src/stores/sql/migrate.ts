@@ -3,7 +3,7 @@ import { StoreUnusable } from "../../kernel/store-faults.ts";
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
-/** What a migration did, in versions of the schema; 0 is an empty database. */
+/** The schema versions before and after a migration; 0 is an empty database. */
 export interface MigrationReport {
   readonly from: number;
   readonly to: number;
@@ -13,8 +13,8 @@ const VersionRow = z.object({ version: Whole });
 const NEWEST = MIGRATIONS.length;
 
 /**
- * Brings the schema to the newest version, in one transaction. Of several that start at once one does it and the others wait.
- * An up-to-date schema is only read, so a service may run without the right to create tables. Throws `StoreUnusable` when the
+ * Brings the schema to the newest version, in one transaction. Of several processes that start at once one migrates and the others
+ * wait. An up-to-date schema is only read, so a service may run without the right to create tables. Throws `StoreUnusable` when the
  * schema is newer than this program.
  */
 export async function migrate(database: Database): Promise<MigrationReport> {

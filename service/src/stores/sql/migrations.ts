@@ -1,6 +1,6 @@
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 
-/** One step of the schema. Never edited once it was released: a later step mends it. */
+/** One step of the schema. Never edited once it was released: a later step corrects it. */
 export interface Migration {
   readonly version: number;
   readonly name: string;

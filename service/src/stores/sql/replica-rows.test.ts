@@ -26,7 +26,7 @@ const due = signingKey("old", { signingFrom: after(NOW, -2 * SECONDS_MAX), notAf
 /** Known to every verifier, whatever the lead. */
 const ready = standbyKey("new", { publishedFrom: after(NOW, -5 * SECONDS_MAX) });
 
-/** One row as the database gives it, of a live replica that says that it runs with these settings. */
+/** One row as the database returns it, of a live replica that reports these settings. */
 const rowOfReplica = (settings: object): unknown => {
   const { id, alg, version, seenAt } = replica("one", "ES256");
   return { id: toAscii(id), alg, version, settings: JSON.stringify(settings), seenAt };

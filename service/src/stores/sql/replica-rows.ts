@@ -44,7 +44,7 @@ const ReplicaRow = z.object({
   seenAt: Whole.transform(epochSeconds),
 });
 
-/** The replicas that are known. Throws `StoreCorrupt` for a row that no replica wrote. */
+/** The known replicas. Throws `StoreCorrupt` for a row that no replica wrote. */
 export async function replicas(query: Query, keySet: KeySetName): Promise<readonly Replica[]> {
   const rows = await query(
     'SELECT id, alg, version, settings, seen_at AS "seenAt" FROM replicas WHERE key_set = $1 ORDER BY id',

@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { KeyEncryptionKeys } from "../../keys/custody/key-encryption-keys.ts";
 
-/** HMAC-SHA-256 over stored texts: who may write to the database cannot make one. */
+/** HMAC-SHA-256 over stored texts: write access to the database is not enough to make one. */
 export interface RowTags {
   /** A tag over a text, `kek.tag`, under the first key-encryption key. */
   tag(text: string): string;

@@ -82,7 +82,7 @@ describe("the file and those beside it", () => {
     for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
   });
 
-  test("that came with a mode that lets everyone in get mode 0600, and the operator is warned", async () => {
+  test("with a mode that gives every user access get mode 0600, and the operator is warned", async () => {
     await makeStore();
     await chmod(path, 0o644);
     const warnings: string[] = [];
@@ -93,7 +93,7 @@ describe("the file and those beside it", () => {
     ]);
   });
 
-  test("that came open to everyone while another process has them open are closed too", async () => {
+  test("that are open to every user while another process uses them are closed too", async () => {
     await makeStore();
     await open();
     for (const suffix of ["", "-wal", "-shm"]) await chmod(path + suffix, 0o666);
@@ -119,7 +119,7 @@ describe("the file and those beside it", () => {
     },
   );
 
-  test("of another program's database keep their mode, and no store is begun in one that everyone may open", async () => {
+  test("of another program's database keep their mode, and no store is made in one that every user may open", async () => {
     await (await openFilled()).close();
     await chmod(path, 0o644);
     await expect(openSqlite(path)).rejects.toThrow(
@@ -143,7 +143,7 @@ describe("the file and those beside it", () => {
     },
   );
 
-  test("are not made where a link leads to a folder that everyone may write", async () => {
+  test("are not made where a link leads to a folder that every user may write", async () => {
     const [name, folder] = [join(directory, "link.db"), join(directory, "shared")];
     await mkdir(folder);
     await chmod(folder, 0o1777);
@@ -158,7 +158,7 @@ describe("the file and those beside it", () => {
     expect(await octal(join(folder, "keys.db"))).toBe("600");
   });
 
-  test("that are shared with a group stay so, without a word", async () => {
+  test("that are shared with a group stay so, without a warning", async () => {
     await (await openFilled()).close();
     await chmod(path, 0o660);
     const warnings: string[] = [];
@@ -218,7 +218,7 @@ describe("a place that cannot hold a store is for the operator to fix, and the l
     expect(await fault(join(path, "keys.db"))).toMatch(`${path} is a file or below a file, not a folder`);
   });
 
-  test("a file that is gone while -wal is still there: no new store is begun beside it", async () => {
+  test("a file that was removed while -wal is still there: no new store is made beside it", async () => {
     await openFilled();
     await rename(path, join(directory, "moved.db"));
     expect(await fault(path)).toMatch(/keys\.db does not exist, but its -wal or -shm does/);
@@ -226,12 +226,12 @@ describe("a place that cannot hold a store is for the operator to fix, and the l
   });
 });
 
-test("a file that is no database is corrupt", async () => {
+test("a file that is not a database is corrupt", async () => {
   await writeFile(path, "not a database\n".repeat(100));
   await expect(openSqlite(path)).rejects.toThrow(StoreCorrupt);
 });
 
-describe("a database that is no longer the file at its path does nothing, and says what happened", () => {
+describe("a database that is no longer the file at its path executes nothing, and reports what happened", () => {
   const expectFault = async (database: Database, words: RegExp): Promise<void> => {
     for (const use of [() => texts(database), () => put(database, "lost")]) {
       const thrown: unknown = await use().catch((error: unknown) => error);
@@ -241,7 +241,7 @@ describe("a database that is no longer the file at its path does nothing, and sa
     }
   };
 
-  test("when the file is removed, and it goes on when the same file is put back", async () => {
+  test("when the file is removed, and it continues when the same file is put back", async () => {
     const database = await openFilled();
     await rename(path, join(directory, "away.db"));
     await expectFault(database, /keys\.db was removed or moved away while it was open/);
@@ -257,7 +257,7 @@ describe("a database that is no longer the file at its path does nothing, and sa
     await expectFault(database, /keys\.db is another file than the one that is open: it was replaced/);
   });
 
-  test("when its folder is renamed, and it goes on when the name is back", async () => {
+  test("when its folder is renamed, and it continues when the name is back", async () => {
     const folder = join(directory, "data");
     await mkdir(folder);
     const database = await openFilled(join(folder, "keys.db"));
@@ -277,7 +277,7 @@ describe("a database that is no longer the file at its path does nothing, and sa
     await expectFault(database, /link\.db is another file than the one that is open/);
   });
 
-  test("when the file is emptied in place; nobody begins a new store in it", async () => {
+  test("when the file is emptied in place; no process makes a new store in it", async () => {
     const database = await openFilled();
     await truncate(path, 0);
     await expectFault(database, /keys\.db was emptied by another program/);
@@ -322,7 +322,7 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
       expect(await texts(await open())).toEqual(["first", "second"]);
     });
 
-    test("nobody else gets in to write past those who have it open, until they have reopened it", async () => {
+    test("no other process can write past those that have it open, until they have reopened it", async () => {
       const database = await openFilled();
       await remove();
       await expect(openSqlite(path)).rejects.toThrow(
@@ -356,7 +356,7 @@ test("a second name of a file that is open (hard link) opens no second log besid
   expect(await texts(database)).toEqual(["first", "second"]);
 });
 
-test("of two that have it open, the first to see that -shm is gone waits for the other, and then both go on", async () => {
+test("of two that have it open, the first to see that -shm is gone waits for the other, and then both continue", async () => {
   const [one, other] = [await openFilled(), await open()];
   await texts(other);
   await unlink(`${path}-shm`);
@@ -367,8 +367,8 @@ test("of two that have it open, the first to see that -shm is gone waits for the
   expect(await texts(other)).toEqual(["first", "second"]);
 });
 
-describe("statements that are asked for without a wait in between", () => {
-  test("are carried out in that order, and each has its own rows", async () => {
+describe("statements that are sent without a wait in between", () => {
+  test("are executed in that order, and each has its own rows", async () => {
     const database = await openFilled();
     const rows = await database.write((query) =>
       Promise.all([
@@ -381,7 +381,7 @@ describe("statements that are asked for without a wait in between", () => {
     expect([rows[0], rows[1], rows.at(-1)]).toEqual([[], [{ n: 2 }], [{ n: 502 }]]);
   });
 
-  test("end with the first that fails: those after it are not carried out", async () => {
+  test("end with the first that fails: those after it are not executed", async () => {
     const database = await openFilled();
     const outcomes: unknown[] = [];
     const change = database.write(async (query) => {
@@ -397,7 +397,7 @@ describe("statements that are asked for without a wait in between", () => {
     expect(await texts(database)).toEqual(["first"]);
   });
 
-  test("a statement that comes after the end of its transaction is not carried out", async () => {
+  test("a statement after the end of its transaction is not executed", async () => {
     const database = await openFilled();
     let late: Query | undefined;
     await database.write((query) => {
@@ -408,7 +408,7 @@ describe("statements that are asked for without a wait in between", () => {
     expect(await texts(database)).toEqual(["first"]);
   });
 
-  test("a text is prepared once, and read by the tables as they are when it comes again", async () => {
+  test("a text is prepared once, and uses the current tables when it is executed again", async () => {
     const database = await openFilled();
     const all = () => database.read((query) => query("SELECT * FROM t"));
     expect(await all()).toEqual([{ a: "first" }]);
@@ -419,21 +419,21 @@ describe("statements that are asked for without a wait in between", () => {
   });
 });
 
-test("of ten that open a new file at the same moment every one gets in", async () => {
+test("ten processes that open a new file at the same moment all succeed", async () => {
   const all = await Promise.all(Array.from({ length: 10 }, () => open()));
   await all[0]?.write((query) => query("CREATE TABLE t (a TEXT)"));
   await Promise.all(all.map((database, index) => put(database, String(index))));
   for (const database of all) expect(await texts(database)).toHaveLength(10);
 });
 
-describe("a file that is only looked at while nobody has it open", () => {
+describe("a file that is only read while no process has it open", () => {
   const look = async (): Promise<Database> => {
     const database = await openSqlite(path, () => undefined, "look");
     opened.push(database);
     return database;
   };
 
-  test("is read again when another process begins to use it meanwhile, and what it read is of one moment", async () => {
+  test("is read again when another process begins to use it meanwhile, and each read is of one moment", async () => {
     await (await openFilled()).close();
     const looking = await look();
     let looks = 0;

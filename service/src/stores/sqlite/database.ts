@@ -14,18 +14,18 @@ import { errorAtOpening, errorOf } from "./words.ts";
 export interface Place {
   readonly path: string;
   readonly first: StoreFiles | undefined;
-  /** `look`: nothing is made, changed or left behind. */
+  /** `look`: nothing is made or changed. */
   readonly access: "change" | "look";
 }
 
-/** What the worker is asked in one message: steps in their order, or to end. */
+/** A message to the worker: steps in their order, or to end. */
 export type Request = readonly Step[] | "close";
 export type Step =
   | { readonly kind: "begin"; readonly statement: Begin }
   | { readonly kind: "query"; readonly sql: string; readonly parameters: readonly Parameter[] }
   | { readonly kind: "commit" }
   | { readonly kind: "rollback" };
-/** What it answers. The first answer says whether the database is open; `rows` has those of each step up to the one that failed. */
+/** Its answer. The first one says whether the database is open; `rows` has those of each step up to the one that failed. */
 export type Answer =
   | { readonly kind: "opened"; readonly warnings: readonly string[]; readonly files: StoreFiles }
   | { readonly kind: "failed"; readonly fault: SqliteFault }
@@ -40,12 +40,11 @@ const LOOKS_MAX = 3;
 
 /**
  * A SQLite file, made with mode 0600 where there is none; its -wal and -shm files get the mode of the file. Any number of processes
- * of one machine may have it open. Transactions of one process follow each other. `warn` gets what the operator should know of the
- * file, a line each.
+ * of one machine may have it open. Transactions of one process follow each other. `warn` gets warnings about the file, a line each.
  *
- * When -wal or -shm is removed, this process is one of those that still know what they held. The transaction fails and the worker ends,
- * by which the last such process writes all of it into the database; the next transaction reopens the file. Nobody can have written
- * past them meanwhile: a process that finds one of the two missing goes on only when it can lock out all others.
+ * When -wal or -shm is removed, this process is one of those that still have their content. The transaction fails and the worker
+ * ends; the last such process to do so writes that content into the database; the next transaction reopens the file. No process can
+ * have written past them meanwhile: one that finds one of the two missing continues only when it can lock out all others.
  */
 export async function openSqlite(
   path: string,
@@ -69,7 +68,7 @@ export async function openSqlite(
       }
     }
   };
-  /** What is only looked at is read again when another process begins to use it meanwhile. */
+  /** A file that is only read is read again when another process begins to use it meanwhile. */
   const settled = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -79,8 +78,8 @@ export async function openSqlite(
       }
     }
   };
-  // One queue, for reads too. SQLite has one writer at a time whatever we do, and a connection one transaction; a second connection
-  // would be a second thread with its own memory, for reads that come every ten seconds. Many rows go into one transaction instead.
+  // One queue, for reads too. SQLite has one writer at a time, and a connection one transaction; a second connection would be a
+  // second thread with its own memory, for one read every ten seconds. Many rows go into one transaction instead.
   const inTurn = oneAtATime();
   return {
     dialect: SQLITE,
@@ -98,7 +97,7 @@ async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) 
     if (faults.length > 0) throw faults[0];
   };
   const query: Query = async (sql, parameters = []) => {
-    // Outside of the transaction it would be committed for itself.
+    // Outside of the transaction it would be committed by itself.
     if (isOver) throw new Impossible("a statement came after the end of its transaction");
     goOn();
     return ask({ kind: "query", sql, parameters }).catch((thrown: unknown) => {
@@ -107,7 +106,7 @@ async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) 
     });
   };
   try {
-    // Not waited for: it goes into one message with the first statements, which are not carried out when it fails.
+    // Not awaited: it is sent in one message with the first statements, which are not executed when it fails.
     const begun = ask({ kind: "begin", statement: begin });
     const [result] = await Promise.all([asked(work, query), begun]);
     isOver = true;
@@ -121,7 +120,7 @@ async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) 
   }
 }
 
-/** What it throws before its first wait is a rejection too. */
+/** An exception before its first wait becomes a rejection too. */
 async function asked<T>(work: (query: Query) => Promise<T>, query: Query): Promise<T> {
   return work(query);
 }
@@ -131,14 +130,14 @@ interface Line {
   readonly warnings: readonly string[];
   readonly files: StoreFiles;
   /**
-   * The rows, or nothing; rejects with the error of the fault. Steps that are asked for without a wait in between go into one
-   * message; when one fails, those after it in the message are not carried out and reject with the same error.
+   * The rows, or nothing; rejects with the error of the fault. Steps without a wait in between are sent in one message; when one
+   * fails, those after it in the message are not executed and reject with the same error.
    */
   readonly ask: (step: Step) => Promise<readonly unknown[]>;
   /** Whether the worker must not be used again. */
   readonly isLost: () => boolean;
   readonly close: () => Promise<void>;
-  /** Ends the worker whatever it does. Its connection is closed by that, with every statement that was not collected yet. */
+  /** Ends the worker, whatever it is doing. That closes its connection, with every statement that was not collected yet. */
   readonly end: () => Promise<unknown>;
 }
 
@@ -178,13 +177,13 @@ async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): 
   };
 }
 
-/** The rows of the steps that were carried out, and why the next one was not. */
+/** The rows of the executed steps, and why the next one failed. */
 interface Rows {
   readonly rows: readonly (readonly unknown[])[];
   readonly fault: Error | undefined;
 }
 
-/** Takes steps one by one, and sends those that come without a wait in between together. */
+/** Accepts steps one by one, and sends those without a wait in between together. */
 function gathered(carryOut: (steps: readonly Step[]) => Promise<Rows>): Line["ask"] {
   let waiting: { readonly step: Step; readonly settle: (rows: Rows, place: number) => void }[] = [];
   const flush = async (): Promise<void> => {
@@ -221,7 +220,7 @@ function answersOf(worker: Worker): () => Promise<Answer> {
   const waiting: ((answer: Answer) => void)[] = [];
   let ended = false;
   worker.on("message", (answer: Answer) => waiting.shift()?.(answer));
-  // "exit" follows and answers everyone who waits.
+  // "exit" follows and answers all pending requests.
   worker.on("error", () => undefined);
   worker.on("exit", () => {
     ended = true;

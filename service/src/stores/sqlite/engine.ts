@@ -1,4 +1,4 @@
-/** What is used of an engine; `node:sqlite` and its backport have the same form. */
+/** The part of an engine that is used; `node:sqlite` and its backport have the same form. */
 export interface Engine {
   readonly DatabaseSync: new (location: string) => Connection;
 }
@@ -38,7 +38,7 @@ export async function loadEngine(): Promise<Engine | undefined> {
   return undefined;
 }
 
-/** SQLite's extended result code of a thrown error; `undefined` where the driver keeps it to itself. */
+/** SQLite's extended result code of a thrown error; `undefined` where the driver does not give it. */
 export function resultCodeOf(thrown: unknown): number | undefined {
   return thrown instanceof Error && "errcode" in thrown && typeof thrown.errcode === "number"
     ? thrown.errcode

@@ -1,7 +1,7 @@
 import type { FilesFault, Suffix } from "./files.ts";
 import type { PlaceFault, Surroundings } from "./surroundings.ts";
 
-/** What can go wrong with a SQLite store, as plain data: it crosses from the worker. `path` is the database's. */
+/** What can go wrong with a SQLite store, as plain data: the worker sends it. `path` is the database's. */
 export type SqliteFault =
   | { readonly kind: "no_engine" }
   | { readonly kind: "worker_ended" }
@@ -30,7 +30,7 @@ export type SqliteFault =
       readonly around: Surroundings;
     };
 
-/** A fault on its way through the code of the worker. */
+/** A fault inside the worker. */
 export class SqliteFailure extends Error {
   readonly fault: SqliteFault;
 

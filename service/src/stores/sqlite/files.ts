@@ -42,8 +42,8 @@ function lookAt(path: string): FileLook | undefined {
 }
 
 /**
- * What happened to the files since they were opened; `undefined` when those at the path are the open ones. The database comes
- * first: where it is gone, the others say nothing.
+ * What happened to the files since they were opened; `undefined` when those at the path are the open ones. The database is checked
+ * first: where it is gone, the others mean nothing.
  */
 export function faultOfFiles(opened: StoreFiles, seen: StoreFiles): FilesFault | undefined {
   return (

@@ -3,10 +3,13 @@ import { resultCodeOf } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { lookAround } from "./surroundings.ts";
 
-/** How Node names what the system refuses, such as EACCES. */
+/** The form of Node's system error codes, such as EACCES. */
 const SYSTEM_ERROR = /^E[A-Z0-9]+$/;
 
-/** Runs what the engine or the file system does. Whatever it throws becomes a `SqliteFailure`, with what the file system says at this moment. */
+/**
+ * Runs a call of the engine or the file system. Every exception becomes a `SqliteFailure` with the state of the file system at this
+ * moment.
+ */
 export function guarded<T>(path: string, work: () => T): T {
   try {
     return work();

@@ -7,7 +7,7 @@ import { guarded } from "./guarded.ts";
 const HAS_TABLES = `SELECT count(*) = 3 AS has FROM sqlite_master
   WHERE type = 'table' AND name IN ('schema_version', 'key_sets', 'signing_keys')`;
 
-/** Whether a file is a database with the tables of a store. Makes and changes no file. Throws `SqliteFailure` when it is no database. */
+/** Whether a file is a database with the tables of a store. Makes and changes no file. Throws `SqliteFailure` when it is not a database. */
 export function holdsStore({ DatabaseSync }: LookingEngine, path: string, real: string): boolean {
   return guarded(path, () => {
     const { wal, shm } = lookAtFiles({ named: path, real });

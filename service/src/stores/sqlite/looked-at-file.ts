@@ -8,14 +8,14 @@ import { guarded } from "./guarded.ts";
 import { Statements } from "./statements.ts";
 
 /**
- * A SQLite database to look at: no file is made, changed or left behind, in a folder that cannot be written too. Methods throw
+ * A SQLite database that is only read: no file is made or changed. Works in a folder that cannot be written too. Methods throw
  * `SqliteFailure`. Blocks: for a worker.
  */
 export class LookedAtFile {
   readonly #path: string;
   readonly #connection: Connection;
   readonly #statements: Statements;
-  /** What the file was when it was opened as one that does not change; `undefined` when SQLite itself sees to changes. */
+  /** The file when it was opened as one that does not change; `undefined` when SQLite itself handles changes. */
   readonly #still: Still | undefined;
 
   constructor(engine: LookingEngine, path: string) {
@@ -43,7 +43,7 @@ export class LookedAtFile {
     try {
       return guarded(this.#path, () => this.#statements.run(sql, parameters));
     } catch (thrown) {
-      // Pages of two moments make no sense together.
+      // Pages of two moments do not fit together.
       this.#insistOnStill();
       throw thrown;
     }
@@ -74,7 +74,7 @@ export class LookedAtFile {
   }
 }
 
-/** A file where symbolic links lead, and what tells it from the same file after a change. */
+/** The target file of symbolic links, and what shows that it has changed. */
 interface Still {
   readonly real: string;
   readonly stamp: string;
@@ -94,9 +94,10 @@ function isStill({ real, stamp }: Still): boolean {
 }
 
 /**
- * How to open a file without a trace. With both companions beside it the file is in use, or was left by a crash, and is read through
- * them. Without any, SQLite would make them, so the file is read as one that does not change: nobody has it open. With one of the two
- * SQLite would make the other, beside which a process that has the old one open could no longer tell that it was removed.
+ * How to open a file without changing anything. With both companions beside it the file is in use, or was left by a crash, and is
+ * read through them. Without any, SQLite would make them, so the file is read as one that does not change: no process has it open.
+ * With one of the two SQLite would make the other, and a process that has the old one open could no longer detect that it was
+ * removed.
  */
 function readable(path: string): string {
   const hasWal = existsSync(`${path}-wal`);

@@ -30,8 +30,8 @@ const OPENING_SECONDS_MAX = 2;
 const OPENING_PAUSE_MS = 20;
 
 /**
- * Opens the database, again until its files were the same before and after. Makes no database file. `first` is what an earlier
- * opening of this process found: another file is not opened in its place. Throws `SqliteFailure`.
+ * Opens the database, and repeats that until its files were the same before and after. Makes no database file. `first` is what an
+ * earlier opening of this process found: another file is not opened in its place. Throws `SqliteFailure`.
  */
 export function openStable(
   { engine, stopwatch }: OpenDeps,
@@ -46,7 +46,7 @@ export function openStable(
   }
 }
 
-/** The database with its files, or what is in the way for now. */
+/** The database with its files, or why it cannot be opened now. */
 function tryOpen(engine: Engine, paths: StorePaths, first: StoreFiles | undefined): Opened | SqliteFault {
   const path = paths.named;
   const before = guarded(path, () => lookAtFiles(paths));
@@ -59,7 +59,7 @@ function tryOpen(engine: Engine, paths: StorePaths, first: StoreFiles | undefine
   if (opened === undefined) return { kind: "locked", path };
   if (isSettled(before, opened.files, hasCompanions)) return opened;
   opened.connection.close();
-  // With nobody else in the way, only a file system that cannot hold a write-ahead log leaves it out.
+  // Without another process, only a file system that cannot hold a write-ahead log makes SQLite not use one.
   return { kind: opened.files.wal === undefined ? "no_wal" : "split", path };
 }
 
@@ -79,9 +79,9 @@ function isSettled(before: StoreFiles, opened: StoreFiles, hadCompanions: boolea
 }
 
 /**
- * Whether no other process has the database open. Where a companion is missing only that makes it safe to go on: another process
- * may have it open under no name, and would overwrite what is committed beside it. Takes the lock on the database itself that every
- * connection shares, and by that makes no `-shm`.
+ * Whether no other process has the database open. Where a companion is missing only that makes it safe to continue: another process
+ * may still have the removed file open, and would overwrite what is committed beside it. Takes the lock on the database itself that
+ * every connection shares, and by that makes no `-shm`.
  */
 function isAlone(engine: Engine, paths: StorePaths): boolean {
   return (
@@ -92,7 +92,7 @@ function isAlone(engine: Engine, paths: StorePaths): boolean {
   );
 }
 
-/** `undefined` when another process is in the way. */
+/** `undefined` when another process holds a lock. */
 function open(engine: Engine, paths: StorePaths): Opened | undefined {
   // WAL: readers never wait for a writer. FULL: what was committed survives a power cut. The first look opens the companions.
   const sql = `PRAGMA busy_timeout = ${String(BUSY_MS_MAX)}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; BEGIN; SELECT count(*) FROM sqlite_master; COMMIT`;
@@ -100,8 +100,8 @@ function open(engine: Engine, paths: StorePaths): Opened | undefined {
 }
 
 /**
- * Opens a connection, runs SQL on it and hands it on; `undefined` when it met a lock. Closes the connection when it hands nothing on.
- * No statement is prepared: the backport's close() leaves the database open as long as one was not collected.
+ * Opens a connection, runs SQL on it and returns it; `undefined` when there was a lock. Closes the connection when it does not
+ * return it. No statement is prepared: the backport's close() leaves the database open as long as one was not collected.
  */
 function connect<T>(
   { DatabaseSync }: Engine,

@@ -18,7 +18,7 @@ import { guarded } from "./guarded.ts";
 import { holdsStore } from "./holds-store.ts";
 import { faultOfPlace, lookAround, type PlaceFault } from "./surroundings.ts";
 
-/** Bits of a mode: what users do who are neither the owner nor in the group. */
+/** Bits of a mode: the rights of users who are neither the owner nor in the group. */
 const OTHERS = 0o007;
 const OTHERS_WRITE = 0o002;
 
@@ -30,8 +30,8 @@ export interface PrepareDeps {
 
 /**
  * Makes the file where there is none, with mode 0600 whatever the umask. A store that is open to every user of the machine is closed
- * before SQLite makes `-wal` and `-shm`, to which it gives the mode of the file; any other file stays as it is. Gives what the
- * operator should know, a line each. Throws `SqliteFailure`.
+ * before SQLite makes `-wal` and `-shm`, to which it gives the mode of the file; any other file stays as it is. Returns warnings, a
+ * line each. Throws `SqliteFailure`.
  */
 export function preparePlace({ engine, userId }: PrepareDeps, path: string): readonly string[] {
   const around = lookAround(path);
@@ -63,7 +63,7 @@ function makePrivateFile(path: string): void {
   }
 }
 
-/** Another process was faster, or the name is a symbolic link that leads to no file yet. */
+/** Another process made it first, or the name is a symbolic link to a file that does not exist yet. */
 function makeBehindLink(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const target = guarded(path, () => targetOf(path));
@@ -76,7 +76,7 @@ function makeBehindLink(path: string): void {
 /** As many links as Linux follows. */
 const LINKS_MAX = 40;
 
-/** Where a link leads that leads to no file. */
+/** The target of a link whose file does not exist. */
 function targetOf(path: string): string {
   let target = path;
   for (let links = 0; links < LINKS_MAX; links += 1) {
@@ -86,12 +86,12 @@ function targetOf(path: string): string {
   throw placeFailure(path, { kind: "unseen", code: "ELOOP" });
 }
 
-/** A mode that lets everyone in was hardly chosen: it came with a copy, and becomes 0600. One that shares with a group stays. */
+/** A mode that gives every user access is usually the result of a copy, and becomes 0600. One that shares with a group stays. */
 function closedToOthers({ engine, userId }: PrepareDeps, path: string, database: FileLook): string[] {
   const real = realpathSync(path);
   const open = filesOpenToOthers(real);
   if (open.length === 0) return [];
-  // A name that leads to some other file by mistake must not change it.
+  // A wrong name must not change another file.
   if (!holdsStore(engine, path, real)) {
     if (open.includes(real)) throw placeFailure(path, { kind: "file_open" });
     return [];
@@ -102,7 +102,7 @@ function closedToOthers({ engine, userId }: PrepareDeps, path: string, database:
   return open.flatMap((file) => closed(file, userId));
 }
 
-/** What to say of the files of a store that every user of the machine may use, where no mode may be changed. */
+/** The warnings about files of a store that every user of the machine may use, where no mode may be changed. */
 export function warningsOfOpenModes(path: string): readonly string[] {
   return filesOpenToOthers(guarded(path, () => realpathSync(path))).flatMap((file) => {
     const found = lstatSync(file, { throwIfNoEntry: false });

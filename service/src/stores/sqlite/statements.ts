@@ -1,12 +1,12 @@
 import type { Parameter } from "../sql/database.ts";
 import { type Connection, resultCodeOf, type Statement } from "./engine.ts";
 
-/** More texts than all families of tables have; those of another length of a list come and go. */
+/** More texts than all families of tables have; statements with lists of different lengths are added and removed. */
 const STATEMENTS_MAX = 64;
 /** Node 22 and later read the columns of a prepared text only once, so none outlives a change of the tables. */
 const CHANGES_TABLES = /^\s*(?:ALTER|CREATE|DROP)\b/i;
 
-/** The statements of a connection, each text prepared once. Of too many texts, the one whose last use is the longest ago is forgotten. */
+/** The statements of a connection, each text prepared once. Of too many texts, the least recently used one is removed. */
 export class Statements {
   readonly #connection: Connection;
   readonly #prepared = new Map<string, Statement>();
@@ -19,7 +19,7 @@ export class Statements {
   run(sql: string, parameters: readonly Parameter[]): unknown[] {
     const known = this.#prepared.get(sql);
     const statement = known ?? this.#connection.prepare(sql.replaceAll(/\$\d+/g, "?"));
-    // Out and in again: the map is in the order of use. One that fails stays out.
+    // Removed and added again: the map is in the order of use. A text that fails stays removed.
     this.#prepared.delete(sql);
     const rows = allOf(statement, parameters);
     if (known === undefined && CHANGES_TABLES.test(sql)) {

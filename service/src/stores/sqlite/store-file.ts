@@ -6,7 +6,7 @@ import { guarded } from "./guarded.ts";
 import { BUSY_MS_MAX, type OpenDeps, type Opened, openStable } from "./open-stable.ts";
 import { Statements } from "./statements.ts";
 
-/** How long a commit waits for readers of an older state before it leaves what they hold up in `-wal`. */
+/** How long a commit waits for readers of an older state before it leaves its pages in `-wal`. */
 const READERS_MS_MAX = 100;
 
 /** How a transaction begins: to read, or to write. */
@@ -36,7 +36,7 @@ export class StoreFile {
   begin(statement: Begin): void {
     this.#checkFiles();
     this.#writes = statement !== "BEGIN";
-    // The pages in memory may be of a file that was overwritten in place: what is read is read from the disk.
+    // The pages in memory may be of a file that was overwritten in place: read from the disk.
     this.#exec(`PRAGMA shrink_memory; ${statement}`);
   }
 
@@ -51,12 +51,12 @@ export class StoreFile {
     this.#checkFiles("commit");
   }
 
-  /** Never throws: SQLite itself may have taken the transaction back. */
+  /** Never throws: SQLite itself may have rolled the transaction back. */
   rollback(): void {
     try {
       this.#opened.connection.exec("ROLLBACK");
     } catch {
-      // There is nothing to take back.
+      // There is nothing to roll back.
     }
   }
 
@@ -65,15 +65,15 @@ export class StoreFile {
   }
 
   /**
-   * Brings what was committed from `-wal` into the database itself before it is acknowledged. So it is there also for a copy of the
-   * file only, and when `-wal` is lost in a crash or to another program. Waits a little for those who read.
+   * Writes what was committed from `-wal` into the database itself before it is acknowledged. So it is also in a copy of only the
+   * file, and survives the loss of `-wal` in a crash or by another program. Waits a little for readers.
    */
   #checkpoint(): void {
     const { connection } = this.#opened;
     try {
       connection.exec(`PRAGMA busy_timeout = ${String(READERS_MS_MAX)}; PRAGMA wal_checkpoint(FULL)`);
     } catch {
-      // The commit is durable without it, and the next one brings it over. A disk that failed is found by the next transaction.
+      // The commit is durable without it, and the next one writes it. A disk that failed is found by the next transaction.
     }
     connection.exec(`PRAGMA busy_timeout = ${String(BUSY_MS_MAX)}`);
   }

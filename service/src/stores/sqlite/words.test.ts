@@ -26,7 +26,7 @@ function lineOf(fault: SqliteFault): string {
   return error instanceof StoreUnavailable ? `${error.message}; ${String(error.fix)}` : error.message;
 }
 
-describe("a failure of the engine is put in the operator's words", () => {
+describe("a failure of the engine is reported in the operator's terms", () => {
   test.each<[string, SqliteFault, string]>([
     [
       "a lock",
@@ -107,7 +107,7 @@ describe("at the start", () => {
     { kind: "files", path: PATH, files: { kind: "emptied" } },
     { kind: "place", path: PATH, folder: "/data", place: { kind: "folder_missing" } },
     engine(14, { folderFault: "EACCES" }),
-  ])("what stays until somebody acts ends it: $kind", (fault) => {
+  ])("a fault that stays until an operator acts ends it: $kind", (fault) => {
     const error = errorAtOpening(fault);
     expect(error).toBeInstanceOf(StoreUnusable);
     expect(error.message).toMatch(/^.+; .+$/);
@@ -119,7 +119,7 @@ describe("at the start", () => {
     { kind: "place", path: PATH, folder: "/data", place: { kind: "full" } },
     engine(5),
     engine(13),
-  ])("what may pass leaves the service waiting for its store: $kind", (fault) => {
+  ])("a fault that may pass leaves the service waiting for its store: $kind", (fault) => {
     expect(errorAtOpening(fault)).toBeInstanceOf(StoreUnavailable);
   });
 });
@@ -150,7 +150,7 @@ describe("the files at the path are those that are open", () => {
     ["-wal is gone", { wal: undefined }, { kind: "companion", suffix: "-wal", how: "removed" }],
     ["-shm is another one", { shm: look(9n) }, { kind: "companion", suffix: "-shm", how: "replaced" }],
     ["everything is gone", { database: undefined, wal: undefined, shm: undefined }, { kind: "removed" }],
-  ])("and else not: %s", (_, seen, fault) => {
+  ])("and otherwise are not: %s", (_, seen, fault) => {
     expect(faultOfFiles(OPENED, { ...OPENED, ...seen })).toEqual(fault);
   });
 });

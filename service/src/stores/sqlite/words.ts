@@ -13,7 +13,7 @@ import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
 
 type EngineFault = Extract<SqliteFault, { kind: "engine" }>;
 
-/** What is wrong, and what the operator can do: clauses of one line. */
+/** What is wrong, and the fix: clauses of one line. */
 export interface Words {
   readonly message: string;
   readonly fix: string;
@@ -72,7 +72,7 @@ function outageOfEngine(fault: EngineFault): StoreOutage {
   return place === undefined ? "failed" : outageOfPlace(place);
 }
 
-/** The error for a fault at the start: what does not pass without a repair ends it. */
+/** The error for a fault at the start: a fault that needs a repair ends it. */
 export function errorAtOpening(fault: SqliteFault): Error {
   if (isCorruption(fault) || fault.kind === "unique" || !isLasting(fault)) return errorOf(fault);
   const { message, fix } = wordsOf(fault);
@@ -100,7 +100,7 @@ const FULL = 13;
 const NOT_A_DATABASE = 26;
 /** Failures that the file system explains better: read-only, I/O, cannot open, no permission. */
 const OF_THE_PLACE = new Set([3, 8, 10, 14]);
-/** A read found less than there must be: the file was cut short. */
+/** A read returned too few bytes: the file was cut short. */
 const SHORT_READ = 522;
 
 /** A statement of ours is wrong, or a row breaks a rule of its table: error, too big, constraint, mismatch, misuse, range. */
@@ -206,7 +206,7 @@ function wordsOfLostCommit(path: string, files: FilesFault): Words {
   };
 }
 
-/** The words for a place where other users of the machine could get at the store. */
+/** The words for a place where other users of the machine have access to the store. */
 function wordsOfOpenPlace(kind: "file_open" | "folder_open", path: string, folder: string): Words {
   switch (kind) {
     case "file_open":

@@ -32,7 +32,7 @@ if (port !== null) {
       file = new LookedAtFile(engine, path);
       return { kind: "opened", warnings: warningsOfOpenModes(path), files: file.files };
     }
-    // Only a first opening makes the file: one that is gone later was removed.
+    // Only the first opening makes the file: one that is missing later was removed.
     const warnings = first === undefined ? preparePlace({ engine, userId: process.geteuid?.() }, path) : [];
     file = new StoreFile({ engine, stopwatch: systemStopwatch }, path, first);
     return { kind: "opened", warnings, files: file.files };
@@ -52,7 +52,7 @@ if (port !== null) {
   }
 }
 
-/** Carries out the steps in their order, up to the first that fails. */
+/** Executes the steps in their order, up to the first that fails. */
 function answerTo(file: StoreFile | LookedAtFile | undefined, steps: readonly Step[]): Answer {
   const rows: unknown[][] = [];
   try {
