@@ -17,7 +17,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openAdapter } from "../../service/src/stores/open.ts";
-import { freshName, onPostgres, onPostgresAt, urlOf } from "../../service/src/testing/postgres-server.ts";
+import {
+  freshName,
+  onPostgres,
+  onPostgresAt,
+  urlOf,
+} from "../../service/src/testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../service/src/testing/store-places.ts";
 import { type CommandResult, macpAuthWith } from "../support/operator.ts";
 import { startService } from "../support/service-process.ts";

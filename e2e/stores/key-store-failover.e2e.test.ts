@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StoreUnavailable } from "../../service/src/kernel/store-faults.ts";
 import { openAdapter } from "../../service/src/stores/open.ts";
-import { onPostgresAt } from "../../service/src/testing/postgres-server.ts";
+import { onPostgresAt } from "../../service/src/testing/postgres/postgres-server.ts";
 import { storeAt } from "../../service/src/testing/store-places.ts";
 import { admin, F_MS, FAST_LEASE, until } from "../support/managed-service.ts";
 import { ask, postTokens } from "../support/raw-http.ts";

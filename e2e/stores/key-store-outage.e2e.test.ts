@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { onPostgresAt } from "../../service/src/testing/postgres-server.ts";
+import { onPostgresAt } from "../../service/src/testing/postgres/postgres-server.ts";
 import { admin, FAST_LEASE, mintStatus, until } from "../support/managed-service.ts";
 import { ask, postTokens } from "../support/raw-http.ts";
 import { type Environment, type RunningService, withService } from "../support/service-process.ts";

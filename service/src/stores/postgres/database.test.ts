@@ -3,7 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import { databaseContract } from "../../testing/database-contract.ts";
-import { freshName, onPostgres, postgresAt, serverUrl, urlOf } from "../../testing/postgres-server.ts";
+import {
+  freshName,
+  onPostgres,
+  postgresAt,
+  serverUrl,
+  urlOf,
+} from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { CONFLICT, tryWrite } from "../sql/try-write.ts";
 import { openPostgres } from "./database.ts";

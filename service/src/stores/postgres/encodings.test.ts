@@ -15,7 +15,7 @@ import { kidOf } from "../../testing/forged.ts";
 import { beatOf, publishFresh, replicaOf } from "../../testing/key-store-contract.ts";
 import { RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps } from "../../testing/mint-deps.ts";
-import { databasePlace } from "../../testing/postgres-server.ts";
+import { databasePlace } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, type StoredPlace } from "../../testing/store-places.ts";
 
 const keks = keksUnder(1);

@@ -3,7 +3,7 @@ import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
 import type { KeySet, KeyStore } from "../../keys/managed/key-store.ts";
 import { keksUnder } from "../../testing/custodies.ts";
 import { activate, publishFresh } from "../../testing/key-store-contract.ts";
-import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres-server.ts";
+import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, type OwnKeyStore, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { homeOf, type Look } from "./home.ts";
 

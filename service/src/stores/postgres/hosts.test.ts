@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { keksUnder } from "../../testing/custodies.ts";
 import { activate, beatOf, publishFresh } from "../../testing/key-store-contract.ts";
-import { type OwnPostgres, startOwnPostgres } from "../../testing/own-postgres.ts";
-import { onPostgresAt, postgresAt } from "../../testing/postgres-server.ts";
+import { type OwnPostgres, startOwnPostgres } from "../../testing/postgres/own-postgres.ts";
+import { onPostgresAt, postgresAt } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { openPostgres } from "./database.ts";
 

@@ -4,7 +4,7 @@ import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { StatementRejected } from "../../kernel/store-faults.ts";
 import { keksUnder } from "../../testing/custodies.ts";
 import { beatOf, OTHER_SET, publishFresh } from "../../testing/key-store-contract.ts";
-import { wideTypesPlace } from "../../testing/postgres-server.ts";
+import { wideTypesPlace } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
 import { sqlKeyStore } from "../sql/key-store.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { postgresAt, serverUrl } from "../../../testing/postgres-server.ts";
+import { postgresAt, serverUrl } from "../../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut } from "../../../testing/store-places.ts";
 import { type DatabaseFacts, lookAtDatabase } from "../../../wiring/look-at-database.ts";
 import { databaseCanBeUsed, databaseIsReachedSafely } from "./database-rules.ts";

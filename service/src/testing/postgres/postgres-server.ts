@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
-import { DEFAULT_KEY_SET } from "../kernel/ids.ts";
-import type { PostgresLocation } from "../kernel/store-location.ts";
-import { openAdapter } from "../stores/open.ts";
-import { openPostgres } from "../stores/postgres/database.ts";
-import type { ValueTypes } from "../stores/postgres/hosts.ts";
-import type { Database } from "../stores/sql/database.ts";
-import { sqlKeyStore } from "../stores/sql/key-store.ts";
-import { migrate } from "../stores/sql/migrate.ts";
-import { MIGRATIONS } from "../stores/sql/migrations.ts";
-import { rowTags } from "../stores/sql/row-tags.ts";
+import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
+import type { PostgresLocation } from "../../kernel/store-location.ts";
+import { openAdapter } from "../../stores/open.ts";
+import { openPostgres } from "../../stores/postgres/database.ts";
+import type { ValueTypes } from "../../stores/postgres/hosts.ts";
+import type { Database } from "../../stores/sql/database.ts";
+import { sqlKeyStore } from "../../stores/sql/key-store.ts";
+import { migrate } from "../../stores/sql/migrate.ts";
+import { MIGRATIONS } from "../../stores/sql/migrations.ts";
+import { rowTags } from "../../stores/sql/row-tags.ts";
 import {
   addKeySet,
   postgresPlace,
@@ -17,7 +17,7 @@ import {
   type StoredPlace,
   storeAt,
   storedPlace,
-} from "./store-places.ts";
+} from "../store-places.ts";
 
 /** Statements as the owner of the tests' PostgreSQL, each outside of a transaction; resolves to the rows of the last. */
 export async function onPostgres(...statements: readonly string[]): Promise<readonly unknown[]> {

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { onPostgresAt } from "./postgres-server.ts";
 
 const run = promisify(execFile);
-const SCRIPT = fileURLToPath(new URL("../../../tools/postgres.sh", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../../../tools/postgres.sh", import.meta.url));
 const CHANGE_TRIES = 100;
 
 /** A PostgreSQL of a test's own, whose settings it may change. */

@@ -6,8 +6,8 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { mayLeavePostgresOut } from "../store-places.ts";
 import { serverUrl } from "./postgres-server.ts";
-import { mayLeavePostgresOut } from "./store-places.ts";
 
 const BINARY = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"].find(existsSync);
 const START_TRIES = 100;
