@@ -81,6 +81,17 @@ const exportSyntax = [
   { selector: "TSEnumDeclaration", message: "Use a union of string literals." },
 ];
 
+/** Where the core writes what looks like a sentence and is none: our own bugs, the API's documentation, and bytes. */
+const NO_SENTENCE =
+  ":not(NewExpression[callee.name='Impossible'] *, Property[key.name='description'] *, CallExpression[callee.object.name='Buffer'] *)";
+const SENTENCE = "/[a-z]{2,} [a-z]+ [a-z]+/";
+const coreSentences = [`Literal[value=${SENTENCE}]`, `TemplateElement[value.raw=${SENTENCE}]`].map(
+  (node) => ({
+    selector: node + NO_SENTENCE,
+    message: "The core gives facts; a sentence is made in http, wiring or cli.",
+  }),
+);
+
 /** What reads the machine itself: made once, in main.ts. */
 const machine = ["systemClock", "systemStopwatch", "systemRandom", "systemTimers"];
 
@@ -156,6 +167,12 @@ export default defineConfig(
         },
       ],
     },
+  },
+  {
+    name: "the core has no sentences",
+    files: ["service/src/{kernel,scopes,keys,callers,policy,limits,ledger,tokens}/**/*.ts"],
+    ignores: [PORTS, ...TESTS],
+    rules: { "no-restricted-syntax": ["error", ...exportSyntax, ...ambientSyntax, ...coreSentences] },
   },
   {
     name: "the SQLite worker is the main file of a thread: it reads its own stopwatch and user",

@@ -47,7 +47,6 @@ function escaped(character: string): string {
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
-const PATH_CHARS_MAX = 256;
 /** 32 characters of an encoding of random bytes with a digit among them, or 32 bytes as base64. Else a path that begins at a folder is none of these. */
 const LIKE_RANDOM = /^(?:(?=.*[0-9])[^./][A-Za-z0-9+/=_-]{31,}|[A-Za-z0-9+/]{43}=)$/;
 const BETWEEN_RUNS = /[^A-Za-z0-9+/=_.-]+/;
@@ -57,11 +56,4 @@ export function holdsLikelySecret(text: string): boolean {
   return [text.replace(EACH_INVISIBLE, ""), ...text.split(BETWEEN_RUNS)].some((part) =>
     LIKE_RANDOM.test(part),
   );
-}
-
-/** A path for a message; a note in its place when it looks like a secret that was put where a path belongs. */
-export function printablePath(path: string): string {
-  return path.length > PATH_CHARS_MAX || /^[{[-]/.test(path) || holdsLikelySecret(path)
-    ? "(not shown: it looks like a secret)"
-    : printable(path);
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { Kid } from "../../kernel/ids.ts";
 import { ALGORITHMS, parseAlgorithm } from "../../keys/algorithm.ts";
+import { REASON_UNSPECIFIED } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
@@ -31,7 +32,7 @@ interface OperationOnKey extends Omit<KeyOperation, "operation"> {
 }
 
 const reasonOption = () =>
-  new Option("--reason <TEXT>", "why; stored with the key").default("no reason given");
+  new Option("--reason <TEXT>", "why; stored with the key").default(REASON_UNSPECIFIED);
 const algOption = () =>
   new Option("--alg <ALG>", "algorithm of the key (default: that of the service on this store)").choices(
     ALGORITHMS,

@@ -106,11 +106,14 @@ const ACCEPTANCES = [
   "live-tokens",
 ] as const satisfies readonly Acceptance[];
 
+/** The reason that is stored when an operator gives none, as RFC 5280 section 5.3.1 names it. */
+export const REASON_UNSPECIFIED = "unspecified";
+
 const accept = z.array(z.enum(ACCEPTANCES)).default([]).meta({ description: "Outages that are accepted." });
-const reason = z.string().min(1).max(200).default("no reason given");
+const reason = z.string().min(1).max(200).default(REASON_UNSPECIFIED);
 const kid = z.string().transform((text, context) => {
   const read = parseKid(text);
-  if (read === undefined) context.addIssue("not a kid");
+  if (read === undefined) context.addIssue("not_a_kid");
   return read ?? z.NEVER;
 });
 

@@ -1,8 +1,9 @@
 import * as nodeTls from "node:tls";
 import { FileFault } from "../../files/file-fault.ts";
+import { printablePath } from "../../files/printable-path.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import { codeOf } from "../../kernel/faults.ts";
-import { printable, printablePath } from "../../kernel/printable.ts";
+import { printable } from "../../kernel/printable.ts";
 import { StoreUnusable } from "../../kernel/store-faults.ts";
 import type { PostgresTls } from "../../kernel/store-location.ts";
 import type { TlsPlan } from "./dial.ts";

@@ -1,5 +1,6 @@
 import type { FileFault } from "../../files/file-fault.ts";
-import { printable, printablePath } from "../../kernel/printable.ts";
+import { printablePath } from "../../files/printable-path.ts";
+import { printable } from "../../kernel/printable.ts";
 
 const READING: Readonly<Record<string, string>> = {
   ENOENT: "does not exist (ENOENT); check the path, and that its folder is mounted",

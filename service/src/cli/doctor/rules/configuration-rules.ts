@@ -1,8 +1,9 @@
 import type { Settings } from "../../../config/settings.ts";
 import { loggedText, shownValue } from "../../../config/shown-value.ts";
 import type { LoadedSettings } from "../../../config/sources.ts";
+import { printablePath } from "../../../files/printable-path.ts";
 import { isLoopback } from "../../../kernel/loopback.ts";
-import { printable, printablePath } from "../../../kernel/printable.ts";
+import { printable } from "../../../kernel/printable.ts";
 import { wiredKeySource } from "../../../wiring/key-sources.ts";
 import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";

@@ -219,7 +219,7 @@ function planRetire(
   const until: EpochSeconds | undefined = removableFrom(key, rules.timing);
   if (until !== undefined && set.now < until && !accepted.has("live-tokens"))
     return rejected({ reason: "live_tokens", accept: "live-tokens", liveSeconds: until - set.now });
-  return planned([{ kind: "retire", kid: key.kid, reason: "retired by hand" }]);
+  return planned([{ kind: "retire", kid: key.kid, reason: "retired_by_operator" }]);
 }
 
 /** The key that takes over in an emergency: the one that has been served longest. */
