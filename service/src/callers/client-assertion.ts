@@ -3,14 +3,15 @@ import { keysFor } from "./foreign/choose-keys.ts";
 import type { CompactJws } from "./foreign/compact-jws.ts";
 import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "./foreign/foreign-claims.ts";
 import { isSignedByOne } from "./foreign/verify-signature.ts";
-import { type Proved, whyNotNow } from "./proved.ts";
+import { firstFault, type ProofCheck, type Proved, whyNotNow } from "./proved.ts";
 import type { CallerEntry } from "./registry.ts";
-import { type AuthReason, type Rejected, rejected } from "./rejection.ts";
+import { type Rejected, rejected } from "./rejection.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
 
 /** How far ahead the `exp` of an assertion may be (R9). */
 export const ASSERTION_LIFE_SECONDS_MAX = 300;
 
+const JTI_CHARS_MAX = 256;
 const TYPES: readonly (string | undefined)[] = [undefined, "jwt", "client-authentication+jwt"];
 
 export interface AssertionDeps {
@@ -33,7 +34,7 @@ export async function checkAssertion(
   const keys = keysFor(caller.assertionKeys, jws);
   if (keys.length === 0) return rejected("key_unknown", facts);
   if (!(await isSignedByOne(jws, keys))) return rejected("signature_invalid", facts);
-  const fault = faultOfAssertion(deps, jws, claims);
+  const fault = firstFault(checksOfAssertion(deps.ownIssuer, jws, claims, deps.clock.now()));
   if (fault !== undefined) return rejected(fault, facts);
   // A caller that may not call uses nothing up; `authenticate` says why.
   const { jti = "", exp = 0 } = claims;
@@ -45,20 +46,21 @@ export async function checkAssertion(
   return { kind: "proved", caller, proof: "private_key_jwt", claims: {} };
 }
 
-/** What is wrong with an assertion beside its signature. */
-export function faultOfAssertion(
-  { ownIssuer, clock }: Pick<AssertionDeps, "ownIssuer" | "clock">,
+/** The checks of an assertion beside its signature and its single use, each with what is wrong. */
+export function checksOfAssertion(
+  ownIssuer: string,
   { typ }: CompactJws,
   claims: ForeignClaims,
-): AuthReason | undefined {
-  const now = clock.now();
-  if (!TYPES.includes(typ)) return "token_type_not_allowed";
-  if (!isForAudience(claims, ownIssuer, false)) return "audience_mismatch";
-  const isTooFar = (claims.exp ?? 0) > now + ASSERTION_LIFE_SECONDS_MAX + SKEW_SECONDS;
-  const times =
-    faultOfTimes(claims, now, Number.POSITIVE_INFINITY) ?? (isTooFar ? "token_too_long" : undefined);
-  if (times !== undefined) return times;
-  return claims.jti === undefined || claims.jti.length > JTI_CHARS_MAX ? "assertion_id_missing" : undefined;
+  now: number,
+): readonly ProofCheck[] {
+  const { exp = 0, jti = "" } = claims;
+  const isTooFar = exp > now + ASSERTION_LIFE_SECONDS_MAX + SKEW_SECONDS;
+  const times = faultOfTimes(claims, now, Number.POSITIVE_INFINITY);
+  const isId = jti !== "" && jti.length <= JTI_CHARS_MAX;
+  return [
+    { check: "type", fault: TYPES.includes(typ) ? undefined : "token_type_not_allowed" },
+    { check: "audience", fault: isForAudience(claims, ownIssuer, false) ? undefined : "audience_mismatch" },
+    { check: "times", fault: times ?? (isTooFar ? "token_too_long" : undefined) },
+    { check: "assertion_id", fault: isId ? undefined : "assertion_id_missing" },
+  ];
 }
-
-const JTI_CHARS_MAX = 256;

@@ -6,7 +6,7 @@ import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from ".
 import type { IssuerKeys, TokenReviewer } from "./foreign/issuer-keys.ts";
 import { type ClaimValues, PRESET_RULES, type WorkloadFacts } from "./foreign/presets.ts";
 import { isSignedByOne } from "./foreign/verify-signature.ts";
-import type { Proved } from "./proved.ts";
+import { firstFault, type ProofCheck, type Proved } from "./proved.ts";
 import type { IssuerEntry } from "./registry.ts";
 import { type AuthReason, type Rejected, rejected } from "./rejection.ts";
 import { type RuleIndex, resolveWorkload } from "./workload-rules.ts";
@@ -67,7 +67,7 @@ async function verifiedWorkload(
   jws: CompactJws,
   claims: ForeignClaims,
 ): Promise<VerifiedWorkload | AuthReason> {
-  const fault = faultOfWorkload(issuer, jws, claims, deps.clock.now());
+  const fault = firstFault(checksOfWorkload(issuer, jws, claims, deps.clock.now()));
   if (fault !== undefined) return fault;
   const unsigned = await faultOfSignature(deps.issuerKeys, issuer, jws);
   if (unsigned !== undefined) return unsigned;
@@ -90,17 +90,21 @@ export function factsOf(issuer: IssuerEntry, claims: ForeignClaims): WorkloadFac
   return issuer.issuer === `spiffe://${String(facts.claims["trust_domain"])}` ? facts : undefined;
 }
 
-/** What is wrong with a token before its key is looked for. */
-export function faultOfWorkload(
+/** The checks of a token beside its signature, each with what is wrong: in the order in which `authenticate` reports them. */
+export function checksOfWorkload(
   issuer: IssuerEntry,
   { alg, typ }: CompactJws,
   claims: ForeignClaims,
   now: number,
-): AuthReason | undefined {
-  if (!issuer.algorithms.includes(alg)) return "algorithm_not_allowed";
-  if (typ !== undefined && !PRESET_RULES[issuer.preset].types.includes(typ)) return "token_type_not_allowed";
-  if (!isForAudience(claims, issuer.audience, issuer.allowsOtherAudiences)) return "audience_mismatch";
-  return faultOfTimes(claims, now, issuer.maxLifeSeconds);
+): readonly ProofCheck[] {
+  const isType = typ === undefined || PRESET_RULES[issuer.preset].types.includes(typ);
+  const isAudience = isForAudience(claims, issuer.audience, issuer.allowsOtherAudiences);
+  return [
+    { check: "algorithm", fault: issuer.algorithms.includes(alg) ? undefined : "algorithm_not_allowed" },
+    { check: "type", fault: isType ? undefined : "token_type_not_allowed" },
+    { check: "audience", fault: isAudience ? undefined : "audience_mismatch" },
+    { check: "times", fault: faultOfTimes(claims, now, issuer.maxLifeSeconds) },
+  ];
 }
 
 /** Whether a key of the issuer signed the token. */
