@@ -7,7 +7,7 @@ import { bySubject, LOADED } from "./subjects.mjs";
 /** @typedef {{ figures: Record<import("./subjects.mjs").Subject, Figures>, toFloor: number, toPeer: number, managedToService: number }} Throughput */
 
 /**
- * Loads the subjects in turns, A B C A B C …, so that a neighbour's noise meets all of them. The ratios are taken within
+ * Loads the subjects in turns, A B C A B C …, so that other load on the machine affects all of them. The ratios are taken within
  * each round and then their median, which a slow minute of the machine does not move.
  * @param {import("./load.mjs").Loader} loader
  * @param {Record<import("./subjects.mjs").Subject, import("./subjects.mjs").Running>} running

@@ -147,6 +147,6 @@ stopped_well "$work/keys.log"
 serve "$work/again.log" "${keys[@]}"
 signs_with "$prepared" || fail "it signs with the same key after a restart" "$work/again.log"
 stop
-ok "after a restart on the same volume it goes on with the same keys"
+ok "after a restart on the same volume it continues with the same keys"
 [ -z "$(find "$work/data" -type f -perm /077)" ] || fail "what it writes to /data is only its own: $(ls -l "$work/data")"
 ok "what it writes to /data can be read only by its user"

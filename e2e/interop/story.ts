@@ -116,17 +116,17 @@ async function beforeRotation(issuer: Issuer, forger: Forger, ask: Ask): Promise
   };
   const large = { can_start_sessions: true, allowed_modes: Array.from({ length: 225 }, modeName) };
   await ask([
-    honest("before", "a token", old),
-    honest("before", "a token of nearly 12 KiB", await issuer.mint({ sender: SENDER, scopes: large })),
-    honest("before", "a token with scopes and a TTL", await issuer.mint(scoped)),
-    honest(
+    valid("before", "a token", old),
+    valid("before", "a token of nearly 12 KiB", await issuer.mint({ sender: SENDER, scopes: large })),
+    valid("before", "a token with scopes and a TTL", await issuer.mint(scoped)),
+    valid(
       "before",
       "a sender with Unicode, quotes and a line break",
       await issuer.mint({ sender: unicode }),
       unicode,
     ),
     ...forgeries("before", old, forger),
-    honest("before", "a token again", old),
+    valid("before", "a token again", old),
   ]);
   return old;
 }
@@ -138,17 +138,17 @@ async function duringRotation(
   await keysServed(issuer, 2);
   const stillOld = await mint(issuer);
   await ask([
-    honest("during", "a token from before, while a standby key is served", old),
-    honest("during", "a new token, while a standby key is served", stillOld),
+    valid("during", "a token from before, while a standby key is served", old),
+    valid("during", "a new token, while a standby key is served", stillOld),
   ]);
   await rotate(issuer);
   const next = await mint(issuer);
   if (stillOld.kid !== old.kid || next.kid === old.kid) throw new Error("the rotation did not take place");
   await ask([
-    honest("during", "the first token of the new key", next),
-    honest("during", "a token of the old key, which no longer signs", old),
+    valid("during", "the first token of the new key", next),
+    valid("during", "a token of the old key, which no longer signs", old),
     ...forgeries("during", next, forger),
-    honest("during", "a token of the new key again", next),
+    valid("during", "a token of the new key again", next),
   ]);
   return next;
 }
@@ -164,12 +164,12 @@ async function afterRotation(
 ): Promise<void> {
   const revocation = await issuer.admin("/keys/revoke", { kid: old.kid, reason: "a story" });
   if (revocation.status !== 200) throw new Error(`not revoked: ${JSON.stringify(revocation.body)}`);
-  const { dies } = revocation.body as { dies: { refreshing_seconds: number } };
-  await pause(dies.refreshing_seconds * 1_000);
+  const { still_accepted } = revocation.body as { still_accepted: { refreshing_seconds: number } };
+  await pause(still_accepted.refreshing_seconds * 1_000);
   const fresh = await mint(issuer);
   await ask([
-    honest("after", "a token of the new key from before the old one left", next),
-    honest("after", "a new token", fresh),
+    valid("after", "a token of the new key from before the old one left", next),
+    valid("after", "a new token", fresh),
     ...tampered(fresh.token).map((forgery) => ({ phase: "after" as const, ...forgery })),
     { phase: "after", what: "an unexpired token of a key that has left the JWKS", token: old.token },
     {
@@ -177,7 +177,7 @@ async function afterRotation(
       what: "a token newly signed with a key that has left the JWKS",
       token: forger.control(),
     },
-    honest("after", "a new token again", fresh),
+    valid("after", "a new token again", fresh),
   ]);
 }
 
@@ -189,7 +189,7 @@ function mint(issuer: Issuer): Promise<Minted> {
   return issuer.mint({ sender: SENDER });
 }
 
-function honest(phase: Phase, what: string, { token }: Minted, sub: string = SENDER): Question {
+function valid(phase: Phase, what: string, { token }: Minted, sub: string = SENDER): Question {
   return { phase, what, token, sub };
 }
 

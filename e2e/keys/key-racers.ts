@@ -12,7 +12,7 @@ export interface RacerReport {
 /** What the starter sends to a racer. */
 export type Order =
   | { readonly kind: "open"; readonly url: string }
-  /** Where all racers meet before they go on: before their first look at the store, or after it. */
+  /** Where all racers meet before they continue: before their first read of the store, or after it. */
   | { readonly kind: "rotate"; readonly meetAt: "start" | "loaded" }
   | { readonly kind: "go" };
 /** What a racer sends back. */

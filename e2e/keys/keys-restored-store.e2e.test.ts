@@ -105,7 +105,7 @@ describe("a store that was put back to an older state", { timeout: 120_000 }, ()
       "store_older",
     );
     expect(fenced?.["message"]).toMatch(
-      /Put the newer store back, and it continues without a restart; to go on with this store instead: stop all/,
+      /Put the newer store back, and it continues without a restart; to continue with this store instead: stop all/,
     );
     expect(await statuses()).toEqual([503, 503]);
     await lineAfter("unfenced", () => restore(database, newer));

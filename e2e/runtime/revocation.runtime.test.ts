@@ -29,7 +29,7 @@ test("the tokens of a revoked key are rejected at every door within B4, new ones
     const revocation = await issuer.admin("/keys/revoke", { kid: old.kid, reason: "a story" });
     expect(revocation).toMatchObject({
       status: 200,
-      body: { done: true, dies: { refreshing_seconds: FAST.revocationSeconds } },
+      body: { done: true, still_accepted: { refreshing_seconds: FAST.revocationSeconds } },
     });
     expect(await issuer.publishedKids()).not.toContain(old.kid);
 

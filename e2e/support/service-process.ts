@@ -72,11 +72,11 @@ export async function startService(
 }
 
 /** Starts a service for one story and ends it whatever the story does. */
-export async function withService<Told>(
+export async function withService<Result>(
   env: Environment,
-  story: (service: RunningService) => Promise<Told>,
+  story: (service: RunningService) => Promise<Result>,
   args: readonly string[] = ["serve"],
-): Promise<Told> {
+): Promise<Result> {
   const service = await startService(env, args);
   try {
     return await story(service);

@@ -73,12 +73,12 @@ test("a log reader that ended does not stop the service from minting, and the se
     stdio: ["ignore", "pipe", "ignore"],
   });
   try {
-    let told = "";
+    let output = "";
     for await (const piece of child.stdout.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
-      told += String(piece);
-      if (told.includes('"listening"') && told.endsWith("\n")) break;
+      output += String(piece);
+      if (output.includes('"listening"') && output.endsWith("\n")) break;
     }
-    const port = Number(/"event":"listening".*"port":(\d+)/.exec(told)?.[1]);
+    const port = Number(/"event":"listening".*"port":(\d+)/.exec(output)?.[1]);
     child.stdout.destroy();
     for (let count = 0; count < 20; count += 1)
       expect((await postTokens(port, { sender: "a" })).status).toBe(200);

@@ -23,11 +23,11 @@ export async function startPair(
 }
 
 /** Starts a pair for one story and ends it whatever the story does. */
-export async function withPair<Told>(
+export async function withPair<Result>(
   env: Environment,
-  story: (pair: Pair) => Promise<Told>,
+  story: (pair: Pair) => Promise<Result>,
   jwksTtlSeconds?: number,
-): Promise<Told> {
+): Promise<Result> {
   const pair = await startPair(env, jwksTtlSeconds);
   try {
     return await story(pair);
@@ -42,7 +42,7 @@ export async function endPair({ issuer, runtime }: Pair): Promise<void> {
 
 /** Asks a runtime about tokens, at each of its doors in turn. */
 export interface Checks extends Pick<LoadDeps, "check"> {
-  /** How many were asked at which door, those of dead tokens among them. */
+  /** How many were asked at which door, including tokens of removed keys. */
   readonly checks: ReadonlyMap<Door, number>;
   close(): void;
 }

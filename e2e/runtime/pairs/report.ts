@@ -12,7 +12,7 @@ export function printReport(
     "duration, s": seconds.toFixed(1),
     issuers: issuers.length,
     rotations: sum.rotations,
-    "checks of honest tokens": sum.checks,
+    "checks of valid tokens": sum.checks,
     "asked at each door": listed(doors),
     "wrong rejections": sum.wrongRejections.length,
     ...(sum.wrongRejections.length > 0 && { "oldest token wrongly rejected, ms after its mint": longest }),
@@ -24,19 +24,19 @@ export function printReport(
     tokens: sum.tokens,
     "tokens that lived through a rotation": sum.tokensThroughRotation,
     "mints without a token": listed(sum.mintFaults),
-    "dead tokens rightly rejected": sum.rightRejections,
-    "dead tokens accepted": sum.wrongAcceptances,
+    "tokens of removed keys rejected": sum.rightRejections,
+    "tokens of removed keys accepted": sum.wrongAcceptances,
     "JWKS answers read": sum.jwksReads,
     "JWKS answers without a living token's key": sum.jwksWithoutLiveKey,
     "keys in one JWKS at most": sum.keysServedMax,
-    "key alarms": told(issuers, "key_alarm", "alarm"),
-    fences: told(issuers, "fenced", "reason"),
+    "key alarms": countsOf(issuers, "key_alarm", "alarm"),
+    fences: countsOf(issuers, "fenced", "reason"),
   };
   const lines = Object.entries(figures).map(([name, figure]) => `  ${name}: ${String(figure)}`);
   console.log(`${title}\n${lines.join("\n")}`);
 }
 
-function told(issuers: readonly Issuer[], event: string, field: string): string {
+function countsOf(issuers: readonly Issuer[], event: string, field: string): string {
   const counts = new Map<string, number>();
   for (const line of issuers.flatMap((issuer) => issuer.service.events(event))) {
     const name = String(line[field]);

@@ -42,7 +42,7 @@ export function completionCommand(world: World): Command {
     });
 }
 
-/** Answers a shell that asks how the command line in COMP_LINE may go on, one candidate a line. */
+/** Answers a shell that asks how the command line in COMP_LINE may continue, one candidate a line. */
 export function complete(program: Command, world: World): void {
   const { COMP_LINE: line = "", COMP_POINT: cursor } = world.environment;
   for (const word of candidates(program, line.slice(0, cursor === undefined ? undefined : Number(cursor))))

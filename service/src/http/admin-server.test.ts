@@ -173,7 +173,7 @@ describe("the admin listener", () => {
 
   test("revokes: the successor signs at once, the key is gone from the JWKS, and the answer says when its tokens become invalid", async () => {
     await upkeep();
-    // Served all along: a jump would be a gap in which nobody served, and would not count towards the lead.
+    // Served all the time: a jump would be a gap in which no replica served, and would not count towards the lead.
     for (let minute = 0; minute < 120; minute += 1) {
       clock.move(60);
       await upkeep();
@@ -181,7 +181,10 @@ describe("the admin listener", () => {
     const bad = await kidOf("signing");
     keys.usage.noteFetch("10.0.0.7", "runtime/0.8");
     const { json } = await ask("/keys/revoke", { kid: bad, reason: "leaked" });
-    expect(json).toMatchObject({ done: true, dies: { refreshing_seconds: 425, in_grace_seconds: 4_025 } });
+    expect(json).toMatchObject({
+      done: true,
+      still_accepted: { refreshing_seconds: 425, in_grace_seconds: 4_025 },
+    });
     expect(json["verifiers_not_seen_since"]).toMatchObject([
       { address: "10.0.0.7", user_agent: "runtime/0.8", up_to_date: false },
     ]);

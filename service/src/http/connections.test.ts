@@ -256,7 +256,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
       },
     );
 
-    test("ends by its next answer while accepting goes on", async () => {
+    test("ends by its next answer while connections are still accepted", async () => {
       const connection = await idle();
       const code = drain(MACHINE, [listener], 1_500, never);
       await pause(200);

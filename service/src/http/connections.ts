@@ -8,7 +8,7 @@ const QUIET_SECONDS = 1;
 export class Connections {
   /** With each connection the responses that it owes or owed last: those already given are dropped at the next look. */
   readonly #owed = new Map<Socket, ServerResponse[]>();
-  /** The TCP connections whose TLS handshake goes on, by their two ends: the TLS socket that follows has the same. */
+  /** The TCP connections whose TLS handshake is under way, by their two ends: the TLS socket that follows has the same. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly since: number }>();
   #accepted = 0;

@@ -46,7 +46,7 @@ function refusalText(refusal: OperationRefusal): string {
     case "too_many_keys":
       return `the JWKS already holds ${String(refusal.served)} keys for ${refusal.alg}, and verifiers try each of them; wait until one retires`;
     case "last_key":
-      return "it is the only key of the JWKS, and with an empty JWKS verifiers go on with the old one; first: macp-auth keys prepare";
+      return "it is the only key of the JWKS, and with an empty JWKS verifiers continue with the old one; first: macp-auth keys prepare";
     case "nothing_sealed":
       return "the store holds no private key yet; there is nothing to encrypt again";
     default:

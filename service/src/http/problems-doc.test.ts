@@ -27,9 +27,9 @@ test("docs/api/problems.md has one row for each reason, with its status and its 
 });
 
 test("each row says when the reason is given and how to fix it", () => {
-  for (const [reason, , , when, mend] of rows.filter((cells) => cells.length === 5)) {
+  for (const [reason, , , when, fix] of rows.filter((cells) => cells.length === 5)) {
     expect(when, reason).toBeTruthy();
-    expect(mend, reason).toBeTruthy();
+    expect(fix, reason).toBeTruthy();
   }
 });
 

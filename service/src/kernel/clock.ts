@@ -24,7 +24,7 @@ export function latest(first: EpochSeconds, ...others: readonly EpochSeconds[]):
   return Math.max(first, ...others) as EpochSeconds;
 }
 
-/** A clock that only goes forward and that nobody can set. */
+/** A clock that only goes forward and cannot be set. */
 export interface Stopwatch {
   /** Seconds, with fractions, since some fixed moment. */
   elapsed(): number;

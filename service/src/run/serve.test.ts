@@ -269,7 +269,7 @@ describe("a signal to stop", () => {
     expect(timers.waiting).toBe(0);
   });
 
-  test("answers the request in flight first, while upkeep goes on and nobody else is accepted", async () => {
+  test("answers the request in flight first, while upkeep continues and no other connection is accepted", async () => {
     const ended = served(recordedUpkeep());
     const half = await halfSentMint();
     signal();

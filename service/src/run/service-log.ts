@@ -44,7 +44,7 @@ export async function openServiceLog(
     flush: () =>
       new Promise((resolve) => {
         gathered.release();
-        // A fault here means that nobody reads the log any more: there is nowhere left to say so.
+        // A fault here means that the log is not read any more: there is nowhere left to report it.
         destination.flush(() => {
           resolve();
         });

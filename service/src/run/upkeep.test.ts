@@ -28,7 +28,7 @@ function upkeepWith(log: Log | undefined, loops: readonly UpkeepLoop[]) {
   return { tick: () => timers.move(1), stop, timers, lines };
 }
 
-test("a loop goes on after a round that rejects and after one that throws, and each is logged with its loop", async () => {
+test("a loop continues after a round that rejects and after one that throws, and each is logged with its loop", async () => {
   let rounds = 0;
   const { tick, lines } = upkeepOf({
     name: "lease",

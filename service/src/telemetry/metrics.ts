@@ -182,7 +182,7 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
   );
 }
 
-/** A gauge that is emptied and filled anew at each scrape. */
+/** A gauge that is reset and set at each scrape. */
 function gauge(
   registry: Registry,
   about: { name: string; help: string; labelNames: string[] },

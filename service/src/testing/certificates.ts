@@ -23,7 +23,7 @@ export interface Authority {
   remove(): Promise<void>;
 }
 
-/** Makes an authority that nobody trusts. */
+/** Makes an authority that no system trusts. */
 export async function makeAuthority(): Promise<Authority> {
   const folder = await mkdtemp(join(tmpdir(), "macp-auth-ca-"));
   const at = (name: string): string => join(folder, name);

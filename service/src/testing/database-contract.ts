@@ -87,7 +87,7 @@ export function databaseContract(name: string, makePlace: () => Promise<StoredPl
       ["text that is no SQL", "SELEC 1"],
       ["a row that breaks a rule of its table", "INSERT INTO notes VALUES ('poison')"],
       ["a row without a value that it needs", "INSERT INTO notes VALUES (NULL)"],
-    ])("%s is a bug, no outage: it is tried once, and the database goes on", async (_, sql) => {
+    ])("%s is a bug and not an outage: it is tried once, and the database still works", async (_, sql) => {
       let tries = 0;
       const bug: unknown = await databases[0]
         .write((query) => {

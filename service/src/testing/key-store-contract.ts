@@ -369,7 +369,7 @@ function verifierPromises(place: () => StorePlace): void {
     expect(verifiers.some((one) => one.address === "host-0")).toBe(false);
   });
 
-  test("of one address eight verifiers are remembered, however often it changes its name: it crowds nobody out", async () => {
+  test("of one address eight verifiers are remembered, however often it changes its name: it displaces no other", async () => {
     const store = await place().open(keks);
     await store.beat(beatOf({ verifiers: [sighting({ address: "10.9.9.9" })] }));
     for (let beat = 0; beat < 4; beat += 1) {

@@ -98,7 +98,7 @@ function changesBetween(before: ManagedKey | undefined, key: ManagedKey): KeyCha
 /** How long an alarm that stays is not reported again. */
 const ALARM_AGAIN_SECONDS = 3_600;
 
-/** Logs an alarm when a round begins to find it, and once an hour while rounds go on to. */
+/** Logs an alarm when a round begins to find it, and once an hour while rounds still find it. */
 export function alarmReporter(stopwatch: Stopwatch, log: Log): (alarms: readonly RotationAlarm[]) => void {
   let reported = new Map<string, number>();
   return (alarms) => {

@@ -44,13 +44,13 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** How long verifiers may still accept the tokens of a revoked key; nothing for any other operation. */
 export function revocationText({
-  dies,
+  still_accepted: stillAccepted,
   verifiers_not_seen_since: behind = [],
   untracked_since: untracked = [],
 }: OperationAnswer): string {
-  if (dies === undefined) return "";
+  if (stillAccepted === undefined) return "";
   return [
-    `Verifiers that can fetch the JWKS reject its tokens within ${duration(dies.refreshing_seconds)}, all others within ${duration(dies.in_grace_seconds)}.\n`,
+    `Verifiers that can fetch the JWKS reject its tokens within ${duration(stillAccepted.refreshing_seconds)}, all others within ${duration(stillAccepted.in_grace_seconds)}.\n`,
     "Streams that are open stay open.\n",
     untracked.length === 0
       ? ""

@@ -47,7 +47,7 @@ test("one key or verifier is written in the singular, none or two in the plural"
   const notice = (verifiers: readonly VerifierLine[]): string =>
     revocationText({
       done: true,
-      dies: { refreshing_seconds: 60, in_grace_seconds: 60 },
+      still_accepted: { refreshing_seconds: 60, in_grace_seconds: 60 },
       verifiers_not_seen_since: [...verifiers],
     });
   expect(notice([verifier])).toContain("\n1 verifier has not fetched the new key set; restart");
@@ -64,7 +64,7 @@ test("fetches by untracked verifiers are shown, with where they came from and ho
   );
   const revoked = revocationText({
     done: true,
-    dies: { refreshing_seconds: 60, in_grace_seconds: 60 },
+    still_accepted: { refreshing_seconds: 60, in_grace_seconds: 60 },
     verifiers_not_seen_since: [],
     untracked_since: untracked,
   });

@@ -43,7 +43,7 @@ export class LiveKeys implements KeyDirectory {
     return new Map([...this.#signers].filter(([kid]) => !done.has(kid)));
   }
 
-  /** The view of this moment; computed anew only when a key's moment has come. */
+  /** The view of this moment; computed again only when the state of a key changes. */
   view(): KeyView {
     const now = this.#clock.now();
     if (this.#view === undefined || now >= this.#until) {

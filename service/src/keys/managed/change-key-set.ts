@@ -59,7 +59,7 @@ export async function changeKeySet<Plan extends Planned, Refusal extends { reado
       await destroyAll(deps, droppedBy(before, changes));
       return { kind: "done", plan: planned, changes, before };
     }
-    // When `replace` rejects instead, nobody knows whether the store has them, so they are left.
+    // When `replace` rejects instead, it is not known whether the store has them, so they stay.
     await destroyAll(deps, madeFor(changes));
   }
   return { kind: "lost" };

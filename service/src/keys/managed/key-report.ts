@@ -45,7 +45,7 @@ export function answerOf(
   return {
     done: true,
     changes,
-    dies: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
+    still_accepted: { refreshing_seconds: refreshing, in_grace_seconds: inGrace },
     verifiers_not_seen_since: after.verifiers
       .filter((verifier) => verifier.version < after.version)
       .map((verifier) => verifierLine(verifier, after.version, rules)),

@@ -149,7 +149,7 @@ describe("the lease on the last beat that the store accepted", () => {
     expect(state()).toBe("open");
   });
 
-  test("is measured by a clock that nobody can set: a wall clock that stands still does not prolong it", async () => {
+  test("is measured by a clock that cannot be set: a wall clock that stands still does not extend it", async () => {
     const { replica, pass } = await house();
     const { keys, clock, state } = replica();
     await keys.renew();
@@ -158,7 +158,7 @@ describe("the lease on the last beat that the store accepted", () => {
     expect(state()).toBe("lease_expired");
   });
 
-  test("begins before the beat, so that a slow store does not prolong it", async () => {
+  test("begins before the beat, so that a slow store does not extend it", async () => {
     const { store, replica, pass } = await house();
     const { keys, state } = replica();
     let answer = (): void => undefined;

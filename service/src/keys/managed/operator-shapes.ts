@@ -89,7 +89,7 @@ export const OperationAnswer = z
     rejected: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).exactOptional().meta({
       description: "The outage that it would cause, and what to put into `accept` to do it anyway.",
     }),
-    dies: z
+    still_accepted: z
       .object({ refreshing_seconds: z.int(), in_grace_seconds: z.int() })
       .exactOptional()
       .meta({ description: "After a revocation: how long verifiers may still accept tokens of the key." }),

@@ -38,7 +38,7 @@ export class UsageLog implements KeyUsage {
     return { signings, fetches: this.#verifiers.take() };
   }
 
-  /** Puts back what was taken and could not be reported. */
+  /** Adds back usage that could not be reported. */
   putBack({ signings, fetches }: Usage): void {
     for (const [kid, exp] of signings) this.noteSigned(kid, exp);
     this.#verifiers.putBack(fetches);

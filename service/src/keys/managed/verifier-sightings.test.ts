@@ -166,7 +166,7 @@ describe("more verifiers than are tracked", () => {
     expect(verifiers.take().untracked).toEqual([]);
   });
 
-  test("leave it across beats too, where each beat alone has few of them", () => {
+  test("leave it across beats too, although each single beat has few of them", () => {
     const beat = (name: string, secondsAgo: number) =>
       of(
         Array.from({ length: 5 }, (_, index) => ({
@@ -181,7 +181,7 @@ describe("more verifiers than are tracked", () => {
     ]);
   });
 
-  test("are not forgotten when what was taken could not be reported", () => {
+  test("are not forgotten when they could not be reported", () => {
     const { log: verifiers } = log();
     for (let count = 0; count < 12; count += 1) verifiers.note("10.0.0.1", `name-${String(count)}`, 4);
     verifiers.putBack(verifiers.take());

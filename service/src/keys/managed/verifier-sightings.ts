@@ -44,7 +44,7 @@ export class VerifierLog {
     this.#remember(known);
   }
 
-  /** Puts back what was taken and could not be reported. */
+  /** Adds back fetches that could not be reported. */
   putBack(taken: JwksFetches): void {
     const { verifiers, untracked } = mergeFetches(taken, this.take());
     for (const sighting of verifiers) this.#add(sighting);

@@ -14,9 +14,9 @@ export function memoryKeyStore(clock: Clock): KeyStore {
   let fetches: JwksFetches = { verifiers: [], untracked: [] };
   const read = (): KeySet => ({ version, keys, now: clock.now(), servedAt, replicas, ...fetches });
   return {
-    load: () => soon(read),
+    load: () => asPromise(read),
     replace: (seen, changes) =>
-      soon(() => {
+      asPromise(() => {
         if (seen !== version) return "stale";
         const now = clock.now();
         keys = applyChanges(keys, changes, now, version + 1);
@@ -25,7 +25,7 @@ export function memoryKeyStore(clock: Clock): KeyStore {
         return "replaced";
       }),
     beat: (report) =>
-      soon(() => {
+      asPromise(() => {
         const set = read();
         const beat = report(set);
         if (beat === undefined) return set;
@@ -42,6 +42,6 @@ export function memoryKeyStore(clock: Clock): KeyStore {
 }
 
 /** An exception becomes a rejection, as in the other stores. */
-function soon<T>(work: () => T): Promise<T> {
+function asPromise<T>(work: () => T): Promise<T> {
   return Promise.resolve().then(work);
 }

@@ -109,7 +109,7 @@ async function transaction<T>(
   } catch (thrown) {
     await end().catch(() => undefined);
     if (thrown instanceof PostgresFault && MOVED.has(thrown.code)) homes.forget();
-    // After a fault of the database nobody knows the state of the connection; closing it rolls the transaction back too.
+    // After a fault of the database the state of the connection is unknown; closing it rolls the transaction back too.
     const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
     client.release(!isUsable);
     throw thrown;

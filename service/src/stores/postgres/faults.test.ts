@@ -77,7 +77,7 @@ test.each(CODES)("%s is said in words, with the code and the fix", (code) => {
   expect(words).toMatch(new RegExp(`^[a-z][^A-Z_]*.* \\(${code}\\)$`));
   expect(words).not.toBe(code);
   expect(fix.length).toBeGreaterThan(20);
-  // The commands' line holds no more.
+  // The line of a command is not longer.
   expect(words.length).toBeLessThan(200);
   expect(fix.length).toBeLessThan(400);
 });

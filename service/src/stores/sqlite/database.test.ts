@@ -189,7 +189,7 @@ test("what was committed is on the disk: WAL with every commit synced", async ()
   expect(await database.read((query) => query("PRAGMA synchronous"))).toEqual([{ synchronous: 2 }]);
 });
 
-test("what was committed is in the file itself: a copy of it alone has everything", async () => {
+test("what was committed is in the file itself: a copy of only this file has everything", async () => {
   await put(await openFilled(), "second");
   await copyFile(path, join(directory, "copy.db"));
   expect(await texts(await open(join(directory, "copy.db")))).toEqual(["first", "second"]);

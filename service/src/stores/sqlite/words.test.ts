@@ -6,7 +6,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { errorAtOpening, errorOf } from "./words.ts";
 
 const PATH = "/data/keys.db";
-const SOUND: Surroundings = {
+const HEALTHY: Surroundings = {
   path: PATH,
   folder: "/data",
   fileFault: undefined,
@@ -18,7 +18,7 @@ const engine = (code: number | undefined, around: Partial<Surroundings> = {}): S
   kind: "engine",
   code,
   text: "what SQLite says",
-  around: { ...SOUND, ...around },
+  around: { ...HEALTHY, ...around },
 });
 
 function lineOf(fault: SqliteFault): string {

@@ -169,7 +169,7 @@ function wordsOfUnshared(path: string, missing: Suffix): Words {
   const there: Suffix = missing === "-shm" ? "-wal" : "-shm";
   return {
     message: `${path}${there} is there without its ${missing}, so that the store cannot be read without a change`,
-    fix: "try again in a minute, when a running service has opened the store anew; where none runs, start the service, or: macp-auth migrate",
+    fix: "try again in a minute, when a running service has reopened the store; where none runs, start the service, or: macp-auth migrate",
   };
 }
 

@@ -272,7 +272,7 @@ export class Invariants {
     fate.lastExp = Math.max(fate.lastExp, exp);
   }
 
-  /** How long nobody served since a moment, F of each gap left out. */
+  /** How long no replica served since a moment, without F of each gap. */
   #unservedSince(moment: number): number {
     return this.#gaps.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, moment)), 0);
   }
@@ -422,7 +422,7 @@ export class Invariants {
     if (bare && now - since > 1) this.broken("I10", `there is no standby ${alg} key`);
   }
 
-  /** Whether successors are ready in time, as the settings of the service demand: nobody holds them back, and leads fit. */
+  /** Whether successors are ready in time, as the settings of the service require: the gate does not delay them, and leads fit. */
   #keepsPace(): boolean {
     return this.#world.settings.gate !== "enforce" && this.#world.periodSeconds > this.#world.leadSeconds;
   }

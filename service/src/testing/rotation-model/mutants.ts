@@ -146,7 +146,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { fault: "a replica accepts an older store", forgets: true },
   { fault: "a plan is made on a set that no beat has vouched for", plansBlindly: true },
-  { fault: "a command is carried out though nobody accepted its outage", felt: true, acceptsAll: true },
+  { fault: "a command is executed although no operator accepted its outage", felt: true, acceptsAll: true },
   {
     fault: "no key is made before it is needed",
     rotationStore: (store) => ({

@@ -40,7 +40,7 @@ const ISSUER = { issuer: "issuer", audience: "audience" };
 export interface WorldSettings {
   /** B1: the promise is to verifiers that refresh on time. B2: also to those that live on their grace. */
   readonly lead: "B1" | "B2";
-  /** `short`: over before a successor is ready, so that the lead alone decides when it takes over. */
+  /** `short`: over before a successor is ready, so that only the lead decides when it takes over. */
   readonly period: "short" | "long";
   readonly gate: RotationRules["gate"];
   /** The replicas at the start. The first one makes the first keys. */
@@ -300,7 +300,7 @@ export class World {
     }
   }
 
-  /** Every replica stops, and starts again after so many seconds; verifiers go on with what they hold, as long as they may. */
+  /** Every replica stops, and starts again after so many seconds; verifiers continue with what they hold, as long as they may. */
   async shutDown(seconds: number): Promise<void> {
     for (const seat of this.seats) {
       seat.up = false;

@@ -30,10 +30,10 @@ describe("a replica in which no key may sign says", () => {
 });
 
 test.each(["store_older", "store_forked"] as const)(
-  "a replica that rejects the store as %s says how to go on with the right store, and with this one",
+  "a replica that rejects the store as %s says how to continue with the right store, and with this one",
   (reason) => {
     expect(said(reason, ended)).toMatch(
-      /^this replica neither signs nor serves the JWKS: .*Put .* back, and it continues without a restart; to go on with this store instead: stop all replicas, revoke again .* \(macp-auth keys revoke KID\), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start$/,
+      /^this replica neither signs nor serves the JWKS: .*Put .* back, and it continues without a restart; to continue with this store instead: stop all replicas, revoke again .* \(macp-auth keys revoke KID\), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start$/,
     );
     expect(said(reason, ended)).not.toContain("reads the store");
   },

@@ -35,7 +35,7 @@ function clockWords(offsetSeconds: number | undefined, { timing }: RotationRules
 
 /** A restart without these steps would change nothing, or bring back keys that were revoked since. */
 const INSTEAD =
-  "to go on with this store instead: stop all replicas, revoke again what was revoked since (macp-auth keys revoke KID), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start";
+  "to continue with this store instead: stop all replicas, revoke again what was revoked since (macp-auth keys revoke KID), remove each replica's MACP_AUTH_KEY_VERSION_FILE, start";
 
 function waitWords(wait: SigningWait | undefined): string {
   if (wait === undefined) return "";

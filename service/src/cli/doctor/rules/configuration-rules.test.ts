@@ -23,7 +23,7 @@ import {
 
 const NOW = epochSeconds(1_800_000_000);
 const settingsOf = (environment: Record<string, string> = {}): Settings => loadSettings(environment).settings;
-const SOUND = {
+const FINE = {
   HOST: "127.0.0.1",
   MACP_AUTH_SIGNING_ALG: "ES256",
   MACP_AUTH_SIGNING_KEY_FILE: "/keys/key.json",
@@ -31,8 +31,8 @@ const SOUND = {
 
 function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
   return {
-    environment: { kind: "process", values: SOUND },
-    settings: { kind: "read", ...loadSettings(SOUND) },
+    environment: { kind: "process", values: FINE },
+    settings: { kind: "read", ...loadSettings(FINE) },
     keys: { kind: "imported", keys: [testKey("signing")] },
     store: undefined,
     secretFiles: [
@@ -124,7 +124,7 @@ describe("a key that was put in the place of an address", () => {
   test.each(["HOST", "MACP_AUTH_ADMIN_HOST"])("is not shown: %s", (name) => {
     const key = randomBytes(32).toString("base64url").replace(/^./, "7");
     const admin = { MACP_AUTH_ADMIN_PORT: "3201", MACP_AUTH_ADMIN_TOKEN_FILE: "/keys/admin" };
-    const settings = { kind: "read" as const, ...loadSettings({ ...SOUND, ...admin, [name]: key }) };
+    const settings = { kind: "read" as const, ...loadSettings({ ...FINE, ...admin, [name]: key }) };
     const texts = judge(CONFIGURATION_RULES, facts({ settings })).map(({ found }) => found);
     expect(texts.join("\n")).not.toContain(key);
     expect(texts.join("\n")).toContain(printablePath(key));
@@ -188,7 +188,7 @@ describe("the signing key", () => {
     expect(keyOutlivesTheProcess(loadSettings({ MACP_AUTH_SIGNING_KEY_JSON: "{}" }))).toMatchObject([
       { grade: "warn" },
     ]);
-    expect(keyOutlivesTheProcess(loadSettings(SOUND))).toMatchObject([{ grade: "ok" }]);
+    expect(keyOutlivesTheProcess(loadSettings(FINE))).toMatchObject([{ grade: "ok" }]);
   });
 
   test("is fine in a store, and a warning when that store is memory", () => {

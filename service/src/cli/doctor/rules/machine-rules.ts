@@ -12,7 +12,7 @@ export interface MachineFacts {
   readonly now: EpochSeconds;
 }
 
-/** Below the oldest version that the service supports it fails; a line whose support is over gets no more security fixes. */
+/** Below the oldest version that the service supports it fails; a line whose support is over gets no security fixes. */
 export function nodeIsSupported({ nodeVersion, now }: MachineFacts): readonly Finding[] {
   const check = "node";
   const line = nodeLineAt(nodeVersion, now);

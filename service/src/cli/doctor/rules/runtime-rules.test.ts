@@ -15,7 +15,7 @@ import {
 } from "./runtime-rules.ts";
 
 const settingsOf = (environment: Record<string, string> = {}): Settings => loadSettings(environment).settings;
-const SOUND = {
+const FINE = {
   MACP_AUTH_ISSUER: "macp-auth-service",
   MACP_AUTH_JWKS_URL: "http://auth-service:3200/.well-known/jwks.json",
 };
@@ -26,13 +26,13 @@ const facts = (runtime: Record<string, string>, settings: Settings | undefined =
 
 describe("a runtime's environment", () => {
   test("that names only this service's issuer and JWKS agrees with the service's defaults", () => {
-    expect(judge(RUNTIME_RULES, facts(SOUND)).map(({ grade }) => grade)).toEqual(
+    expect(judge(RUNTIME_RULES, facts(FINE)).map(({ grade }) => grade)).toEqual(
       RUNTIME_RULES.map(() => "ok"),
     );
   });
 
   test("is not compared with a service whose settings are unknown, and is still checked by itself", () => {
-    const findings = judge(RUNTIME_RULES, { runtime: SOUND, settings: undefined });
+    const findings = judge(RUNTIME_RULES, { runtime: FINE, settings: undefined });
     expect(findings.map(({ check, grade }) => `${check} ${grade}`)).toEqual([
       "runtime-issuer skip",
       "runtime-audience skip",
@@ -67,7 +67,7 @@ describe("a runtime's environment", () => {
     ["fail", "not a url"],
     ["fail", ""],
   ])("has %s for the JWKS address %s", (grade, MACP_AUTH_JWKS_URL) => {
-    expect(runtimeFetchesTheKeys(facts({ ...SOUND, MACP_AUTH_JWKS_URL }))).toMatchObject([{ grade }]);
+    expect(runtimeFetchesTheKeys(facts({ ...FINE, MACP_AUTH_JWKS_URL }))).toMatchObject([{ grade }]);
   });
 
   test("never has the user and password of an address in its findings", () => {
@@ -78,7 +78,7 @@ describe("a runtime's environment", () => {
   });
 
   test("is warned about with inline keys, which never refresh and hide the address", () => {
-    expect(runtimeFetchesTheKeys(facts({ ...SOUND, MACP_AUTH_JWKS_JSON: '{"keys":[]}' }))).toMatchObject([
+    expect(runtimeFetchesTheKeys(facts({ ...FINE, MACP_AUTH_JWKS_JSON: '{"keys":[]}' }))).toMatchObject([
       { grade: "warn", found: expect.stringContaining("MACP_AUTH_JWKS_URL is ignored") as string },
     ]);
     expect(runtimeFetchesTheKeys(facts({}))).toMatchObject([{ grade: "fail" }]);

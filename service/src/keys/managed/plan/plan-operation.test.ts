@@ -43,18 +43,18 @@ const by = (kind: "taint" | "revoke", kid: string): Operation => ({
 const retire = (kid: string): Operation => ({ kind: "retire", kid: kidOf(kid) });
 const servedFor = (seconds: number, pausedSeconds = 0): ManagedKey =>
   standbyKey("new", { publishedFrom: after(NOW, -seconds), pausedSeconds });
-const sound = [signingKey("old"), standbyKey("new")];
+const usual = [signingKey("old"), standbyKey("new")];
 
 describe("prepare", () => {
   test("makes a standby key", () => {
-    expect(plan(keySet(sound), { kind: "prepare", alg: "ES256" })).toEqual({
+    expect(plan(keySet(usual), { kind: "prepare", alg: "ES256" })).toEqual({
       kind: "planned",
       steps: [{ kind: "make", alg: "ES256", activate: false }],
     });
   });
 
   test("is rejected for an algorithm that no replica is configured for: rotation would remove the key again", () => {
-    expect(plan(keySet(sound), { kind: "prepare", alg: "RS256" })).toMatchObject({
+    expect(plan(keySet(usual), { kind: "prepare", alg: "RS256" })).toMatchObject({
       kind: "rejected",
       reason: "wrong_state",
       state: "algorithm_unused",
@@ -64,7 +64,7 @@ describe("prepare", () => {
 
   test("is rejected when verifiers would have to try more than four keys of the algorithm; keys that left the JWKS do not count", () => {
     const retired = retiringKey("gone", 9_999, { retiredFrom: NOW });
-    const three = [...sound, retiringKey("c", 1)];
+    const three = [...usual, retiringKey("c", 1)];
     expect(plan(keySet([...three, retired]), { kind: "prepare", alg: "ES256" }).kind).toBe("planned");
     const full = plan(keySet([...three, retiringKey("d", 1)]), { kind: "prepare", alg: "ES256" });
     expect(full).toMatchObject({
@@ -79,8 +79,8 @@ describe("prepare", () => {
 describe("activate", () => {
   test("activates the key that was served longest in the same step in which the old key ends", () => {
     const later = standbyKey("later", { publishedFrom: after(NOW, -8_000) });
-    expect(stepsOf(plan(keySet([later, ...sound]), activate()))).toEqual(["deactivate old", "activate new"]);
-    expect(stepsOf(plan(keySet([later, ...sound]), activate("later")))).toEqual([
+    expect(stepsOf(plan(keySet([later, ...usual]), activate()))).toEqual(["deactivate old", "activate new"]);
+    expect(stepsOf(plan(keySet([later, ...usual]), activate("later")))).toEqual([
       "deactivate old",
       "activate later",
     ]);
@@ -102,23 +102,23 @@ describe("activate", () => {
       undefined,
       { reason: "no_successor" },
     ],
-    ["the kid is unknown", sound, "other", { reason: "unknown_key" }],
-    ["the key signs already", sound, "old", { reason: "wrong_state", state: "not_standby" }],
+    ["the kid is unknown", usual, "other", { reason: "unknown_key" }],
+    ["the key signs already", usual, "old", { reason: "wrong_state", state: "not_standby" }],
     [
       "the key signed before",
-      [...sound, retiringKey("c", 9)],
+      [...usual, retiringKey("c", 9)],
       "c",
       { reason: "wrong_state", state: "not_standby" },
     ],
     [
       "the key was tainted",
-      [...sound, standbyKey("c", { taintedFrom: NOW, retiringFrom: NOW })],
+      [...usual, standbyKey("c", { taintedFrom: NOW, retiringFrom: NOW })],
       "c",
       { reason: "wrong_state", state: "not_standby" },
     ],
     [
       "the key was revoked",
-      [...sound, standbyKey("c", { revokedFrom: NOW, retiringFrom: NOW })],
+      [...usual, standbyKey("c", { revokedFrom: NOW, retiringFrom: NOW })],
       "c",
       { reason: "wrong_state", state: "not_standby" },
     ],
@@ -244,19 +244,19 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
 
   test("activates the successor that was really served longest", () => {
     const paused = standbyKey("paused", { pausedSeconds: 100 });
-    expect(stepsOf(plan(keySet([paused, ...sound]), by(kind, "old")))).toEqual([
+    expect(stepsOf(plan(keySet([paused, ...usual]), by(kind, "old")))).toEqual([
       `${kind} old`,
       "activate new",
     ]);
   });
 
   test("of a key that does not sign needs no successor", () => {
-    expect(stepsOf(plan(keySet([...sound, retiringKey("c", 9)]), by(kind, "c")))).toEqual([`${kind} c`]);
-    expect(stepsOf(plan(keySet(sound), by(kind, "new")))).toEqual([`${kind} new`]);
+    expect(stepsOf(plan(keySet([...usual, retiringKey("c", 9)]), by(kind, "c")))).toEqual([`${kind} c`]);
+    expect(stepsOf(plan(keySet(usual), by(kind, "new")))).toEqual([`${kind} new`]);
   });
 
   test("carries its reason", () => {
-    expect(plan(keySet(sound), by(kind, "new"))).toEqual({
+    expect(plan(keySet(usual), by(kind, "new"))).toEqual({
       kind: "planned",
       steps: [{ kind, kid: "new", reason: "leaked" }],
     });
@@ -275,16 +275,16 @@ describe.each(["taint", "revoke"] as const)("%s", (kind) => {
   );
 
   test.each([
-    ["the kid is unknown", sound, "other", { reason: "unknown_key" }],
+    ["the kid is unknown", usual, "other", { reason: "unknown_key" }],
     [
       "the key has left the JWKS",
-      [...sound, retiringKey("c", 9_999, { retiredFrom: NOW })],
+      [...usual, retiringKey("c", 9_999, { retiredFrom: NOW })],
       "c",
       { reason: "wrong_state", state: "not_served" },
     ],
     [
       "the key was revoked before",
-      [...sound, retiringKey("c", 9, { revokedFrom: NOW })],
+      [...usual, retiringKey("c", 9, { revokedFrom: NOW })],
       "c",
       { reason: "wrong_state", state: "not_served" },
     ],
@@ -323,12 +323,12 @@ test("the last key of the JWKS is never revoked: an empty set would make verifie
 
 describe("retire", () => {
   test("removes a key when its last token has expired, or when it never signed", () => {
-    expect(stepsOf(plan(keySet([...sound, retiringKey("c", 3_755)]), retire("c")))).toEqual(["retire c"]);
-    expect(stepsOf(plan(keySet(sound), retire("new")))).toEqual(["retire new"]);
+    expect(stepsOf(plan(keySet([...usual, retiringKey("c", 3_755)]), retire("c")))).toEqual(["retire c"]);
+    expect(stepsOf(plan(keySet(usual), retire("new")))).toEqual(["retire new"]);
   });
 
   test("is rejected while tokens are valid, says for how long, and can be accepted", () => {
-    const set = keySet([...sound, retiringKey("c", 3_700)]);
+    const set = keySet([...usual, retiringKey("c", 3_700)]);
     expect(plan(set, retire("c"))).toMatchObject({
       reason: "live_tokens",
       accept: "live-tokens",
@@ -343,7 +343,7 @@ describe("retire", () => {
     ["the key signs", "old", { reason: "wrong_state", state: "signing" }],
     ["the key has left the JWKS", "gone", { reason: "wrong_state", state: "not_served" }],
   ])("is rejected when %s", (_when, kid, facts) => {
-    const set = keySet([...sound, retiringKey("gone", 9_999, { retiredFrom: NOW })]);
+    const set = keySet([...usual, retiringKey("gone", 9_999, { retiredFrom: NOW })]);
     expect(plan(set, retire(kid), ["live-tokens"])).toEqual({ kind: "rejected", ...facts });
   });
 });

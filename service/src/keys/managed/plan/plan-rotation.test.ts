@@ -230,7 +230,7 @@ describe("after a shutdown of B2, when no verifier can hold a set that was serve
     expect(planOf(shutDown([imported, standby]))).toEqual([`pause new ${String(B2)}`]);
     const left = { ...imported, retiringFrom: LONG_AGO, retiredFrom: LONG_AGO };
     expect(planOf(shutDown([left, standby]))).toContain("activate new");
-    // What the first start makes is never alone in its change.
+    // The first start always makes two keys in one change.
     const twin = retiringKey("twin", 9_999, { retiredFrom: LONG_AGO });
     expect(planOf(shutDown([imported, twin, standby]))).toContain("activate new");
   });

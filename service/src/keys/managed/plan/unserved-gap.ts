@@ -32,8 +32,8 @@ export function servedSeconds(key: ManagedKey, set: KeySet, timing: RotationTimi
 }
 
 /**
- * When every verifier knows a standby key: when it has been served for its lead, or when nobody has served for B2, which is when
- * the last verifier has forgotten all that was served before the gap. Only for a key that was published before it: whatever is
+ * When every verifier knows a standby key: when it has been served for its lead, or when no replica has served for B2: then the
+ * last verifier has dropped everything that was served before the gap. Only for a key that was published before it: whatever is
  * served after the gap holds that one. docs/keys.md has the proof.
  */
 export function readyFrom(
