@@ -95,7 +95,7 @@ describe("what a runtime makes of a JWKS answer", () => {
     expect(await verdictsAfter(status, body)).toEqual({ known: "OK", other: "UNAUTHENTICATED" });
   });
 
-  test("the status is not looked at: keys in an error page are keys", async () => {
+  test("the status is ignored: keys in an error page are keys", async () => {
     expect(await verdictsAfter(500, set(other))).toEqual({ known: "UNAUTHENTICATED", other: "OK" });
   });
 

@@ -19,7 +19,7 @@ const NEXT_WORDS: Readonly<Record<NextEvent, string>> = {
   none: "nothing: its private part is destroyed",
 };
 
-/** Why an operation was not carried out: the outage that it would have caused, or what to do instead. */
+/** Why an operation was not executed: the outage that it would have caused, or what to do instead. */
 export function outageText(report: UndoneReport): string {
   switch (report.kind) {
     case "lost":

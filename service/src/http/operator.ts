@@ -13,7 +13,7 @@ export type OperatorProof =
   | { readonly kind: "token"; readonly token: Secret }
   | { readonly kind: "this_machine" };
 
-/** What is looked at of a request. */
+/** The part of a request that is checked. */
 interface Sent {
   readonly headers: IncomingMessage["headers"];
   readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;

@@ -15,7 +15,7 @@ test("fields that are absent or null grant the runtime's defaults", () => {
   expect(rightsOf(Object.fromEntries(SCOPE_FIELDS.map((field) => [field, null])))).toEqual(DEFAULTS);
 });
 
-test("fields that are given grant what they say, and others are not looked at", () => {
+test("fields that are given grant what they say, and others are ignored", () => {
   const scopes = {
     can_start_sessions: false,
     can_manage_mode_registry: true,

@@ -18,7 +18,7 @@ interface Chosen {
   readonly [acceptance: string]: unknown;
 }
 
-/** A command that carries out one operation: `macp-auth keys NAME`. */
+/** A command that executes one operation: `macp-auth keys NAME`. */
 interface KeyOperation {
   readonly name: string;
   readonly description: string;

@@ -19,7 +19,7 @@ type Command = fc.AsyncCommand<World, World>;
 /** How many commands ran in all runs so far, and how many seconds and looks they took. */
 export const tally = { runs: 0, steps: 0, seconds: 0, looks: 0 };
 
-/** One step of a run, after which every invariant is looked at. */
+/** One step of a run, after which every invariant is checked. */
 function command(
   name: string,
   may: (world: World) => boolean,

@@ -49,7 +49,7 @@ class Violation extends Error {
   }
 }
 
-/** A replica, as it is looked at. */
+/** A replica, as the invariants see it. */
 interface Seat {
   readonly name: string;
   readonly up: boolean;
@@ -68,7 +68,7 @@ interface Watcher {
   readonly double: RuntimeDouble;
 }
 
-/** All that is looked at. */
+/** Everything that the invariants check. */
 interface World {
   readonly seats: readonly Seat[];
   readonly watchers: readonly Watcher[];
@@ -138,7 +138,7 @@ export class Invariants {
     this.#timing = timing;
   }
 
-  /** Throws, unless the promise is one that is not looked at. */
+  /** Throws, unless the promise is one that is not checked. */
   broken(promise: Promised, what: string): void {
     const { only } = this.#world.mutation;
     if (only === undefined || only.includes(promise)) throw new Violation(promise, what);

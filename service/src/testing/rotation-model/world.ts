@@ -63,9 +63,9 @@ export interface Mutation {
   readonly plansBlindly?: boolean;
   /** A replica that finds an older store forgets what it saw. */
   readonly forgets?: boolean;
-  /** Operators' commands are carried out whatever they accepted. */
+  /** Operators' commands are executed whatever they accepted. */
   readonly acceptsAll?: boolean;
-  /** The promises that are looked at; all when left out. */
+  /** The promises that are checked; all when left out. */
   readonly only?: readonly Promised[];
 }
 export type KeyMaker = (alg: Algorithm) => Promise<ImportedKey>;

@@ -9,7 +9,7 @@ import { gatherConfiguration } from "./configuration-facts.ts";
 
 const KEK = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64url");
 
-describe("the files that are looked at", () => {
+describe("the files that are checked", () => {
   let folder: string;
   const file = (name: string): string => join(folder, name);
   const world = {

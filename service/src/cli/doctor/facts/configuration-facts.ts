@@ -21,7 +21,7 @@ export interface ConfigurationFacts {
   readonly environment: GradedEnvironment;
   readonly settings: SettingsFound;
   readonly keys: KeysRead;
-  /** The files with secrets that could be looked at. */
+  /** The files with secrets that could be read. */
   readonly secretFiles: readonly SecretFile[];
   /** The store, as it looks where it is; `undefined` when the settings name none, or one in memory. */
   readonly store: StoreFacts | undefined;

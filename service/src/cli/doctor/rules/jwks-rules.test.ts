@@ -113,7 +113,7 @@ describe("a served key set", () => {
     expect(gradesOf(serving(...keys, rsa), "jwks-count")).toEqual(["warn"]);
   });
 
-  test("of more than a hundred keys fails before they are looked at", () => {
+  test("of more than a hundred keys fails before they are checked", () => {
     expect(gradesOf(serving(...Array.from({ length: 30_000 }, () => ({}))), "jwks")).toEqual(["fail"]);
   });
 
