@@ -97,9 +97,9 @@ function byCaller<Rule>(
 /** Callers for whom a decision would try too much. */
 function faultsOfCallers(policy: CompiledPolicy): readonly CallerFault[] {
   const callers = new Set([...policy.grantsByCaller.keys(), ...policy.deniesByCaller.keys()]);
-  return [...callers].flatMap((caller) => {
-    const grants = policy.grantsByCaller.get(caller) ?? [];
-    const denies = [...policy.deniesForAll, ...(policy.deniesByCaller.get(caller) ?? [])];
+  return (callers.size === 0 ? [undefined] : [...callers]).flatMap((caller) => {
+    const grants = (caller && policy.grantsByCaller.get(caller)) ?? [];
+    const denies = [...policy.deniesForAll, ...((caller && policy.deniesByCaller.get(caller)) ?? [])];
     const patterns = [...grants, ...denies].reduce((count, rule) => count + patternsIn(rule), 0);
     return [
       ...tooMany(caller, "too_many_grants", grants.length, POLICY_BOUNDS.grantsPerCaller),
@@ -110,7 +110,7 @@ function faultsOfCallers(policy: CompiledPolicy): readonly CallerFault[] {
 }
 
 function tooMany(
-  caller: CallerId,
+  caller: CallerId | undefined,
   fault: CallerFault["fault"],
   count: number,
   max: number,

@@ -50,7 +50,7 @@ export const REJECTION_REASONS = [
  */
 export function decide(policy: CompiledPolicy, caller: PolicyCaller, request: PolicyRequest): Decision {
   const inquiry = inquiryOf(policy.rules, caller, request);
-  const denied = matchingDeny(policy, caller, inquiry);
+  const denied = deniesOf(policy, caller).find((deny) => denyMatches(deny, inquiry));
   if (denied !== undefined) return { kind: "rejected", reason: "denied", rule: denied.deny.name };
 
   return decideByGrants(policy.grantsByCaller.get(caller.id) ?? [], inquiry);
@@ -75,16 +75,18 @@ function decideByGrants(grants: readonly CompiledGrant[], inquiry: Inquiry): Dec
   return narrowing ?? { kind: "rejected", ...(nearest ?? { reason: "no_grant", rule: undefined }) };
 }
 
-/** The first deny that matches a caller and its request: those for all callers before those that name it. */
-export function matchingDeny(
-  policy: CompiledPolicy,
-  { id }: PolicyCaller,
-  inquiry: Inquiry,
-): CompiledDeny | undefined {
-  const matches = ({ senders, audiences }: CompiledDeny): boolean =>
-    (senders === undefined || holds(senders, inquiry.sender)) &&
-    (audiences === undefined || holds(audiences, inquiry.audience));
-  return policy.deniesForAll.find(matches) ?? policy.deniesByCaller.get(id)?.find(matches);
+/** The denies that a caller's requests are compared with: those for all callers before those that name it. */
+export function deniesOf(policy: CompiledPolicy, { id }: PolicyCaller): readonly CompiledDeny[] {
+  const own = policy.deniesByCaller.get(id);
+  return own === undefined ? policy.deniesForAll : [...policy.deniesForAll, ...own];
+}
+
+/** Whether a deny of the caller matches what is asked for. */
+export function denyMatches({ senders, audiences }: CompiledDeny, { sender, audience }: Inquiry): boolean {
+  return (
+    (senders === undefined || holds(senders, sender)) &&
+    (audiences === undefined || holds(audiences, audience))
+  );
 }
 
 /** Whether the first miss came later in the order in which a grant is tried. */

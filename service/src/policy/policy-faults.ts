@@ -47,7 +47,8 @@ export type RuleFaultKind =
 /** More rules or patterns than a decision for one caller may try. */
 export interface CallerFault {
   readonly rule: "caller";
-  readonly caller: CallerId;
+  /** `undefined`: a caller that no rule names. */
+  readonly caller: CallerId | undefined;
   readonly fault: "too_many_grants" | "too_many_denies" | "too_many_patterns";
   readonly count: number;
   readonly max: number;
