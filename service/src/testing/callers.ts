@@ -8,9 +8,9 @@ import { DEFAULT_FOREIGN_ALGORITHMS, type ForeignKey } from "../callers/foreign/
 import type { IssuerKeys, KnownKeys, TokenReviewer } from "../callers/foreign/issuer-keys.ts";
 import { readKeySet } from "../callers/foreign/read-key-set.ts";
 import type { CallerEntry, IssuerEntry } from "../callers/registry.ts";
-import type { UsedAssertions } from "../callers/used-assertions.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { ALGORITHM_FACTS } from "../keys/algorithm.ts";
+import { memoryUsedAssertions } from "../stores/memory/used-assertions.ts";
 import { TestClock } from "./moments.ts";
 
 /** Our own `iss` in tests. */
@@ -117,19 +117,6 @@ export class TestIssuerKeys implements IssuerKeys {
   }
 }
 
-/** Used assertions in a Map. */
-export function usedAssertionsInMemory(): UsedAssertions {
-  const used = new Set<string>();
-  return {
-    insert(caller, jti) {
-      const name = JSON.stringify([caller, jti]);
-      const isFresh = !used.has(name);
-      used.add(name);
-      return Promise.resolve(isFresh ? "fresh" : "replayed");
-    },
-  };
-}
-
 const NO_REVIEWER: TokenReviewer = { review: () => Promise.resolve({ kind: "unavailable" }) };
 
 /** All that `authenticate` takes, for these callers and issuers; time stands still until a test moves it. */
@@ -141,12 +128,13 @@ export function authenticateDeps(declared: {
   readonly tokenReviewer?: TokenReviewer;
 }): AuthenticateDeps & { readonly clock: TestClock; readonly issuerKeys: TestIssuerKeys } {
   const { callers = [], issuers = [], tokenReviewer = NO_REVIEWER, ...added } = declared;
+  const clock = new TestClock();
   return {
     directory: openDirectory({ callers, issuers }, systemRandom(), added),
     ownIssuer: OWN_ISSUER,
     issuerKeys: new TestIssuerKeys(),
     tokenReviewer,
-    usedAssertions: usedAssertionsInMemory(),
-    clock: new TestClock(),
+    usedAssertions: memoryUsedAssertions(clock),
+    clock,
   };
 }

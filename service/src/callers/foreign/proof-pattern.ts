@@ -51,7 +51,7 @@ function withMarkedSegments(text: string): string {
 
 /** What a wildcard matches is never empty: `prod:*` does not match `prod:`. `://` is no empty segment. */
 function hasNoEmptySegment(text: string): boolean {
-  return !/[/:]$|^[/:]|[/:]{2}/.test(text.replace(/^([a-z]+):\/\//, "$1:"));
+  return !/^$|[/:]$|^[/:]|[/:]{2}/.test(text.replace(/^([a-z]+):\/\//, "$1:"));
 }
 
 function faultOf(fault: PatternFault): ProofPatternFault {
