@@ -36,6 +36,8 @@ const CONNECT_MS_MAX = 3_000;
 const TOTAL_SECONDS_MAX = 5;
 const BODY_BYTES_MAX = 100 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
+/** Replies with status 1xx before the one that counts. */
+const INTERIM_MAX = 4;
 
 /**
  * Sends one request on a connection of its own, and reads one small reply. No redirect is followed, no cookie is kept, no proxy of
@@ -89,6 +91,11 @@ function send(deps: OutboundDeps, target: Target, outgoing: Outgoing, connected:
   // Also after the answer: an error that nobody listens to ends the process.
   sent.on("error", () => undefined);
   sent.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", connected));
+  let interim = 0;
+  sent.on("information", () => {
+    interim += 1;
+    if (interim > INTERIM_MAX) sent.destroy();
+  });
   sent.end(outgoing.json);
   return sent;
 }
