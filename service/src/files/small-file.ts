@@ -7,7 +7,7 @@ import { FileFault } from "./file-fault.ts";
 const BYTES_MAX = 1_048_576;
 
 /** Without O_NONBLOCK a pipe would hold a thread of the pool until somebody writes to it. */
-const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+export const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
  * The text of a file of at most 1 MiB. Only regular files, also behind symbolic links: opening a pipe without a writer would wait

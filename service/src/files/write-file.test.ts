@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,13 +73,16 @@ test("of two changes at once, one is made and the other is rejected", async () =
       expect(outcome.reason).toMatchObject({ kind: "locked", path: `${path}.new` });
 });
 
-test("what is not a plain file is not changed", async () => {
+test("what is not a plain file is not changed, and a pipe is not waited for", async () => {
   await symlink(path, join(folder, "link"));
   await mkdir(join(folder, "inner"));
   const same = (text: string) => Promise.resolve({ text });
   await expect(changeFile(join(folder, "link"), same)).rejects.toMatchObject({ kind: "symbolic-link" });
   await expect(changeFile(join(folder, "inner"), same)).rejects.toMatchObject({ kind: "not-regular" });
   await expect(changeFile(path, same)).rejects.toMatchObject({ kind: "unreadable", code: "ENOENT" });
+  execFileSync("mkfifo", [path]);
+  await expect(changeFile(path, same)).rejects.toMatchObject({ kind: "not-regular", path });
+  expect((await readdir(folder)).filter((name) => name.endsWith(".new"))).toEqual([]);
 });
 
 test("a folder that is not there is a fault with the path of the file", async () => {

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf } from "../kernel/faults.ts";
 import { FileFault } from "./file-fault.ts";
-import { textOf } from "./small-file.ts";
+import { textOf, WITHOUT_WAITING } from "./small-file.ts";
 
 const OWNER_ONLY = 0o600;
 /** What the mode of a changed file may keep: its group may read, and others never. */
@@ -45,7 +45,8 @@ export async function changeFile<T extends { readonly text: string }>(
   path: string,
   change: (text: string) => Promise<T>,
 ): Promise<{ readonly changed: T; readonly wasOpenToOthers: boolean }> {
-  await insistPlain(path);
+  // Before a draft is made; under its lock the file is opened anew.
+  await (await openPlain(path)).close();
   return throughDraft(path, async () => {
     const { text, mode, ...owner } = await readPlain(path);
     const changed = await change(text);
@@ -93,16 +94,22 @@ async function openNew(path: string, whenThere: "exists" | "locked", goal: strin
   }
 }
 
-async function insistPlain(path: string): Promise<void> {
-  const facts = await lstat(path).catch((thrown: unknown) => {
-    throw new FileFault("unreadable", path, codeOf(thrown));
+/** Opens a regular file that is no symbolic link. Looks at what was opened: another file, or a pipe, may take its place at any time. */
+async function openPlain(path: string): Promise<FileHandle> {
+  const file = await open(path, WITHOUT_WAITING | constants.O_NOFOLLOW).catch((thrown: unknown) => {
+    const code = codeOf(thrown);
+    if (code === "ELOOP") throw new FileFault("symbolic-link", path);
+    // What opening a socket gives.
+    if (code === "ENXIO") throw new FileFault("not-regular", path);
+    throw new FileFault("unreadable", path, code);
   });
-  if (facts.isSymbolicLink()) throw new FileFault("symbolic-link", path);
-  if (!facts.isFile()) throw new FileFault("not-regular", path);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new FileFault("not-regular", path);
 }
 
 async function readPlain(path: string): Promise<Owned & { readonly text: string }> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const file = await openPlain(path);
   try {
     const { mode, uid, gid } = await file.stat();
     return { text: await textOf(file, path), mode, uid, gid };
