@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { StatementRejected, StoreUnavailable } from "../kernel/store-faults.ts";
+import { StatementRejected, StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
 import { openAdapter } from "../stores/open.ts";
 import type { Database, Query } from "../stores/sql/database.ts";
+import { insistOnSchema, migrate } from "../stores/sql/migrate.ts";
+import { MIGRATIONS, type Migration } from "../stores/sql/migrations.ts";
 import { CONFLICT, tryWrite, UniqueViolation } from "../stores/sql/try-write.ts";
 import { type StoredPlace, storeAt } from "./store-places.ts";
 
@@ -101,6 +103,30 @@ export function databaseContract(name: string, makePlace: () => Promise<StoredPl
       expect(tries).toBe(1);
       await databases[0].write((query) => note(query, "next"));
       expect(await notes()).toEqual(["next"]);
+    });
+
+    test("a step of the schema may differ by engine: each gets its own statements, once", async () => {
+      await place.sql("DROP TABLE key_sets");
+      await place.sql("DROP TABLE signing_keys");
+      const steps: readonly Migration[] = [
+        ...MIGRATIONS,
+        {
+          version: MIGRATIONS.length + 1,
+          name: "engines",
+          statements: {
+            sqlite: ["CREATE TABLE engines (name TEXT)", "INSERT INTO engines VALUES ('sqlite')"],
+            postgres: ["CREATE TABLE engines (name TEXT)", "INSERT INTO engines VALUES ('postgres')"],
+          },
+        },
+      ];
+      const newest = steps.length;
+      await migrate(databases[0]);
+      await expect(insistOnSchema(databases[0], steps)).rejects.toThrow(StoreUnusable);
+      const reports = await Promise.all([migrate(databases[0], steps), migrate(databases[1], steps)]);
+      expect(reports).toContainEqual({ from: newest - 1, to: newest });
+      expect(await place.sql("SELECT name FROM engines")).toEqual([{ name: databases[0].dialect.name }]);
+      await insistOnSchema(databases[1], steps);
+      await expect(insistOnSchema(databases[1])).rejects.toThrow(StoreUnusable);
     });
   });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { StoreUnusable } from "../../kernel/store-faults.ts";
-import { type Database, parseRows, type Query, Whole } from "./database.ts";
-import { MIGRATIONS } from "./migrations.ts";
+import { type Database, type Dialect, parseRows, type Query, Whole } from "./database.ts";
+import { MIGRATIONS, type Migration, statementsFor } from "./migrations.ts";
 
 /** The schema versions before and after a migration; 0 is an empty database. */
 export interface MigrationReport {
@@ -10,29 +10,28 @@ export interface MigrationReport {
 }
 
 const VersionRow = z.object({ version: Whole });
-const NEWEST = MIGRATIONS.length;
 
 /**
  * Brings the schema to the newest version, in one transaction. Of several processes that start at once one migrates and the others
  * wait. An up-to-date schema is only read, so a service may run without the right to create tables. Throws `StoreUnusable` when the
  * schema is newer than this program.
  */
-export async function migrate(database: Database): Promise<MigrationReport> {
+export async function migrate(database: Database, steps = MIGRATIONS): Promise<MigrationReport> {
   const found = await versionOf(database);
-  if (found === NEWEST) return { from: found, to: found };
-  refuseNewer(found);
-  return database.write(advance);
+  if (found === steps.length) return { from: found, to: found };
+  refuseNewer(found, steps);
+  return database.write((query) => advance(query, database.dialect, steps));
 }
 
 /** Reads the schema's version and changes nothing. Throws `StoreUnusable` with the fix when it is not this program's. */
-export async function insistOnSchema(database: Database): Promise<void> {
+export async function insistOnSchema(database: Database, steps = MIGRATIONS): Promise<void> {
   const found = await versionOf(database);
-  refuseNewer(found);
-  if (found === NEWEST) return;
+  refuseNewer(found, steps);
+  if (found === steps.length) return;
   throw new StoreUnusable(
     found === 0
       ? "the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate"
-      : `the store has schema version ${String(found)}, and this program needs version ${String(NEWEST)}; start the service of this version, or: macp-auth migrate`,
+      : `the store has schema version ${String(found)}, and this program needs version ${String(steps.length)}; start the service of this version, or: macp-auth migrate`,
   );
 }
 
@@ -43,7 +42,11 @@ function versionOf(database: Database): Promise<number> {
   });
 }
 
-async function advance(query: Query): Promise<MigrationReport> {
+async function advance(
+  query: Query,
+  dialect: Dialect,
+  steps: readonly Migration[],
+): Promise<MigrationReport> {
   await query(
     "CREATE TABLE IF NOT EXISTS schema_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
   );
@@ -52,21 +55,21 @@ async function advance(query: Query): Promise<MigrationReport> {
   const from = versionIn(
     await query("UPDATE schema_version SET version = version WHERE id = 1 RETURNING version"),
   );
-  refuseNewer(from);
-  for (const { statements } of MIGRATIONS.slice(from)) {
-    for (const statement of statements) await query(statement);
+  refuseNewer(from, steps);
+  for (const step of steps.slice(from)) {
+    for (const statement of statementsFor(step, dialect)) await query(statement);
   }
-  await query("UPDATE schema_version SET version = $1 WHERE id = 1", [NEWEST]);
-  return { from, to: NEWEST };
+  await query("UPDATE schema_version SET version = $1 WHERE id = 1", [steps.length]);
+  return { from, to: steps.length };
 }
 
 function versionIn(rows: readonly unknown[]): number {
   return parseRows(VersionRow, "schema_version", rows)[0]?.version ?? 0;
 }
 
-function refuseNewer(found: number): void {
-  if (found <= NEWEST) return;
+function refuseNewer(found: number, steps: readonly Migration[]): void {
+  if (found <= steps.length) return;
   throw new StoreUnusable(
-    `the store has schema version ${String(found)}, and this program knows versions up to ${String(NEWEST)}; run the newer program (an older backup would bring back keys that were revoked since)`,
+    `the store has schema version ${String(found)}, and this program knows versions up to ${String(steps.length)}; run the newer program (an older backup would bring back keys that were revoked since)`,
   );
 }

@@ -1,13 +1,20 @@
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
+import type { Dialect } from "./database.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
 export interface Migration {
   readonly version: number;
   readonly name: string;
-  readonly statements: readonly string[];
+  /** The same for all engines, or those of each. */
+  readonly statements: readonly string[] | Readonly<Record<Dialect["name"], readonly string[]>>;
 }
 
-/** Every step in order, the same for all engines. Forward only. */
+/** The statements of a step on one engine. */
+export function statementsFor({ statements }: Migration, { name }: Pick<Dialect, "name">): readonly string[] {
+  return "postgres" in statements ? statements[name] : statements;
+}
+
+/** Every step in order. Forward only. */
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,

@@ -4,11 +4,12 @@ import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { PostgresLocation } from "../../kernel/store-location.ts";
 import { openAdapter } from "../../stores/open.ts";
 import { openPostgres } from "../../stores/postgres/database.ts";
+import { POSTGRES } from "../../stores/postgres/dialect.ts";
 import type { ValueTypes } from "../../stores/postgres/hosts.ts";
 import type { Database } from "../../stores/sql/database.ts";
 import { sqlKeyStore } from "../../stores/sql/key-store.ts";
 import { migrate } from "../../stores/sql/migrate.ts";
-import { MIGRATIONS } from "../../stores/sql/migrations.ts";
+import { MIGRATIONS, statementsFor } from "../../stores/sql/migrations.ts";
 import { rowTags } from "../../stores/sql/row-tags.ts";
 import {
   addKeySet,
@@ -96,8 +97,8 @@ export async function wideTypesPlace(): Promise<StoredPlace> {
   await place.database.write(async (query) => {
     await query("CREATE TABLE schema_version (id INT8 PRIMARY KEY CHECK (id = 1), version INT8 NOT NULL)");
     await query(`INSERT INTO schema_version (id, version) VALUES (1, ${String(MIGRATIONS.length)})`);
-    for (const { statements } of MIGRATIONS)
-      for (const statement of statements) await query(withWideTypes(statement));
+    for (const step of MIGRATIONS)
+      for (const statement of statementsFor(step, POSTGRES)) await query(withWideTypes(statement));
   });
   return {
     ...place,
