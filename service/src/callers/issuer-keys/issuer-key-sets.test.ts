@@ -219,6 +219,32 @@ describe("an unknown key id", () => {
     expect(kidsOf(await find("b"))).toEqual(["b"]);
   });
 
+  test("that was not found is looked for again when the issuer has published another set", async () => {
+    server.publish([KEY_A], 3600);
+    await find();
+    stopwatch.seconds += 30;
+    await find("b");
+    server.publish([KEY_A, publicJwk("c")], 3600);
+    stopwatch.seconds += 30;
+    await find("c");
+    server.publish([KEY_A, KEY_B], 3600);
+    stopwatch.seconds += 30;
+
+    expect(kidsOf(await find("b"))).toEqual(["b"]);
+  });
+
+  test("makes nobody wait twice in 30 s for an issuer that does not answer", async () => {
+    server.publish([KEY_A]);
+    await find();
+    server.disappear();
+    stopwatch.seconds += 30;
+    await find("b");
+    stopwatch.seconds += 29;
+    await find("c");
+
+    expect(server.asked.length).toBe(2);
+  });
+
   test("costs ten thousand requests with random ids one fetch", async () => {
     server.publish([KEY_A]);
     await find();

@@ -1,5 +1,6 @@
 import type { Clock, Stopwatch } from "../../kernel/clock.ts";
 import type { FetchDocument } from "../fetch-document.ts";
+import { keysFor } from "../foreign/choose-keys.ts";
 import type { IssuerKeys, KnownKeys } from "../foreign/issuer-keys.ts";
 import type { IssuerEntry } from "../registry.ts";
 import { type FetchedKeys, fetchKeys, type KeysFailure } from "./fetch-keys.ts";
@@ -9,7 +10,6 @@ import {
   haveSameKeys,
   type IssuerState,
   type IssuerStatus,
-  matching,
   newState,
   statusOf,
 } from "./issuer-state.ts";
@@ -99,7 +99,7 @@ export class IssuerKeySets implements IssuerKeys {
   #answer({ known }: IssuerState, wanted: Wanted): KnownKeys {
     const now = this.#now();
     if (known === undefined || now >= known.usableUntil) return { kind: "unavailable" };
-    return { kind: "keys", keys: matching(known, wanted), isStale: now >= known.freshUntil };
+    return { kind: "keys", keys: keysFor(known.keySet.keys, wanted), isStale: now >= known.freshUntil };
   }
 
   #rememberMissing({ known, attempts, missing }: IssuerState, kid: string | undefined): void {

@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
-import type { ForeignAlgorithm, ForeignKey } from "../foreign/foreign-key.ts";
+import type { ForeignAlgorithm } from "../foreign/foreign-key.ts";
 import type { SkipReason } from "../foreign/read-foreign-key.ts";
 import { type ForeignKeySet, readKeySet } from "../foreign/read-key-set.ts";
 import type { IssuerEntry } from "../registry.ts";
@@ -84,16 +84,6 @@ export function haveSameKeys(one: IssuerEntry, other: IssuerEntry): boolean {
 /** Whether the key id is in the set, for whichever algorithm. */
 export function hasKid(known: Known | undefined, kid: string): boolean {
   return known?.keySet.keys.some((key) => key.kid === kid) ?? false;
-}
-
-/** With a key id, the key of that id; without one, the only key for the algorithm. */
-export function matching(
-  known: Known,
-  wanted: { readonly kid: string | undefined; readonly alg: ForeignAlgorithm },
-): readonly ForeignKey[] {
-  const fitting = known.keySet.keys.filter(({ algorithms }) => algorithms.includes(wanted.alg));
-  if (wanted.kid !== undefined) return fitting.filter(({ kid }) => kid === wanted.kid);
-  return fitting.length === 1 ? fitting : [];
 }
 
 /** What an operator sees of a state at a moment of the stopwatch. */

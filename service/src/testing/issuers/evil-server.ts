@@ -6,6 +6,8 @@ export interface EvilServer {
   readonly port: number;
   /** How many connections were made, also those whose handshake failed. */
   connections(): number;
+  /** How many of them are open. */
+  open(): number;
   /** Bytes that went out to all connections that are over. */
   bytesSent(): number;
   close(): void;
@@ -97,6 +99,7 @@ async function listening(server: Server): Promise<EvilServer> {
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
+    open: () => sockets.size,
     bytesSent: () => bytesSent,
     close() {
       for (const socket of sockets) socket.destroy();
