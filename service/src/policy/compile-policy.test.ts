@@ -99,6 +99,19 @@ describe("the cost of a decision is bounded when the policy is loaded", () => {
     expect(faultsOf({ grants: [testGrant({ senders: patterns })], denies: others })).toEqual([]);
   });
 
+  test("by those of audiences and of claims too", () => {
+    const max = POLICY_BOUNDS.patternsPerCaller;
+    const patterns = many(max - 1).map((name) => `${name}*`);
+    const both = { audiences: patterns, claims: { ref: ["a*"] } };
+    expect(faultsOf({ grants: [testGrant(both)] })).toEqual([]);
+    expect(faultsOf({ grants: [testGrant({ ...both, senders: ["a*"] })] })).toMatchObject([
+      { fault: "too_many_patterns", count: max + 1 },
+    ]);
+    expect(
+      faultsOf({ grants: [testGrant({ ...both, claims: { ref: ["a*"], sha: ["b*"] } })] }),
+    ).toMatchObject([{ count: max + 1 }]);
+  });
+
   test("by the denies, those for all callers and its own together", () => {
     const max = POLICY_BOUNDS.deniesPerCaller;
     const denies = many(max).map((name) => testDeny({ name }));
