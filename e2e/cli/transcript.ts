@@ -50,6 +50,8 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   "<KID>": "[A-Za-z0-9_-]{43}",
   "<ID>": "[A-Za-z0-9_-]{22}",
   "<TOKEN>": "eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+",
+  "<SECRET>": "macps_[a-z2-7]{12}_[A-Za-z0-9_-]{43}_[a-z2-7]{6}",
+  "<HASH>": "hmac-sha256:[a-z2-7]{12}:[A-Za-z0-9_-]{22}:[A-Za-z0-9_-]{43}",
   "<BASE64URL>": "[A-Za-z0-9_-]+",
   "<TIME>": "\\d+ (?:d|h|min|s)(?: \\d+ (?:h|min|s))?",
   "<N>": "\\d+",

@@ -13,6 +13,7 @@ import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { mintCommand } from "./mint.ts";
+import { secretCommand } from "./secret.ts";
 import { serveCommand } from "./serve.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
 import { shown } from "./terminal/shown.ts";
@@ -82,6 +83,7 @@ function macpAuth(world: World): Command {
     migrateCommand,
     keygenCommand,
     jwksCommand,
+    secretCommand,
     mintCommand,
     verifyCommand,
     doctorCommand,
