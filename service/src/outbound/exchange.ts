@@ -49,14 +49,15 @@ export async function exchange(
 ): Promise<FetchedDocument | FetchFailed> {
   const target = targetOf(outgoing.url, outgoing.options.reach);
   if (typeof target === "string") return failed(target);
-  const connecting = deps.timers.delay(CONNECT_MS_MAX);
-  const { secondsMax = TOTAL_SECONDS_MAX } = outgoing.options;
-  const deadline = deps.timers.delay(Math.min(secondsMax, TOTAL_SECONDS_MAX) * 1000);
   let isConnected = false;
   const sent = send(deps, target, outgoing, () => {
     isConnected = true;
     connecting.cancel();
   });
+  // After `send`, which throws when a header cannot be sent: no timer is left then.
+  const connecting = deps.timers.delay(CONNECT_MS_MAX);
+  const { secondsMax = TOTAL_SECONDS_MAX } = outgoing.options;
+  const deadline = deps.timers.delay(Math.min(secondsMax, TOTAL_SECONDS_MAX) * 1000);
   try {
     return await Promise.race([
       replyTo(sent, outgoing),

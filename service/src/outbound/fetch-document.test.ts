@@ -1,7 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Secret } from "../kernel/secret.ts";
 import { systemTimers } from "../kernel/timers.ts";
+import { TestTimers } from "../testing/test-timers.ts";
 import { systemResolve } from "./checked-lookup.ts";
 import { fetchDocument } from "./fetch-document.ts";
 
@@ -53,5 +55,24 @@ describe("a document of an issuer", () => {
       reason: "address_forbidden",
     });
     expect(requests.length).toBe(before);
+  });
+
+  test("is not asked for with a header that cannot be sent: a fault, and no timer is left", async () => {
+    const timers = new TestTimers();
+    const bearer = new Secret("two\r\nlines");
+    const asked = fetchDocument({ timers, resolve: systemResolve })(`http://localhost:${port}/`, {
+      ...options,
+      bearer,
+    });
+
+    await expect(asked).rejects.toThrow();
+    expect(timers.waiting).toBe(0);
+  });
+
+  test("leaves no timer behind", async () => {
+    const timers = new TestTimers();
+    await fetchDocument({ timers, resolve: systemResolve })(`http://localhost:${port}/`, options);
+
+    expect(timers.waiting).toBe(0);
   });
 });
