@@ -579,3 +579,67 @@ describe("a client assertion", () => {
     await expect(outcomeOf(broken, `Bearer ${await foreignToken(ours, assertion)}`)).rejects.toThrow("down");
   });
 });
+
+describe("a JWT-SVID", () => {
+  const svid = { sub: "spiffe://prod.example/ns/a/sa/b", aud: OWN_ISSUER, exp: NOW + 300 };
+  const rule = { subject: "spiffe://*/ns/a/**", claims: {} };
+  const issuers = ["prod", "dev"].map((name) =>
+    issuerEntry(name, { preset: "spiffe", issuer: `spiffe://${name}.example` }),
+  );
+  function domains() {
+    const deps = authenticateDeps({
+      issuers: [...issuers, issuerEntry("cluster")],
+      callers: ["prod", "dev", "cluster"].map((name) =>
+        callerEntry(`${name}-workload`, { workloads: [{ issuer: name, ...rule }] }),
+      ),
+    });
+    deps.issuerKeys.keys.set("prod", [theirs.key]);
+    deps.issuerKeys.keys.set("dev", [strangers.key]);
+    deps.issuerKeys.keys.set("cluster", [ours.key]);
+    return deps;
+  }
+
+  test("needs no issuer and no moment of issue, and its type may be JOSE", async () => {
+    for (const typ of ["JWT", "JOSE", undefined])
+      expect(await tokenOutcome(domains(), await foreignToken(theirs, svid, { typ }))).toBe(
+        "workload_jwt prod-workload",
+      );
+    expect(
+      await tokenOutcome(
+        domains(),
+        await foreignToken(theirs, { ...svid, iss: "https://oidc.prod.example" }),
+      ),
+    ).toBe("workload_jwt prod-workload");
+  });
+
+  test("of another trust domain is verified by the keys of that domain only", async () => {
+    const sub = "spiffe://dev.example/ns/a/sa/b";
+    expect(await tokenOutcome(domains(), await foreignToken(theirs, { ...svid, sub }))).toBe(
+      "signature_invalid",
+    );
+    expect(await tokenOutcome(domains(), await foreignToken(strangers, { ...svid, sub }))).toBe(
+      "workload_jwt dev-workload",
+    );
+    const unknown = { ...svid, sub: "spiffe://other.example/ns/a/sa/b" };
+    expect(await tokenOutcome(domains(), await foreignToken(theirs, unknown))).toBe("issuer_unknown");
+  });
+
+  test("may be presented any number of times", async () => {
+    const deps = domains();
+    const token = await foreignToken(theirs, { ...svid, jti: "j-1" });
+    for (let time = 0; time < 3; time += 1)
+      expect(await outcomeOf(deps, `Bearer ${token}`)).toBe("workload_jwt prod-workload");
+  });
+
+  test("with a subject that is no SPIFFE id with a path proves nobody", async () => {
+    for (const sub of [
+      "spiffe://prod.example",
+      "spiffe://prod.example/",
+      "spiffe://prod.example/a/../b",
+      "prod.example/ns/a",
+    ])
+      expect(await tokenOutcome(domains(), await foreignToken(theirs, { ...svid, sub }))).toBe(
+        "issuer_unknown",
+      );
+  });
+});

@@ -9,7 +9,7 @@ import { type Rejected, rejected } from "./rejection.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
 
 /** How far ahead the `exp` of an assertion may be (R9). */
-export const ASSERTION_LIFE_SECONDS_MAX = 300;
+const ASSERTION_LIFE_SECONDS_MAX = 300;
 
 const JTI_CHARS_MAX = 256;
 const TYPES: readonly (string | undefined)[] = [undefined, "jwt", "client-authentication+jwt"];
