@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import type { Random } from "../kernel/random.ts";
 import { KEK_BYTES } from "../keys/custody/key-encryption-keys.ts";
+import { adminOption } from "./client/admin-option.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
-import { adminOption } from "./keys/operations.ts";
 import { withBackend } from "./keys/with-backend.ts";
 import { couldNot } from "./terminal/command-end.ts";
 import { counted } from "./terminal/count.ts";

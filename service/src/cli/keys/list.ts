@@ -1,8 +1,8 @@
 import { Command } from "commander";
+import { adminOption } from "../client/admin-option.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { listText } from "./list-text.ts";
-import { adminOption } from "./operations.ts";
 import { withBackend } from "./with-backend.ts";
 
 interface ListOptions {

@@ -3,6 +3,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import { ALGORITHMS, parseAlgorithm } from "../../keys/algorithm.ts";
 import { REASON_UNSPECIFIED } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
+import { adminOption } from "../client/admin-option.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { printAnswer } from "./answer-text.ts";
@@ -100,11 +101,6 @@ export function operationCommands(world: World): readonly Command[] {
         }),
     ),
   ];
-}
-
-/** The option for a running service. */
-export function adminOption(): Option {
-  return new Option("--admin <URL>", "work through the admin listener of a running service");
 }
 
 const ACCEPTANCES: Readonly<Record<Acceptance, string>> = {
