@@ -43,11 +43,13 @@ export function compilePolicy(policy: Policy, rules: PolicyRules): CompiledOrFau
   if (faults.length > 0) return { kind: "invalid", faults };
 
   const named = policy.denies.filter((deny) => deny.callers !== undefined);
+  // Read as a name and not as a pattern: the service's own audience may hold any character.
+  const ownAudience: TextSet = { exact: new Set([rules.audience]), patterns: [] };
   const compiled: CompiledPolicy = {
     hash: hashPolicy(policy),
     rules,
     grantsByCaller: byCaller(
-      policy.grants.map((grant) => [grant.callers, compiledGrant(grant, rules)] as const),
+      policy.grants.map((grant) => [grant.callers, compiledGrant(grant, ownAudience)] as const),
     ),
     deniesByCaller: byCaller(named.map((deny) => [deny.callers ?? [], compiledDeny(deny)] as const)),
     deniesForAll: policy.denies.filter((deny) => deny.callers === undefined).map(compiledDeny),
@@ -56,21 +58,16 @@ export function compilePolicy(policy: Policy, rules: PolicyRules): CompiledOrFau
   return tooMuch.length > 0 ? { kind: "invalid", faults: tooMuch } : { kind: "compiled", policy: compiled };
 }
 
-function compiledGrant(grant: Grant, rules: PolicyRules): CompiledGrant {
+function compiledGrant(grant: Grant, ownAudience: TextSet): CompiledGrant {
   const { audiences, algorithms, claims } = grant;
   return {
     grant,
     senders: textSetOf(grant.senders).set,
-    audiences: audiences === undefined ? only(rules.audience) : textSetOf(audiences).set,
+    audiences: audiences === undefined ? ownAudience : textSetOf(audiences).set,
     algorithms,
     claims: Object.entries(claims).map(([name, values]) => [name, textSetOf(values).set]),
     most: maximumOf(grant.scopes),
   };
-}
-
-/** The service's own audience may hold any character, so it is not read as a pattern. */
-function only(text: string): TextSet {
-  return { exact: new Set([text]), patterns: [] };
 }
 
 function compiledDeny(deny: Deny): CompiledDeny {
