@@ -7,6 +7,8 @@ export const AUTH_REASONS = [
   /** 400: more than one credential (N5). */
   "credentials_several",
   "credential_unknown",
+  /** The body names another caller than the credential proves (N10). */
+  "other_client_named",
   "caller_disabled",
   "caller_expired",
   "own_token",
