@@ -1,7 +1,10 @@
+import { CompactSign, exportJWK, generateKeyPair } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type ForeignSigner, foreignSigner, signedText } from "../../testing/callers.ts";
 import { keysFor } from "./choose-keys.ts";
 import { type CompactJws, readCompactJws } from "./compact-jws.ts";
+import { FOREIGN_ALGORITHMS } from "./foreign-key.ts";
+import { readKeySet } from "./read-key-set.ts";
 import { isSignedByOne } from "./verify-signature.ts";
 
 let [ec, otherEc, rsa]: ForeignSigner[] = [];
@@ -32,6 +35,26 @@ describe("a signature", () => {
     expect(await isSignedByOne(jws, [made(otherEc).key])).toBe(false);
     expect(await isSignedByOne(jws, [])).toBe(false);
   });
+
+  test.each(FOREIGN_ALGORITHMS)(
+    "of %s that jose makes is verified, and with one other bit it is not",
+    async (alg) => {
+      const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+      const read = readKeySet(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg }] }), "sig");
+      const keys = typeof read === "string" ? [] : read.keys;
+      const text = await new CompactSign(Buffer.from("{}")).setProtectedHeader({ alg }).sign(privateKey);
+      const jws = readCompactJws(text);
+      if (jws.kind === "malformed") throw new Error(jws.fault);
+      expect(await isSignedByOne(jws.jws, keys)).toBe(true);
+      const signature = Buffer.from(text.slice(text.lastIndexOf(".") + 1), "base64url");
+      for (let at = 0; at < signature.length; at += 7) {
+        const other = Buffer.from(signature);
+        other[at] = (other[at] ?? 0) ^ 1;
+        const changed = text.slice(0, text.lastIndexOf(".") + 1) + other.toString("base64url");
+        expect(await isSignedByOne({ ...jws.jws, text: changed }, keys)).toBe(false);
+      }
+    },
+  );
 
   test("is not verified by its key when that key is for another algorithm", async () => {
     const key = { ...made(rsa).key, algorithms: ["PS256" as const] };
