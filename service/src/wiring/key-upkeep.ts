@@ -1,6 +1,7 @@
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
+import type { OpenDatabase } from "../stores/open.ts";
 
 /** Work that is repeated while the service runs. */
 export interface UpkeepLoop {
@@ -25,6 +26,8 @@ export interface KeyUpkeep {
   close(): Promise<void>;
   /** Reports to a watcher what a round finds wrong. */
   watch(watcher: UpkeepWatcher): void;
+  /** The database of the process; `undefined` when the keys need none. `close` closes it. */
+  readonly database: OpenDatabase | undefined;
   /** What an operator may read and change; `undefined` when the keys are given from outside. */
   readonly managed: OperableKeys | undefined;
 }

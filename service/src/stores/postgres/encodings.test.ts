@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import fc from "fast-check";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { OPEN_ACCESS } from "../../http/access.ts";
 import { publicServer } from "../../http/public-server.ts";
 import { epochSeconds, systemClock, systemStopwatch } from "../../kernel/clock.ts";
 import { systemTimers } from "../../kernel/timers.ts";
@@ -82,6 +83,7 @@ describe.skipIf(mayLeavePostgresOut()).each(["WIN1251", "SQL_ASCII", "LATIN1", "
         usage: keys.usage,
         log: pino({ level: "silent" }),
         meter: noMeter,
+        access: OPEN_ACCESS,
         jwksMaxAgeSeconds: 60,
         keepAliveSeconds: 65,
       });

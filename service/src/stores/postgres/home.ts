@@ -32,7 +32,8 @@ const LookRow = z.object({
 });
 export type Look = z.infer<typeof LookRow>;
 
-const NAMES = "'schema_version', 'key_sets', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches'";
+const NAMES =
+  "'schema_version', 'key_sets', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches', 'used_assertions'";
 
 /**
  * A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. A

@@ -66,6 +66,9 @@ export const MIGRATIONS: readonly Migration[] = [
          fetches BIGINT NOT NULL,
          PRIMARY KEY (key_set, version)
        )`,
+      // A digest of the caller and of the id of each client assertion that was used.
+      "CREATE TABLE used_assertions (id TEXT NOT NULL PRIMARY KEY, used_until BIGINT NOT NULL)",
+      "CREATE INDEX used_assertions_until ON used_assertions (used_until)",
     ],
   },
 ];

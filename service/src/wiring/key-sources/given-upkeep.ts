@@ -41,6 +41,7 @@ export function givenUpkeep(
     usage: undefined,
     round,
     loops: [{ name: "given keys", everyMs: LOOK_MS, run: round }],
+    database: undefined,
     managed: undefined,
     watch: () => undefined,
     close: () => Promise.resolve(),
