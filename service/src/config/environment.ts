@@ -33,6 +33,10 @@ export const VARIABLES = {
   "admin.host": "MACP_AUTH_ADMIN_HOST",
   "admin.token": "MACP_AUTH_ADMIN_TOKEN",
   "admin.tokenFile": "MACP_AUTH_ADMIN_TOKEN_FILE",
+  "access.mode": "MACP_AUTH_CALLER_AUTH",
+  "access.file": "MACP_AUTH_CONFIG_FILE",
+  "access.sharedSecret": "MACP_AUTH_SHARED_SECRET",
+  "access.sharedSecretFile": "MACP_AUTH_SHARED_SECRET_FILE",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

@@ -1,7 +1,7 @@
 import { isLoopback } from "../kernel/loopback.ts";
 import { leadFloorSeconds } from "../keys/timing.ts";
-import { faultsOfAdminToken } from "./admin-token.ts";
-import type { AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
+import { faultsOfBearer } from "./bearer-secret.ts";
+import type { AccessSettings, AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
 import type { Labels } from "./source.ts";
 
 /** A line for each fault of settings that do not go together. A setting with a fault of its own is not judged again. */
@@ -16,6 +16,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
     ...(admin === undefined
       ? []
       : [...faultsOfAdminPort(admin, settings, labels), ...faultsOfToken(admin, labels)]),
+    ...faultsOfAccess(settings.access, labels),
   ];
 }
 
@@ -24,6 +25,7 @@ const EITHER_OR: readonly (readonly [SettingPath, SettingPath])[] = [
   ["keys.jwk", "keys.file"],
   ["keys.kek", "keys.kekFile"],
   ["admin.token", "admin.tokenFile"],
+  ["access.sharedSecret", "access.sharedSecretFile"],
 ];
 
 function faultsOfPairs({ of, isGiven }: Labels): string[] {
@@ -88,7 +90,7 @@ function faultsOfAdminPort(admin: AdminSettings, { listener }: Settings, { of, a
 }
 
 function faultsOfToken({ host, token }: AdminSettings, { of, isGiven, areRead }: Labels): readonly string[] {
-  if (token?.kind === "text") return faultsOfAdminToken(of(token.setting), token.text.reveal());
+  if (token?.kind === "text") return faultsOfBearer(of(token.setting), token.text.reveal());
   const isOpen =
     token === undefined &&
     !isGiven("admin.token") &&
@@ -98,4 +100,24 @@ function faultsOfToken({ host, token }: AdminSettings, { of, isGiven, areRead }:
   return isOpen
     ? [`${of("admin.host")} is reachable from other machines; set ${of("admin.tokenFile")}, or use 127.0.0.1`]
     : [];
+}
+
+function faultsOfAccess(
+  { mode, file, sharedSecret }: AccessSettings,
+  { of, isGiven, areRead }: Labels,
+): readonly string[] {
+  const faults =
+    sharedSecret?.kind === "text" ? faultsOfBearer(of(sharedSecret.setting), sharedSecret.text.reveal()) : [];
+  const hasCallers = file !== undefined || sharedSecret !== undefined;
+  const isUnreadable = !areRead(
+    "access.mode",
+    "access.file",
+    "access.sharedSecret",
+    "access.sharedSecretFile",
+  );
+  if (mode === "off" || hasCallers || isUnreadable || !isGiven("access.mode")) return faults;
+  return [
+    ...faults,
+    `${of("access.mode")} is ${mode}, and no caller is declared; set ${of("access.file")} or ${of("access.sharedSecretFile")}`,
+  ];
 }

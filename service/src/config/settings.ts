@@ -8,6 +8,8 @@ import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, who
 /** How long a managed key signs. Not a default of its setting, which turns managed keys on. */
 const ROTATION_SECONDS_DEFAULT = 604_800;
 
+const CALLER_AUTH_MODES = ["off", "observe", "enforce"] as const;
+
 /** One setting a line, as a person writes it: how its text is read, its default, and what docs/configuration.md says of it. */
 export const Written = z.object({
   listener: z.object({
@@ -86,12 +88,29 @@ export const Written = z.object({
       ),
     tokenFile: path().optional().describe("a file with that token"),
   }),
+  access: z.object({
+    mode: oneOf(CALLER_AUTH_MODES)
+      .optional()
+      .describe(
+        "whether callers must prove who they are; `observe` mints as `off` does and reports what `enforce` would reject (default `off` without callers, else `enforce`)",
+      ),
+    file: path()
+      .optional()
+      .describe("the access document: callers, issuers, groups, grants and denies (YAML); watched"),
+    sharedSecret: secret()
+      .optional()
+      .describe("bearer secret of the caller `default`, 32 characters or more"),
+    sharedSecretFile: path().optional().describe("a file with that secret"),
+  }),
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
       .describe("least severe level that is logged"),
   }),
 });
+
+/** Whether callers must prove who they are. */
+export type CallerAuthMode = (typeof CALLER_AUTH_MODES)[number];
 
 /** The settings as they are written, a default where one is not. */
 export type Written = z.infer<typeof Written>;
@@ -107,6 +126,16 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly keys: KeySettings;
   /** The listener for operators. */
   readonly admin: AdminSettings | undefined;
+  readonly access: AccessSettings;
+}
+
+/** Who may call, and what each may have minted. */
+export interface AccessSettings {
+  readonly mode: CallerAuthMode;
+  /** The path of the access document. */
+  readonly file: string | undefined;
+  /** What the caller `default` sends as bearer. */
+  readonly sharedSecret: SecretSource | undefined;
 }
 
 export interface KeySettings extends Readonly<Pick<Written["keys"], "alg" | "leadSeconds">> {
@@ -145,7 +174,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tokens, keys, verifiers, admin, log } = written;
+  const { listener, tokens, keys, verifiers, admin, access, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -169,7 +198,28 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
           token: secretSource("admin.token", admin.token, "admin.tokenFile", admin.tokenFile),
         }
       : undefined,
+    access: accessSettings(access, isGiven),
     log,
+  };
+}
+
+/** One who declares callers means them to be asked: without a mode, what is given decides, whether it can be read or not. */
+function accessSettings(
+  { mode, file, sharedSecret, sharedSecretFile }: Written["access"],
+  isGiven: (setting: SettingPath) => boolean,
+): AccessSettings {
+  const hasCallers = (["access.file", "access.sharedSecret", "access.sharedSecretFile"] as const).some(
+    isGiven,
+  );
+  return {
+    mode: mode ?? (hasCallers ? "enforce" : "off"),
+    file,
+    sharedSecret: secretSource(
+      "access.sharedSecret",
+      sharedSecret,
+      "access.sharedSecretFile",
+      sharedSecretFile,
+    ),
   };
 }
 

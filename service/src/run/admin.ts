@@ -1,4 +1,4 @@
-import { faultsOfAdminToken } from "../config/admin-token.ts";
+import { faultsOfBearer } from "../config/bearer-secret.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
@@ -75,7 +75,7 @@ export async function adminToken({ admin }: Settings, labels: Labels): Promise<S
   const token = admin?.token;
   if (token === undefined) return undefined;
   const text = (await readSecret(token, labels)).reveal().trim();
-  const faults = faultsOfAdminToken(labels.of(token.setting), text);
+  const faults = faultsOfBearer(labels.of(token.setting), text);
   // A token in the setting itself was checked with the settings.
   if (token.kind === "file" && faults.length > 0) throw new ConfigError(faults);
   return new Secret(text);

@@ -1,4 +1,8 @@
 import { z } from "zod";
+import { ROLES } from "../../callers/caller.ts";
+import { DEFAULT_FOREIGN_ALGORITHMS, FOREIGN_ALGORITHMS } from "../../callers/foreign/foreign-key.ts";
+import { PRESETS } from "../../callers/registry.ts";
+import { ALGORITHMS } from "../../keys/algorithm.ts";
 
 // The access document as a person writes it: who may call, and what each may have minted. Everything is closed: a name that is not
 // known is a fault, so that a typing mistake never widens or narrows what is granted.
@@ -43,6 +47,10 @@ const Keys = z
       z.literal("discovery"),
       z.strictObject({
         discovery: z.literal(true).meta({ description: "Found through the issuer's own document." }),
+        jwks_hosts: z
+          .array(text(256))
+          .default([])
+          .meta({ description: "Hosts beside the issuer's own on which its keys may be." }),
         ca_file: path.optional(),
       }),
       z.strictObject({ jwks_url: httpsUrl, ca_file: path.optional() }),
@@ -57,22 +65,9 @@ const Keys = z
   )
   .meta({ description: "Where the issuer's public keys are." });
 
-export const JWT_ALGORITHMS = [
-  "RS256",
-  "RS384",
-  "RS512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "ES256",
-  "ES384",
-  "ES512",
-  "EdDSA",
-] as const;
-
 const Issuer = z.strictObject({
   preset: z
-    .enum(["kubernetes", "github", "gitlab", "spiffe", "oidc"], {
+    .enum(PRESETS, {
       error: "must be kubernetes, github, gitlab, spiffe or oidc",
     })
     .meta({ description: "What its tokens look like: which claims they must have, and their short names." }),
@@ -84,10 +79,14 @@ const Issuer = z.strictObject({
   audience: text(512)
     .optional()
     .meta({ description: "The `aud` that its tokens must have; unset: the issuer name of this service." }),
+  other_audiences: z
+    .boolean()
+    .default(false)
+    .meta({ description: "Whether its tokens may name other audiences beside ours." }),
   algorithms: z
-    .array(z.enum(JWT_ALGORITHMS))
+    .array(z.enum(FOREIGN_ALGORITHMS))
     .min(1)
-    .default(["RS256", "ES256"])
+    .default([...DEFAULT_FOREIGN_ALGORITHMS])
     .meta({ description: "The signature algorithms that are accepted." }),
   max_token_seconds: z
     .int()
@@ -121,7 +120,10 @@ const Proof = z
       z.strictObject({
         workload: z.strictObject({
           issuer: name("the name of an issuer"),
-          subject: text(512).optional().meta({ description: "The `sub`; `*` stands for any part." }),
+          subject: text(512).default("**").meta({
+            description:
+              "The `sub`: exact, or with `*` for one part between `/` or `:`, and `**` at the end for all that follow.",
+          }),
           claims: z.record(text(128), patterns).default({}),
         }),
       }),
@@ -143,7 +145,7 @@ const Caller = z.strictObject({
   expires: endDate.optional(),
   disabled: z.boolean().default(false),
   role: z
-    .enum(["viewer", "operator", "security"], { error: "must be viewer, operator or security" })
+    .enum(ROLES, { error: "must be viewer, operator or security" })
     .optional()
     .meta({ description: "What it may do at the admin listener; unset: nothing." }),
   proofs: z.array(Proof).max(16).default([]),
@@ -190,10 +192,7 @@ const Grant = z.strictObject({
     .min(1)
     .optional()
     .meta({ description: "The runtimes; unset: only the audience that is set for this service." }),
-  algorithms: z
-    .array(z.enum(["RS256", "ES256"]))
-    .min(1)
-    .optional(),
+  algorithms: z.array(z.enum(ALGORITHMS)).min(1).optional(),
   claims: z.record(text(128), patterns).default({}).meta({ description: "What the proof must say." }),
   on_excess: z
     .enum(["reject", "narrow"])

@@ -30,7 +30,7 @@ denies:
 
 const faultsOf = (text: string): readonly string[] => {
   const read = readAccess("access.yaml", text);
-  return read.kind === "refused" ? read.faults : [];
+  return read.kind === "rejected" ? read.faults : [];
 };
 
 describe("an access document", () => {
@@ -161,8 +161,8 @@ describe("an access document", () => {
   test("of any text is read or rejected, and never a fault of this program", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "grapheme" }), fc.json()), (text) => {
-        expect(["read", "refused"]).toContain(readAccess("a", text).kind);
-        expect(["read", "refused"]).toContain(readAccess("a", `version: 1\ncallers: ${text}`).kind);
+        expect(["read", "rejected"]).toContain(readAccess("a", text).kind);
+        expect(["read", "rejected"]).toContain(readAccess("a", `version: 1\ncallers: ${text}`).kind);
       }),
       { numRuns: 500 },
     );

@@ -22,7 +22,7 @@ export type AccessRead =
       readonly lineOf: (fault: AccessFault) => string;
     }
   /** A line for each fault: `FILE:LINE:COLUMN place: text`. */
-  | { readonly kind: "refused"; readonly faults: readonly string[] };
+  | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** No honest document has more faults than a person fixes at once. */
 const FAULTS_MAX = 20;
@@ -49,10 +49,10 @@ export function readAccess(file: string, text: string): AccessRead {
   };
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0)
-    return refused(broken.map(({ pos, message }) => `${at(pos[0])} ${oneLine(message)}`));
+    return rejected(broken.map(({ pos, message }) => `${at(pos[0])} ${oneLine(message)}`));
 
   const hidden = offsetOfProto(document);
-  if (hidden !== undefined) return refused([`${at(hidden)} "__proto__" is no name; choose another`]);
+  if (hidden !== undefined) return rejected([`${at(hidden)} "__proto__" is no name; choose another`]);
 
   let value: unknown;
   try {
@@ -60,7 +60,7 @@ export function readAccess(file: string, text: string): AccessRead {
   } catch (thrown) {
     // Too many aliases, or one that refers to itself.
     if (!(thrown instanceof ReferenceError)) throw thrown;
-    return refused([`${file} refers to its own parts too often; write them out`]);
+    return rejected([`${file} refers to its own parts too often; write them out`]);
   }
   const root = document.contents;
   const lineOf = ({ place, text: fault }: AccessFault): string =>
@@ -68,7 +68,7 @@ export function readAccess(file: string, text: string): AccessRead {
   const { data, error } = AccessText.safeParse(value);
   return error === undefined
     ? { kind: "read", access: data, lineOf }
-    : refused(error.issues.flatMap(faultsOfIssue).map(lineOf));
+    : rejected(error.issues.flatMap(faultsOfIssue).map(lineOf));
 }
 
 /** JavaScript would not show what stands under this name, so nobody would see that it is there. */
@@ -82,11 +82,11 @@ function offsetOfProto(document: Document.Parsed): number | undefined {
   return offset;
 }
 
-function refused(faults: readonly string[]): AccessRead {
+function rejected(faults: readonly string[]): AccessRead {
   const shown = faults.slice(0, FAULTS_MAX);
   const left = faults.length - shown.length;
   return {
-    kind: "refused",
+    kind: "rejected",
     faults: left > 0 ? [...shown, `and ${String(left)} more faults of this document`] : shown,
   };
 }
