@@ -17,10 +17,10 @@ const ROOMS = {
   files: ["kernel"],
   outbound: ["kernel", "callers"],
   telemetry: ["kernel", "keys"],
-  config: ["kernel", "keys"],
+  config: ["kernel", "keys", "callers"],
   stores: [...core, "files"],
   http: [...core, "telemetry"],
-  wiring: [...core, "files", "telemetry", "config", "stores"],
+  wiring: [...core, "files", "outbound", "telemetry", "config", "stores"],
   cli: [...core, "files", "config", "stores", "http", "wiring"],
   run: ["kernel", "keys", "telemetry", "config", "http", "wiring", "cli"],
 };

@@ -28,6 +28,7 @@ export function textOf(invalid: InvalidRequest): string | undefined {
   switch (invalid.reason) {
     case "sender_required":
     case "ttl_invalid":
+    case "audience_invalid":
       return undefined;
     case "scopes_invalid":
       return invalid.field && `scopes.${invalid.field} must be ${TYPES[invalid.field]}`;

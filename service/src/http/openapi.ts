@@ -22,10 +22,10 @@ const COMMON_REASONS: readonly Reason[] = [
   "internal",
 ];
 
-/** What a request that proves too little is answered with besides. No proof of a caller can fail yet. */
+/** What a request that proves too little is answered with besides. */
 const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
   anyone: [],
-  caller: [],
+  caller: ["credential_required", "credentials_several"],
   operator: ["unauthorised", "not_this_machine"],
 };
 

@@ -17,6 +17,17 @@ export const PROBLEMS = {
   not_unicode: { status: 400, text: "sender and scopes must be Unicode text" },
   number_inexact: { status: 400, text: "scopes hold a number that a double cannot hold exactly" },
   token_too_large: { status: 400, text: "the token would be larger than 12288 bytes" },
+  audience_invalid: { status: 400, text: "audience must be one text" },
+  credentials_several: {
+    status: 400,
+    text: "send one credential: one Authorization header, and none in the body",
+  },
+  credential_required: {
+    status: 401,
+    text: "a valid credential is required",
+    headers: ["www-authenticate", "Bearer"],
+  },
+  not_allowed: { status: 403, text: "the policy does not allow this token" },
   no_signing_key: { status: 503, text: "no signing key is available", headers: ["retry-after", "5"] },
   busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
   not_found: { status: 404, text: "not found" },
@@ -81,6 +92,7 @@ export function problemOf(refusal: MintRefusal): Problem {
         refusal.reason,
         `the token would be ${String(refusal.bytes)} bytes long, more than ${String(refusal.bytesMax)}: send a shorter sender or fewer scopes`,
       );
+    case "not_allowed":
     case "no_signing_key":
       return problem(refusal.reason);
   }

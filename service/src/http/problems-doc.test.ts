@@ -47,7 +47,7 @@ test("each text that names what is at fault is on the page, beside its reason", 
   ];
   const texts = [...bodies.map((body) => JSON.stringify(body)), '{"sender":"a","scopes":{"limit":1e400}}'];
   const given = texts.map((text) => {
-    const parsed = parseMintRequest(JSON.parse(text), text);
+    const parsed = parseMintRequest(JSON.parse(text), text, "ignored");
     return parsed.kind === "invalid" ? [parsed.invalid.reason, textOf(parsed.invalid)] : [];
   });
   const large = problemOf({

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemTimers } from "../kernel/timers.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
+import { OPEN_ACCESS } from "./access.ts";
 import type { Listener } from "./listener.ts";
 import { publicServer } from "./public-server.ts";
 
@@ -37,7 +38,10 @@ describe("the public listener", () => {
         minted: (kid) => counted.push(`minted with ${kid}`),
         rejected: (reason) => counted.push(`rejected: ${reason}`),
         jwksServed: (status) => counted.push(`jwks ${String(status)}`),
+        callerRejected: (reason) => counted.push(`caller rejected: ${reason}`),
+        wouldReject: (caller, reason) => counted.push(`would reject ${caller}: ${reason}`),
       },
+      access: OPEN_ACCESS,
       jwksMaxAgeSeconds: 60,
       keepAliveSeconds: 65,
     });

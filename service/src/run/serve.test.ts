@@ -12,6 +12,7 @@ import { countingRandom } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
 import { TestTimers } from "../testing/test-timers.ts";
+import { loadAccess } from "../wiring/access.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { type ServeParts, type ServeWorld, serve } from "./serve.ts";
 
@@ -73,6 +74,7 @@ function recordedUpkeep(override: Partial<KeyUpkeep> = {}): KeyUpkeep {
     close: () => record("keys closed"),
     watch: () => undefined,
     usage: undefined,
+    database: undefined,
     managed: undefined,
     ...override,
   };
@@ -103,12 +105,10 @@ function served(upkeep: KeyUpkeep): Promise<number> {
     return Promise.resolve(upkeep);
   };
   return serve(world, {
-    load: ({ environment }) =>
-      Promise.resolve({
-        ...loadSettings(environment),
-        token: undefined,
-        keys: { given: undefined, open },
-      }),
+    load: async ({ environment }) => {
+      const read = loadSettings(environment);
+      return { ...read, token: undefined, keys: { given: undefined, open }, access: await loadAccess(read) };
+    },
     openLog: openRecordedLog,
   });
 }

@@ -5,6 +5,7 @@ import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import { readSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
+import { OPEN_ACCESS } from "../http/access.ts";
 import { publicServer } from "../http/public-server.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import type { Machine } from "../kernel/machine.ts";
@@ -13,6 +14,8 @@ import type { Secret } from "../kernel/secret.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { noMeter } from "../telemetry/meter.ts";
+import type { LoadedAccess, OpenAccess } from "../wiring/access/access-directory.ts";
+import { loadAccess } from "../wiring/access.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
@@ -71,6 +74,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const upkeep = await loaded.keys.open(log, world);
   try {
     await upkeep.round();
+    const access = loaded.access.open(log, world, upkeep.database);
     const shared = { log, random, clock, timers, keepAliveSeconds };
     let isStopping = false;
     const admin = await openAdmin(loaded, loaded.token, upkeep, {
@@ -84,6 +88,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
       keys: upkeep.directory,
       usage: upkeep.usage,
       meter,
+      access: access.directory ?? OPEN_ACCESS,
       rules: settings.tokens,
       jwksMaxAgeSeconds,
     });
@@ -95,10 +100,10 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     if (admin !== undefined)
       log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
 
-    const stopUpkeep = startUpkeep(upkeep.loops, { log, timers });
+    const stopUpkeep = startUpkeep([...upkeep.loops, ...access.loops], { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
-      void reload(upkeep)
+      void reload(upkeep, access)
         .then(() => reportReload(log, loaded))
         .catch(() => undefined);
     });
@@ -128,6 +133,7 @@ async function within(timers: Timers, milliseconds: number, step: Promise<void>)
 export interface Loaded extends LoadedSettings {
   readonly token: Secret | undefined;
   readonly keys: LoadedKeySource;
+  readonly access: LoadedAccess;
 }
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
@@ -135,21 +141,24 @@ async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
-  if (ownFaults.length === 0 && token.kind === "done" && keys.kind === "done")
-    return { ...read, token: token.value, keys: keys.value };
-  throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys)]);
+  const access = await attempt(() => loadAccess(read));
+  if (ownFaults.length === 0 && token.kind === "done" && keys.kind === "done" && access.kind === "done")
+    return { ...read, token: token.value, keys: keys.value, access: access.value };
+  throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys), ...faultsOf(access)]);
 }
 
 /** Looks now at what is followed; resolves when what was found is in force. */
-async function reload(upkeep: KeyUpkeep): Promise<void> {
+async function reload(upkeep: KeyUpkeep, access: OpenAccess): Promise<void> {
   // A file is read when two looks agree on it.
-  await upkeep.round();
-  await upkeep.round();
+  for (let look = 1; look <= 2; look += 1) {
+    await upkeep.round();
+    await access.look();
+  }
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */
-function reportReload(log: Log, { settings, labels }: LoadedSettings): void {
-  const followed = wiredKeySource(settings.keys.source).followed.map(labels.of);
+function reportReload(log: Log, { settings, labels, access }: Loaded): void {
+  const followed = [...wiredKeySource(settings.keys.source).followed, ...access.followed].map(labels.of);
   const message =
     followed.length === 0
       ? "nothing is followed: settings and keys are read at startup; restart the service to change them"
@@ -178,6 +187,7 @@ function announce(
     audience: loggedText(settings.tokens.audience),
     key_source: settings.keys.source.kind,
     alg: settings.keys.alg,
+    caller_auth: settings.access.mode,
     kids: served.map((key) => printable(key.kid)),
     node: world.nodeVersion,
   });
@@ -188,7 +198,7 @@ function announce(
     const message = `EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set ${labels.of("keys.file")}, or ${labels.of("keys.store")}`;
     log.warn({ event: "ephemeral_key", message });
   }
-  if (!isLoopback(address.address)) {
+  if (!isLoopback(address.address) && settings.access.mode !== "enforce") {
     const message = `OPEN MINT: anyone who reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set ${labels.of("listener.host")}=127.0.0.1`;
     log.warn({ event: "open_mint", message });
   }

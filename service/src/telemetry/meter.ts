@@ -3,6 +3,10 @@ export interface Meter {
   minted(kid: string): void;
   rejected(reason: string): void;
   jwksServed(status: 200 | 304 | 503): void;
+  /** A request without a caller was rejected. */
+  callerRejected(reason: string): void;
+  /** A token was minted that would have been rejected, were callers and policy enforced. */
+  wouldReject(caller: string, reason: string): void;
 }
 
 /** For a service without an admin listener: nobody could read the figures. */
@@ -10,4 +14,6 @@ export const noMeter: Meter = {
   minted: () => undefined,
   rejected: () => undefined,
   jwksServed: () => undefined,
+  callerRejected: () => undefined,
+  wouldReject: () => undefined,
 };

@@ -30,6 +30,12 @@ export function openMetrics(gauges: Gauges): Metrics {
   const minted = count("tokens_minted_total", "Tokens signed, by key.", ["kid"]);
   const rejected = count("mint_refused_total", "Rejected mint requests, by reason.", ["reason"]);
   const jwks = count("jwks_fetches_total", "Responses to JWKS fetches, by status.", ["status"]);
+  const callers = count("callers_rejected_total", "Requests without a proved caller, by reason.", ["reason"]);
+  const observed = count(
+    "observed_rejections_total",
+    "Tokens minted while callers are observed that would be rejected if they were enforced, by caller and reason.",
+    ["caller", "reason"],
+  );
   const transitions = count(
     "refused_transitions_total",
     "Rejected key operations and rejected requests to the admin listener, by reason.",
@@ -48,6 +54,12 @@ export function openMetrics(gauges: Gauges): Metrics {
     },
     jwksServed: (status) => {
       jwks.inc({ status: String(status) });
+    },
+    callerRejected: (reason) => {
+      callers.inc({ reason });
+    },
+    wouldReject: (caller, reason) => {
+      observed.inc({ caller, reason });
     },
     rejectedTransition: (reason) => {
       transitions.inc({ reason });

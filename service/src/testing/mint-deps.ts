@@ -22,7 +22,7 @@ export function countingRandom(): Random {
 /** The request in this body, which is valid. */
 export function mintRequest(body: object): MintRequest {
   const text = JSON.stringify(body);
-  const parsed = parseMintRequest(JSON.parse(text), text);
+  const parsed = parseMintRequest(JSON.parse(text), text, "ignored");
   if (parsed.kind === "invalid") throw new Error(parsed.invalid.reason);
   return parsed.request;
 }

@@ -4,7 +4,7 @@ import { type InvalidRequest, parseMintRequest } from "./mint-request.ts";
 
 /** Why a body is invalid, or `undefined` for a request. */
 function invalid(body: unknown): InvalidRequest | undefined {
-  const parsed = parseMintRequest(body, JSON.stringify(body));
+  const parsed = parseMintRequest(body, JSON.stringify(body), "ignored");
   return parsed.kind === "invalid" ? parsed.invalid : undefined;
 }
 
@@ -49,7 +49,7 @@ describe("a body is rejected for the first thing that is wrong with it", () => {
 
   test("and a number that a double cannot hold is named as it was written", () => {
     const text = '{"sender":"a","scopes":{"limit":1e400}}';
-    expect(parseMintRequest(JSON.parse(text), text)).toEqual({
+    expect(parseMintRequest(JSON.parse(text), text, "ignored")).toEqual({
       kind: "invalid",
       invalid: { reason: "number_inexact", number: { path: "scopes.limit", written: "1e400" } },
     });
@@ -61,7 +61,7 @@ test("members of a prototype are not members of a request", () => {
 });
 
 test("null and absent ttl and scopes mean the defaults, and unknown members are ignored", () => {
-  const parsed = parseMintRequest({ sender: "a", ttl_seconds: null, iss: "evil", exp: 1 }, "{}");
+  const parsed = parseMintRequest({ sender: "a", ttl_seconds: null, iss: "evil", exp: 1 }, "{}", "ignored");
   expect(parsed).toEqual({ kind: "request", request: { sender: "a", scopes: {}, ttlSeconds: undefined } });
 });
 
@@ -76,7 +76,7 @@ describe("the search for inexact numbers costs little", () => {
     const body: unknown = JSON.parse(text);
     const parse = vi.spyOn(JSON, "parse");
     try {
-      const { kind } = parseMintRequest(body, text);
+      const { kind } = parseMintRequest(body, text, "ignored");
       return { kind, parsed: parse.mock.calls.map(([given]) => given) };
     } finally {
       parse.mockRestore();

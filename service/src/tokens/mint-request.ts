@@ -26,6 +26,14 @@ export const MintRequestBody = z
           "Requested TTL of the token. Rounded down to whole seconds, at least 1, at most the configured maximum.",
         examples: [300],
       }),
+    audience: z
+      .unknown()
+      .optional()
+      .meta({
+        override: { type: "string" },
+        description:
+          "The runtime that the token is for, when a policy is in force; without it the audience of this service. Ignored otherwise.",
+      }),
   })
   .meta({ id: "MintRequest" });
 
@@ -36,13 +44,15 @@ export type MintRequest = Branded<
     readonly scopes: Scopes;
     /** As requested: positive and finite, fractions allowed. `undefined` means the default. */
     readonly ttlSeconds: number | undefined;
+    /** As requested; `undefined` means the service's own. Only a policy reads it. */
+    readonly audience: string | undefined;
   },
   "MintRequest"
 >;
 
 /** Why a body is not a mint request. */
 export type InvalidRequest =
-  | { readonly reason: "sender_required" | "ttl_invalid" }
+  | { readonly reason: "sender_required" | "ttl_invalid" | "audience_invalid" }
   /** `field`: the one of a wrong type; `undefined`: scopes are no object. */
   | { readonly reason: "scopes_invalid"; readonly field: ScopeField | undefined }
   /** The member holds half of a surrogate pair. */
@@ -54,8 +64,14 @@ export type ParsedRequest =
   | { readonly kind: "request"; readonly request: MintRequest }
   | { readonly kind: "invalid"; readonly invalid: InvalidRequest };
 
-/** Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl. */
-export function parseMintRequest(body: unknown, text: string): ParsedRequest {
+/**
+ * What becomes of the audience of a request: without a policy it is ignored, whatever it is; while a policy is observed nothing is
+ * rejected for it; an enforced policy needs it to be one text.
+ */
+export type AudienceReading = "ignored" | "observed" | "required";
+
+/** Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl, audience. */
+export function parseMintRequest(body: unknown, text: string, reading: AudienceReading): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
   const wrongType = faultOfTypes(parsed.error);
   if (wrongType !== undefined && wrongType.reason !== "ttl_invalid") return invalid(wrongType);
@@ -66,7 +82,17 @@ export function parseMintRequest(body: unknown, text: string): ParsedRequest {
   const fault = faultOfScopes(scopes, body, text) ?? wrongType;
   if (fault !== undefined) return invalid(fault);
   const ttlSeconds = parsed.data?.ttl_seconds ?? undefined;
-  return { kind: "request", request: { sender, scopes, ttlSeconds } as MintRequest };
+  const audience = audienceOf(parsed.data?.audience, reading);
+  if (audience === undefined) return invalid({ reason: "audience_invalid" });
+  return { kind: "request", request: { sender, scopes, ttlSeconds, ...audience } as MintRequest };
+}
+
+/** One text, and never a list: RFC 8707 section 2 allows several, our tokens carry one. `undefined`: it must be rejected. */
+function audienceOf(value: unknown, reading: AudienceReading): { audience: string | undefined } | undefined {
+  if (reading === "ignored" || value === undefined || value === null) return { audience: undefined };
+  if (typeof value === "string" && value.trim() !== "" && value.isWellFormed()) return { audience: value };
+  // No grant has an empty audience.
+  return reading === "observed" ? { audience: "" } : undefined;
 }
 
 /** The first member of a wrong type; a body that is not an object lacks a sender. */

@@ -13,12 +13,13 @@ import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
 import { type Claims, checkClaims } from "./claims.ts";
+import { NO_POLICY } from "./entitlement.ts";
 import { type MintOutcome, mint } from "./mint.ts";
 import { parseMintRequest } from "./mint-request.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
 async function mintFrom(body: object, deps = mintDeps()): Promise<MintOutcome> {
-  return mint(deps, anyone(), mintRequest(body));
+  return mint(deps, anyone(), mintRequest(body), NO_POLICY);
 }
 
 function minted(outcome: MintOutcome): Extract<MintOutcome, { kind: "minted" }> {
@@ -75,10 +76,10 @@ test.each(["1", "1e1", "1e400", "12345678901234567890", '"\\u00e9"'])(
   "scopes that fit into no token are rejected for their size, whatever they hold: 10,000 times %s",
   async (value) => {
     const text = `{"sender":"a","y":1e1,"scopes":{"x":[${Array.from({ length: 10_000 }, () => value).join(",")}]}}`;
-    const parsed = parseMintRequest(JSON.parse(text), text);
+    const parsed = parseMintRequest(JSON.parse(text), text, "ignored");
     if (parsed.kind === "invalid") throw new Error(parsed.invalid.reason);
     const least = JSON.stringify(parsed.request.scopes).length;
-    const outcome = await mint(mintDeps(), anyone(), parsed.request);
+    const outcome = await mint(mintDeps(), anyone(), parsed.request, NO_POLICY);
     expect(outcome).toMatchObject({ refusal: { reason: "token_too_large", bytesMax: TOKEN_BYTES_MAX } });
     const { bytes } = (outcome as { refusal: { bytes: number } }).refusal;
     expect(bytes).toBeGreaterThan(least);
@@ -144,9 +145,9 @@ test("any scopes reach the token with the meaning that they had in the request, 
   await fc.assert(
     fc.asyncProperty(fc.dictionary(names, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 }), async (scopes) => {
       const text = JSON.stringify({ sender: "a", scopes });
-      const parsed = parseMintRequest(JSON.parse(text), text);
+      const parsed = parseMintRequest(JSON.parse(text), text, "ignored");
       if (parsed.kind === "invalid") return;
-      const { token } = minted(await mint(deps, anyone(), parsed.request));
+      const { token } = minted(await mint(deps, anyone(), parsed.request, NO_POLICY));
       const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
       expect(payload).toContain(JSON.stringify((JSON.parse(text) as { scopes: object }).scopes));
       expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();

@@ -4,9 +4,10 @@ import { newJti } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { SigningKey } from "../keys/key-view.ts";
-import { grantedTtlSeconds } from "../policy/ttl.ts";
+import type { Decision, Rejection } from "../policy/decide.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
+import { decisionOn, entitledTo, type PolicyInForce } from "./entitlement.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { signed, signingInputOf, tokenBytes } from "./signing-input.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
@@ -28,6 +29,8 @@ export type MintOutcome =
       readonly claims: CheckedClaims;
       /** Who had it minted. */
       readonly caller: Caller;
+      /** What the policy says of it, whether it is enforced or not; `undefined`: there is none, or none for this caller. */
+      readonly decision: Decision | undefined;
       readonly kid: SigningKey["kid"];
       readonly surprises: readonly ScopeSurprise[];
     }
@@ -35,36 +38,65 @@ export type MintOutcome =
 
 /** Why a well-formed request gets no token. */
 export type MintRefusal =
+  /** The policy in force does not allow it. `rejection`: its reason; `undefined`: nobody proved who calls. */
+  | { readonly reason: "not_allowed"; readonly rejection: Rejection | undefined }
   | { readonly reason: "token_too_large"; readonly bytes: number; readonly bytesMax: number }
   | { readonly reason: "no_signing_key" };
 
-/** Mints one token (RFC 7519, RFC 7515 compact form): find the key, write the claims, check them, sign. */
-export async function mint(deps: MintDeps, caller: Caller, request: MintRequest): Promise<MintOutcome> {
+/**
+ * Mints one token (RFC 7519, RFC 7515 compact form): find the key, decide what the caller may have, write the claims, check them,
+ * sign.
+ */
+export async function mint(
+  deps: MintDeps,
+  caller: Caller,
+  request: MintRequest,
+  inForce: PolicyInForce,
+): Promise<MintOutcome> {
   const now = deps.clock.now();
   const { signing } = deps.keys.view();
-  if (signing === undefined) return { kind: "rejected", refusal: { reason: "no_signing_key" } };
+  if (signing === undefined) return rejected({ reason: "no_signing_key" });
 
   // A token never outlives its key.
   const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
-  if (left < 1) return { kind: "rejected", refusal: { reason: "no_signing_key" } };
+  if (left < 1) return rejected({ reason: "no_signing_key" });
+
+  const decision = decisionOn(inForce, caller, request, signing.signer.alg);
+  const entitled = entitledTo(inForce, decision, request, deps.rules);
+  if (entitled === undefined)
+    return rejected({
+      reason: "not_allowed",
+      rejection: decision?.kind === "rejected" ? decision : undefined,
+    });
+
+  const rules = rulesFor(entitled.audience, deps.rules);
   const claims = checkClaims(
-    claimsOf(deps.rules, {
+    claimsOf(rules, {
       sender: request.sender,
-      scopes: request.scopes,
+      scopes: entitled.scopes,
       jti: newJti(deps.random),
       iat: now,
-      ttlSeconds: Math.min(grantedTtlSeconds(request.ttlSeconds, deps.rules), left),
+      ttlSeconds: Math.min(entitled.ttlSeconds, left),
     }),
-    deps.rules,
+    rules,
   );
 
   const input = signingInputOf(signing, claims);
   const bytes = tokenBytes(signing, input);
   if (bytes > TOKEN_BYTES_MAX)
-    return { kind: "rejected", refusal: { reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX } };
+    return rejected({ reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX });
 
   deps.usage?.noteSigned(signing.kid, claims.exp);
   const token = await signed(signing, input);
   const surprises = surprisesIn(request.scopes);
-  return { kind: "minted", token, claims, caller, kid: signing.kid, surprises };
+  return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises };
+}
+
+function rejected(refusal: MintRefusal): MintOutcome {
+  return { kind: "rejected", refusal };
+}
+
+/** The rules of all tokens, for an audience that a policy granted. */
+function rulesFor(audience: string, rules: TokenRules): TokenRules {
+  return audience === rules.audience ? rules : { ...rules, audience };
 }

@@ -1,10 +1,20 @@
 import { z } from "zod";
-import { anyone } from "../../callers/anyone.ts";
+import type { Caller } from "../../callers/caller.ts";
+import type { Rejected } from "../../callers/rejection.ts";
 import { printable } from "../../kernel/printable.ts";
+import type { Decision } from "../../policy/decide.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
-import { type MintDeps, mint } from "../../tokens/mint.ts";
+import { type MintDeps, type MintOutcome, type MintRefusal, mint } from "../../tokens/mint.ts";
 import { MintRequestBody, parseMintRequest } from "../../tokens/mint-request.ts";
+import {
+  type Access,
+  audienceReadingOf,
+  callerOf,
+  policyOf,
+  problemOfStranger,
+  secondCredential,
+} from "../access.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import { textOf, warningOf } from "../mint-words.ts";
@@ -27,6 +37,7 @@ const MintResponseBody = z
   .meta({ id: "MintResponse" });
 
 export interface MintRouteDeps extends MintDeps {
+  readonly access: Access;
   readonly log: Log;
   readonly meter: Meter;
   /** The mints of this listener that are not answered yet. */
@@ -59,6 +70,8 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "sender_required",
     "scopes_invalid",
     "ttl_invalid",
+    "audience_invalid",
+    "not_allowed",
     "not_unicode",
     "number_inexact",
     "token_too_large",
@@ -73,7 +86,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
   ],
   handle: async (deps, exchange) => {
     const { underWay } = deps;
-    if (underWay.mints >= MINTS_AT_ONCE_MAX) return reject(deps, problem("busy"), exchange);
+    if (underWay.mints >= MINTS_AT_ONCE_MAX) return reject(deps, problem("busy"), exchange, undefined);
     underWay.mints += 1;
     try {
       return await mintOne(deps, exchange);
@@ -85,41 +98,117 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
 
 /** Know the caller, read the body, read the request, mint, answer. */
 async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer> {
-  const caller = anyone();
+  const access = deps.access.view();
+  const known = await callerOf(access, exchange.incoming);
+  if (known.kind === "rejected") return rejectStranger(deps, known, exchange);
+  const { caller } = known;
+
   const body = await readJsonBody(exchange.incoming);
-  if (body.kind === "rejected") return reject(deps, body.problem, exchange);
+  if (body.kind === "rejected") return reject(deps, body.problem, exchange, caller);
+  const read = body.kind === "json" ? body : { value: {}, text: "{}" };
+  const second = secondCredential(read.value, caller);
+  if (second !== undefined && access.mode === "enforce") return rejectStranger(deps, second, exchange);
 
-  const parsed = body.kind === "json" ? parseMintRequest(body.value, body.text) : parseMintRequest({}, "{}");
+  const parsed = parseMintRequest(read.value, read.text, audienceReadingOf(access));
   if (parsed.kind === "invalid")
-    return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange);
+    return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange, caller);
 
-  const outcome = await mint(deps, caller, parsed.request);
-  if (outcome.kind === "rejected") return reject(deps, problemOf(outcome.refusal), exchange);
+  const outcome = await mint(deps, caller, parsed.request, policyOf(access));
+  if (outcome.kind === "rejected")
+    return reject(deps, problemOf(outcome.refusal), exchange, caller, outcome.refusal);
 
-  const { token, claims, kid, surprises } = outcome;
-  const ttlSeconds = claims.exp - claims.iat;
-  deps.meter.minted(kid);
-  deps.log.info({
-    event: "token_minted",
-    sender: printable(claims.sub),
-    ttl_seconds: ttlSeconds,
-    jti: claims.jti,
-    kid: printable(kid),
-    caller: outcome.caller.kind,
-    request_id: exchange.requestId,
-  });
+  report(deps, exchange, outcome, known.unproved ?? second);
+  const { token, claims, surprises } = outcome;
   return json(200, {
     token,
     sender: claims.sub,
-    expires_in_seconds: ttlSeconds,
+    expires_in_seconds: claims.exp - claims.iat,
     expires_at: claims.exp,
     token_id: claims.jti,
     warnings: surprises.length > 0 ? surprises.map(warningOf) : undefined,
   });
 }
 
-function reject({ log, meter }: MintRouteDeps, refusal: Problem, { requestId }: Exchange): Answer {
+type Minted = Extract<MintOutcome, { readonly kind: "minted" }>;
+
+/** The log line and the figures of a token, with what `enforce` would have said while it is only observed. */
+function report(
+  { log, meter }: MintRouteDeps,
+  { requestId }: Exchange,
+  minted: Minted,
+  unproved: Rejected | undefined,
+): void {
+  const { claims, kid, caller, decision } = minted;
+  const wouldReject = unproved?.reason ?? (decision?.kind === "rejected" ? decision.reason : undefined);
+  meter.minted(kid);
+  if (wouldReject !== undefined) meter.wouldReject(unproved?.callerId ?? nameOf(caller), wouldReject);
+  log.info({
+    event: "token_minted",
+    sender: printable(claims.sub),
+    ttl_seconds: claims.exp - claims.iat,
+    jti: claims.jti,
+    kid: printable(kid),
+    caller: nameOf(caller),
+    ...factsOf(decision),
+    ...(wouldReject === undefined ? {} : { would_reject: wouldReject }),
+    request_id: requestId,
+  });
+}
+
+/** A caller as the log and the figures name it. */
+function nameOf(caller: Caller): string {
+  return caller.kind === "declared" ? caller.id : caller.kind;
+}
+
+/** What the log says of a decision: which rule of which policy made it. */
+function factsOf(decision: Decision | undefined): object {
+  if (decision === undefined) return {};
+  if (decision.kind === "rejected") return { rule: decision.rule };
+  return { grant: decision.grant, ...(decision.narrowed.length > 0 ? { narrowed: decision.narrowed } : {}) };
+}
+
+/** A request without a caller: the stranger learns nothing of the why, the log has it. */
+function rejectStranger(
+  { log, meter }: MintRouteDeps,
+  why: Rejected,
+  { incoming, requestId }: Exchange,
+): Answer {
+  const refusal = problemOfStranger(why);
   meter.rejected(refusal.reason);
-  log.info({ event: "mint_refused", reason: refusal.reason, status: refusal.status, request_id: requestId });
+  meter.callerRejected(why.reason);
+  const { reason, callerId, issuer, subject } = why;
+  log.info({
+    event: "caller_rejected",
+    reason,
+    status: refusal.status,
+    caller: callerId,
+    issuer,
+    subject: subject === undefined ? undefined : printable(subject.slice(0, SUBJECT_CHARS_MAX)),
+    remote: incoming.socket.remoteAddress,
+    request_id: requestId,
+  });
+  return problemAnswer(refusal);
+}
+
+const SUBJECT_CHARS_MAX = 256;
+
+/** `why`: of a refusal by the policy, the rule that it came from. */
+function reject(
+  { log, meter }: MintRouteDeps,
+  refusal: Problem,
+  { requestId }: Exchange,
+  caller: Caller | undefined,
+  why?: MintRefusal,
+): Answer {
+  meter.rejected(refusal.reason);
+  const rejection = why?.reason === "not_allowed" ? why.rejection : undefined;
+  log.info({
+    event: "mint_refused",
+    reason: refusal.reason,
+    status: refusal.status,
+    ...(caller?.kind === "declared" ? { caller: caller.id } : {}),
+    ...(rejection === undefined ? {} : { decision: rejection.reason, rule: rejection.rule }),
+    request_id: requestId,
+  });
   return problemAnswer(refusal);
 }

@@ -8,6 +8,7 @@ import { kidOf } from "../../testing/forged.ts";
 import { replica as otherReplica, RULES } from "../../testing/managed-key-sets.ts";
 import { mintDeps, mintRequest } from "../../testing/mint-deps.ts";
 import { TestClock } from "../../testing/moments.ts";
+import { NO_POLICY } from "../../tokens/entitlement.ts";
 import { mint } from "../../tokens/mint.ts";
 import type { Algorithm } from "../algorithm.ts";
 import type { KeySetDeps } from "./change-key-set.ts";
@@ -390,7 +391,12 @@ describe("the key that signs", () => {
     const { replica, pass, rotation } = await house();
     const { keys, clock, view } = replica();
     const ask = () =>
-      mint(mintDeps({ keys, clock }), anyone(), mintRequest({ sender: "agent", ttl_seconds: 3_600 }));
+      mint(
+        mintDeps({ keys, clock }),
+        anyone(),
+        mintRequest({ sender: "agent", ttl_seconds: 3_600 }),
+        NO_POLICY,
+      );
     await keys.renew();
     const end = view().signing?.notAfter ?? 0;
     expect(end).toBe(clock.now() + 2 * RULES.periodSeconds + 3_600);

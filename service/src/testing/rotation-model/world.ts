@@ -14,6 +14,7 @@ import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operati
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import { rotationRound, wholeRound } from "../../keys/managed/round.ts";
 import { leadFloorSeconds, leadThroughGraceSeconds, type RotationTiming } from "../../keys/timing.ts";
+import { NO_POLICY } from "../../tokens/entitlement.ts";
 import { mint } from "../../tokens/mint.ts";
 import { apartCustody } from "../custodies.ts";
 import { countingRandom, mintRequest } from "../mint-deps.ts";
@@ -361,7 +362,12 @@ export class World {
       usage: seat.keys.usage,
       rules: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
     };
-    const outcome = await mint(deps, anyone(), mintRequest({ sender: "agent", ttl_seconds: ttlSeconds }));
+    const outcome = await mint(
+      deps,
+      anyone(),
+      mintRequest({ sender: "agent", ttl_seconds: ttlSeconds }),
+      NO_POLICY,
+    );
     if (outcome.kind === "rejected") return;
     const { token: text, kid, claims } = outcome;
     this.tokens.push({ text, kid, exp: claims.exp });

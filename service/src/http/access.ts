@@ -1,0 +1,96 @@
+import type { IncomingMessage } from "node:http";
+import { anyone } from "../callers/anyone.ts";
+import { type AuthenticateDeps, authenticate } from "../callers/authenticate.ts";
+import type { Caller } from "../callers/caller.ts";
+import type { Presented } from "../callers/presented.ts";
+import { type Rejected, rejected } from "../callers/rejection.ts";
+import type { CompiledPolicy } from "../policy/compile-policy.ts";
+import { NO_POLICY, type PolicyInForce } from "../tokens/entitlement.ts";
+import type { AudienceReading } from "../tokens/mint-request.ts";
+import { type Problem, problem } from "./problem.ts";
+
+/** Who may call and what each may have minted, as it is now: one request uses one of these from start to end. */
+export type AccessInForce =
+  | { readonly mode: "off" }
+  | {
+      /** `observe`: everything is minted as with `off`, and what `enforce` would reject is reported. */
+      readonly mode: "observe" | "enforce";
+      readonly proofs: AuthenticateDeps;
+      /** `undefined`: each caller may have minted what it asks for. */
+      readonly policy: CompiledPolicy | undefined;
+    };
+
+/** Port. What is in force changes when the access document does. */
+export interface Access {
+  view(): AccessInForce;
+}
+
+/** Nobody is asked who they are. */
+export const OPEN_ACCESS: Access = { view: () => OFF };
+const OFF: AccessInForce = { mode: "off" };
+
+/** Who sends a request. `unproved`: why `enforce` would reject it. */
+export type Known =
+  | { readonly kind: "caller"; readonly caller: Caller; readonly unproved: Rejected | undefined }
+  | Rejected;
+
+/** The caller of a request, as far as the mode asks for one. */
+export async function callerOf(access: AccessInForce, incoming: IncomingMessage): Promise<Known> {
+  if (access.mode === "off") return { kind: "caller", caller: anyone(), unproved: undefined };
+  const outcome = await proved(access.proofs, incoming, access.mode);
+  if (outcome.kind === "caller") return { ...outcome, unproved: undefined };
+  return access.mode === "observe" ? { kind: "caller", caller: anyone(), unproved: outcome } : outcome;
+}
+
+/** While nobody is rejected, a store that fails must not end a mint either. */
+async function proved(deps: AuthenticateDeps, incoming: IncomingMessage, mode: "observe" | "enforce") {
+  try {
+    return await authenticate(deps, presentedBy(incoming));
+  } catch (thrown) {
+    if (mode === "enforce") throw thrown;
+    return rejected("check_failed");
+  }
+}
+
+/** What a request presents as proof of its caller. */
+export function presentedBy({ rawHeaders, headers, socket }: IncomingMessage): Presented {
+  return {
+    authorization: rawHeaders.filter(
+      (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "authorization",
+    ),
+    origin: {
+      remoteAddress: socket.remoteAddress,
+      host: headers.host,
+      origin: headers.origin,
+      fetchSite: headers["sec-fetch-site"] as string | undefined,
+    },
+  };
+}
+
+/** The policy that a mint is under. */
+export function policyOf(access: AccessInForce): PolicyInForce {
+  if (access.mode === "off" || access.policy === undefined) return NO_POLICY;
+  return { kind: access.mode === "enforce" ? "enforced" : "observed", policy: access.policy };
+}
+
+/** What becomes of the audience of a request. */
+export function audienceReadingOf({ mode }: AccessInForce): AudienceReading {
+  return AUDIENCE_READINGS[mode];
+}
+
+const AUDIENCE_READINGS = { off: "ignored", observe: "observed", enforce: "required" } as const;
+
+/** A second credential in the body, or one that names somebody else (RFC 6749 section 2.3): `undefined` when there is none. */
+export function secondCredential(body: unknown, caller: Caller): Rejected | undefined {
+  if (typeof body !== "object" || body === null || caller.kind !== "declared") return undefined;
+  const has = (name: string): boolean => Object.hasOwn(body, name);
+  if (has("client_secret") || has("client_assertion"))
+    return rejected("credentials_several", { callerId: caller.id });
+  const isOther = has("client_id") && (body as { client_id: unknown }).client_id !== caller.id;
+  return isOther ? rejected("caller_mismatch", { callerId: caller.id }) : undefined;
+}
+
+/** The problem of a request without a caller. One text for all, so that a stranger learns nothing; only what the client did wrong itself is named. */
+export function problemOfStranger({ reason }: Rejected): Problem {
+  return problem(reason === "credentials_several" ? "credentials_several" : "credential_required");
+}

@@ -1,0 +1,56 @@
+import type { AuthenticateDeps } from "../../callers/authenticate.ts";
+import type { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
+import type { CallerRegistry } from "../../callers/registry.ts";
+import type { CallerAuthMode, SettingPath } from "../../config/settings.ts";
+import type { EpochSeconds } from "../../kernel/clock.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import type { CompiledPolicy } from "../../policy/compile-policy.ts";
+import type { OpenDatabase } from "../../stores/open.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { UpkeepLoop } from "../key-upkeep.ts";
+
+/** Callers and policy whose files and secrets are read. */
+export interface LoadedAccess {
+  /** The settings whose files may change while the service runs. */
+  readonly followed: readonly SettingPath[];
+  /** `database`: the one of the process, which all replicas share; `undefined` where the keys need none. */
+  open(log: Log, machine: Machine, database: OpenDatabase | undefined): OpenAccess;
+}
+
+export interface OpenAccess {
+  /** `undefined`: nobody is asked who they are. */
+  readonly directory: AccessDirectory | undefined;
+  /** Looks once at what is followed. */
+  look(): Promise<void>;
+  readonly loops: readonly UpkeepLoop[];
+}
+
+/** Callers and policy as they are now. */
+export interface AccessDirectory {
+  view(): AccessView;
+  status(): AccessStatus;
+  /** What is declared now. */
+  registry(): CallerRegistry;
+  readonly issuerKeys: IssuerKeySets;
+}
+
+/** What is in force: one request uses one of these from start to end. */
+export interface AccessView {
+  readonly mode: Exclude<CallerAuthMode, "off">;
+  readonly proofs: AuthenticateDeps;
+  /** `undefined`: each caller may have minted what it asks for. */
+  readonly policy: CompiledPolicy | undefined;
+}
+
+/** What an operator sees of it. */
+export interface AccessStatus {
+  readonly mode: AccessView["mode"];
+  /** Of the policy in force; `undefined`: there is none. */
+  readonly policyHash: string | undefined;
+  /** When the document in force was read. */
+  readonly loadedAt: EpochSeconds;
+  /** Whether the document has changed into one that cannot be used, so that an older one is in force. */
+  readonly isStale: boolean;
+  readonly callers: number;
+  readonly grants: number;
+}

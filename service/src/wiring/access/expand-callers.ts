@@ -1,0 +1,85 @@
+import { type CallerId, DEFAULT_CALLER, parseCallerId } from "../../callers/caller.ts";
+import type { ForeignKey } from "../../callers/foreign/foreign-key.ts";
+import { readKeySet } from "../../callers/foreign/read-key-set.ts";
+import type { CallerEntry, WorkloadRule } from "../../callers/registry.ts";
+import { parseSecretHash, type SecretHash } from "../../callers/secrets/secret-hash.ts";
+import type { AccessText } from "../../config/access/access-schema.ts";
+import type { AccessFault, Place } from "../../config/access/read-access.ts";
+import { epochSeconds } from "../../kernel/clock.ts";
+import { keySetText, skippedText } from "../words/access-fault-words.ts";
+import { type Files, textOf } from "./named-files.ts";
+
+type CallerText = AccessText["callers"][string];
+type Faults = AccessFault[];
+
+const DAY_SECONDS = 86_400;
+
+/** One caller. `proofPlaces` gets the place of each of its workload rules. */
+export function callerOf(
+  name: string,
+  text: CallerText,
+  files: Files,
+  proofPlaces: Map<CallerId, Place[]>,
+  faults: Faults,
+): CallerEntry {
+  // The schema knows the same form.
+  const id = parseCallerId(name) ?? DEFAULT_CALLER;
+  const secrets: SecretHash[] = [];
+  const workloads: WorkloadRule[] = [];
+  const assertionKeys: ForeignKey[] = [];
+  const places: Place[] = [];
+  proofPlaces.set(id, places);
+  for (const [index, proof] of text.proofs.entries()) {
+    const place = ["callers", name, "proofs", index];
+    if ("secret" in proof) {
+      const hash = parseSecretHash(proof.secret);
+      if (hash === undefined)
+        faults.push({
+          place: [...place, "secret"],
+          text: "must be the line that macp-auth secret generate prints for this file, which begins with hmac-sha256:",
+        });
+      else secrets.push(hash);
+    } else if ("workload" in proof) {
+      places.push([...place, "workload"]);
+      workloads.push(proof.workload);
+    } else {
+      assertionKeys.push(
+        ...keysOfAssertions(proof.private_key_jwt, [...place, "private_key_jwt"], files, faults),
+      );
+    }
+  }
+  return {
+    id,
+    owner: text.owner,
+    isDisabled: text.disabled,
+    notAfter: text.expires === undefined ? undefined : endOf(text.expires),
+    role: text.role,
+    secrets,
+    workloads,
+    assertionKeys,
+  };
+}
+
+/** A day counts to its end. */
+function endOf(written: string) {
+  const start = Date.parse(written) / 1_000;
+  return epochSeconds(written.includes("T") ? start : start + DAY_SECONDS);
+}
+
+function keysOfAssertions(
+  keys: { jwks_file: string } | { jwks: object },
+  place: Place,
+  files: Files,
+  faults: Faults,
+): readonly ForeignKey[] {
+  const member = "jwks_file" in keys ? "jwks_file" : "jwks";
+  const document =
+    "jwks_file" in keys
+      ? textOf(files, keys.jwks_file, [...place, member], faults)
+      : JSON.stringify(keys.jwks);
+  if (document === "") return [];
+  const read = readKeySet(document, "sig");
+  const text = typeof read === "string" ? keySetText(read) : skippedText(read.skipped);
+  if (text !== undefined) faults.push({ place: [...place, member], text });
+  return typeof read === "string" ? [] : read.keys;
+}

@@ -1,0 +1,159 @@
+import { DEFAULT_CALLER } from "../../callers/caller.ts";
+import { openDirectory, type SettingSecret } from "../../callers/directory.ts";
+import type { TokenReviewer } from "../../callers/foreign/issuer-keys.ts";
+import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
+import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
+import type { UsedAssertions } from "../../callers/used-assertions.ts";
+import { faultsOfBearer } from "../../config/bearer-secret.ts";
+import { ConfigError } from "../../config/config-error.ts";
+import type { LoadedSettings } from "../../config/sources.ts";
+import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
+import { readSmallFile } from "../../files/small-file.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import { Secret } from "../../kernel/secret.ts";
+import { systemResolve } from "../../outbound/checked-lookup.ts";
+import { fetchDocument, postDocument } from "../../outbound/fetch-document.ts";
+import { tokenReviewer } from "../../outbound/token-review.ts";
+import { usedAssertions } from "../../stores/used-assertions.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { LOOK_MS } from "../key-upkeep.ts";
+import { readSecret } from "../read-secret.ts";
+import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
+
+/** What the check of proofs needs of the world. */
+interface AccessParts {
+  readonly issuerKeys: IssuerKeySets;
+  readonly tokenReviewer: TokenReviewer;
+  readonly usedAssertions: UsedAssertions;
+}
+
+/** Reads the access document and the shared secret of a mode that asks for callers; opens nothing. Throws `ConfigError` with every fault at once. */
+export async function loadCallers({
+  settings,
+  labels,
+}: Pick<LoadedSettings, "settings" | "labels">): Promise<LoadedAccess> {
+  const { access, tokens } = settings;
+  const secret = access.sharedSecret && (await readSecret(access.sharedSecret, labels));
+  const text = secret?.reveal().trim();
+  const faults =
+    access.sharedSecret?.kind === "file" && text !== undefined
+      ? [...faultsOfBearer(labels.of(access.sharedSecret.setting), text)]
+      : [];
+  const rules: DocumentRules = { tokens, hasDefaultCaller: access.sharedSecret !== undefined };
+  const { file } = access;
+  const source = file === undefined ? undefined : await readFirst(file, labels.of("access.file"), rules);
+  if (source?.first.read.kind === "rejected") faults.push(...source.first.read.faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const own = text === undefined ? [] : [defaultCaller(new Secret(text))];
+  return {
+    followed: file === undefined ? [] : ["access.file"],
+    open: (log, machine, database) =>
+      openAccess({ settings, own, source }, log, machine, {
+        issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetchDocument(outbound(machine)) }),
+        tokenReviewer: tokenReviewer({
+          ...machine,
+          postDocument: postDocument(outbound(machine)),
+          readToken: readSmallFile,
+        }),
+        usedAssertions: usedAssertions(database, machine.clock),
+      }),
+  };
+}
+
+const outbound = ({ timers }: Machine) => ({ timers, resolve: systemResolve });
+
+/** A document that was read, and how it is read again. */
+interface DocumentSource {
+  readonly first: MarkedRead<DocumentRead>;
+  readonly reread: () => Promise<DocumentRead>;
+}
+
+async function readFirst(file: string, setting: string, rules: DocumentRules): Promise<DocumentSource> {
+  const reread = () => readDocument(file, setting, rules);
+  return { first: await readMarked([file], reread), reread };
+}
+
+/** The caller of the shared secret. */
+function defaultCaller(secret: Secret): SettingSecret {
+  const caller: CallerEntry = {
+    id: DEFAULT_CALLER,
+    owner: undefined,
+    isDisabled: false,
+    notAfter: undefined,
+    role: undefined,
+    secrets: [],
+    workloads: [],
+    assertionKeys: [],
+  };
+  return { caller, secret, proof: "shared_secret" };
+}
+
+interface Opened {
+  readonly settings: LoadedSettings["settings"];
+  readonly own: readonly SettingSecret[];
+  readonly source: DocumentSource | undefined;
+}
+
+const NOTHING: CallerRegistry = { issuers: [], callers: [] };
+
+function openAccess(
+  { settings, own, source }: Opened,
+  log: Log,
+  { clock, random }: Machine,
+  parts: AccessParts,
+): OpenAccess {
+  const mode = settings.access.mode === "off" ? "enforce" : settings.access.mode;
+  const first = source?.first.read;
+  let document = first?.kind === "read" ? first.document : undefined;
+  let loadedAt = clock.now();
+  let isStale = false;
+  let view = viewOf();
+
+  function viewOf(): AccessView {
+    const registry = document?.registry ?? NOTHING;
+    const directory = openDirectory(registry, random, { secrets: own });
+    parts.issuerKeys.retain(registry.issuers);
+    const proofs = { ...parts, directory, ownIssuer: settings.tokens.issuer, clock };
+    // Without a document the one caller that the settings make may have what it asks for.
+    return { mode, policy: document?.policy, proofs };
+  }
+
+  /** A document with faults is reported once, and what is in force stays in force. */
+  const put = (read: DocumentRead): void => {
+    if (read.kind === "rejected") {
+      isStale = true;
+      for (const fault of read.faults)
+        log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
+      return;
+    }
+    document = read.document;
+    loadedAt = clock.now();
+    isStale = false;
+    view = viewOf();
+    const { registry, policy, grants } = document;
+    log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
+  };
+  const look = source && groupFollower(source.first, source.reread);
+  const run = async (): Promise<void> => {
+    const read = await look?.();
+    if (read !== undefined) put(read);
+  };
+  return {
+    directory: {
+      issuerKeys: parts.issuerKeys,
+      view: () => view,
+      registry: () => document?.registry ?? NOTHING,
+      status: () => ({
+        mode,
+        policyHash: document?.policy.hash,
+        loadedAt,
+        isStale,
+        callers: (document?.registry.callers.length ?? 0) + own.length,
+        grants: document?.grants ?? 0,
+      }),
+    },
+    look: run,
+    loops: look === undefined ? [] : [{ name: "access_document", everyMs: LOOK_MS, run }],
+  };
+}

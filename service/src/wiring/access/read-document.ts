@@ -1,0 +1,69 @@
+import { dirname, resolve } from "node:path";
+import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
+import type { CallerRegistry } from "../../callers/registry.ts";
+import { readAccess } from "../../config/access/read-access.ts";
+import type { Settings } from "../../config/settings.ts";
+import { FileFault } from "../../files/file-fault.ts";
+import { printablePath } from "../../files/printable-path.ts";
+import { readSmallFile } from "../../files/small-file.ts";
+import type { CompiledPolicy } from "../../policy/compile-policy.ts";
+import { fileFaultLine } from "../words/file-fault-words.ts";
+import { expandAccess } from "./expand-access.ts";
+
+/** An access document that can be used. */
+export interface AccessDocument {
+  readonly registry: CallerRegistry;
+  readonly policy: CompiledPolicy;
+  /** How many grants it has. */
+  readonly grants: number;
+}
+
+/** `paths`: the document, and the files that it names: a change of any of them may change what was read. */
+export type DocumentRead = { readonly paths: readonly string[] } & (
+  | { readonly kind: "read"; readonly document: AccessDocument }
+  /** A line for each fault. */
+  | { readonly kind: "rejected"; readonly faults: readonly string[] }
+);
+
+/** What a document is read for. */
+export type DocumentRules = Pick<Settings, "tokens"> & {
+  /** Whether the settings make the caller `default`. */
+  readonly hasDefaultCaller: boolean;
+};
+
+/** Reads an access document and the files that it names, whole. `setting` names the document in a fault of the file itself. */
+export async function readDocument(
+  path: string,
+  setting: string | undefined,
+  { tokens, hasDefaultCaller }: DocumentRules,
+): Promise<DocumentRead> {
+  const paths = [path];
+  const text = await readText(path);
+  if (typeof text !== "string") return { kind: "rejected", faults: [fileFaultLine(setting, text)], paths };
+  const read = readAccess(printablePath(path), text);
+  if (read.kind === "rejected") return { ...read, paths };
+  const expanded = await expandAccess(read.access, {
+    ownIssuer: tokens.issuer,
+    policyRules: tokens,
+    reserved: hasDefaultCaller ? RESERVED : [],
+    readFile: (named) => {
+      const whole = resolve(dirname(path), named);
+      if (!paths.includes(whole)) paths.push(whole);
+      return readText(whole);
+    },
+  });
+  return expanded.kind === "rejected"
+    ? { kind: "rejected", faults: expanded.faults.map(read.lineOf), paths }
+    : { kind: "read", document: { ...expanded, grants: read.access.grants.length }, paths };
+}
+
+const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];
+
+async function readText(path: string): Promise<string | FileFault> {
+  try {
+    return await readSmallFile(path);
+  } catch (thrown) {
+    if (thrown instanceof FileFault) return thrown;
+    throw thrown;
+  }
+}
