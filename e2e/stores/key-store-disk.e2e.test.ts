@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,16 +19,31 @@ const over = (folder: string) => ({
 
 const readiness = async (service: RunningService) => (await admin(service, "/readyz")).body;
 
-/** Reads a SQLite file in one transaction that lasts until the signal. */
-async function readUntil(path: string, end: AbortSignal): Promise<void> {
+/** Reads a SQLite file in one transaction that lasts until the signal. Calls `begun` when it has read. */
+async function readUntil(path: string, end: AbortSignal, begun: () => void): Promise<void> {
   const database = await openAdapter({ kind: "sqlite", path });
-  await database.read(async (query) => {
-    await query("SELECT version FROM key_sets");
-    await new Promise((resolve) => {
-      end.addEventListener("abort", resolve);
+  try {
+    await database.read(async (query) => {
+      await query("SELECT version FROM key_sets");
+      begun();
+      if (!end.aborted) await once(end, "abort");
     });
-  });
-  await database.close();
+  } finally {
+    await database.close();
+  }
+}
+
+/** Writes a file until its disk has no free page, also when others write at the same time. */
+async function fillDisk(path: string): Promise<void> {
+  const file = await open(path, "w");
+  const page = Buffer.alloc(4096);
+  try {
+    for (;;) await file.write(page);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ENOSPC") throw thrown;
+  } finally {
+    await file.close();
+  }
 }
 
 /** It holds its lease no longer than F, says why it is not ready, and recovers without a restart. */
@@ -81,9 +97,11 @@ describe("a replica whose SQLite file can be read but not written is fenced, and
           fencesAndComesBack(service, /full/, {
             breakDisk: async () => {
               // A reader, such as a backup, keeps SQLite from writing over what it logged before: it needs new room.
-              reading = readUntil(join(disk, "keys.db"), kept.signal);
-              const { bavail, bsize } = await statfs(disk);
-              await writeFile(filler, Buffer.alloc(bavail * bsize));
+              await new Promise<void>((begun, failed) => {
+                reading = readUntil(join(disk, "keys.db"), kept.signal, begun);
+                reading.catch(failed);
+              });
+              await fillDisk(filler);
             },
             fixDisk: () => rm(filler),
           }),

@@ -1,7 +1,8 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdtempSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 
 /** Whether this machine has the shell and wget of the image. With CI=true their absence is a fault and not a skip. */
 export const hasBusybox = spawnSync("busybox", ["wget", "--help"]).error === undefined;
@@ -10,6 +11,9 @@ if (!hasBusybox && process.env["CI"] === "true")
 
 /** A folder in which every program that a health line calls is busybox, as in the image. */
 const tools = mkdtempSync(join(tmpdir(), "busybox-"));
+afterAll(() => {
+  rmSync(tools, { recursive: true });
+});
 if (hasBusybox) {
   const where = spawnSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).stdout.trim();
   for (const tool of ["sh", "wget", "tr", "printf"]) symlinkSync(where, join(tools, tool));
