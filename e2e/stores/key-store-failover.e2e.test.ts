@@ -182,9 +182,14 @@ function through(way: TcpProxy, role: string): Environment {
   return { ...FAST_LEASE, MACP_AUTH_STORE_URL: `postgres://${role}@127.0.0.1:${String(way.port)}/postgres` };
 }
 
-/** The kid of the key that signs. */
+/** The kid of the key that signs, once the service serves its JWKS: beside three databases an F of a second can pass. */
 async function kidOf(service: RunningService): Promise<string> {
-  const { text } = await ask(service.port, { path: "/.well-known/jwks.json" });
+  let text = "";
+  await until(async () => {
+    const answer = await ask(service.port, { path: "/.well-known/jwks.json" });
+    text = answer.text;
+    return answer.status === 200;
+  });
   return (JSON.parse(text) as { readonly keys: readonly { readonly kid: string }[] }).keys[0]?.kid ?? "none";
 }
 
