@@ -34,8 +34,6 @@ export const AUTH_REASONS = [
   "assertion_id_missing",
   "assertion_replayed",
   "not_this_machine",
-  /** The body names another caller than the one that was proved (N10). */
-  "caller_mismatch",
   /** Only while callers are observed: the check itself failed. */
   "check_failed",
 ] as const;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { anyone } from "../callers/anyone.ts";
 import { type AuthenticateDeps, authenticate } from "../callers/authenticate.ts";
+import { contradictionBeside } from "../callers/beside.ts";
 import type { Caller } from "../callers/caller.ts";
 import type { Presented } from "../callers/presented.ts";
 import { type Rejected, rejected } from "../callers/rejection.ts";
@@ -62,7 +63,7 @@ export function presentedBy({ rawHeaders, headers, socket }: IncomingMessage): P
       remoteAddress: socket.remoteAddress,
       host: headers.host,
       origin: headers.origin,
-      fetchSite: headers["sec-fetch-site"] as string | undefined,
+      fetchSite: headers["sec-fetch-site"],
     },
   };
 }
@@ -80,14 +81,15 @@ export function audienceReadingOf({ mode }: AccessInForce): AudienceReading {
 
 const AUDIENCE_READINGS = { off: "ignored", observe: "observed", enforce: "required" } as const;
 
-/** A second credential in the body, or one that names somebody else (RFC 6749 section 2.3): `undefined` when there is none. */
-export function secondCredential(body: unknown, caller: Caller): Rejected | undefined {
-  if (typeof body !== "object" || body === null || caller.kind !== "declared") return undefined;
+/** Why the body contradicts the proof of its caller; `undefined` when it does not. */
+export function contradictionIn(body: unknown, caller: Caller): Rejected | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
   const has = (name: string): boolean => Object.hasOwn(body, name);
-  if (has("client_secret") || has("client_assertion"))
-    return rejected("credentials_several", { callerId: caller.id });
-  const isOther = has("client_id") && (body as { client_id: unknown }).client_id !== caller.id;
-  return isOther ? rejected("caller_mismatch", { callerId: caller.id }) : undefined;
+  return contradictionBeside(caller, {
+    clientId: has("client_id") ? (body as { client_id: unknown }).client_id : undefined,
+    hasClientSecret: has("client_secret"),
+    hasClientAssertion: has("client_assertion"),
+  });
 }
 
 /** The problem of a request without a caller. One text for all, so that a stranger learns nothing; only what the client did wrong itself is named. */

@@ -11,9 +11,9 @@ import {
   type Access,
   audienceReadingOf,
   callerOf,
+  contradictionIn,
   policyOf,
   problemOfStranger,
-  secondCredential,
 } from "../access.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
@@ -106,8 +106,9 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   const body = await readJsonBody(exchange.incoming);
   if (body.kind === "rejected") return reject(deps, body.problem, exchange, caller);
   const read = body.kind === "json" ? body : { value: {}, text: "{}" };
-  const second = secondCredential(read.value, caller);
-  if (second !== undefined && access.mode === "enforce") return rejectStranger(deps, second, exchange);
+  const contradiction = contradictionIn(read.value, caller);
+  if (contradiction !== undefined && access.mode === "enforce")
+    return rejectStranger(deps, contradiction, exchange);
 
   const parsed = parseMintRequest(read.value, read.text, audienceReadingOf(access));
   if (parsed.kind === "invalid")
@@ -117,7 +118,7 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   if (outcome.kind === "rejected")
     return reject(deps, problemOf(outcome.refusal), exchange, caller, outcome.refusal);
 
-  report(deps, exchange, outcome, known.unproved ?? second);
+  report(deps, exchange, outcome, known.unproved ?? contradiction);
   const { token, claims, surprises } = outcome;
   return json(200, {
     token,
