@@ -1,18 +1,6 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { z } from "zod";
-import { holdsLikelySecret } from "../../kernel/printable.ts";
-import { shownValue } from "../shown-value.ts";
 import { AccessText } from "./access-schema.ts";
-
-/** Where something stands in the document: names and numbers from its top. */
-export type Place = readonly (string | number)[];
-
-/** A fault of the document, or of what its parts say together. */
-export interface AccessFault {
-  readonly place: Place;
-  /** What is wrong and what to do, as the end of a sentence that begins with the place. */
-  readonly text: string;
-}
+import { type AccessFault, readYaml } from "./read-yaml.ts";
 
 export type AccessRead =
   | {
@@ -24,167 +12,13 @@ export type AccessRead =
   /** A line for each fault: `FILE:LINE:COLUMN place: text`. */
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
-/** No honest document has more faults than a person fixes at once. */
-const FAULTS_MAX = 20;
-/** A document that refers to itself again and again would grow beyond any memory. */
-const ALIASES_MAX = 1_000;
-
-/** Reads an access document (YAML 1.2, of which JSON is a part). `file` is how the document is named in a fault. */
+/** Reads an access document. `file` is how the document is named in a fault. */
 export function readAccess(file: string, text: string): AccessRead {
-  const lines = new LineCounter();
-  const document = parseDocument(text.replace(/^\uFEFF/, ""), {
-    lineCounter: lines,
-    version: "1.2",
-    schema: "core",
-    merge: false,
-    strict: true,
-    uniqueKeys: true,
-    prettyErrors: false,
-    // A tag could make a value something else than what is written.
-    resolveKnownTags: false,
-  });
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${String(line)}:${String(col)}`;
-  };
-  const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0)
-    return rejected(broken.map(({ pos, message }) => `${at(pos[0])} ${oneLine(message)}`));
-
-  const hidden = offsetOfProto(document);
-  if (hidden !== undefined) return rejected([`${at(hidden)} "__proto__" is no name; choose another`]);
-
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch (thrown) {
-    // Too many aliases, or one that refers to itself.
-    if (!(thrown instanceof ReferenceError)) throw thrown;
-    return rejected([`${file} refers to its own parts too often; write them out`]);
-  }
-  const root = document.contents;
-  const lineOf = ({ place, text: fault }: AccessFault): string =>
-    `${at(offsetOf(root, place))} ${placeText(place)}${fault}`;
-  const { data, error } = AccessText.safeParse(value);
-  return error === undefined
-    ? { kind: "read", access: data, lineOf }
-    : rejected(error.issues.flatMap(faultsOfIssue).map(lineOf));
-}
-
-/** JavaScript would not show what stands under this name, so nobody would see that it is there. */
-function offsetOfProto(document: Document.Parsed): number | undefined {
-  let offset: number | undefined;
-  visit(document, {
-    Pair(_, { key }) {
-      if (isScalar(key) && key.value === "__proto__") offset ??= key.range?.[0] ?? 0;
-    },
-  });
-  return offset;
-}
-
-function rejected(faults: readonly string[]): AccessRead {
-  const shown = faults.slice(0, FAULTS_MAX);
-  const left = faults.length - shown.length;
-  return {
-    kind: "rejected",
-    faults: left > 0 ? [...shown, `and ${String(left)} more faults of this document`] : shown,
-  };
+  const read = readYaml(file, text, AccessText, "docs/access.md");
+  return read.kind === "read" ? { kind: "read", access: read.value, lineOf: read.lineOf } : read;
 }
 
 /** The document as a JSON Schema (draft 2020-12), for editors. */
 export function accessJsonSchema(): object {
   return z.toJSONSchema(AccessText, { io: "input", unrepresentable: "any" });
-}
-
-function faultsOfIssue(issue: z.core.$ZodIssue): AccessFault[] {
-  const place = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => ({
-      place: [...place, key],
-      text: "is not a name that is known here; see docs/access.md",
-    }));
-  // Of several forms, the one that fits best says what is wrong with it.
-  if (issue.code === "invalid_union") {
-    const nearest = nearestOf(issue.errors);
-    if (nearest !== undefined)
-      return nearest.flatMap(faultsOfIssue).map((fault) => ({ ...fault, place: [...place, ...fault.place] }));
-  }
-  if (issue.code === "invalid_key") {
-    const [first] = issue.issues;
-    return [{ place, text: first?.message ?? issue.message }];
-  }
-  return [{ place, text: textOf(issue) }];
-}
-
-/** The faults of the one form whose own members are there; `undefined` when none or several are. */
-function nearestOf(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
-  const inside = forms.filter((issues) =>
-    issues.every(({ path, code }) => path.length > 0 && code !== "unrecognized_keys"),
-  );
-  return inside.length === 1 ? inside[0] : undefined;
-}
-
-function textOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type")
-    return issue.input === undefined ? "is missing" : `must be ${articleOf(issue.expected)}`;
-  return oneLine(issue.message);
-}
-
-const ARTICLES: Readonly<Record<string, string>> = {
-  object: "a mapping (name: value)",
-  record: "a mapping (name: value)",
-  array: "a list",
-  string: "a text; put it in quotes",
-  boolean: "true or false",
-  int: "a whole number",
-  number: "a number",
-};
-
-function articleOf(expected: string): string {
-  return ARTICLES[expected] ?? expected;
-}
-
-function oneLine(message: string): string {
-  return message.replace(/\s+/g, " ").trim();
-}
-
-/** Such as `callers.ci.proofs[0] `; nothing for the document itself. */
-function placeText(place: Place): string {
-  const [first, ...others] = place;
-  if (first === undefined) return "the document ";
-  const shown = (part: string | number): string =>
-    /^[\w@.-]{1,64}$/.test(String(part)) && !holdsLikelySecret(String(part))
-      ? String(part)
-      : shownValue(String(part));
-  return `${others.reduce<string>((path, part) => (typeof part === "number" ? `${path}[${String(part)}]` : `${path}.${shown(part)}`), shown(first))} `;
-}
-
-/** Where the node of a place begins, or the nearest one above it that is there. */
-function offsetOf(root: Node | null, place: Place): number {
-  let node: Node | null = root;
-  let offset = root?.range?.[0] ?? 0;
-  for (const part of place) {
-    const next: Inside = inside(node, part);
-    if (next === undefined) return offset;
-    ({ node, offset } = next);
-  }
-  return offset;
-}
-
-type Inside = { readonly node: Node | null; readonly offset: number } | undefined;
-
-function inside(node: Node | null, part: string | number): Inside {
-  if (isMap<Node, Node | null>(node)) {
-    const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
-    return pair && { node: pair.value, offset: startOf(pair.key) };
-  }
-  if (isSeq<Node>(node) && typeof part === "number") {
-    const item = node.items[part];
-    return item && { node: item, offset: startOf(item) };
-  }
-  return undefined;
-}
-
-function startOf(node: Node): number {
-  return node.range?.[0] ?? 0;
 }

@@ -3,7 +3,7 @@ import { checkRegistry } from "../../callers/check-registry.ts";
 import { readKeySet } from "../../callers/foreign/read-key-set.ts";
 import type { CallerRegistry, IssuerEntry, IssuerKeyPlace } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-access.ts";
+import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import type { FileFault } from "../../files/file-fault.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
 import type { PolicyRules } from "../../policy/policy.ts";

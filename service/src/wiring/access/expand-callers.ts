@@ -4,7 +4,7 @@ import { readKeySet } from "../../callers/foreign/read-key-set.ts";
 import type { CallerEntry, WorkloadRule } from "../../callers/registry.ts";
 import { parseSecretHash, type SecretHash } from "../../callers/secrets/secret-hash.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-access.ts";
+import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import { epochSeconds } from "../../kernel/clock.ts";
 import { keySetText, skippedText } from "../words/access-fault-words.ts";
 import { type Files, textOf } from "./named-files.ts";

@@ -1,5 +1,5 @@
 import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-access.ts";
+import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import type { FileFault } from "../../files/file-fault.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
 

@@ -2,7 +2,7 @@ import type { CallerId } from "../../callers/caller.ts";
 import type { RegistryFault } from "../../callers/check-registry.ts";
 import type { SkipReason } from "../../callers/foreign/read-foreign-key.ts";
 import type { KeySetFault } from "../../callers/foreign/read-key-set.ts";
-import type { AccessFault, Place } from "../../config/access/read-access.ts";
+import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import { shownValue } from "../../config/shown-value.ts";
 import type { PolicyFault, RuleFaultKind } from "../../policy/policy-faults.ts";
 
