@@ -12,7 +12,7 @@ export interface Proved {
 
 /** Why a caller may not call now. */
 export function whyNotNow(
-  { isDisabled, notAfter }: CallerEntry,
+  { isDisabled, notAfter }: Pick<CallerEntry, "isDisabled" | "notAfter">,
   now: number,
 ): "caller_disabled" | "caller_expired" | undefined {
   if (isDisabled) return "caller_disabled";

@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import { below, serviceUrl, urlOption } from "./client/service-url.ts";
-import { couldNot, wrongCall } from "./terminal/command-end.ts";
+import { objectIn } from "./input/json-object.ts";
+import { mintBody, scopesOption, ttlOption } from "./input/mint-options.ts";
+import { couldNot } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import { shown } from "./terminal/shown.ts";
 import type { World } from "./terminal/world.ts";
@@ -37,13 +39,8 @@ export function mintCommand(world: World): Command {
   return new Command("mint")
     .description("request a token from a running service")
     .addOption(new Option("--sender <NAME>", "the agent that the token speaks for").makeOptionMandatory())
-    .addOption(
-      new Option(
-        "--scopes <JSON>",
-        "what the agent may do, as a JSON object or @FILE (default: what the runtime grants)",
-      ),
-    )
-    .addOption(new Option("--ttl <SECONDS>", "requested TTL in seconds (default: that of the service)"))
+    .addOption(scopesOption())
+    .addOption(ttlOption())
     .addOption(urlOption())
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
@@ -55,32 +52,6 @@ export function mintCommand(world: World): Command {
       else world.out(`${minted.token}\n`);
       for (const warning of warningsOf(minted, options)) world.err(`macp-auth: ${warning}\n`);
     });
-}
-
-/** The body of the request. The scopes are sent as written, so that no number or member changes. */
-async function mintBody({ sender, scopes, ttl }: MintOptions): Promise<string> {
-  if (sender === "")
-    throw wrongCall("--sender is empty; give the name of the agent, such as agent://planner");
-  const members = [`"sender":${JSON.stringify(sender)}`];
-  if (scopes !== undefined) members.push(`"scopes":${await readScopes(scopes)}`);
-  if (ttl !== undefined) members.push(`"ttl_seconds":${String(readTtl(ttl))}`);
-  return `{${members.join(",")}}`;
-}
-
-async function readScopes(option: string): Promise<string> {
-  if (option === "@") throw wrongCall("--scopes @ has no file name; give @FILE or a JSON object");
-  const { readSmallInput } = await import("../files/small-file.ts");
-  const text = option.startsWith("@") ? await readSmallInput(option.slice(1)) : option;
-  if (objectIn(text) === undefined)
-    throw wrongCall('--scopes is not a JSON object; give one such as {"can_start_sessions":false}, or @FILE');
-  return text.replace(/^\uFEFF/, "");
-}
-
-function readTtl(text: string): number {
-  const seconds = Number(text);
-  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds <= 0 || !Number.isFinite(seconds))
-    throw wrongCall("--ttl is not a number of seconds above 0; give one such as 300");
-  return seconds;
 }
 
 /** Sends the request and gives the JSON object of its answer. Throws `CommandEnd` with the error of the service when the status is not 2xx. */
@@ -134,15 +105,4 @@ function warningsOf({ warnings, expires_in_seconds: granted }: Minted, { ttl }: 
       `the TTL is ${String(granted)} s instead of the requested ${String(asked)} s: the service's MACP_AUTH_MAX_TTL_SECONDS is lower`,
     );
   return lines;
-}
-
-function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -13,6 +13,7 @@ import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
 import { mintCommand } from "./mint.ts";
+import { policyCommand } from "./policy.ts";
 import { secretCommand } from "./secret.ts";
 import { serveCommand } from "./serve.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
@@ -84,6 +85,7 @@ function macpAuth(world: World): Command {
     keygenCommand,
     jwksCommand,
     secretCommand,
+    policyCommand,
     mintCommand,
     verifyCommand,
     doctorCommand,

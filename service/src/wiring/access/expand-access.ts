@@ -6,7 +6,7 @@ import type { AccessText } from "../../config/access/access-schema.ts";
 import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import type { FileFault } from "../../files/file-fault.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
-import type { PolicyRules } from "../../policy/policy.ts";
+import type { Policy, PolicyRules } from "../../policy/policy.ts";
 import { keySetText, policyFaultOf, registryFaultOf } from "../words/access-fault-words.ts";
 import { callerOf } from "./expand-callers.ts";
 import { policyOf } from "./expand-policy.ts";
@@ -24,7 +24,13 @@ export interface ExpandContext {
 }
 
 export type Expanded =
-  | { readonly kind: "expanded"; readonly registry: CallerRegistry; readonly policy: CompiledPolicy }
+  | {
+      readonly kind: "expanded";
+      readonly registry: CallerRegistry;
+      /** With its groups expanded, as it was compiled. */
+      readonly rules: Policy;
+      readonly policy: CompiledPolicy;
+    }
   | { readonly kind: "rejected"; readonly faults: readonly AccessFault[] };
 
 type IssuerText = AccessText["issuers"][string];
@@ -48,10 +54,11 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
     ...checkRegistry(registry, { ownIssuer, reserved }).map((fault) => registryFaultOf(fault, proofPlaces)),
   );
   const known = new Set([...callers.map(({ id }) => id), ...reserved]);
-  const compiled = compilePolicy(policyOf(access, known, faults), policyRules);
+  const rules = policyOf(access, known, faults);
+  const compiled = compilePolicy(rules, policyRules);
   if (compiled.kind === "invalid") faults.push(...compiled.faults.map(policyFaultOf));
   return faults.length === 0 && compiled.kind === "compiled"
-    ? { kind: "expanded", registry, policy: compiled.policy }
+    ? { kind: "expanded", registry, rules, policy: compiled.policy }
     : { kind: "rejected", faults };
 }
 

@@ -2,17 +2,20 @@ import { dirname, resolve } from "node:path";
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
 import type { CallerRegistry } from "../../callers/registry.ts";
 import { readAccess } from "../../config/access/read-access.ts";
+import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { Settings } from "../../config/settings.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { printablePath } from "../../files/printable-path.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
+import type { Policy } from "../../policy/policy.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
 import { expandAccess } from "./expand-access.ts";
 
 /** An access document that can be used. */
 export interface AccessDocument {
   readonly registry: CallerRegistry;
+  readonly rules: Policy;
   readonly policy: CompiledPolicy;
   /** How many grants it has. */
   readonly grants: number;
@@ -35,8 +38,27 @@ export type DocumentRules = Pick<Settings, "tokens"> & {
 export async function readDocument(
   path: string,
   setting: string | undefined,
-  { tokens, hasDefaultCaller }: DocumentRules,
+  rules: DocumentRules,
 ): Promise<DocumentRead> {
+  const read = await examineDocument(path, setting, rules);
+  // The text with its places is larger than what it means, and a service keeps only this.
+  return read.kind === "read" ? { kind: "read", document: read.document, paths: read.paths } : read;
+}
+
+/** A document, and where in it something stands. */
+export type DocumentExamined =
+  | (Extract<DocumentRead, { readonly kind: "read" }> & {
+      /** What is to be said of a place of the document, as a line that begins with this place. */
+      readonly lineOf: (fault: AccessFault) => string;
+    })
+  | Extract<DocumentRead, { readonly kind: "rejected" }>;
+
+/** The same, for a command that reviews the document. */
+export async function examineDocument(
+  path: string,
+  setting: string | undefined,
+  { tokens, hasDefaultCaller }: DocumentRules,
+): Promise<DocumentExamined> {
   const paths = [path];
   const text = await readText(path);
   if (typeof text !== "string") return { kind: "rejected", faults: [fileFaultLine(setting, text)], paths };
@@ -52,9 +74,10 @@ export async function readDocument(
       return readText(whole);
     },
   });
-  return expanded.kind === "rejected"
-    ? { kind: "rejected", faults: expanded.faults.map(read.lineOf), paths }
-    : { kind: "read", document: { ...expanded, grants: read.access.grants.length }, paths };
+  if (expanded.kind === "rejected")
+    return { kind: "rejected", faults: expanded.faults.map(read.lineOf), paths };
+  const document = { ...expanded, grants: read.access.grants.length };
+  return { kind: "read", document, lineOf: read.lineOf, paths };
 }
 
 const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];
