@@ -52,6 +52,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   "<TOKEN>": "eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+",
   "<SECRET>": "macps_[a-z2-7]{12}_[A-Za-z0-9_-]{43}_[a-z2-7]{6}",
   "<HASH>": "hmac-sha256:[a-z2-7]{12}:[A-Za-z0-9_-]{22}:[A-Za-z0-9_-]{43}",
+  "<HEX>": "[0-9a-f]{64}",
   "<BASE64URL>": "[A-Za-z0-9_-]+",
   "<TIME>": "\\d+ (?:d|h|min|s)(?: \\d+ (?:h|min|s))?",
   "<N>": "\\d+",

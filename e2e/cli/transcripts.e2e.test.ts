@@ -42,6 +42,7 @@ test.concurrent.each(transcripts)(
     const environment = {
       PATH: `${join(base, "bin")}:${process.env["PATH"] ?? ""}`,
       MACP_AUTH_SERVICE_URL: urls.URL,
+      HERE,
       ...urls,
     };
     for (const { command, expected } of readTranscript(readFileSync(join(HERE, name), "utf8"))) {
