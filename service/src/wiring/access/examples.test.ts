@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { parseCallerId } from "../../callers/caller.ts";
+import { PRESET_RULES } from "../../callers/foreign/presets.ts";
+import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
+import { readAccess } from "../../config/access/read-access.ts";
+import { loadSettings } from "../../config/environment.ts";
+import { parseEnvironmentFile } from "../../config/environment-file.ts";
+import { REJECTION_REASONS } from "../../policy/decide.ts";
+import type { PolicyRequest } from "../../policy/judge-grant.ts";
+import {
+  checkExpectations,
+  type Expectation,
+  type ExpectedDecision,
+} from "../../policy/review/check-expectations.ts";
+import { type CallerLintFacts, lintPolicy } from "../../policy/review/lint-policy.ts";
+import { parseMintRequest } from "../../tokens/mint-request.ts";
+import { expandAccess } from "./expand-access.ts";
+import { policyOf } from "./expand-policy.ts";
+
+// Each folder of deploy/examples is a worked deployment of docs/policy-guide.md.
+
+const EXAMPLES = new URL("../../../../deploy/examples/", import.meta.url);
+const names = readdirSync(EXAMPLES);
+const textIn = (name: string, file: string) => readFileSync(new URL(`${name}/${file}`, EXAMPLES), "utf8");
+
+/** One line of an expectations file. */
+interface WrittenExpectation {
+  readonly name: string;
+  readonly as: string;
+  readonly claims?: Readonly<Record<string, string>>;
+  readonly request: object;
+  readonly expect: ExpectedDecision & { readonly ttl_seconds?: number };
+}
+
+async function openExample(name: string) {
+  const { values } = parseEnvironmentFile(textIn(name, "macp-auth.env"));
+  const { settings } = loadSettings(values);
+  const read = readAccess("access.yaml", textIn(name, "access.yaml"));
+  if (read.kind === "rejected") throw new Error(read.faults.join("\n"));
+  const expanded = await expandAccess(read.access, {
+    ownIssuer: settings.tokens.issuer,
+    policyRules: settings.tokens,
+    reserved: [],
+    // Only certificates of authorities are in files, and nothing looks into them before the first fetch.
+    readFile: (path) => Promise.resolve(`the content of ${path}`),
+  });
+  if (expanded.kind === "rejected") throw new Error(expanded.faults.map(read.lineOf).join("\n"));
+  const { registry, policy: compiled } = expanded;
+  const policy = policyOf(read.access, new Set(registry.callers.map(({ id }) => id)), []);
+  return { settings, registry, compiled, policy };
+}
+
+describe.each(names)("deploy/examples/%s", (name) => {
+  test("is loaded without a fault, and the lint finds nothing in it", async () => {
+    const { settings, registry, policy } = await openExample(name);
+    const callers = new Map(registry.callers.map((caller) => [caller.id, lintFactsOf(caller, registry)]));
+    expect(lintPolicy(policy, { callers, maxTtlSeconds: settings.tokens.maxTtlSeconds })).toEqual([]);
+  });
+
+  test("decides as its table of expectations says, for each of its callers and grants", async () => {
+    const { settings, registry, compiled, policy } = await openExample(name);
+    const { expectations } = parse(textIn(name, "expectations.yaml")) as {
+      readonly expectations: readonly WrittenExpectation[];
+    };
+    const results = checkExpectations(
+      compiled,
+      expectations.map((one) => expectationOf(one, settings.keys.alg)),
+    );
+    const differing = results.flatMap(({ index, differs, decision }) =>
+      differs.length === 0 ? [] : [{ name: expectations[index]?.name, differs, decision }],
+    );
+    expect(differing).toEqual([]);
+    expect(new Set(expectations.map(({ as }) => as))).toEqual(new Set(registry.callers.map(({ id }) => id)));
+    const granted = results.flatMap(({ decision }) => (decision.kind === "granted" ? [decision.grant] : []));
+    expect(new Set(granted)).toEqual(new Set(policy.grants.map((grant) => grant.name)));
+  });
+
+  test("has a README of at most a page, which names its files", () => {
+    const page = textIn(name, "README.md");
+    expect(page.split("\n").length).toBeLessThanOrEqual(60);
+    for (const file of ["access.yaml", "expectations.yaml", "macp-auth.env"]) expect(page).toContain(file);
+  });
+
+  test("is in the policy guide", () => {
+    const guide = readFileSync(new URL("../../docs/policy-guide.md", EXAMPLES), "utf8");
+    expect(guide).toContain(`../deploy/examples/${name}/README.md`);
+  });
+});
+
+function lintFactsOf(caller: CallerEntry, { issuers }: CallerRegistry): CallerLintFacts {
+  const presets = caller.workloads.flatMap(
+    ({ issuer }) => issuers.find((entry) => entry.name === issuer)?.preset ?? [],
+  );
+  const claims = presets.flatMap((preset) => {
+    const { claimNames } = PRESET_RULES[preset];
+    return claimNames === "any" ? [] : claimNames;
+  });
+  return { isActive: !caller.isDisabled, claims: new Set(claims), hasBareGithubSubject: false };
+}
+
+function expectationOf(
+  { as, claims = {}, request, expect: written }: WrittenExpectation,
+  alg: PolicyRequest["alg"],
+): Expectation {
+  const id = parseCallerId(as);
+  const text = JSON.stringify(request);
+  const parsed = parseMintRequest(request, text, "required");
+  if (id === undefined || parsed.kind === "invalid") throw new Error(`${text} is no request of a caller`);
+  const { ttl_seconds: ttlSeconds, ...expected } = written;
+  if (expected.kind === "rejected") expect([undefined, ...REJECTION_REASONS]).toContain(expected.reason);
+  return {
+    caller: { id, claims },
+    request: { ...parsed.request, alg },
+    expected:
+      expected.kind === "granted" && ttlSeconds !== undefined ? { ...expected, ttlSeconds } : expected,
+  };
+}
