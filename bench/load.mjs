@@ -9,7 +9,7 @@ const SCRIPT = join(import.meta.dirname, "wrk.lua");
 export const CONNECTIONS = 32;
 const SECONDS_MAX = 3_600;
 
-/** @typedef {{ url: string, method: "GET" | "POST", body?: string, headers: Record<string, string> }} Shot */
+/** @typedef {{ url: string, method: "GET" | "POST", body?: string, headers: Record<string, string>, bearersFile?: string }} Shot */
 /** @typedef {{ seconds: number } | { amount: number }} Length */
 /** @typedef {{ requests: number, perSecond: number, p50Ms: number, p99Ms: number }} Loaded */
 /** @typedef {{ name: string, fire: (shot: Shot, length: Length) => Promise<Loaded> }} Loader */
@@ -41,7 +41,7 @@ function wrkVersion() {
 }
 
 /** @type {Loader["fire"]} */
-async function fireWrk({ url, method, body, headers }, length) {
+async function fireWrk({ url, method, body, headers, bearersFile }, length) {
   const env = {
     PATH: process.env["PATH"],
     BENCH_METHOD: method,
@@ -49,6 +49,7 @@ async function fireWrk({ url, method, body, headers }, length) {
       .map(([name, value]) => `${name}: ${value}\n`)
       .join(""),
     ...(body !== undefined && { BENCH_BODY: body }),
+    ...(bearersFile !== undefined && { BENCH_BEARERS: bearersFile }),
     ...("amount" in length && { BENCH_AMOUNT: String(length.amount) }),
   };
   const seconds = "seconds" in length ? length.seconds : SECONDS_MAX;
@@ -76,7 +77,9 @@ async function fireWrk({ url, method, body, headers }, length) {
  * @param {Length} length
  * @returns {Promise<Loaded>}
  */
-async function fireAutocannon(autocannon, { url, method, body, headers }, length) {
+async function fireAutocannon(autocannon, { url, method, body, headers, bearersFile }, length) {
+  if (bearersFile !== undefined)
+    throw new Error("only wrk sends another token with each request: install wrk");
   const result = await autocannon({
     url,
     method,

@@ -74,6 +74,27 @@ export async function startForLoad(subject, key) {
 }
 
 /**
+ * Starts the service with more settings, and resolves once it has answered a mint with these headers. What it mints is not looked at.
+ * @param {import("./keys.mjs").BenchKey} key
+ * @param {Record<string, string>} settings
+ * @param {Record<string, string>} headers
+ * @returns {Promise<Running>}
+ */
+export async function startServiceForLoad(key, settings, headers) {
+  const port = await freePort();
+  const child = launch("service", key, port, openSync("/dev/null", "w"), settings);
+  const { mint, jwks } = shotsAt("service", port);
+  const shot = { ...mint, headers: { ...mint.headers, ...headers } };
+  const giveUp = Date.now() + START_MS_MAX;
+  while ((await firstToken(shot).catch(() => undefined)) === undefined) {
+    if (child.exitCode !== null || Date.now() > giveUp)
+      throw new Error(`the service does not answer on port ${port}`);
+    await pause(50);
+  }
+  return { pid: child.pid ?? 0, mint: shot, jwks, stop: () => stop(child) };
+}
+
+/**
  * Starts a subject with its standard output on a pipe, waits for its first line, which says that it listens, and asks for a
  * token. Resolves to the milliseconds from before the start to the whole answer.
  * @param {Subject} subject
@@ -102,8 +123,9 @@ export async function startToFirstTokenMs(subject, key) {
  * @param {import("./keys.mjs").BenchKey} key
  * @param {number} port
  * @param {number | "pipe"} stdout
+ * @param {Record<string, string>} settings
  */
-function launch(subject, key, port, stdout) {
+function launch(subject, key, port, stdout, settings = {}) {
   const child = spawn(process.execPath, PROGRAMS[subject], {
     stdio: ["ignore", stdout, subject === "peer" ? "ignore" : "inherit"],
     env: {
@@ -112,6 +134,7 @@ function launch(subject, key, port, stdout) {
       PORT: String(port),
       MACP_AUTH_SIGNING_ALG: key.alg,
       ...(subject === "managed" ? managedSettings() : { MACP_AUTH_SIGNING_KEY_JSON: key.privateJwk }),
+      ...settings,
       ...((subject === "floor" || subject === "peer") && { UV_THREADPOOL_SIZE: THREADS }),
     },
   });

@@ -5,6 +5,23 @@ for name, value in string.gmatch(os.getenv("BENCH_HEADERS") or "", "([^:\n]+): (
   wrk.headers[name] = value
 end
 
+-- With BENCH_BEARERS, a file with one bearer token a line, each request carries the next one.
+local bearers = os.getenv("BENCH_BEARERS")
+if bearers then
+  local requests = {}
+  local sent = 0
+  init = function()
+    for line in io.lines(bearers) do
+      wrk.headers["authorization"] = "Bearer " .. line
+      requests[#requests + 1] = wrk.format()
+    end
+  end
+  request = function()
+    sent = sent % #requests + 1
+    return requests[sent]
+  end
+end
+
 -- With BENCH_AMOUNT this thread stops after so many answers and says so; wrk itself then waits for SIGINT or its time.
 -- Looking at each answer costs wrk some speed.
 local amount = tonumber(os.getenv("BENCH_AMOUNT") or "")

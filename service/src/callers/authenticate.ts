@@ -10,7 +10,7 @@ import { type Proved, whyNotNow } from "./proved.ts";
 import type { CallerEntry } from "./registry.ts";
 import { type Rejected, rejected } from "./rejection.ts";
 import { isSecretOf } from "./secrets/secret-hash.ts";
-import { idOfSecret, SECRET_PREFIX } from "./secrets/secret-text.ts";
+import { idOfSecret, SECRET_PREFIX, writtenIdOf } from "./secrets/secret-text.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
 import { checkWorkload } from "./workload.ts";
 
@@ -70,11 +70,10 @@ async function provedBy(deps: AuthenticateDeps, text: string): Promise<Proved | 
 
 /** An unknown id costs the same HMAC and the same comparison as a known one (R16). */
 function checkSecret({ secrets, decoy }: CallerDirectory, text: string): Proved | Rejected {
-  const id = idOfSecret(text);
-  if (id === undefined) return rejected("credential_malformed");
-  const found = secrets.get(id);
+  const found = secrets.get(writtenIdOf(text));
   const isRight = isSecretOf(found?.hash ?? decoy, text);
-  return found !== undefined && isRight ? provedSecret(found) : rejected("credential_unknown");
+  if (found !== undefined && isRight) return provedSecret(found);
+  return rejected(idOfSecret(text) === undefined ? "credential_malformed" : "credential_unknown");
 }
 
 function provedSecret({ caller, proof }: HashedSecret): Proved {

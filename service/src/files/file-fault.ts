@@ -4,6 +4,7 @@ export type FileFaultKind =
   | "unreadable"
   /** A folder, a pipe, a socket or a device. */
   | "not-regular"
+  /** `code`: how large it may be. */
   | "too-large"
   /** It is there already, and is not overwritten. */
   | "exists"

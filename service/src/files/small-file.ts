@@ -3,18 +3,17 @@ import { type FileHandle, open } from "node:fs/promises";
 import { codeOf } from "../kernel/faults.ts";
 import { FileFault } from "./file-fault.ts";
 
-/** No file that this program reads whole is larger. */
-const BYTES_MAX = 1_048_576;
+const MEBIBYTE = 1_048_576;
 
 /** Without O_NONBLOCK a pipe would hold a thread of the pool until somebody writes to it. */
 export const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
- * The text of a file of at most 1 MiB. Only regular files, also behind symbolic links: opening a pipe without a writer would wait
+ * The text of a file of at most 1 MiB, or as many as are given. Only regular files, also behind symbolic links: opening a pipe without a writer would wait
  * indefinitely, and a device may have no end. Throws `FileFault`.
  */
-export function readSmallFile(path: string): Promise<string> {
-  return readFile(path, WITHOUT_WAITING, async (file) => {
+export function readSmallFile(path: string, mebibytesMax = 1): Promise<string> {
+  return readFile(path, WITHOUT_WAITING, mebibytesMax, async (file) => {
     if (!(await file.stat()).isFile()) throw new FileFault("not-regular", path);
   });
 }
@@ -24,19 +23,20 @@ export function readSmallFile(path: string): Promise<string> {
  * waits for what the other end writes. Throws `FileFault`.
  */
 export function readSmallInput(path: string): Promise<string> {
-  return readFile(path, constants.O_RDONLY | constants.O_NOCTTY, () => Promise.resolve());
+  return readFile(path, constants.O_RDONLY | constants.O_NOCTTY, 1, () => Promise.resolve());
 }
 
 async function readFile(
   path: string,
   flags: number,
+  mebibytesMax: number,
   insist: (file: FileHandle) => Promise<void>,
 ): Promise<string> {
   try {
     const file = await open(path, flags);
     try {
       await insist(file);
-      return await textOf(file, path);
+      return await textOf(file, path, mebibytesMax);
     } finally {
       await file.close();
     }
@@ -48,14 +48,15 @@ async function readFile(
   }
 }
 
-/** All of an open file of at most 1 MiB, whatever size it claims: some file systems claim none, and a file may grow while it is read. Throws `FileFault`. */
-export async function textOf(file: FileHandle, path: string): Promise<string> {
-  const buffer = Buffer.alloc(BYTES_MAX + 1);
+/** All of an open file, up to so many MiB, whatever size it claims: some file systems claim none, and a file may grow while it is read. Throws `FileFault`. */
+export async function textOf(file: FileHandle, path: string, mebibytesMax = 1): Promise<string> {
+  const bytesMax = mebibytesMax * MEBIBYTE;
+  const buffer = Buffer.alloc(bytesMax + 1);
   let size = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, size, buffer.length - size);
     size += bytesRead;
-    if (size > BYTES_MAX) throw new FileFault("too-large", path);
+    if (size > bytesMax) throw new FileFault("too-large", path, `${String(mebibytesMax)} MiB`);
     if (bytesRead === 0) return buffer.toString("utf8", 0, size);
   }
 }

@@ -56,9 +56,7 @@ async function proved(deps: AuthenticateDeps, incoming: IncomingMessage, mode: "
 /** What a request presents as proof of its caller. */
 export function presentedBy({ rawHeaders, headers, socket }: IncomingMessage): Presented {
   return {
-    authorization: rawHeaders.filter(
-      (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "authorization",
-    ),
+    authorization: valuesOf("authorization", rawHeaders),
     origin: {
       remoteAddress: socket.remoteAddress,
       host: headers.host,
@@ -66,6 +64,17 @@ export function presentedBy({ rawHeaders, headers, socket }: IncomingMessage): P
       fetchSite: headers["sec-fetch-site"],
     },
   };
+}
+
+/** The values of a header, each as received: Node gives only the first of several. `rawHeaders` has names and values in turn. */
+function valuesOf(header: string, rawHeaders: readonly string[]): readonly string[] {
+  const values: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length === header.length && name.toLowerCase() === header)
+      values.push(rawHeaders[index + 1] ?? "");
+  }
+  return values;
 }
 
 /** The policy that a mint is under. */

@@ -81,10 +81,19 @@ export function parseMintRequest(body: unknown, text: string, reading: AudienceR
   if (sender === undefined) return invalid({ reason: "not_unicode", member: "sender" });
   const fault = faultOfScopes(scopes, body, text) ?? wrongType;
   if (fault !== undefined) return invalid(fault);
-  const ttlSeconds = parsed.data?.ttl_seconds ?? undefined;
-  const audience = audienceOf(parsed.data?.audience, reading);
-  if (audience === undefined) return invalid({ reason: "audience_invalid" });
-  return { kind: "request", request: { sender, scopes, ttlSeconds, ...audience } as MintRequest };
+  return requestOf(sender, scopes, parsed.data, reading);
+}
+
+function requestOf(
+  sender: Sender,
+  scopes: Scopes,
+  { ttl_seconds: ttl, audience }: Partial<z.infer<typeof MintRequestBody>> = {},
+  reading: AudienceReading,
+): ParsedRequest {
+  const named = audienceOf(audience, reading);
+  if (named === undefined) return invalid({ reason: "audience_invalid" });
+  const request = { sender, scopes, ttlSeconds: ttl ?? undefined, ...named };
+  return { kind: "request", request: request as MintRequest };
 }
 
 /** One text, and never a list: RFC 8707 section 2 allows several, our tokens carry one. `undefined`: it must be rejected. */

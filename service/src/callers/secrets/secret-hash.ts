@@ -8,9 +8,9 @@ export interface SecretHash {
   /** The id inside the secret; it finds the hash. Empty for a secret of another form. */
   readonly id: string;
   /** 16 bytes. */
-  readonly key: Buffer;
+  readonly key: Uint8Array;
   /** 32 bytes. */
-  readonly mac: Buffer;
+  readonly mac: Uint8Array;
 }
 
 const KEY_BYTES = 16;
@@ -30,7 +30,7 @@ export function decoyHash(random: Random): SecretHash {
 
 /** The hash as one line of text: `hmac-sha256:ID:KEY:MAC`, both in base64url. */
 export function writeSecretHash({ id, key, mac }: SecretHash): string {
-  return `hmac-sha256:${id}:${key.toString("base64url")}:${mac.toString("base64url")}`;
+  return `hmac-sha256:${id}:${base64url(key)}:${base64url(mac)}`;
 }
 
 /** Reads what `writeSecretHash` writes; `undefined` for any other text. */
@@ -46,6 +46,10 @@ export function isSecretOf(hash: SecretHash, text: string): boolean {
   return timingSafeEqual(macOf(hash.key, text), hash.mac);
 }
 
-function macOf(key: Buffer, text: string): Buffer {
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}
+
+function macOf(key: Uint8Array, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }

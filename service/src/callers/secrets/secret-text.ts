@@ -27,6 +27,11 @@ export function idOfSecret(text: string): string | undefined {
   return checksum === checksumOf(start) ? id : undefined;
 }
 
+/** The id where the id of a secret stands; the rest is not checked. Much cheaper than `idOfSecret`, for what is checked by its hash anyway. */
+export function writtenIdOf(text: string): string {
+  return text.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + ID_CHARS);
+}
+
 function checksumOf(start: string): string {
   return base32(createHash("sha256").update(start).digest().subarray(0, CHECKSUM_CHARS));
 }

@@ -5,7 +5,9 @@ import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
 import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
 import type { UsedAssertions } from "../../callers/used-assertions.ts";
 import { faultsOfBearer } from "../../config/bearer-secret.ts";
-import { ConfigError } from "../../config/config-error.ts";
+import { attempt, ConfigError, faultsOf } from "../../config/config-error.ts";
+import type { SecretSource } from "../../config/settings.ts";
+import type { Labels } from "../../config/source.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
 import { readSmallFile } from "../../files/small-file.ts";
@@ -19,6 +21,7 @@ import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { readDocumentApart } from "./read-apart.ts";
 import { type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
 
 /** What the check of proofs needs of the world. */
@@ -34,22 +37,16 @@ export async function loadCallers({
   labels,
 }: Pick<LoadedSettings, "settings" | "labels">): Promise<LoadedAccess> {
   const { access, tokens } = settings;
-  const secret = access.sharedSecret && (await readSecret(access.sharedSecret, labels));
-  const text = secret?.reveal().trim();
-  const faults =
-    access.sharedSecret?.kind === "file" && text !== undefined
-      ? [...faultsOfBearer(labels.of(access.sharedSecret.setting), text)]
-      : [];
-  const rules: DocumentRules = { tokens, hasDefaultCaller: access.sharedSecret !== undefined };
-  const { file } = access;
+  const { file, sharedSecret } = access;
+  const rules: DocumentRules = { tokens, hasDefaultCaller: sharedSecret !== undefined };
+  const own = await attempt(() => defaultCallers(sharedSecret, labels));
   const source = file === undefined ? undefined : await readFirst(file, labels.of("access.file"), rules);
-  if (source?.first.read.kind === "rejected") faults.push(...source.first.read.faults);
-  if (faults.length > 0) throw new ConfigError(faults);
-  const own = text === undefined ? [] : [defaultCaller(new Secret(text))];
+  const rejected = source?.first.read.kind === "rejected" ? source.first.read.faults : [];
+  if (own.kind === "faulty" || rejected.length > 0) throw new ConfigError([...faultsOf(own), ...rejected]);
   return {
     followed: file === undefined ? [] : ["access.file"],
     open: (log, machine, database) =>
-      openAccess({ settings, own, source }, log, machine, {
+      openAccess({ settings, own: own.value, source }, log, machine, {
         issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetchDocument(outbound(machine)) }),
         tokenReviewer: tokenReviewer({
           ...machine,
@@ -70,12 +67,20 @@ interface DocumentSource {
 }
 
 async function readFirst(file: string, setting: string, rules: DocumentRules): Promise<DocumentSource> {
-  const reread = () => readDocument(file, setting, rules);
-  return { first: await readMarked([file], reread), reread };
+  const first = await readMarked([file], () => readDocument(file, setting, rules));
+  return { first, reread: () => readDocumentApart({ path: file, setting, rules }) };
 }
 
-/** The caller of the shared secret. */
-function defaultCaller(secret: Secret): SettingSecret {
+/** The caller of the shared secret, where there is one. Throws `ConfigError`. */
+async function defaultCallers(
+  source: SecretSource | undefined,
+  labels: Labels,
+): Promise<readonly SettingSecret[]> {
+  if (source === undefined) return [];
+  const text = (await readSecret(source, labels)).reveal().trim();
+  const faults = faultsOfBearer(labels.of(source.setting), text);
+  // What stands in a setting itself was judged with the settings.
+  if (source.kind === "file" && faults.length > 0) throw new ConfigError(faults);
   const caller: CallerEntry = {
     id: DEFAULT_CALLER,
     owner: undefined,
@@ -86,7 +91,7 @@ function defaultCaller(secret: Secret): SettingSecret {
     workloads: [],
     assertionKeys: [],
   };
-  return { caller, secret, proof: "shared_secret" };
+  return [{ caller, secret: new Secret(text), proof: "shared_secret" }];
 }
 
 interface Opened {

@@ -60,7 +60,7 @@ export async function examineDocument(
   { tokens, hasDefaultCaller }: DocumentRules,
 ): Promise<DocumentExamined> {
   const paths = [path];
-  const text = await readText(path);
+  const text = await readText(path, DOCUMENT_MEBIBYTES_MAX);
   if (typeof text !== "string") return { kind: "rejected", faults: [fileFaultLine(setting, text)], paths };
   const read = readAccess(printablePath(path), text);
   if (read.kind === "rejected") return { ...read, paths };
@@ -68,6 +68,7 @@ export async function examineDocument(
     ownIssuer: tokens.issuer,
     policyRules: tokens,
     reserved: hasDefaultCaller ? RESERVED : [],
+    pathOf: (named) => resolve(dirname(path), named),
     readFile: (named) => {
       const whole = resolve(dirname(path), named);
       if (!paths.includes(whole)) paths.push(whole);
@@ -82,9 +83,12 @@ export async function examineDocument(
 
 const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];
 
-async function readText(path: string): Promise<string | FileFault> {
+/** 100,000 callers with a secret each. */
+const DOCUMENT_MEBIBYTES_MAX = 32;
+
+async function readText(path: string, mebibytesMax = 1): Promise<string | FileFault> {
   try {
-    return await readSmallFile(path);
+    return await readSmallFile(path, mebibytesMax);
   } catch (thrown) {
     if (thrown instanceof FileFault) return thrown;
     throw thrown;

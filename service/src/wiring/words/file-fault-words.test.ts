@@ -16,7 +16,7 @@ test.each([
 
 test("a path that looks like a key is shown where it leads to something, and else not", () => {
   const path = `/keys/of production ${"2026k".repeat(8)}`;
-  expect(fileFaultLine("KEY_FILE", new FileFault("too-large", path))).toBe(
+  expect(fileFaultLine("KEY_FILE", new FileFault("too-large", path, "1 MiB"))).toBe(
     `KEY_FILE: ${path} is larger than 1 MiB; name a smaller file`,
   );
   expect(fileFaultLine("KEY_FILE", new FileFault("unreadable", path, "ENOENT"))).toMatch(

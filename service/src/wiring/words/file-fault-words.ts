@@ -13,7 +13,6 @@ const READING: Readonly<Record<string, string>> = {
 
 const OTHERWISE = {
   "not-regular": "is not a regular file; name a file, not a folder, a pipe or a device",
-  "too-large": "is larger than 1 MiB; name a smaller file",
   exists: "exists and is never overwritten; choose another name",
   "symbolic-link": "is a symbolic link, which is not followed; name the file behind it",
   locked: "exists: another call is changing the file, or was cut off; wait for it, or remove this file",
@@ -28,6 +27,8 @@ export function whyUnusable({ kind, code = "unknown fault" }: Pick<FileFault, "k
       return code === "EPERM"
         ? "belongs to another user (EPERM); run as that user"
         : `cannot be written (${code}); correct the path or its permissions`;
+    case "too-large":
+      return `is larger than ${code}; name a smaller file`;
     default:
       return OTHERWISE[kind];
   }
