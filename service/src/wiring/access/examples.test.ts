@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseCallerId } from "../../callers/caller.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
@@ -15,6 +16,7 @@ import {
   type ExpectedDecision,
 } from "../../policy/review/check-expectations.ts";
 import { type CallerLintFacts, lintPolicy } from "../../policy/review/lint-policy.ts";
+import { type Authority, makeAuthority } from "../../testing/certificates.ts";
 import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { expandAccess } from "./expand-access.ts";
 import { policyOf } from "./expand-policy.ts";
@@ -34,6 +36,12 @@ interface WrittenExpectation {
   readonly expect: ExpectedDecision & { readonly ttl_seconds?: number };
 }
 
+let authority: Authority;
+beforeAll(async () => {
+  authority = await makeAuthority();
+});
+afterAll(() => authority.remove());
+
 async function openExample(name: string) {
   const { values } = parseEnvironmentFile(textIn(name, "macp-auth.env"));
   const { settings } = loadSettings(values);
@@ -43,8 +51,9 @@ async function openExample(name: string) {
     ownIssuer: settings.tokens.issuer,
     policyRules: settings.tokens,
     reserved: [],
-    // Only certificates of authorities are in files, and nothing looks into them before the first fetch.
-    readFile: (path) => Promise.resolve(`the content of ${path}`),
+    pathOf: (path) => path,
+    // Only certificates of authorities are in files.
+    readFile: () => readFile(authority.path, "utf8"),
   });
   if (expanded.kind === "rejected") throw new Error(expanded.faults.map(read.lineOf).join("\n"));
   const { registry, policy: compiled } = expanded;
