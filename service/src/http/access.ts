@@ -54,7 +54,13 @@ async function proved(deps: AuthenticateDeps, incoming: IncomingMessage, mode: "
 }
 
 /** What a request presents as proof of its caller. */
-export function presentedBy({ rawHeaders, headers, socket }: IncomingMessage): Presented {
+export function presentedBy({
+  rawHeaders,
+  headers,
+  socket,
+}: Pick<IncomingMessage, "rawHeaders" | "headers"> & {
+  readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
+}): Presented {
   return {
     authorization: valuesOf("authorization", rawHeaders),
     origin: {

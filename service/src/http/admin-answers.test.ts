@@ -13,6 +13,7 @@ import { openMetrics } from "../telemetry/metrics.ts";
 import { custodyOf, keksUnder } from "../testing/custodies.ts";
 import { RULES } from "../testing/managed-key-sets.ts";
 import { TestClock } from "../testing/moments.ts";
+import { operatorsWith } from "../testing/operators.ts";
 import { adminServer } from "./admin-server.ts";
 import type { Listener } from "./listener.ts";
 
@@ -69,8 +70,10 @@ describe("the admin listener", () => {
         report: () => undefined,
         fence: () => replica.fence(),
         clockOffsetSeconds: () => 0,
+        accessIsStale: () => undefined,
       }),
-      operators: { kind: "token", token: new Secret(TOKEN) },
+      declared: undefined,
+      operators: operatorsWith(new Secret(TOKEN)),
       keepAliveSeconds: 65,
       upkeep: () => Promise.resolve(),
       isStopping: () => false,
@@ -165,7 +168,9 @@ describe("the admin listener", () => {
       expect.objectContaining({
         event: "key_operation",
         operation: "taint",
-        proved_by: "token",
+        actor: "admin-token",
+        role: "security",
+        proved_by: "admin_token",
         done: true,
         changes: [`taint ${kid}`],
         request_id: headers.get("x-request-id"),

@@ -13,6 +13,7 @@ import { memoryKeyStore } from "../stores/memory/key-store.ts";
 import { openMetrics } from "../telemetry/metrics.ts";
 import { custodyOf, keksUnder } from "../testing/custodies.ts";
 import { TestClock } from "../testing/moments.ts";
+import { operatorsWith } from "../testing/operators.ts";
 import { type AdminDeps, adminServer } from "./admin-server.ts";
 import type { Listener } from "./listener.ts";
 
@@ -78,13 +79,15 @@ describe("the admin listener", () => {
         report: () => undefined,
         fence: () => keys.fence(),
         clockOffsetSeconds: () => 0,
+        accessIsStale: () => undefined,
       }),
-      operators: { kind: "token", token: new Secret(TOKEN) },
+      declared: undefined,
+      operators: operatorsWith(new Secret(TOKEN)),
       keepAliveSeconds: 65,
       upkeep,
       isStopping: () => isStopping,
     };
-    withoutToken = { ...deps, operators: { kind: "this_machine" } };
+    withoutToken = { ...deps, operators: operatorsWith(undefined) };
     listener = adminServer(deps);
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));
     base = `http://127.0.0.1:${String((listener.server.address() as AddressInfo).port)}`;

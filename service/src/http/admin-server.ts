@@ -1,3 +1,4 @@
+import type { AuthenticateDeps } from "../callers/authenticate.ts";
 import { StoreUnavailable } from "../kernel/store-faults.ts";
 import { problemAnswer } from "./answer.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
@@ -5,8 +6,11 @@ import { type OperatorProof, proveOperator } from "./operator.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { Exchange, OperatorRoute } from "./route.ts";
 import type { Handle } from "./router.ts";
+import { type AccessStatusDeps, accessStatus } from "./routes/admin/access-status.ts";
 import { activateKey } from "./routes/admin/activate-key.ts";
+import { type ForgetIssuerDeps, forgetIssuer } from "./routes/admin/forget-issuer.ts";
 import type { KeyOperationDeps } from "./routes/admin/key-operation.ts";
+import { type ListIssuersDeps, listIssuers } from "./routes/admin/list-issuers.ts";
 import { type ListKeysDeps, listKeys } from "./routes/admin/list-keys.ts";
 import { figures, type MetricsDeps } from "./routes/admin/metrics.ts";
 import { prepareKey } from "./routes/admin/prepare-key.ts";
@@ -17,16 +21,29 @@ import { revokeKey } from "./routes/admin/revoke-key.ts";
 import { rotateKey } from "./routes/admin/rotate-key.ts";
 import { taintKey } from "./routes/admin/taint-key.ts";
 
-export interface AdminDeps extends ListenerDeps, ReadinessDeps, MetricsDeps, ListKeysDeps, KeyOperationDeps {
+export interface AdminDeps
+  extends ListenerDeps,
+    ReadinessDeps,
+    MetricsDeps,
+    AccessStatusDeps,
+    ListIssuersDeps,
+    ForgetIssuerDeps,
+    ListKeysDeps,
+    KeyOperationDeps {
+  readonly declared: AccessStatusDeps["declared"];
   readonly managed: KeyOperationDeps["managed"];
   readonly metrics: KeyOperationDeps["metrics"] & MetricsDeps["metrics"];
-  readonly operators: OperatorProof;
+  /** Who may be an operator now: one request uses one of these from start to end. */
+  readonly operators: () => AuthenticateDeps;
 }
 
 /** Every operation of the admin listener, each for operators only. */
 export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   readiness,
   figures,
+  accessStatus,
+  listIssuers,
+  forgetIssuer,
   listKeys,
   prepareKey,
   rotateKey,
@@ -37,7 +54,7 @@ export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   resealKeys,
 ];
 
-/** The admin listener: readiness, metrics and the keys. Never on the public port. Not yet listening. */
+/** The admin listener: readiness, metrics, who may call, and the keys. Never on the public port. Not yet listening. */
 export function adminServer(deps: AdminDeps): Listener {
   return httpServer(
     deps,
@@ -48,23 +65,28 @@ export function adminServer(deps: AdminDeps): Listener {
 /** A route that runs only with the evidence that an operator calls it, and whose problems are logged. */
 function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
   return async (exchange) => {
-    const proof = proveOperator(deps.operators, exchange.incoming);
+    const proof = await proveOperator(deps.operators(), route.roles, exchange.incoming);
     if (proof.kind === "rejected") {
-      logStranger(deps, exchange, proof.problem);
+      logStranger(deps, exchange, proof);
       return problemAnswer(proof.problem);
     }
     const answer = await Promise.resolve(route.handle(deps, exchange, proof.operator)).catch(problemOfStore);
     if (!("reason" in answer)) return answer;
     const { reason, status } = answer;
-    deps.log.info({ event: "request_refused", reason, status, request_id: exchange.requestId });
+    const actor = proof.operator.id;
+    deps.log.info({ event: "request_refused", reason, status, actor, request_id: exchange.requestId });
     return problemAnswer(answer);
   };
 }
 
-function logStranger({ log, metrics }: AdminDeps, exchange: Exchange, { reason }: Problem): void {
+function logStranger(
+  { log, metrics }: AdminDeps,
+  { incoming, requestId }: Exchange,
+  { problem: { reason }, facts }: Extract<OperatorProof, { readonly kind: "rejected" }>,
+): void {
   metrics.rejectedTransition(reason);
-  const remote = exchange.incoming.socket.remoteAddress;
-  log.warn({ event: "admin_refused", reason, remote, request_id: exchange.requestId });
+  const remote = incoming.socket.remoteAddress;
+  log.warn({ event: "admin_refused", reason, ...facts, remote, request_id: requestId });
 }
 
 function problemOfStore(thrown: unknown): Problem {

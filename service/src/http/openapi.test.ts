@@ -54,7 +54,7 @@ test("every route for operators is described, with the answers to everyone else"
     const responses = ADMIN.paths[path]?.[method.toLowerCase()]?.responses;
     expect([responses?.["401"]?.description, responses?.["403"]?.description]).toEqual([
       "unauthorised",
-      "not_this_machine",
+      "not_this_machine, role_insufficient",
     ]);
   }
 });

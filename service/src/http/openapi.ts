@@ -26,7 +26,7 @@ const COMMON_REASONS: readonly Reason[] = [
 const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
   anyone: [],
   caller: ["credential_required", "credentials_several"],
-  operator: ["unauthorised", "not_this_machine"],
+  operator: ["credentials_several", "unauthorised", "not_this_machine", "role_insufficient"],
 };
 
 /** Errors that may also be written before there is a request: those answers have fewer headers. */
@@ -100,15 +100,16 @@ export function adminDescription(version: string): object {
     info: {
       title: "macp-auth-service, for operators",
       version,
-      summary: "Readiness, metrics, and the operations on managed keys.",
+      summary: "Readiness, metrics, who may call, and the operations on managed keys.",
       description:
-        "This listener has its own port, and is off unless `MACP_AUTH_ADMIN_PORT` is set. If no token is configured, only programs on the same machine are accepted, and requests that a web page could send are rejected.",
+        "This listener has its own port, and is off unless `MACP_AUTH_ADMIN_PORT` is set. Declared callers with a role prove who they are with any of their proofs; `x-roles` lists the roles that may call an operation. If no token is configured, programs on the same machine are accepted too, and requests that a web page could send are rejected.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://127.0.0.1:3201", description: "an example: there is no default port" }],
     security: [{ token: [] }],
     tags: [
       { name: "keys", description: "The managed keys." },
+      { name: "access", description: "Who may call, and what each may have minted." },
       { name: "health", description: "For probes and scrapers." },
     ],
     components: {
@@ -116,7 +117,8 @@ export function adminDescription(version: string): object {
         token: {
           type: "http",
           scheme: "bearer",
-          description: "The content of `MACP_AUTH_ADMIN_TOKEN_FILE`.",
+          description:
+            "The content of `MACP_AUTH_ADMIN_TOKEN_FILE`, or a proof of a declared caller with a role.",
         },
       },
     },
@@ -156,6 +158,7 @@ function operation(route: Route): ZodOpenApiOperationObject {
     tags: [tag],
     summary,
     ...(description && { description }),
+    ...(route.access === "operator" && { "x-roles": [...route.roles] }),
     ...(params && { requestParams: { ...params } }),
     ...(body && {
       requestBody: {
@@ -183,12 +186,13 @@ function headOf(get: Route): ZodOpenApiOperationObject {
   };
 }
 
-function optionsOf({ operationId, tag, access }: Route, allow: string): ZodOpenApiOperationObject {
+function optionsOf({ operationId, tag, access, params }: Route, allow: string): ZodOpenApiOperationObject {
   return {
     operationId: `${operationId}Options`,
     tags: [tag],
     summary: "The allowed methods",
     ...(access === "operator" && { security: [] }),
+    ...(params?.path && { requestParams: { path: params.path } }),
     responses: responses(
       { 204: { description: "See the header.", headers: { allow: ALLOW[allow] ?? z.string() } } },
       [],

@@ -1,34 +1,40 @@
 import type { IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
 import { Secret } from "../kernel/secret.ts";
+import { operatorsWith } from "../testing/operators.ts";
 import { ADMIN_ROUTES } from "./admin-server.ts";
-import { type Operator, type OperatorProof, proveOperator } from "./operator.ts";
+import { type Operator, proveOperator, SECURITY } from "./operator.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
 
-const THIS_MACHINE: OperatorProof = { kind: "this_machine" };
-const TOKEN: OperatorProof = { kind: "token", token: new Secret("s3cret") };
+const THIS_MACHINE = operatorsWith(undefined);
+const TOKEN = operatorsWith(new Secret("s3cret"));
 
-function provedBy(
-  proof: OperatorProof,
+async function provedBy(
+  operators: typeof TOKEN,
   headers: IncomingMessage["headers"],
   remoteAddress: string | undefined = "127.0.0.1",
-): string {
-  const outcome = proveOperator(proof, { headers, socket: { remoteAddress } });
-  return outcome.kind === "operator" ? outcome.operator.provedBy : outcome.problem.reason;
+): Promise<string> {
+  const rawHeaders = Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+  const outcome = await proveOperator(operators(), SECURITY, {
+    rawHeaders,
+    headers,
+    socket: { remoteAddress },
+  });
+  return outcome.kind === "operator" ? outcome.operator.proof : outcome.problem.reason;
 }
 
 test.each(["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])(
   "without a token a program of this machine, from %s, is an operator",
-  (remote) => {
+  async (remote) => {
     for (const host of ["localhost:3201", "LOCALHOST", "127.0.0.1:3201", "127.1.2.3", "[::1]:3201", "[::1]"])
-      expect(provedBy(THIS_MACHINE, { host }, remote), host).toBe("this_machine");
+      expect(await provedBy(THIS_MACHINE, { host }, remote), host).toBe("this_machine");
   },
 );
 
 test.each(["10.0.0.7", "::ffff:10.0.0.7", "fe80::1%eth0", "::", "0.0.0.0", "", undefined])(
   "without a token nobody from %s is an operator, whatever the listener is bound to",
-  (remote) => {
-    expect(provedBy(THIS_MACHINE, { host: "localhost" }, remote ?? "")).toBe("not_this_machine");
+  async (remote) => {
+    expect(await provedBy(THIS_MACHINE, { host: "localhost" }, remote ?? "")).toBe("not_this_machine");
   },
 );
 
@@ -53,21 +59,21 @@ test.each([
   "[::]",
   "a.localhost",
   "",
-])("without a token a request to the host %j is not from an operator", (host) => {
-  expect(provedBy(THIS_MACHINE, { host })).toBe("not_this_machine");
+])("without a token a request to the host %j is not from an operator", async (host) => {
+  expect(await provedBy(THIS_MACHINE, { host })).toBe("not_this_machine");
 });
 
-test("without a token what a browser sends is not from an operator", () => {
+test("without a token what a browser sends is not from an operator", async () => {
   const host = "localhost";
-  expect(provedBy(THIS_MACHINE, { host, origin: "null" })).toBe("not_this_machine");
-  expect(provedBy(THIS_MACHINE, { host, "sec-fetch-site": "same-origin" })).toBe("not_this_machine");
-  expect(provedBy(THIS_MACHINE, { host, "sec-fetch-site": "none" })).toBe("this_machine");
+  expect(await provedBy(THIS_MACHINE, { host, origin: "null" })).toBe("not_this_machine");
+  expect(await provedBy(THIS_MACHINE, { host, "sec-fetch-site": "same-origin" })).toBe("not_this_machine");
+  expect(await provedBy(THIS_MACHINE, { host, "sec-fetch-site": "none" })).toBe("this_machine");
 });
 
-test("with a token the token decides, wherever the request comes from", () => {
+test("with a token the token decides, wherever the request comes from", async () => {
   const authorization = "Bearer s3cret";
-  expect(provedBy(TOKEN, { authorization, host: "evil.example" }, "10.0.0.7")).toBe("token");
-  expect(provedBy(TOKEN, { host: "localhost" })).toBe("unauthorised");
+  expect(await provedBy(TOKEN, { authorization, host: "evil.example" }, "10.0.0.7")).toBe("admin_token");
+  expect(await provedBy(TOKEN, { host: "localhost" })).toBe("unauthorised");
 });
 
 test("a handler of the admin listener is not called without the evidence, which nothing else makes", () => {
@@ -75,7 +81,7 @@ test("a handler of the admin listener is not called without the evidence, which 
     // @ts-expect-error: without an operator
     void handle(deps, exchange);
     // @ts-expect-error: with one that was not proved
-    const made: Operator = { provedBy: "token" };
+    const made: Operator = { id: "admin-token", role: "security", proof: "admin_token" };
     return made;
   };
   expect(call).toBeTypeOf("function");

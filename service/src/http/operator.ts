@@ -1,58 +1,76 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { type AuthenticateDeps, authenticate } from "../callers/authenticate.ts";
+import type { CallerId, ProofKind, Role } from "../callers/caller.ts";
+import type { Presented } from "../callers/presented.ts";
+import type { AuthReason, Rejected } from "../callers/rejection.ts";
 import type { Branded } from "../kernel/branded.ts";
-import { isLoopback } from "../kernel/loopback.ts";
-import type { Secret } from "../kernel/secret.ts";
+import { presentedBy } from "./access.ts";
 import { type Problem, problem } from "./problem.ts";
 
-/** Evidence that a request comes from an operator. Only `proveOperator` makes one. */
-export type Operator = Branded<{ readonly provedBy: OperatorProof["kind"] }, "Operator">;
+/** The roles that may call an operation. A role that is not listed may not; there is no operation without roles. */
+export type Roles = readonly [Role, ...Role[]];
 
-/** How operators prove who they are: with the bearer token, or by being a program of this machine, where no token is set. */
-export type OperatorProof =
-  | { readonly kind: "token"; readonly token: Secret }
-  | { readonly kind: "this_machine" };
+// The columns of the endpoint × role table of docs/operations.md.
+export const VIEWERS: Roles = ["viewer", "operator", "security"];
+export const OPERATORS: Roles = ["operator", "security"];
+export const SECURITY: Roles = ["security"];
+
+/** Evidence that a request comes from an operator whose role may call the operation. Only `proveOperator` makes one. */
+export type Operator = Branded<
+  { readonly id: CallerId; readonly role: Role; readonly proof: ProofKind },
+  "Operator"
+>;
 
 /** The part of a request that is checked. */
-interface Sent {
-  readonly headers: IncomingMessage["headers"];
+export type SentByOperator = Pick<IncomingMessage, "rawHeaders" | "headers"> & {
   readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
-}
+};
 
-/** The evidence that a request comes from an operator, or why there is none. */
-export function proveOperator(
-  proof: OperatorProof,
-  incoming: Sent,
-):
+export type OperatorProof =
   | { readonly kind: "operator"; readonly operator: Operator }
-  | { readonly kind: "rejected"; readonly problem: Problem } {
-  const isProved =
-    proof.kind === "token"
-      ? hasToken(proof.token, incoming.headers.authorization)
-      : isFromThisMachine(incoming);
-  if (isProved) return { kind: "operator", operator: { provedBy: proof.kind } as Operator };
-  return { kind: "rejected", problem: problem(proof.kind === "token" ? "unauthorised" : "not_this_machine") };
+  /** `facts`: for the log only. */
+  | { readonly kind: "rejected"; readonly problem: Problem; readonly facts: StrangerFacts };
+
+/** Why a request does not come from an operator that may do this. */
+interface StrangerFacts {
+  readonly cause?: AuthReason;
+  readonly caller?: CallerId | undefined;
+  readonly role?: Role | undefined;
+  readonly issuer?: string | undefined;
 }
 
-/** Constant-time: both sides are hashed to one length first, so neither content nor length shows in the time. */
-function hasToken(token: Secret, authorization: string | undefined): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  // The scheme may be in any letter case (RFC 9110 section 11.1).
-  const sent = /^bearer +(.*)$/i.exec(authorization ?? "")?.[1] ?? "";
-  return timingSafeEqual(digest(sent), digest(token.reveal()));
+/** The evidence that a request comes from an operator with one of these roles, or why there is none. */
+export async function proveOperator(
+  deps: AuthenticateDeps,
+  roles: Roles,
+  incoming: SentByOperator,
+): Promise<OperatorProof> {
+  const outcome = await authenticate(deps, presentedTo(deps, incoming));
+  if (outcome.kind === "rejected") return rejectedAs(problemOfNobody(outcome), factsOf(outcome));
+  const { caller } = outcome;
+  if (caller.kind !== "declared") return rejectedAs("role_insufficient", {});
+  const { id, role, proof } = caller;
+  return role !== undefined && roles.includes(role)
+    ? { kind: "operator", operator: { id, role, proof } as Operator }
+    : rejectedAs("role_insufficient", { caller: id, role });
 }
 
-/**
- * A loopback peer is no proof by itself: a web page in a browser on this machine reaches the listener too, directly or through a
- * name that was pointed here. A browser sends its page's origin, and a name that was pointed here is not a loopback address.
- */
-function isFromThisMachine({ headers, socket }: Sent): boolean {
-  const { host = "", origin, "sec-fetch-site": site } = headers;
-  const name = /^(\[[^\]]*\]|[^:]*)(?::[0-9]{1,5})?$/.exec(host)?.[1] ?? "";
-  return (
-    isLoopback(socket.remoteAddress ?? "") &&
-    isLoopback(name) &&
-    origin === undefined &&
-    (site === undefined || site === "none")
-  );
+/** Where no caller is declared and no token is set, nobody has a credential: what is sent as one is not looked at. */
+function presentedTo({ directory }: AuthenticateDeps, incoming: SentByOperator): Presented {
+  const presented = presentedBy(incoming);
+  const hasCredentials = directory.callers.size > 0 || directory.settingSecrets.length > 0;
+  return hasCredentials ? presented : { ...presented, authorization: [] };
+}
+
+function rejectedAs(reason: Problem["reason"], facts: StrangerFacts): OperatorProof {
+  return { kind: "rejected", problem: problem(reason), facts };
+}
+
+/** One answer for every credential that proves nobody: a stranger learns nothing. */
+function problemOfNobody({ reason }: Rejected): Problem["reason"] {
+  return reason === "not_this_machine" || reason === "credentials_several" ? reason : "unauthorised";
+}
+
+function factsOf({ reason, callerId, issuer }: Rejected): StrangerFacts {
+  return { cause: reason, caller: callerId, issuer };
 }

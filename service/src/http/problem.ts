@@ -52,6 +52,8 @@ export const PROBLEMS = {
     status: 403,
     text: "without a token, only programs on this machine are accepted",
   },
+  role_insufficient: { status: 403, text: "the role of this caller does not allow this" },
+  issuer_unknown: { status: 404, text: "no issuer has this name" },
   json_required: { status: 415, text: "send a JSON body as application/json, or none" },
   operation_invalid: { status: 400, text: "the body is invalid; docs/operations.md describes it" },
   keys_given: {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import type { RequestId } from "../kernel/ids.ts";
 import type { Answer } from "./answer.ts";
-import type { Operator } from "./operator.ts";
+import type { Operator, Roles } from "./operator.ts";
 import type { Problem, Reason } from "./problem.ts";
 
 /** One request as a route sees it. */
@@ -32,8 +32,12 @@ interface RouteFacts {
   readonly method: "GET" | "POST";
   /** Lower case, without a trailing slash; `{name}` stands for one segment. */
   readonly path: `/${string}`;
-  /** What it reads of the query and of the headers. */
-  readonly params?: { readonly query?: z.ZodObject; readonly header?: z.ZodObject };
+  /** What it reads of the query, of the headers and of the path. */
+  readonly params?: {
+    readonly query?: z.ZodObject;
+    readonly header?: z.ZodObject;
+    readonly path?: z.ZodObject;
+  };
   /** The JSON body that it reads; `undefined`: any body is ignored. */
   readonly body?: { readonly schema: z.ZodType; readonly required: boolean; readonly example?: object };
   /** By status. */
@@ -51,6 +55,8 @@ export interface OpenRoute<Deps> extends RouteFacts {
 /** An operation for operators: it cannot be called without the evidence that its caller is one. */
 export interface OperatorRoute<Deps> extends RouteFacts {
   readonly access: "operator";
+  /** Who may call it; any other role is answered with 403. */
+  readonly roles: Roles;
   readonly handle: (
     deps: Deps,
     exchange: Exchange,

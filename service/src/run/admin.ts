@@ -8,6 +8,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { AccessDirectory } from "../wiring/access/access-directory.ts";
+import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { readSecret } from "../wiring/read-secret.ts";
 import type { Place } from "./listen.ts";
@@ -24,6 +26,7 @@ export async function openAdmin(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
   upkeep: KeyUpkeep,
+  declared: AccessDirectory | undefined,
   shared: ListenerDeps & { readonly clock: Clock; readonly isStopping: () => boolean },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -38,6 +41,7 @@ export async function openAdmin(
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
     fence: () => managed?.keys.fence(),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
+    accessIsStale: () => declared?.status().isStale,
   });
   upkeep.watch({
     alarm: (kind) => {
@@ -55,7 +59,8 @@ export async function openAdmin(
     directory: upkeep.directory,
     managed,
     metrics,
-    operators: token === undefined ? { kind: "this_machine" } : { kind: "token", token },
+    declared,
+    operators: operatorProofs({ ...shared, token, ownIssuer: settings.tokens.issuer }, declared),
     upkeep: () => upkeep.round(),
   });
   return {

@@ -77,7 +77,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const access = loaded.access.open(log, world, upkeep.database);
     const shared = { log, random, clock, timers, keepAliveSeconds };
     let isStopping = false;
-    const admin = await openAdmin(loaded, loaded.token, upkeep, {
+    const admin = await openAdmin(loaded, loaded.token, upkeep, access.directory, {
       ...shared,
       isStopping: () => isStopping,
     });
@@ -138,13 +138,29 @@ export interface Loaded extends LoadedSettings {
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
 async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
-  const { faults: ownFaults, ...read } = readSettings(environment);
+  const { faults, ...read } = readSettings(environment);
+  const ownFaults = [...faults];
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
   const access = await attempt(() => loadAccess(read));
+  if (token.kind === "done" && access.kind === "done" && token.value !== undefined)
+    ownFaults.push(...faultsOfSharedToken(token.value, access.value, read));
   if (ownFaults.length === 0 && token.kind === "done" && keys.kind === "done" && access.kind === "done")
     return { ...read, token: token.value, keys: keys.value, access: access.value };
   throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys), ...faultsOf(access)]);
+}
+
+/** The token of the admin listener must prove nothing on the public one. */
+function faultsOfSharedToken(
+  token: Secret,
+  access: LoadedAccess,
+  { settings, labels }: LoadedSettings,
+): string[] {
+  const { admin } = settings;
+  if (admin?.token === undefined || !access.isSecretOfCaller(token)) return [];
+  return [
+    `${labels.of(admin.token.setting)} is also the secret of a caller, which mints; generate another token`,
+  ];
 }
 
 /** Looks now at what is followed; resolves when what was found is in force. */

@@ -9,6 +9,7 @@ test("docs/metrics.md has one row for each metric of this service, and no row fo
     report: () => undefined,
     fence: () => undefined,
     clockOffsetSeconds: () => undefined,
+    accessIsStale: () => undefined,
   });
   const documented = [...page.matchAll(/^\| `(macp_auth_[a-z_]+)` \|/gm)].map(([, name]) => name);
   const known = [...(await metrics.render()).matchAll(/^# TYPE (macp_auth_\S+) /gm)].map(([, name]) => name);

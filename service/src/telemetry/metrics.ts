@@ -8,6 +8,8 @@ export interface Gauges {
   report(): KeysFacts | undefined;
   fence(): FenceReason | undefined;
   clockOffsetSeconds(): number | undefined;
+  /** Whether an older access document than the newest is in force; `undefined`: nobody is asked who they are. */
+  accessIsStale(): boolean | undefined;
 }
 
 /** The service's figures in Prometheus' text form, and the meter that the hot path counts with. docs/metrics.md lists them. */
@@ -190,6 +192,18 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
     (self) => {
       const offset = gauges.clockOffsetSeconds();
       if (offset !== undefined) self.set(offset);
+    },
+  );
+  gauge(
+    registry,
+    {
+      name: "access_stale",
+      help: "1 while the access document is invalid and an older one is in force.",
+      labelNames: [],
+    },
+    (self) => {
+      const isStale = gauges.accessIsStale();
+      if (isStale !== undefined) self.set(isStale ? 1 : 0);
     },
   );
 }

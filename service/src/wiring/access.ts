@@ -3,6 +3,7 @@ import type { LoadedAccess } from "./access/access-directory.ts";
 
 const OPEN: LoadedAccess = {
   followed: [],
+  isSecretOfCaller: () => false,
   open: () => ({ directory: undefined, look: () => Promise.resolve(), loops: [] }),
 };
 

@@ -9,6 +9,7 @@ import { type MintDeps, type MintOutcome, type MintRefusal, mint } from "../../t
 import { MintRequestBody, parseMintRequest } from "../../tokens/mint-request.ts";
 import {
   type Access,
+  type AccessInForce,
   audienceReadingOf,
   callerOf,
   contradictionIn,
@@ -116,9 +117,9 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
 
   const outcome = await mint(deps, caller, parsed.request, policyOf(access));
   if (outcome.kind === "rejected")
-    return reject(deps, problemOf(outcome.refusal), exchange, caller, outcome.refusal);
+    return reject(deps, problemOf(outcome.refusal), exchange, caller, { ...outcome.refusal, access });
 
-  report(deps, exchange, outcome, known.unproved ?? contradiction);
+  report(deps, exchange, outcome, known.unproved ?? contradiction, access);
   const { token, claims, surprises } = outcome;
   return json(200, {
     token,
@@ -138,6 +139,7 @@ function report(
   { requestId }: Exchange,
   minted: Minted,
   unproved: Rejected | undefined,
+  access: AccessInForce,
 ): void {
   const { claims, kid, caller, decision } = minted;
   const wouldReject = unproved?.reason ?? (decision?.kind === "rejected" ? decision.reason : undefined);
@@ -150,7 +152,7 @@ function report(
     jti: claims.jti,
     kid: printable(kid),
     caller: nameOf(caller),
-    ...factsOf(decision),
+    ...(decision === undefined ? {} : { policy: policyNameOf(access), ...factsOf(decision) }),
     ...(wouldReject === undefined ? {} : { would_reject: wouldReject }),
     request_id: requestId,
   });
@@ -162,8 +164,7 @@ function nameOf(caller: Caller): string {
 }
 
 /** What the log says of a decision: which rule of which policy made it. */
-function factsOf(decision: Decision | undefined): object {
-  if (decision === undefined) return {};
+function factsOf(decision: Decision): object {
   if (decision.kind === "rejected") return { rule: decision.rule };
   return { grant: decision.grant, ...(decision.narrowed.length > 0 ? { narrowed: decision.narrowed } : {}) };
 }
@@ -191,6 +192,11 @@ function rejectStranger(
   return problemAnswer(refusal);
 }
 
+/** The policy as the log names it: the start of its hash, enough to tell two documents apart. */
+function policyNameOf(access: AccessInForce): string | undefined {
+  return access.mode === "off" ? undefined : access.policy?.hash.slice(0, 16);
+}
+
 const SUBJECT_CHARS_MAX = 256;
 
 /** `why`: of a refusal by the policy, the rule that it came from. */
@@ -199,7 +205,7 @@ function reject(
   refusal: Problem,
   { requestId }: Exchange,
   caller: Caller | undefined,
-  why?: MintRefusal,
+  why?: MintRefusal & { readonly access: AccessInForce },
 ): Answer {
   meter.rejected(refusal.reason);
   const rejection = why?.reason === "not_allowed" ? why.rejection : undefined;
@@ -208,7 +214,9 @@ function reject(
     reason: refusal.reason,
     status: refusal.status,
     ...(caller?.kind === "declared" ? { caller: caller.id } : {}),
-    ...(rejection === undefined ? {} : { decision: rejection.reason, rule: rejection.rule }),
+    ...(why === undefined || rejection === undefined
+      ? {}
+      : { policy: policyNameOf(why.access), decision: rejection.reason, rule: rejection.rule }),
     request_id: requestId,
   });
   return problemAnswer(refusal);

@@ -1,4 +1,4 @@
-import type { CallerId } from "../../callers/caller.ts";
+import { ADMIN_TOKEN_CALLER, type CallerId, THIS_MACHINE_CALLER } from "../../callers/caller.ts";
 import { checkRegistry } from "../../callers/check-registry.ts";
 import type { CallerRegistry } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
@@ -35,6 +35,9 @@ export type Expanded =
     }
   | { readonly kind: "rejected"; readonly faults: readonly AccessFault[] };
 
+/** No caller of a document has the name of an operator that the admin listener makes, and no grant may name one. */
+const OPERATORS = [ADMIN_TOKEN_CALLER, THIS_MACHINE_CALLER] as const;
+
 type Faults = AccessFault[];
 
 /** Makes of a document what it means: files are read, groups are expanded, and everything is checked. Every fault is found. */
@@ -52,7 +55,9 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const { ownIssuer, reserved, policyRules } = context;
   // A caller of the settings is no fault in a grant, only among the callers.
   faults.push(
-    ...checkRegistry(registry, { ownIssuer, reserved }).map((fault) => registryFaultOf(fault, proofPlaces)),
+    ...checkRegistry(registry, { ownIssuer, reserved: [...reserved, ...OPERATORS] }).map((fault) =>
+      registryFaultOf(fault, proofPlaces),
+    ),
   );
   const known = new Set([...callers.map(({ id }) => id), ...reserved]);
   const rules = policyOf(access, known, faults);

@@ -3,6 +3,7 @@ import { openDirectory, type SettingSecret } from "../../callers/directory.ts";
 import type { TokenReviewer } from "../../callers/foreign/issuer-keys.ts";
 import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
 import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
+import { isSecretOf } from "../../callers/secrets/secret-hash.ts";
 import type { UsedAssertions } from "../../callers/used-assertions.ts";
 import { faultsOfBearer } from "../../config/bearer-secret.ts";
 import { attempt, ConfigError, faultsOf } from "../../config/config-error.ts";
@@ -45,6 +46,9 @@ export async function loadCallers({
   if (own.kind === "faulty" || rejected.length > 0) throw new ConfigError([...faultsOf(own), ...rejected]);
   return {
     followed: file === undefined ? [] : ["access.file"],
+    isSecretOfCaller: (candidate) =>
+      own.value.some(({ secret }) => secret.reveal() === candidate.reveal()) ||
+      isDeclared(source?.first.read, candidate),
     open: (log, machine, database) =>
       openAccess({ settings, own: own.value, source }, log, machine, {
         issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetchDocument(outbound(machine)) }),
@@ -69,6 +73,11 @@ interface DocumentSource {
 async function readFirst(file: string, setting: string, rules: DocumentRules): Promise<DocumentSource> {
   const first = await readMarked([file], () => readDocument(file, setting, rules));
   return { first, reread: () => readDocumentApart({ path: file, setting, rules }) };
+}
+
+function isDeclared(read: DocumentRead | undefined, candidate: Secret): boolean {
+  const callers = read?.kind === "read" ? read.document.registry.callers : [];
+  return callers.some(({ secrets }) => secrets.some((hash) => isSecretOf(hash, candidate.reveal())));
 }
 
 /** The caller of the shared secret, where there is one. Throws `ConfigError`. */

@@ -12,6 +12,7 @@ import type { Metrics } from "../../../telemetry/metrics.ts";
 import { type Answer, json } from "../../answer.ts";
 import { readOptionalJsonBody } from "../../body.ts";
 import { outageText } from "../../operation-words.ts";
+import { OPERATORS, type Operator, type Roles, SECURITY } from "../../operator.ts";
 import { type Problem, problem } from "../../problem.ts";
 import { type Exchange, jsonAnswer, type OperatorRoute } from "../../route.ts";
 
@@ -30,15 +31,25 @@ export interface KeyOperationDeps {
 interface KeyOperation<Body extends z.ZodType> {
   readonly name: string;
   readonly summary: string;
+  readonly roles: Roles;
   readonly body: Body;
   /** The operation that a body asks for; `own` is the configured algorithm. */
   readonly operationOf: (body: z.output<Body>, own: Algorithm) => Operation;
 }
 
+/** Who may accept which outage: to end the life of valid tokens is what a revocation does. */
+const ACCEPTED_BY: Readonly<Record<Acceptance, Roles>> = {
+  "short-lead": OPERATORS,
+  "grace-risk": OPERATORS,
+  "verifiers-behind": OPERATORS,
+  "live-tokens": SECURITY,
+};
+
 /** `POST /keys/<name>`: decided and executed on the store, then put in force here; 409 names the outage that it would cause. */
 export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
   name,
   summary,
+  roles,
   body: schema,
   operationOf,
 }: KeyOperation<Body>): OperatorRoute<KeyOperationDeps> {
@@ -49,6 +60,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
     method: "POST",
     path: `/keys/${name}`,
     access: "operator",
+    roles,
     body: { schema, required: !schema.safeParse({}).success },
     answers: {
       200: jsonAnswer("What was done.", OperationAnswer),
@@ -67,7 +79,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
       "charset_unsupported",
       "encoding_unsupported",
     ],
-    handle: async (deps, exchange, { provedBy }) => {
+    handle: async (deps, exchange, operator) => {
       const { managed } = deps;
       if (managed === undefined) return problem("keys_given");
       const rejected = managed.keys.refusesStore;
@@ -78,11 +90,13 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
       if (sent.kind === "absent") return problem("json_required");
       const body = schema.safeParse(sent.value);
       if (!body.success) return problem("operation_invalid", faultOf(name, body.error));
+      if (!body.data.accept.every((outage) => ACCEPTED_BY[outage].includes(operator.role)))
+        return problem("role_insufficient");
       const operation = operationOf(body.data, managed.rules.alg);
       const accepted = new Set(body.data.accept);
       return carryOut(deps, managed, operation, accepted, {
         operation: name,
-        proved_by: provedBy,
+        ...actorOf(operator),
         ...idOf(exchange),
       });
     },
@@ -129,6 +143,11 @@ function faultOf(name: string, { issues: [issue] }: z.ZodError): string {
         ? "it is not an object"
         : `"${String(issue.path[0])}" is missing or invalid`;
   return `the body of ${name} is invalid: ${what}; docs/operations.md describes it`;
+}
+
+/** Who operates, as the log names it. */
+export function actorOf({ id, role, proof }: Operator): object {
+  return { actor: id, role, proved_by: proof };
 }
 
 function idOf({ requestId }: Exchange): { readonly request_id: string } {

@@ -3,6 +3,7 @@ import { reportOf } from "../../../keys/managed/key-report.ts";
 import { KeysReport } from "../../../keys/managed/operator-shapes.ts";
 import { json } from "../../answer.ts";
 import { worded } from "../../operation-words.ts";
+import { VIEWERS } from "../../operator.ts";
 import { problem } from "../../problem.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
 import type { ManagedParts } from "./key-operation.ts";
@@ -19,6 +20,7 @@ export const listKeys: OperatorRoute<ListKeysDeps> = {
   method: "GET",
   path: "/keys",
   access: "operator",
+  roles: VIEWERS,
   params: {
     query: z.object({
       all: z.literal("true").optional().meta({ description: "Include keys that are no longer served." }),

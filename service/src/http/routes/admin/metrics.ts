@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Metrics } from "../../../telemetry/metrics.ts";
 import { answerWith } from "../../answer.ts";
+import { VIEWERS } from "../../operator.ts";
 import { type OperatorRoute, UNCACHED } from "../../route.ts";
 
 export interface MetricsDeps {
@@ -17,6 +18,7 @@ export const figures: OperatorRoute<MetricsDeps> = {
   method: "GET",
   path: "/metrics",
   access: "operator",
+  roles: VIEWERS,
   answers: {
     200: {
       description: "The metrics, in the Prometheus text format.",

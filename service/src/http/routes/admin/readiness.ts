@@ -1,12 +1,16 @@
 import { z } from "zod";
 import type { KeyDirectory } from "../../../keys/key-directory.ts";
 import { json } from "../../answer.ts";
+import { VIEWERS } from "../../operator.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
+import { type DeclaredAccess, PolicyHashText } from "./access-status.ts";
 import type { ManagedParts } from "./key-operation.ts";
 
 export interface ReadinessDeps {
   readonly directory: KeyDirectory;
   readonly managed: Pick<ManagedParts, "keys"> | undefined;
+  /** `undefined`: nobody is asked who they are. */
+  readonly declared: Pick<DeclaredAccess, "status"> | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
 }
@@ -17,6 +21,18 @@ const ReadinessBody = z
     reasons: z.array(z.string()).meta({
       description: "`stopping`, `no_signing_key`, or why this replica is fenced; empty when it is ready.",
     }),
+    access: z
+      .strictObject({
+        mode: z.enum(["observe", "enforce"]),
+        policy: PolicyHashText.nullable(),
+        stale: z
+          .boolean()
+          .meta({ description: "Whether an older access document than the newest is in force." }),
+      })
+      .optional()
+      .meta({
+        description: "Only where callers are asked who they are. It is never a reason not to be ready.",
+      }),
   })
   .meta({ id: "Readiness" });
 
@@ -28,12 +44,13 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
   method: "GET",
   path: "/readyz",
   access: "operator",
+  roles: VIEWERS,
   answers: {
     200: jsonAnswer("It is ready.", ReadinessBody),
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, isStopping }) => {
+  handle: ({ directory, managed, declared, isStopping }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -41,6 +58,16 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       ...(fence === undefined ? [] : [fence]),
       ...(view.signing === undefined && fence === undefined ? ["no_signing_key"] : []),
     ];
-    return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+    return json(reasons.length === 0 ? 200 : 503, {
+      ready: reasons.length === 0,
+      reasons,
+      access: accessOf(declared),
+    });
   },
 };
+
+function accessOf(declared: ReadinessDeps["declared"]): object | undefined {
+  if (declared === undefined) return undefined;
+  const { mode, policyHash, isStale } = declared.status();
+  return { mode, policy: policyHash ?? null, stale: isStale };
+}
