@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { foreignSigner } from "../../service/src/testing/callers.ts";
+import { accessFolder } from "../support/access.ts";
 import { descriptionAt } from "../support/held-description.ts";
 import { ask, sendRaw } from "../support/raw-http.ts";
 import { type RunningService, sharedService, withService } from "../support/service-process.ts";
@@ -9,6 +11,7 @@ const ADMIN = { MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_ADMIN_PORT: "0", HOST:
 const WITH_TOKEN = { ...ADMIN, MACP_AUTH_ADMIN_TOKEN: TOKEN };
 const MANAGED = { ...WITH_TOKEN, MACP_AUTH_STORE_URL: "memory:" };
 
+const ISSUER_NAME = "ci";
 const held = descriptionAt("admin-openapi.json");
 const service = sharedService(MANAGED);
 const adminPort = async (running: RunningService): Promise<number> =>
@@ -23,7 +26,7 @@ async function answered(
 ): Promise<number> {
   const answer = await ask(await adminPort(running), {
     method,
-    path,
+    path: path.replace("{name}", ISSUER_NAME),
     headers: {
       authorization: `Bearer ${TOKEN}`,
       ...(body !== undefined && { "content-type": "application/json" }),
@@ -72,6 +75,7 @@ test("every operation answers 408 when the headers do not come, as it is describ
 });
 
 const guarded = held.operations.filter(([method]) => method !== "OPTIONS");
+const onIssuer = guarded.filter(([, path]) => path.includes("{name}"));
 const onKeys = guarded.filter(([, path]) => path.startsWith("/keys"));
 
 test("where no token is set, a request that a web page could send is answered 403 as it is described", async () => {
@@ -103,7 +107,7 @@ test("while the store cannot be reached, operations on keys and readiness are an
 });
 
 test("a body that cannot be read is answered as it is described", async () => {
-  for (const [method, path] of onKeys.filter(([name]) => name === "POST")) {
+  for (const [method, path] of [...onKeys, ...onIssuer].filter(([name]) => name === "POST")) {
     const wrong = (body: string, headers: Record<string, string> = {}) =>
       answered(service(), method, path, { body, headers });
     expect(await wrong("{")).toBe(400);
@@ -111,6 +115,26 @@ test("a body that cannot be read is answered as it is described", async () => {
     expect(await wrong(JSON.stringify({ reason: "r".repeat(110_000) }))).toBe(413);
     expect(await wrong("a=b", { "content-type": "application/x-www-form-urlencoded" })).toBe(415);
     expect(await wrong("{}", { "content-encoding": "nope" })).toBe(415);
+  }
+});
+
+test("an issuer is forgotten with 200, and one that is not declared is answered 404, as it is described", async () => {
+  const signer = await foreignSigner();
+  const folder = await accessFolder("");
+  await folder.file("ci.jwks.json", JSON.stringify({ keys: [signer.publicJwk] }));
+  const ci = { preset: "oidc", issuer: "https://ci.example", keys: { jwks_file: "ci.jwks.json" } };
+  await folder.put({ version: 1, issuers: { [ISSUER_NAME]: ci } });
+  try {
+    await withService({ ...WITH_TOKEN, ...folder.env }, async (declared) => {
+      for (const [method, path] of onIssuer) {
+        expect(await answered(service(), method, path)).toBe(404);
+        expect(await answered(declared, method, path)).toBe(200);
+      }
+      for (const path of ["/issuers", "/access", "/readyz"])
+        expect(await answered(declared, "GET", path), path).toBe(200);
+    });
+  } finally {
+    await folder.remove();
   }
 });
 
@@ -136,7 +160,7 @@ test("each executed operation is answered 200 as it is described", async () => {
   await done("taint", { kid: await kidOf("standby"), reason: "seen elsewhere" });
   await done("revoke", { kid: await kidOf("standby") });
   await done("reseal", {});
-  for (const path of ["/keys", "/readyz", "/metrics"])
+  for (const path of ["/keys", "/readyz", "/metrics", "/access", "/issuers"])
     for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(200);
 });
 
