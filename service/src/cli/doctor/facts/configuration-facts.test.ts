@@ -32,7 +32,8 @@ describe("the files that are checked", () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "macp-auth-facts-"));
-    for (const name of ["service.env", "key", "kek", "token"]) await writeFile(file(name), `${KEK}\n`);
+    for (const name of ["service.env", "key", "kek", "token", "access"])
+      await writeFile(file(name), `${KEK}\n`);
   });
   afterEach(() => rm(folder, { recursive: true }));
 
@@ -40,12 +41,13 @@ describe("the files that are checked", () => {
     ["MACP_AUTH_SIGNING_KEY_JSON", "{}"],
     ["MACP_AUTH_KEK", KEK],
     ["MACP_AUTH_ADMIN_TOKEN", KEK],
+    ["MACP_AUTH_SHARED_SECRET", KEK],
     ["MACP_AUTH_STORE_URL", "memory:"],
   ])("include the environment file itself when %s stands in it", async (name, value) => {
     expect(await lookedAt({ [name]: value })).toEqual(["service.env: other-secret"]);
   });
 
-  test("are those with the signing key, the key-encryption keys and the admin token", async () => {
+  test("are those with the signing key, the key-encryption keys, the admin token, the shared secret, and the access document", async () => {
     expect(await lookedAt({ HOST: "127.0.0.1" })).toEqual([]);
     expect(
       await lookedAt({
@@ -54,6 +56,12 @@ describe("the files that are checked", () => {
         MACP_AUTH_ADMIN_TOKEN_FILE: file("token"),
       }),
     ).toEqual(["key: signing-key", "token: other-secret"]);
+    expect(
+      await lookedAt({
+        MACP_AUTH_SHARED_SECRET_FILE: file("token"),
+        MACP_AUTH_CONFIG_FILE: file("access"),
+      }),
+    ).toEqual(["token: other-secret", "access: access-document"]);
     expect(
       await lookedAt({ MACP_AUTH_KEY_ROTATION_SECONDS: "86400", MACP_AUTH_KEK_FILE: file("kek") }),
     ).toEqual(["kek: other-secret"]);

@@ -34,7 +34,9 @@ type SettingsFound =
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** A file with a secret, and what it holds. */
-export type SecretFile = FileFacts & Pick<NamedFile, "holds">;
+export type SecretFile = FileFacts & { readonly holds: Holds };
+
+type Holds = NamedFile["holds"] | "access-document";
 
 type KeysRead =
   /** The keys are not read before the settings are fixed. */
@@ -46,7 +48,13 @@ type KeysRead =
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
 /** The settings that make an environment file a secret itself. */
-const SECRETS: readonly SettingPath[] = ["keys.jwk", "keys.kek", "admin.token", "keys.store"];
+const SECRETS: readonly SettingPath[] = [
+  "keys.jwk",
+  "keys.kek",
+  "admin.token",
+  "access.sharedSecret",
+  "keys.store",
+];
 
 /** Reads settings, keys and the state of their files, as a start of the service would. Rejects only for bugs. */
 export async function gatherConfiguration(
@@ -77,15 +85,20 @@ async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): 
   return { kind: wiredKeySource(read.settings.keys.source).endsWithProcess ? "ephemeral" : "managed" };
 }
 
-/** The files of the keys, of the admin listener's token, and the environment file when it holds secrets. */
+/**
+ * The files of the keys, of the admin listener's token and of the shared secret, the access document, and the environment file when
+ * it holds secrets. The document has no secret, but anyone who can write it can mint.
+ */
 async function lookAtFiles(
-  { settings: { keys, admin }, labels }: Omit<LoadedSettings, "warnings">,
+  { settings: { keys, admin, access }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,
 ): Promise<readonly SecretFile[]> {
   const isSecret = environment.kind === "file" && SECRETS.some(labels.isGiven);
-  const named = [
+  const named: readonly { readonly path: string; readonly holds: Holds }[] = [
     ...wiredKeySource(keys.source).secretFiles,
     ...(admin?.token?.kind === "file" ? [otherSecret(admin.token.path)] : []),
+    ...(access.sharedSecret?.kind === "file" ? [otherSecret(access.sharedSecret.path)] : []),
+    ...(access.file === undefined ? [] : [{ path: access.file, holds: "access-document" } as const]),
     ...(isSecret ? [otherSecret(environment.path)] : []),
   ];
   const looks = await Promise.all(

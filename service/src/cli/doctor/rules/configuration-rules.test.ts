@@ -109,6 +109,18 @@ describe("the mint", () => {
   );
 });
 
+describe("a mint that other machines can reach", () => {
+  const secret = { MACP_AUTH_SHARED_SECRET_FILE: "/keys/shared" };
+  const graded = (environment: Record<string, string>) =>
+    mintIsNotOpenToTheNetwork(settingsOf(environment)).map(({ grade }) => grade);
+
+  test("is fine where callers must prove who they are, and a warning while they are only observed", () => {
+    expect(graded(secret)).toEqual(["ok"]);
+    expect(graded({ ...secret, MACP_AUTH_CALLER_AUTH: "observe" })).toEqual(["warn"]);
+    expect(graded({ ...secret, MACP_AUTH_CALLER_AUTH: "off" })).toEqual(["fail"]);
+  });
+});
+
 describe("the admin listener", () => {
   test("is fine inside this machine, and a warning where its token crosses the network", () => {
     const admin = { MACP_AUTH_ADMIN_PORT: "3201", MACP_AUTH_ADMIN_TOKEN_FILE: "/keys/admin" };

@@ -10,7 +10,7 @@ import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding
 import { DATABASE_RULES } from "./database-rules.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
-import { foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
+import { ACCESS_DOCUMENT_RULES, foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 import { STORE_FILE_RULES } from "./store-file-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;
@@ -49,11 +49,23 @@ export function settingsAreValid({ settings }: ConfigurationFacts): readonly Fin
   ];
 }
 
-/** Callers are not authenticated: anyone who reaches the port can mint any identity. */
-export function mintIsNotOpenToTheNetwork({ listener: { host, port } }: Settings): readonly Finding[] {
+/** Where callers need no credentials, anyone who reaches the port can mint any identity. */
+export function mintIsNotOpenToTheNetwork({
+  listener: { host, port },
+  access: { mode },
+}: Settings): readonly Finding[] {
   const check = "mint-exposure";
   if (host !== undefined && isLoopback(host)) return [ok(check, `listens only on ${host}`)];
+  if (mode === "enforce") return [ok(check, "only declared callers can mint")];
   const place = host === undefined ? "every address of this machine (HOST is not set)" : shownValue(host);
+  if (mode === "observe")
+    return [
+      warn(
+        check,
+        `listens on ${place} and callers are only observed: anyone who reaches port ${String(port)} can mint any identity`,
+        "set MACP_AUTH_CALLER_AUTH=enforce when macp_auth_observed_rejections_total no longer grows; until then let a firewall or network policy allow only the runtime and the callers",
+      ),
+    ];
   return [
     fail(
       check,
@@ -168,10 +180,15 @@ export function keysAreValid({ keys }: ConfigurationFacts): readonly Finding[] {
 /** Nobody else can read or replace a secret, and the signing key is not old. */
 export function keyFilesAreSafe({ secretFiles, userId, now }: ConfigurationFacts): readonly Finding[] {
   return secretFiles.flatMap((file) => {
-    const rules = file.holds === "signing-key" ? [...SECRET_FILE_RULES, keyIsYoung] : SECRET_FILE_RULES;
-    return judge(rules, { file, userId, now });
+    return judge(RULES_OF[file.holds], { file, userId, now });
   });
 }
+
+const RULES_OF = {
+  "signing-key": [...SECRET_FILE_RULES, keyIsYoung],
+  "other-secret": SECRET_FILE_RULES,
+  "access-document": ACCESS_DOCUMENT_RULES,
+} as const;
 
 /** A store in a file can be written where it is, by this user only, and outlives the machine's next boot; a database can be used, over a connection that is safe. */
 function storeIsSafe({ store, userId, now }: ConfigurationFacts): readonly Finding[] {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { FileFacts, FolderFacts } from "../../../files/file-facts.ts";
 import { after, epochSeconds } from "../../../kernel/clock.ts";
 import {
+  documentIsWrittenByUs,
   foldersAreOurs,
   keyIsYoung,
   type SecretFileCase,
@@ -53,6 +54,12 @@ describe("the mode of a key file", () => {
     const facts = seen({ mode: 0o666 }, { userId: undefined });
     expect([...secretFileIsPrivate(facts), ...secretFileIsOurs(facts), ...foldersAreOurs(facts)]).toEqual([]);
   });
+});
+
+test("the access document may be read by others, and fails where they can write it", () => {
+  const graded = (mode: number) => documentIsWrittenByUs(seen({ mode })).map(({ grade }) => grade);
+  for (const mode of [0o600, 0o644, 0o444]) expect(graded(mode), String(mode)).toEqual(["ok"]);
+  for (const mode of [0o620, 0o602, 0o666]) expect(graded(mode), String(mode)).toEqual(["fail"]);
 });
 
 describe("the owner of a key file", () => {

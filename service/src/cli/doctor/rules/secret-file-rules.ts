@@ -41,6 +41,15 @@ export function secretFileIsPrivate({ file, userId }: SecretFileCase): readonly 
   return [fail(check, `${facts}: every member of its group can read it`, fix)];
 }
 
+/** Anyone who can write the access document can let themselves mint; there is no secret in it to read. */
+export function documentIsWrittenByUs({ file, userId }: SecretFileCase): readonly Finding[] {
+  const check = "access-file-mode";
+  if (userId === undefined) return [];
+  const facts = `${file.path} has mode ${octalMode(file.mode)}`;
+  if ((file.mode & (OTHERS_WRITE | GROUP_WRITES)) === 0) return [ok(check, facts)];
+  return [fail(check, `${facts}: other users can change who may mint`, `chmod go-w ${file.path}`)];
+}
+
 /** The owner of a file can always read and replace it. */
 export function secretFileIsOurs({ file, userId }: SecretFileCase): readonly Finding[] {
   const check = "key-file-owner";
@@ -108,6 +117,13 @@ function userName(userId: number): string {
 /** For any file with a secret in it. */
 export const SECRET_FILE_RULES: readonly Rule<SecretFileCase>[] = [
   secretFileIsPrivate,
+  secretFileIsOurs,
+  foldersAreOurs,
+];
+
+/** For the access document. */
+export const ACCESS_DOCUMENT_RULES: readonly Rule<SecretFileCase>[] = [
+  documentIsWrittenByUs,
   secretFileIsOurs,
   foldersAreOurs,
 ];
