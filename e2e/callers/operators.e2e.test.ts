@@ -121,6 +121,19 @@ test("the token of the admin listener has nothing minted, and a minted token ope
   await service.event("admin_refused", (line) => line["cause"] === "own_token");
 });
 
+test("a start is rejected where the token of the admin listener is also the secret of a caller", async () => {
+  for (const shared of [
+    { MACP_AUTH_SHARED_SECRET: ADMIN_TOKEN, MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN },
+    { ...folder.env, MACP_AUTH_ADMIN_TOKEN: secrets.viewer.secret },
+  ]) {
+    const { code, err } = macpAuthWith({ ...shared, PORT: "0", MACP_AUTH_ADMIN_PORT: "0" }, "serve");
+    expect(code).toBe(1);
+    expect(err).toBe(
+      "macp-auth: MACP_AUTH_ADMIN_TOKEN is also the secret of a caller, which mints; generate another token\n",
+    );
+  }
+});
+
 test("several credentials are answered 400", async () => {
   const answer = await ask(adminPort, {
     path: "/keys",

@@ -1,7 +1,14 @@
 import type { IncomingMessage } from "node:http";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { CallerEntry } from "../callers/registry.ts";
+import { hashSecret } from "../callers/secrets/secret-hash.ts";
+import { generateSecret } from "../callers/secrets/secret-text.ts";
+import { systemRandom } from "../kernel/random.ts";
 import { Secret } from "../kernel/secret.ts";
+import { authenticateDeps, callerEntry, OWN_ISSUER } from "../testing/callers.ts";
+import { TestClock } from "../testing/moments.ts";
 import { operatorsWith } from "../testing/operators.ts";
+import { operatorProofs } from "../wiring/access/operators.ts";
 import { ADMIN_ROUTES } from "./admin-server.ts";
 import { type Operator, proveOperator, SECURITY } from "./operator.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
@@ -85,6 +92,71 @@ test("a handler of the admin listener is not called without the evidence, which 
     return made;
   };
   expect(call).toBeTypeOf("function");
+});
+
+test("each operation is for these roles, and a route without roles does not compile", () => {
+  const table = Object.fromEntries(
+    ADMIN_ROUTES.map(({ method, path, roles }) => [`${method} ${path}`, roles.join(" ")]),
+  );
+  const [all, change, security] = ["viewer operator security", "operator security", "security"];
+  expect(table).toEqual({
+    "GET /readyz": all,
+    "GET /metrics": all,
+    "GET /access": all,
+    "GET /issuers": all,
+    "POST /issuers/{name}/forget": change,
+    "GET /keys": all,
+    "POST /keys/prepare": change,
+    "POST /keys/rotate": change,
+    "POST /keys/activate": change,
+    "POST /keys/retire": change,
+    "POST /keys/reseal": change,
+    "POST /keys/taint": security,
+    "POST /keys/revoke": security,
+  });
+  // @ts-expect-error: a route with an empty list of roles
+  const none: (typeof ADMIN_ROUTES)[number]["roles"] = [];
+  expect(none).toEqual([]);
+});
+
+describe("a caller with a role", () => {
+  const secret = generateSecret(systemRandom());
+  const operatorsOf = (token: Secret | undefined, members: Partial<CallerEntry>) => {
+    const ops = callerEntry("ops", { secrets: [hashSecret(systemRandom(), secret)], ...members });
+    const deps = authenticateDeps({ callers: [ops] });
+    return operatorProofs(
+      { token, ownIssuer: OWN_ISSUER, clock: new TestClock(), random: systemRandom() },
+      { view: () => ({ mode: "enforce", policy: undefined, proofs: deps }) },
+    );
+  };
+  const right = { authorization: `Bearer ${secret.reveal()}`, host: "localhost" };
+
+  test("proves itself beside the token, and beside this machine", async () => {
+    for (const token of [undefined, new Secret("s3cret")])
+      expect(await provedBy(operatorsOf(token, { role: "security" }), right)).toBe("shared_secret");
+  });
+
+  test("may do nothing without a role, with too low a one, or while it is disabled", async () => {
+    const rejected = async (members: Partial<CallerEntry>) =>
+      provedBy(operatorsOf(undefined, members), right);
+    expect(await rejected({})).toBe("role_insufficient");
+    expect(await rejected({ role: "operator" })).toBe("role_insufficient");
+    expect(await rejected({ role: "security", isDisabled: true })).toBe("unauthorised");
+  });
+
+  test("makes a wrong credential a 401 even from this machine, which stays an operator without one", async () => {
+    const operators = operatorsOf(undefined, { role: "viewer" });
+    expect(await provedBy(operators, { authorization: "Bearer wrong", host: "localhost" })).toBe(
+      "unauthorised",
+    );
+    expect(await provedBy(operators, { host: "localhost" })).toBe("this_machine");
+  });
+});
+
+test("where nobody has a credential, none is looked at", async () => {
+  expect(await provedBy(THIS_MACHINE, { authorization: "Bearer any", host: "localhost" })).toBe(
+    "this_machine",
+  );
 });
 
 test("every route of the admin listener is for operators, and none of the public one", () => {
