@@ -3,9 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const SOURCES = "service/src";
 /** Where variables and commands may be named: the rooms that talk to operators, and what tests and describes them. */
-// The stores still write the fixes of their own faults, and three of those name a command.
 const MAY_NAME =
-  /^(?:config|wiring|cli|testing)\/|^main\.ts$|^http\/(?:problem|openapi|operation-words)\.ts$|^stores\/(?:postgres\/words|sql\/migrate|sqlite\/words)\.ts$|\.test\.ts$/;
+  /^(?:config|wiring|cli|testing)\/|^main\.ts$|^http\/(?:problem|openapi|operation-words)\.ts$|\.test\.ts$/;
 const NAMED = /MACP_AUTH_[A-Z]|\bmacp-auth (?:doctor|init|jwks|kek|keygen|keys|migrate|mint|serve|verify)\b/;
 
 const named = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })

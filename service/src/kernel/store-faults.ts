@@ -28,14 +28,11 @@ export type StoreOutage =
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable";
   readonly reason: StoreOutage;
-  /** What the operator can do, as a clause without a full stop; `undefined` when only the place of the store is known. */
-  readonly fix: string | undefined;
 
-  /** `detail`: what the engine found, for the log and the operator. It holds no host, user, password or row. */
-  constructor(reason: StoreOutage, detail: string = reason, fix?: string) {
+  /** `detail`: what the engine found, as codes for the log. It holds no host, user, password or row. An adapter adds facts of its own. */
+  constructor(reason: StoreOutage, detail: string = reason) {
     super(detail);
     this.reason = reason;
-    this.fix = fix;
   }
 }
 
@@ -48,8 +45,8 @@ export class StatementRejected extends Error {
 }
 
 /**
- * The location of the store, or what is there, is not for this program, and stays so until the operator changes one of them. The
- * message says what is wrong and the fix; who knows the setting that names the location puts it before.
+ * The location of the store, or what is there, is not for this program, and stays so until the operator changes one of them. An adapter
+ * adds the facts; the message has their codes only.
  */
 export class StoreUnusable extends Error {
   override readonly name = "StoreUnusable";

@@ -6,13 +6,16 @@ import { POSTGRES } from "./postgres/dialect.ts";
 import type { Database } from "./sql/database.ts";
 import { insistOnSchema, type MigrationReport, migrate } from "./sql/migrate.ts";
 import { SQLITE } from "./sqlite/dialect.ts";
+import type { PlaceWarning } from "./sqlite/prepare-place.ts";
 
 export interface OpenOptions {
   /** What may be done to the store; `make` when left out. */
   readonly access?: StoreAccess;
-  /** Gets warnings about the location, a line each. */
-  readonly warn?: (message: string) => void;
+  /** Gets warnings about a store that is opened all the same. */
+  readonly warn?: (warning: StoreWarning) => void;
 }
+
+export type StoreWarning = PlaceWarning;
 
 /** `make`: make its tables where there are none. `change`: change what is there. `look`: change nothing at all, not even a file's time. */
 export type StoreAccess = "make" | "change" | "look";
@@ -65,7 +68,7 @@ export async function migrateStore(location: StoreLocation): Promise<MigrationRe
 /** Opens a stored location, as it is. Loads only the driver of that database: the service with given keys loads none. */
 export async function openAdapter(
   location: StoredLocation,
-  warn?: (message: string) => void,
+  warn?: (warning: StoreWarning) => void,
   access?: StoreAccess,
 ): Promise<Database> {
   switch (location.kind) {

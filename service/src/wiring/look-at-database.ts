@@ -1,6 +1,7 @@
 import { StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
 import type { PostgresLocation } from "../kernel/store-location.ts";
 import { openAdapter } from "../stores/open.ts";
+import { storeFaultWords } from "./words/store-fault-words.ts";
 
 /** A PostgreSQL store, as it answers. */
 export interface DatabaseFacts {
@@ -19,10 +20,8 @@ export async function lookAtDatabase(location: PostgresLocation): Promise<Databa
       .finally(() => database.close());
     return { location, answer: { kind: "used", acceptsWrites: !JSON.stringify(rows).includes('"on"') } };
   } catch (thrown) {
-    if (thrown instanceof StoreUnusable)
-      return { location, answer: { kind: "fault", fault: thrown.message, fix: undefined } };
-    if (thrown instanceof StoreUnavailable)
-      return { location, answer: { kind: "fault", fault: thrown.message, fix: thrown.fix } };
-    throw thrown;
+    if (!(thrown instanceof StoreUnusable || thrown instanceof StoreUnavailable)) throw thrown;
+    const { message: fault, fix } = storeFaultWords(thrown);
+    return { location, answer: { kind: "fault", fault, fix } };
   }
 }

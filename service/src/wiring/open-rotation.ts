@@ -15,12 +15,14 @@ import {
 import { localCustody } from "../keys/custody/local.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { keyStore } from "../stores/key-store.ts";
-import { type OpenDatabase, openDatabase, type StoreAccess } from "../stores/open.ts";
+import { type OpenDatabase, openDatabase, type StoreAccess, type StoreWarning } from "../stores/open.ts";
 import type { FetchesDropped } from "../stores/sql/key-store.ts";
 import { rowTags } from "../stores/sql/row-tags.ts";
 import type { LoadContext } from "./key-sources/key-source.ts";
 import { readSecret } from "./read-secret.ts";
 import { damageText } from "./words/corruption-line.ts";
+import { placeWarningText } from "./words/sqlite-fault-words.ts";
+import { storeFaultLine } from "./words/store-fault-words.ts";
 
 /** What an opened store reports while it is used. */
 export interface StoreReports {
@@ -47,9 +49,12 @@ export async function openRotation(
   keks: KeyEncryptionKeys,
   options: OpenOptions,
 ): Promise<OpenRotation> {
-  const database = await openDatabase(location, options).catch((thrown: unknown) => {
+  const warn = (warning: StoreWarning): void => {
+    options.warn(placeWarningText(warning));
+  };
+  const database = await openDatabase(location, { ...options, warn }).catch((thrown: unknown) => {
     const setting = labels.of("keys.store");
-    if (thrown instanceof StoreUnusable) throw new ConfigError([`${setting}: ${thrown.message}`]);
+    if (thrown instanceof StoreUnusable) throw new ConfigError([`${setting}: ${storeFaultLine(thrown)}`]);
     if (!(thrown instanceof StoreCorrupt)) throw thrown;
     throw new ConfigError([`${setting}: ${damageText(thrown.damage)}; restore the store from a backup`]);
   });

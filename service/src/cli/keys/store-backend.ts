@@ -14,6 +14,7 @@ import type { StoreAccess } from "../../stores/open.ts";
 import { type OpenRotation, openKeks, openRotation } from "../../wiring/open-rotation.ts";
 import { wiredStore } from "../../wiring/stores.ts";
 import { corruptionLine } from "../../wiring/words/corruption-line.ts";
+import { storeFaultLine, storeFaultWords } from "../../wiring/words/store-fault-words.ts";
 import { couldNot } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import type { World } from "../terminal/world.ts";
@@ -134,12 +135,15 @@ export async function explainStoreFaults<T>(run: () => Promise<T>, { environment
   try {
     return await run();
   } catch (thrown) {
-    if (thrown instanceof StoreUnavailable)
+    if (thrown instanceof StoreUnavailable) {
+      const { message, fix = "check MACP_AUTH_STORE_URL and that it runs" } = storeFaultWords(thrown);
       throw couldNot(
-        `the key store cannot be used (${shown(thrown.message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(thrown.fix ?? "check MACP_AUTH_STORE_URL and that it runs", STORE_WORDS_CHARACTERS_MAX)}`,
+        `the key store cannot be used (${shown(message, STORE_WORDS_CHARACTERS_MAX)}); ${shown(fix, STORE_WORDS_CHARACTERS_MAX)}`,
       );
+    }
     const { settings, labels } = readSettings(environment);
-    if (thrown instanceof StoreUnusable) throw couldNot(`${labels.of("keys.store")}: ${thrown.message}`);
+    if (thrown instanceof StoreUnusable)
+      throw couldNot(`${labels.of("keys.store")}: ${storeFaultLine(thrown)}`);
     const kek = settings.keys.source.kind === "managed" ? settings.keys.source.kek : undefined;
     if (thrown instanceof StoreCorrupt)
       throw couldNot(corruptionLine(thrown.damage, labels.of(kek?.setting ?? "keys.kekFile")));

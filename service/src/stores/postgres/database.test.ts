@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { databaseContract } from "../../testing/database-contract.ts";
 import {
   freshName,
@@ -13,6 +13,7 @@ import {
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
 import { CONFLICT, tryWrite } from "../sql/try-write.ts";
 import { openPostgres } from "./database.ts";
+import { PostgresUnusable } from "./faults.ts";
 
 if (!mayLeavePostgresOut()) databaseContract("PostgreSQL", postgresPlace);
 
@@ -43,7 +44,7 @@ function silentPort(): Promise<number> {
 test("a database without a server is unavailable, with a reason and without the URL", async () => {
   const fault = await faultOf("postgres://someone:hunter2@127.0.0.1:1/keys");
   expect(fault).toBeInstanceOf(StoreUnavailable);
-  expect(fault.message).toBe("PostgreSQL: nothing listens there (ECONNREFUSED)");
+  expect(fault).toMatchObject({ code: "ECONNREFUSED", message: "PostgreSQL: ECONNREFUSED" });
   expect(fault.cause).toBeUndefined();
 });
 
@@ -57,10 +58,13 @@ test("a server that never answers is given up within three seconds", async () =>
 
 test("a certificate that cannot be read is a fault for the operator, and is named without the URL", async () => {
   const opened = openPostgres(postgresAt("postgres://someone:hunter2@host/keys?sslrootcert=/none/ca.pem"));
-  await expect(opened).rejects.toThrow(
-    new StoreUnusable(
-      "sslrootcert: /none/ca.pem cannot be read (ENOENT); correct the path or its permissions",
-    ),
+  await expect(opened).rejects.toEqual(
+    new PostgresUnusable({
+      kind: "file_unreadable",
+      parameter: "sslrootcert",
+      path: "/none/ca.pem",
+      code: "ENOENT",
+    }),
   );
 });
 

@@ -47,7 +47,7 @@ const ON_DISK = `SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
 const WRITE: Mode = { begin: `BEGIN ISOLATION LEVEL READ COMMITTED; ${ON_DISK}`, mayMakeTables: true };
 
 /**
- * PostgreSQL or a compatible database. Opens no connection yet. Rejects with `StoreUnusable` when a file that the location names
+ * PostgreSQL or a compatible database. Opens no connection yet. Rejects with `PostgresUnusable` when a file that the location names
  * cannot be used.
  */
 export async function openPostgres(location: PostgresLocation, types?: ValueTypes): Promise<Database> {

@@ -7,98 +7,7 @@ import { onPostgresAt, postgresAt } from "../../testing/postgres/postgres-server
 import { mayLeavePostgresOut } from "../../testing/store-places.ts";
 import { UniqueViolation } from "../sql/try-write.ts";
 import { openPostgres } from "./database.ts";
-import { connectionFaultOf, PostgresFault, statementFaultOf } from "./faults.ts";
-import { type Phase, wordsOf } from "./words.ts";
-
-const CODES = [
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENOENT",
-  "EACCES",
-  "TLS_NOT_OFFERED",
-  "NOT_POSTGRES",
-  "NO_PASSWORD",
-  "READ_ONLY",
-  "NO_RIGHT_ON_SCHEMA",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-  "EPROTO",
-  "08000",
-  "08001",
-  "08003",
-  "08004",
-  "08006",
-  "08P01",
-  "25006",
-  "25P02",
-  "25P03",
-  "28000",
-  "28P01",
-  "3D000",
-  "3F000",
-  "40001",
-  "40003",
-  "40P01",
-  "42501",
-  "42703",
-  "42P01",
-  "42P07",
-  "53000",
-  "53100",
-  "53200",
-  "53300",
-  "54000",
-  "55P03",
-  "57014",
-  "57P01",
-  "57P02",
-  "57P03",
-  "57P05",
-  "58000",
-  "58030",
-  "XX000",
-  "XX001",
-  "XX002",
-] as const;
-
-test.each(CODES)("%s is said in words, with the code and the fix", (code) => {
-  const { words, fix } = wordsOf(code, "query");
-  expect(words).toMatch(new RegExp(`^[a-z][^A-Z_]*.* \\(${code}\\)$`));
-  expect(words).not.toBe(code);
-  expect(fix.length).toBeGreaterThan(20);
-  // The line of a command is not longer.
-  expect(words.length).toBeLessThan(200);
-  expect(fix.length).toBeLessThan(400);
-});
-
-test("a fix for a missing table does not name the migration that may itself report it", () => {
-  expect(wordsOf("42P01", "query").fix).not.toContain("migrate");
-});
-
-test.each([
-  ["99999", "query", "99999"],
-  ["timeout exceeded when trying to connect", "connect", "timeout exceeded when trying to connect"],
-  ["__proto__", "query", "__proto__"],
-] as const)(
-  "%s, which has no text of its own, is shown unchanged, with what to check",
-  (code, phase, words) => {
-    expect(new PostgresFault(code, phase as Phase)).toMatchObject({
-      message: `PostgreSQL: ${words}`,
-      fix: expect.stringMatching(/.{20}/) as string,
-    });
-  },
-);
+import { connectionFaultOf, statementFaultOf } from "./faults.ts";
 
 describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60_000 }, () => {
   let server: OwnPostgres;
@@ -142,68 +51,29 @@ describe.skipIf(mayLeavePostgresOut())("a fault of a real server", { timeout: 60
   afterAll(() => server.stop());
 
   test.each([
-    [
-      "a wrong password",
-      { user: "s3cret_scram", password: "hunter2" },
-      "wrong password, or no such user (28P01)",
-      /% is written %25/,
-    ],
-    [
-      "no password",
-      { user: "s3cret_scram" },
-      "the server asks for a password, and none is set (NO_PASSWORD)",
-      /PGPASSWORD/,
-    ],
-    [
-      "a user that does not exist",
-      { user: "s3cret_nobody" },
-      "the server rejects this user from this address (28000)",
-      /check that the user exists/,
-    ],
-    [
-      "a user that may not log in",
-      { user: "s3cret_nologin" },
-      "the server rejects this user from this address (28000)",
-      /may log in/,
-    ],
-    [
-      "no line of pg_hba.conf",
-      { user: "s3cret_outside" },
-      "the server rejects this user from this address (28000)",
-      /hostssl needs sslmode=require or more/,
-    ],
-    ["no such database", { database: "s3cret_db" }, "there is no such database (3D000)", /CREATE DATABASE/],
-    [
-      "no free connection",
-      { user: "s3cret_full" },
-      "the server has no free connection (53300)",
-      /raise max_connections/,
-    ],
-  ] as const)(
-    "for %s is one line with the fix, and names nothing of the URL",
-    async (_what, change, words, fix) => {
-      const fault = await faultOf(at(change));
-      expect(fault.message).toBe(`PostgreSQL: ${words}`);
-      expect(fault.fix).toMatch(fix);
-      expect(`${fault.message} ${fault.fix ?? ""}`).not.toMatch(/s3cret|hunter2|127\.0\.0\.1/);
-      expect(fault.cause).toBeUndefined();
-    },
-  );
+    ["a wrong password", { user: "s3cret_scram", password: "hunter2" }, "28P01"],
+    ["no password", { user: "s3cret_scram" }, "NO_PASSWORD"],
+    ["a user that does not exist", { user: "s3cret_nobody" }, "28000"],
+    ["a user that may not log in", { user: "s3cret_nologin" }, "28000"],
+    ["no line of pg_hba.conf", { user: "s3cret_outside" }, "28000"],
+    ["no such database", { database: "s3cret_db" }, "3D000"],
+    ["no free connection", { user: "s3cret_full" }, "53300"],
+  ] as const)("for %s is a code, and names nothing of the URL", async (_what, change, code) => {
+    const fault = await faultOf(at(change));
+    expect(fault).toMatchObject({ code, message: `PostgreSQL: ${code}` });
+    expect(inspect(fault, { showHidden: true })).not.toMatch(/s3cret|hunter2|127\.0\.0\.1/);
+  });
 
   test("for a change that is not accepted, a missing table, and a statement that takes too long is reported likewise", async () => {
     await onPostgresAt(server.url, "GRANT ALL ON SCHEMA public TO PUBLIC");
-    expect(await faultOf(at({ user: "s3cret_reader" }), "CREATE TABLE t (a INT)")).toMatchObject({
-      message: "PostgreSQL: the server accepts no writes: it is a standby, or read-only (25006)",
-      fix: expect.stringContaining("target_session_attrs=read-write") as string,
-    });
-    expect((await faultOf(at({}), "SELECT * FROM key_sets")).message).toContain("(42P01)");
-    expect((await faultOf(at({}), "SELECT pg_sleep(1.8)")).message).toBe(
-      "PostgreSQL: a statement took longer than 1.5 s (57014)",
-    );
+    const reader = at({ user: "s3cret_reader" });
+    expect(await faultOf(reader, "CREATE TABLE t (a INT)")).toMatchObject({ code: "25006" });
+    expect(await faultOf(at({}), "SELECT * FROM key_sets")).toMatchObject({ code: "42P01" });
+    expect(await faultOf(at({}), "SELECT pg_sleep(1.8)")).toMatchObject({ code: "57014" });
   });
 
   test.each([
-    ["INSERT INTO rows VALUES ('s3cret')", "a row is there already: table rows, rows_pkey"],
+    ["INSERT INTO rows VALUES ('s3cret')", "unique violation: table rows, rows_pkey"],
     [
       "INSERT INTO rows VALUES ('s3cret', -1)",
       "PostgreSQL rejects a statement of this service (23514, table rows, constraint rows_b_check)",

@@ -1,8 +1,15 @@
-import pg from "pg";
+import type pg from "pg";
 import { codeOf, messageOf } from "../../kernel/faults.ts";
-import { StatementRejected, type StoreOutage, StoreUnavailable } from "../../kernel/store-faults.ts";
+import {
+  StatementRejected,
+  type StoreOutage,
+  StoreUnavailable,
+  StoreUnusable,
+} from "../../kernel/store-faults.ts";
 import { UniqueViolation } from "../sql/try-write.ts";
-import { entryOf, type Phase, type Words, wordsOf } from "./words.ts";
+
+/** What was being done: the driver gives the same code, or none, for different faults. */
+export type Phase = "connect" | "begin" | "query";
 
 /** Codes of our own for what has none: the server offered no TLS, or its answer was not PostgreSQL's; a password was asked for. */
 export const TLS_NOT_OFFERED = "TLS_NOT_OFFERED";
@@ -60,16 +67,20 @@ const MEANINGS: Readonly<Record<string, readonly [comesTo: StoreOutage | "mistak
   "57014": ["busy"],
 };
 
-/** A fault of PostgreSQL, or of the connection to it, in this service's words: the driver's messages contain hosts, users and rows. */
+/** A fault of PostgreSQL, or of the connection to it, as codes: the driver's messages contain hosts, users and rows. */
 export class PostgresFault extends StoreUnavailable {
   /** SQLSTATE, a system or TLS error code, or what the driver says where it has none. */
   readonly code: string;
   readonly phase: Phase;
+  /** The fault of each host, in the order in which they were tried; empty when one host is at fault. */
+  readonly hosts: readonly PostgresFault[];
 
-  constructor(code: string, phase: Phase, { words, fix }: Words = wordsOf(code, phase)) {
-    super(outageOf(code, phase), `PostgreSQL: ${words}`, fix);
+  constructor(code: string, phase: Phase, hosts: readonly PostgresFault[] = []) {
+    const codes = hosts.length === 0 ? [code] : hosts.map((one) => one.code);
+    super(outageOf(code, phase), `PostgreSQL: ${codes.join(", ")}`);
     this.code = code;
     this.phase = phase;
+    this.hosts = hosts;
   }
 
   /** Whether the same transaction may well succeed now. */
@@ -80,15 +91,35 @@ export class PostgresFault extends StoreUnavailable {
   /** One fault for those of several hosts, in the order in which they were tried. */
   static ofHosts(faults: readonly PostgresFault[]): PostgresFault {
     const { code, phase } = faults.find((one) => one.code !== READ_ONLY) ?? faults[0] ?? NO_HOST;
-    const each = faults.map(
-      (one, index) => `host ${String(index + 1)}: ${wordsOf(one.code, one.phase).words}`,
-    );
-    const words = `no host can be used; tried ${each.join(", ")}`;
-    return new PostgresFault(code, phase, { words, fix: wordsOf(code, phase).fix });
+    return new PostgresFault(code, phase, faults);
   }
 }
 
 const NO_HOST = { code: "ENOTFOUND", phase: "connect" } as const;
+
+/** Why a location, or the schemas that are there, cannot be used as they are. `parameter`: of the store URL. */
+export type SetupFault =
+  | {
+      readonly kind: "file_unreadable";
+      readonly parameter: string;
+      readonly path: string;
+      readonly code: string;
+    }
+  | { readonly kind: "no_certificate"; readonly path: string }
+  | { readonly kind: "tls_files_unusable"; readonly code: string }
+  | { readonly kind: "no_system_authorities" }
+  | { readonly kind: "several_schemas"; readonly schemas: readonly string[] }
+  /** `complete`: it has all tables of a store, and not only one by the name of one of them. */
+  | { readonly kind: "tables_of_another"; readonly schema: string; readonly complete: boolean };
+
+export class PostgresUnusable extends StoreUnusable {
+  readonly fault: SetupFault;
+
+  constructor(fault: SetupFault) {
+    super(`PostgreSQL: ${fault.kind}`);
+    this.fault = fault;
+  }
+}
 
 /** A fault of a connection that is made, or of the beginning of a transaction, as one of ours. None of them is about a row. */
 export function connectionFaultOf(thrown: unknown, phase: Exclude<Phase, "query">): PostgresFault {
@@ -101,7 +132,7 @@ export function connectionFaultOf(thrown: unknown, phase: Exclude<Phase, "query"
  */
 export function statementFaultOf(thrown: unknown): PostgresFault | UniqueViolation | StatementRejected {
   const fault = outage(thrown, "query");
-  const { schema, table, constraint } = thrown instanceof pg.DatabaseError ? thrown : NOWHERE;
+  const { schema, table, constraint } = placeOf(thrown);
   if (fault.code === UNIQUE_VIOLATION && schema !== SERVERS_OWN)
     return new UniqueViolation(table, constraint);
   if (entryOf(MEANINGS, fault.code)?.[0] !== "mistake") return fault;
@@ -111,7 +142,11 @@ export function statementFaultOf(thrown: unknown): PostgresFault | UniqueViolati
   );
 }
 
-const NOWHERE = { schema: undefined, table: undefined, constraint: undefined };
+/** Where a statement failed, as the server says. Not by the driver's class: only an open database loads the driver. */
+function placeOf(thrown: unknown): Partial<Pick<pg.DatabaseError, "schema" | "table" | "constraint">> {
+  return thrown instanceof Error ? (thrown as Partial<pg.DatabaseError>) : {};
+}
+
 const UNIQUE_VIOLATION = "23505";
 const SERVERS_OWN = "pg_catalog";
 
@@ -125,4 +160,16 @@ function outageOf(code: string, phase: Phase): StoreOutage {
   if (comesTo === undefined) return phase === "connect" ? "unreachable" : "failed";
   // Before the first statement nothing of ours can be wrong but the settings.
   return comesTo === "mistake" ? "unsuitable" : comesTo;
+}
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** The entry of a code in a table, or else that of its class of SQLSTATEs (PostgreSQL, appendix A). */
+export function entryOf<T>(table: Readonly<Record<string, T>>, code: string): T | undefined {
+  return own(table, code) ?? (SQLSTATE.test(code) ? own(table, code.slice(0, 2)) : undefined);
+}
+
+/** The entry of exactly this name. */
+export function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { printable } from "../../kernel/printable.ts";
-import { StoreUnusable } from "../../kernel/store-faults.ts";
 import { parseRows } from "../sql/database.ts";
-import { NO_RIGHT_ON_SCHEMA, PostgresFault } from "./faults.ts";
+import { NO_RIGHT_ON_SCHEMA, PostgresFault, PostgresUnusable } from "./faults.ts";
 
 // Where the tables are. A search path decides only where new ones are made: a schema that is made later and is first in the path
 // must neither hide the keys nor get a second set of them.
@@ -87,7 +85,7 @@ interface Candidate extends Look {
 
 /**
  * The schema to use: the one that was asked for; else the only one with tables in the search path; else the only one with tables
- * anywhere that are the role's own. Throws `StoreUnusable` when that leaves several, or only some of another owner, and `PostgresFault`
+ * anywhere that are the role's own. Throws `PostgresUnusable` when that leaves several, or only some of another owner, and `PostgresFault`
  * when the role may not look into the one to use.
  */
 export function homeOf(looks: readonly Look[], wanted: string | undefined): Home {
@@ -96,7 +94,7 @@ export function homeOf(looks: readonly Look[], wanted: string | undefined): Home
   const [home, ...others] =
     wanted === undefined ? foundIn(complete) : complete.filter(({ schema }) => schema === wanted);
   if (home === undefined) return newHome(all, wanted ?? looks[0]?.first ?? undefined, wanted !== undefined);
-  if (others.length > 0) throw severalHomes([home, ...others].map(({ schema }) => schema));
+  if (others.length > 0) throw severalHomes([home, ...others]);
   if (!home.usable) throw new PostgresFault(NO_RIGHT_ON_SCHEMA, "query");
   return { schema: home.schema, hasTables: true };
 }
@@ -112,7 +110,10 @@ function newHome(all: readonly Candidate[], schema: string | undefined, isWanted
     (one) =>
       (one.schema === schema && !one.isTrusted) || (!isWanted && one.complete && one.usable && !one.own),
   );
-  if (foreign !== undefined) throw foreignTables(foreign);
+  if (foreign !== undefined) {
+    const { schema: theirs, complete } = foreign;
+    throw new PostgresUnusable({ kind: "tables_of_another", schema: theirs, complete });
+  }
   return { schema, hasTables: false };
 }
 
@@ -132,20 +133,8 @@ function candidatesOf(looks: readonly Look[], wanted: string | undefined): reado
   });
 }
 
-function foreignTables({ schema, complete }: Candidate): StoreUnusable {
-  const name = printable(schema);
-  return new StoreUnusable(
-    complete
-      ? `the tables in the schema ${name} belong to another owner; if they are yours, name it with schema=${name}, else name a schema of your own with schema=NAME`
-      : `the schema ${name} has a table by the name of one of this service's that belongs to another owner; name a schema of your own with schema=NAME`,
-  );
-}
-
-function severalHomes(schemas: readonly string[]): StoreUnusable {
-  const names = schemas.map((name) => printable(name)).join(" and ");
-  return new StoreUnusable(
-    `the schemas ${names} of this database each hold a set of keys; name the one to use with schema=NAME, and drop the other when nobody uses it`,
-  );
+function severalHomes(homes: readonly Candidate[]): PostgresUnusable {
+  return new PostgresUnusable({ kind: "several_schemas", schemas: homes.map(({ schema }) => schema) });
 }
 
 /** The schemas that a search path names, usable or not, as PostgreSQL reads it. */

@@ -1,12 +1,10 @@
 import * as nodeTls from "node:tls";
 import { FileFault } from "../../files/file-fault.ts";
-import { printablePath } from "../../files/printable-path.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import { codeOf } from "../../kernel/faults.ts";
-import { printable } from "../../kernel/printable.ts";
-import { StoreUnusable } from "../../kernel/store-faults.ts";
 import type { PostgresTls } from "../../kernel/store-location.ts";
 import type { TlsPlan } from "./dial.ts";
+import { PostgresUnusable } from "./faults.ts";
 
 /** Where systems keep the list of public authorities: Debian and Alpine, Red Hat, SUSE, BSD and macOS. */
 const BUNDLES = [
@@ -16,7 +14,7 @@ const BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-/** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `StoreUnusable` when one cannot be used. */
+/** How to encrypt, as `sslmode` and its companions say. Reads the files that they name. Throws `PostgresUnusable` when one cannot be used. */
 export async function tlsPlanOf(
   tls: PostgresTls,
   roots: () => Promise<string[]> = systemRoots,
@@ -46,7 +44,7 @@ async function trustOf(
   if (root.kind === "system") return { ca: await roots() };
   const ca = await textOf("sslrootcert", root.path);
   if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(ca))
-    throw wrong(`sslrootcert: ${printable(root.path)} holds no certificate in PEM form`);
+    throw new PostgresUnusable({ kind: "no_certificate", path: root.path });
   return { ca };
 }
 
@@ -65,9 +63,8 @@ async function textOf(parameter: string, path: string): Promise<string> {
     return await readSmallFile(path);
   } catch (thrown) {
     if (!(thrown instanceof FileFault)) throw thrown;
-    throw wrong(
-      `${parameter}: ${printablePath(path)} cannot be read (${thrown.code ?? thrown.kind}); correct the path or its permissions`,
-    );
+    const code = thrown.code ?? thrown.kind;
+    throw new PostgresUnusable({ kind: "file_unreadable", parameter, path, code });
   }
 }
 
@@ -76,9 +73,7 @@ function refuseUnusable(files: nodeTls.SecureContextOptions): void {
   try {
     nodeTls.createSecureContext(files);
   } catch (thrown) {
-    throw wrong(
-      `sslrootcert, sslcert and sslkey cannot be used (${codeOf(thrown) ?? "unknown fault"}); they must be PEM files, the key without a passphrase and of that certificate`,
-    );
+    throw new PostgresUnusable({ kind: "tls_files_unusable", code: codeOf(thrown) ?? "unknown fault" });
   }
 }
 
@@ -86,10 +81,7 @@ function refuseUnusable(files: nodeTls.SecureContextOptions): void {
 export async function systemRoots(): Promise<string[]> {
   const { getCACertificates } = nodeTls as { getCACertificates?: (from: "system") => string[] };
   const roots = getCACertificates?.("system") ?? (await bundle());
-  if (roots.length === 0)
-    throw wrong(
-      "sslrootcert=system: this system has no list of authorities in a usual place; install ca-certificates, or name a file",
-    );
+  if (roots.length === 0) throw new PostgresUnusable({ kind: "no_system_authorities" });
   return [...roots];
 }
 
@@ -102,8 +94,4 @@ async function bundle(): Promise<readonly string[]> {
     }
   }
   return [];
-}
-
-function wrong(fault: string): StoreUnusable {
-  return new StoreUnusable(fault);
 }

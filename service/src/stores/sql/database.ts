@@ -40,7 +40,7 @@ export const Whole = z.union([z.number(), z.bigint(), z.string()]).transform((gi
   const isWhole = typeof given !== "string" || /^-?\d{1,16}(?:\.0+)?$/.test(given);
   const value = isWhole ? Number(given) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
-  context.addIssue("no whole number below 2^53");
+  context.addIssue("not_whole");
   return z.NEVER;
 });
 

@@ -9,11 +9,26 @@ export interface MigrationReport {
   readonly to: number;
 }
 
+/** Why a schema is not for this program. `needed` and `known`: the newest version of this program. */
+export type SchemaFault =
+  | { readonly kind: "no_tables" }
+  | { readonly kind: "older"; readonly found: number; readonly needed: number }
+  | { readonly kind: "newer"; readonly found: number; readonly known: number };
+
+export class SchemaUnusable extends StoreUnusable {
+  readonly fault: SchemaFault;
+
+  constructor(fault: SchemaFault) {
+    super(Object.values(fault).join(" "));
+    this.fault = fault;
+  }
+}
+
 const VersionRow = z.object({ version: Whole });
 
 /**
  * Brings the schema to the newest version, in one transaction. Of several processes that start at once one migrates and the others
- * wait. An up-to-date schema is only read, so a service may run without the right to create tables. Throws `StoreUnusable` when the
+ * wait. An up-to-date schema is only read, so a service may run without the right to create tables. Throws `SchemaUnusable` when the
  * schema is newer than this program.
  */
 export async function migrate(database: Database, steps = MIGRATIONS): Promise<MigrationReport> {
@@ -23,15 +38,13 @@ export async function migrate(database: Database, steps = MIGRATIONS): Promise<M
   return database.write((query) => advance(query, database.dialect, steps));
 }
 
-/** Reads the schema's version and changes nothing. Throws `StoreUnusable` with the fix when it is not this program's. */
+/** Reads the schema's version and changes nothing. Throws `SchemaUnusable` when it is not this program's. */
 export async function insistOnSchema(database: Database, steps = MIGRATIONS): Promise<void> {
   const found = await versionOf(database);
   refuseNewer(found, steps);
   if (found === steps.length) return;
-  throw new StoreUnusable(
-    found === 0
-      ? "the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate"
-      : `the store has schema version ${String(found)}, and this program needs version ${String(steps.length)}; start the service of this version, or: macp-auth migrate`,
+  throw new SchemaUnusable(
+    found === 0 ? { kind: "no_tables" } : { kind: "older", found, needed: steps.length },
   );
 }
 
@@ -69,7 +82,5 @@ function versionIn(rows: readonly unknown[]): number {
 
 function refuseNewer(found: number, steps: readonly Migration[]): void {
   if (found <= steps.length) return;
-  throw new StoreUnusable(
-    `the store has schema version ${String(found)}, and this program knows versions up to ${String(steps.length)}; run the newer program (an older backup would bring back keys that were revoked since)`,
-  );
+  throw new SchemaUnusable({ kind: "newer", found, known: steps.length });
 }

@@ -32,7 +32,7 @@ const Settings: z.ZodType<RotationSettings> = z.object({
 const SettingsText = z.string().transform((text, context): RotationSettings => {
   const read = Settings.safeParse(jsonOf(text));
   if (read.success) return read.data;
-  context.addIssue("is not what a replica runs with");
+  context.addIssue("unknown_settings");
   return z.NEVER;
 });
 

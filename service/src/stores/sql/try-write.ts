@@ -12,7 +12,7 @@ export class UniqueViolation extends Error {
   readonly constraint: string | undefined;
 
   constructor(table: string | undefined, constraint: string | undefined) {
-    super(`a row is there already: table ${table ?? "?"}, ${constraint ?? "?"}`);
+    super(`unique violation: table ${table ?? "?"}, ${constraint ?? "?"}`);
     this.table = table;
     this.constraint = constraint;
   }

@@ -20,13 +20,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { Impossible } from "../../kernel/assert.ts";
-import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
+import { StoreCorrupt, StoreUnusable } from "../../kernel/store-faults.ts";
 import { databaseContract } from "../../testing/database-contract.ts";
 import { sqlitePlace } from "../../testing/store-places.ts";
 import type { Database, Query } from "../sql/database.ts";
 
 import { migrate } from "../sql/migrate.ts";
 import { openSqlite } from "./database.ts";
+import { type SqliteFault, SqliteUnusable } from "./faults.ts";
+import type { FilesFault } from "./files.ts";
+import type { PlaceWarning } from "./prepare-place.ts";
 
 databaseContract("SQLite", sqlitePlace);
 
@@ -43,8 +46,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function open(at = path, warnings: string[] = []): Promise<Database> {
-  const database = await openSqlite(at, (message) => warnings.push(message));
+async function open(at = path, warnings: PlaceWarning[] = []): Promise<Database> {
+  const database = await openSqlite(at, (warning) => warnings.push(warning));
   opened.push(database);
   return database;
 }
@@ -85,12 +88,10 @@ describe("the file and those beside it", () => {
   test("with a mode that gives every user access get mode 0600, and the operator is warned", async () => {
     await makeStore();
     await chmod(path, 0o644);
-    const warnings: string[] = [];
+    const warnings: PlaceWarning[] = [];
     await open(path, warnings);
     for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("600");
-    expect(warnings).toEqual([
-      `${path} had mode 0644, open to every user of this machine; it has mode 0600 now`,
-    ]);
+    expect(warnings).toEqual([{ kind: "closed", path, mode: 0o100644 }]);
   });
 
   test("that are open to every user while another process uses them are closed too", async () => {
@@ -122,24 +123,23 @@ describe("the file and those beside it", () => {
   test("of another program's database keep their mode, and no store is made in one that every user may open", async () => {
     await (await openFilled()).close();
     await chmod(path, 0o644);
-    await expect(openSqlite(path)).rejects.toThrow(
-      `${path} holds no store of this service, and is open to every user of this machine; name another file; or, when this one is for the store: chmod 600 ${path}`,
-    );
+    await expect(openSqlite(path)).rejects.toMatchObject({
+      name: "StoreUnusable",
+      fault: { kind: "place", path, place: { kind: "file_open" } },
+    });
     expect(await octal(path)).toBe("644");
   });
 
   test.skipIf(process.getuid?.() !== 0)(
-    "of another user keep their mode, and the line says what to run",
+    "of another user keep their mode, and the operator is warned",
     async () => {
       await makeStore();
       await chmod(path, 0o644);
       await chown(path, 65_534, 65_534);
-      const warnings: string[] = [];
+      const warnings: PlaceWarning[] = [];
       await open(path, warnings);
       expect(await octal(path)).toBe("644");
-      expect(warnings).toEqual([
-        `${path} had mode 0644, open to every user of this machine, and belongs to another user; run: chmod 600 ${path}`,
-      ]);
+      expect(warnings).toEqual([{ kind: "of_another", path, mode: 0o100644 }]);
     },
   );
 
@@ -149,9 +149,10 @@ describe("the file and those beside it", () => {
     await chmod(folder, 0o1777);
     await symlink(join(folder, "keys.db"), join(directory, "second.db"));
     await symlink("second.db", name);
-    await expect(openSqlite(name)).rejects.toThrow(
-      `a symbolic link leads to ${folder}/keys.db, which does not exist, and every user of this machine may make files in ${folder}; name a file in a folder that only this user may write`,
-    );
+    await expect(openSqlite(name)).rejects.toMatchObject({
+      name: "StoreUnusable",
+      fault: { kind: "place", path: join(folder, "keys.db"), folder, place: { kind: "folder_open" } },
+    });
     expect(await readdir(folder)).toEqual([]);
     await chmod(folder, 0o700);
     await open(name);
@@ -161,7 +162,7 @@ describe("the file and those beside it", () => {
   test("that are shared with a group stay so, without a warning", async () => {
     await (await openFilled()).close();
     await chmod(path, 0o660);
-    const warnings: string[] = [];
+    const warnings: PlaceWarning[] = [];
     await open(path, warnings);
     for (const suffix of ["", "-wal", "-shm"]) expect(await octal(path + suffix)).toBe("660");
     expect(warnings).toEqual([]);
@@ -177,9 +178,9 @@ describe("the file and those beside it", () => {
   test("draw a warning when the file has a second name, beside which SQLite would look for other files", async () => {
     await (await openFilled()).close();
     await link(path, join(directory, "second.db"));
-    const warnings: string[] = [];
+    const warnings: PlaceWarning[] = [];
     await open(path, warnings);
-    expect(warnings).toEqual([expect.stringMatching(/keys\.db has 2 names \(hard links\)/)]);
+    expect(warnings).toEqual([{ kind: "hard_links", path, names: 2 }]);
   });
 });
 
@@ -195,33 +196,37 @@ test("what was committed is in the file itself: a copy of only this file has eve
   expect(await texts(await open(join(directory, "copy.db")))).toEqual(["first", "second"]);
 });
 
-describe("a place that cannot hold a store is for the operator to fix, and the line names it", () => {
-  const fault = async (at: string): Promise<string> => {
+describe("a place that cannot hold a store is for the operator to fix, and the fault names it", () => {
+  const fault = async (at: string): Promise<SqliteFault> => {
     const thrown: unknown = await openSqlite(at).catch((error: unknown) => error);
-    expect(thrown).toBeInstanceOf(StoreUnusable);
-    return (thrown as StoreUnusable).message;
+    if (thrown instanceof SqliteUnusable) return thrown.fault;
+    throw new Error("the file could be opened");
   };
 
-  test("a folder that is not there, with the command that makes it", async () => {
-    expect(await fault(join(directory, "none", "keys.db"))).toBe(
-      `the folder ${directory}/none does not exist; make it: mkdir -p ${directory}/none`,
-    );
+  test("a folder that is not there", async () => {
+    expect(await fault(join(directory, "none", "keys.db"))).toMatchObject({
+      folder: `${directory}/none`,
+      place: { kind: "folder_missing" },
+    });
   });
 
   test("a folder in place of the file", async () => {
     await mkdir(path);
-    expect(await fault(path)).toBe(`${path} is a folder; name a file in it, such as sqlite:${path}/keys.db`);
+    expect(await fault(path)).toMatchObject({ path, place: { kind: "is_folder" } });
   });
 
   test("a file in place of the folder", async () => {
     await writeFile(path, "");
-    expect(await fault(join(path, "keys.db"))).toMatch(`${path} is a file or below a file, not a folder`);
+    expect(await fault(join(path, "keys.db"))).toMatchObject({
+      folder: path,
+      place: { kind: "folder_is_file" },
+    });
   });
 
   test("a file that was removed while -wal is still there: no new store is made beside it", async () => {
     await openFilled();
     await rename(path, join(directory, "moved.db"));
-    expect(await fault(path)).toMatch(/keys\.db does not exist, but its -wal or -shm does/);
+    expect(await fault(path)).toEqual({ kind: "orphaned", path });
     await rename(join(directory, "moved.db"), path);
   });
 });
@@ -232,19 +237,19 @@ test("a file that is not a database is corrupt", async () => {
 });
 
 describe("a database that is no longer the file at its path executes nothing, and reports what happened", () => {
-  const expectFault = async (database: Database, words: RegExp): Promise<void> => {
-    for (const use of [() => texts(database), () => put(database, "lost")]) {
-      const thrown: unknown = await use().catch((error: unknown) => error);
-      expect(thrown).toBeInstanceOf(StoreUnavailable);
-      expect((thrown as StoreUnavailable).message).toMatch(words);
-      expect((thrown as StoreUnavailable).fix).not.toBeUndefined();
-    }
+  const expectFault = async (database: Database, kind: FilesFault["kind"], at = path): Promise<void> => {
+    for (const use of [() => texts(database), () => put(database, "lost")])
+      await expect(use()).rejects.toMatchObject({
+        name: "StoreUnavailable",
+        reason: "moved",
+        fault: { kind: "files", path: at, files: { kind } },
+      });
   };
 
   test("when the file is removed, and it continues when the same file is put back", async () => {
     const database = await openFilled();
     await rename(path, join(directory, "away.db"));
-    await expectFault(database, /keys\.db was removed or moved away while it was open/);
+    await expectFault(database, "removed");
     await rename(join(directory, "away.db"), path);
     await put(database, "second");
     expect(await texts(database)).toEqual(["first", "second"]);
@@ -254,7 +259,7 @@ describe("a database that is no longer the file at its path executes nothing, an
     const database = await openFilled();
     await copyFile(path, join(directory, "copy.db"));
     await rename(join(directory, "copy.db"), path);
-    await expectFault(database, /keys\.db is another file than the one that is open: it was replaced/);
+    await expectFault(database, "replaced");
   });
 
   test("when its folder is renamed, and it continues when the name is back", async () => {
@@ -262,7 +267,7 @@ describe("a database that is no longer the file at its path executes nothing, an
     await mkdir(folder);
     const database = await openFilled(join(folder, "keys.db"));
     await rename(folder, join(directory, "renamed"));
-    await expectFault(database, /data\/keys\.db was removed or moved away/);
+    await expectFault(database, "removed", join(folder, "keys.db"));
     await rename(join(directory, "renamed"), folder);
     expect(await texts(database)).toEqual(["first"]);
   });
@@ -274,13 +279,13 @@ describe("a database that is no longer the file at its path executes nothing, an
     await (await openFilled(join(directory, "other.db"))).close();
     await unlink(name);
     await symlink(join(directory, "other.db"), name);
-    await expectFault(database, /link\.db is another file than the one that is open/);
+    await expectFault(database, "replaced", name);
   });
 
   test("when the file is emptied in place; no process makes a new store in it", async () => {
     const database = await openFilled();
     await truncate(path, 0);
-    await expectFault(database, /keys\.db was emptied by another program/);
+    await expectFault(database, "emptied");
     await expect(openSqlite(path)).rejects.toThrow(StoreUnusable);
   });
 });
@@ -306,6 +311,8 @@ test("a file that was overwritten in place is read as it is now, not as it was",
   await expect(texts(database).then((found) => found.join())).resolves.toBe("first");
 });
 
+const COMPANION_REMOVED = { fault: { kind: "files", files: { kind: "companion", how: "removed" } } };
+
 describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wal", "-shm"] }])(
   "when another program removes $suffixes",
   ({ suffixes }) => {
@@ -314,9 +321,7 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
     test("the transaction fails with a line, the next one works, and nothing committed is lost", async () => {
       const database = await openFilled();
       await remove();
-      await expect(put(database, "lost")).rejects.toThrow(
-        /keys\.db-(wal|shm) was removed by another program/,
-      );
+      await expect(put(database, "lost")).rejects.toMatchObject(COMPANION_REMOVED);
       await put(database, "second");
       expect(await texts(database)).toEqual(["first", "second"]);
       expect(await texts(await open())).toEqual(["first", "second"]);
@@ -325,10 +330,8 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
     test("no other process can write past those that have it open, until they have reopened it", async () => {
       const database = await openFilled();
       await remove();
-      await expect(openSqlite(path)).rejects.toThrow(
-        /another process has .*keys\.db open, and its -wal or -shm is not there/,
-      );
-      await expect(texts(database)).rejects.toThrow(/was removed by another program/);
+      await expect(openSqlite(path)).rejects.toMatchObject({ fault: { kind: "split", path } });
+      await expect(texts(database)).rejects.toMatchObject(COMPANION_REMOVED);
       const other = await open();
       await put(other, "second");
       expect(await texts(database)).toEqual(["first", "second"]);
@@ -340,7 +343,7 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
         await query("INSERT INTO t VALUES ('lost')");
         await remove();
       });
-      await expect(change).rejects.toThrow(/was removed by another program/);
+      await expect(change).rejects.toMatchObject(COMPANION_REMOVED);
       expect(await texts(database)).toEqual(["first"]);
     });
   },
@@ -349,9 +352,9 @@ describe.each([{ suffixes: ["-shm"] }, { suffixes: ["-wal"] }, { suffixes: ["-wa
 test("a second name of a file that is open (hard link) opens no second log beside it", async () => {
   const database = await openFilled();
   await link(path, join(directory, "second.db"));
-  await expect(openSqlite(join(directory, "second.db"))).rejects.toThrow(
-    /another process has .*second\.db open/,
-  );
+  await expect(openSqlite(join(directory, "second.db"))).rejects.toMatchObject({
+    fault: { kind: "split", path: join(directory, "second.db") },
+  });
   await put(database, "second");
   expect(await texts(database)).toEqual(["first", "second"]);
 });
@@ -360,9 +363,9 @@ test("of two that have it open, the first to see that -shm is gone waits for the
   const [one, other] = [await openFilled(), await open()];
   await texts(other);
   await unlink(`${path}-shm`);
-  await expect(texts(one)).rejects.toThrow(/was removed by another program/);
-  await expect(texts(one)).rejects.toThrow(/another process has .* open/);
-  await expect(texts(other)).rejects.toThrow(/was removed by another program/);
+  await expect(texts(one)).rejects.toMatchObject(COMPANION_REMOVED);
+  await expect(texts(one)).rejects.toMatchObject({ fault: { kind: "split" } });
+  await expect(texts(other)).rejects.toMatchObject(COMPANION_REMOVED);
   await put(one, "second");
   expect(await texts(other)).toEqual(["first", "second"]);
 });
@@ -392,7 +395,10 @@ describe("statements that are sent without a wait in between", () => {
       ];
       outcomes.push(...(await Promise.allSettled(all)).map(({ status }) => status));
     });
-    await expect(change).rejects.toThrow("no such table: nowhere");
+    await expect(change).rejects.toMatchObject({
+      reason: "unsuitable",
+      fault: { kind: "no_table", path, table: "nowhere" },
+    });
     expect(outcomes).toEqual(["fulfilled", "rejected", "rejected"]);
     expect(await texts(database)).toEqual(["first"]);
   });

@@ -5,10 +5,10 @@ import { messageOf } from "../../kernel/faults.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import type { Database, Parameter, Query } from "../sql/database.ts";
 import { SQLITE } from "./dialect.ts";
-import type { SqliteFault } from "./faults.ts";
+import { errorAtOpening, errorOf, type SqliteFault } from "./faults.ts";
 import type { StoreFiles } from "./files.ts";
+import type { PlaceWarning } from "./prepare-place.ts";
 import type { Begin } from "./store-file.ts";
-import { errorAtOpening, errorOf } from "./words.ts";
 
 /** What the worker opens. `first` is what an earlier worker of this process found there; `undefined` for the first one, which may make the file. */
 export interface Place {
@@ -27,7 +27,7 @@ export type Step =
   | { readonly kind: "rollback" };
 /** Its answer. The first one says whether the database is open; `rows` has those of each step up to the one that failed. */
 export type Answer =
-  | { readonly kind: "opened"; readonly warnings: readonly string[]; readonly files: StoreFiles }
+  | { readonly kind: "opened"; readonly warnings: readonly PlaceWarning[]; readonly files: StoreFiles }
   | { readonly kind: "failed"; readonly fault: SqliteFault }
   | { readonly kind: "rows"; readonly rows: unknown[][]; readonly fault: SqliteFault | undefined };
 
@@ -40,7 +40,7 @@ const LOOKS_MAX = 3;
 
 /**
  * A SQLite file, made with mode 0600 where there is none; its -wal and -shm files get the mode of the file. Any number of processes
- * of one machine may have it open. Transactions of one process follow each other. `warn` gets warnings about the file, a line each.
+ * of one machine may have it open. Transactions of one process follow each other. `warn` gets warnings about its files.
  *
  * When -wal or -shm is removed, this process is one of those that still have their content. The transaction fails and the worker
  * ends; the last such process to do so writes that content into the database; the next transaction reopens the file. No process can
@@ -48,7 +48,7 @@ const LOOKS_MAX = 3;
  */
 export async function openSqlite(
   path: string,
-  warn: (message: string) => void = () => undefined,
+  warn: (warning: PlaceWarning) => void = () => undefined,
   access: Place["access"] = "change",
 ): Promise<Database> {
   const place: Place = { path: resolve(path), first: undefined, access };
@@ -127,7 +127,7 @@ async function asked<T>(work: (query: Query) => Promise<T>, query: Query): Promi
 
 /** A worker that has the file open. */
 interface Line {
-  readonly warnings: readonly string[];
+  readonly warnings: readonly PlaceWarning[];
   readonly files: StoreFiles;
   /**
    * The rows, or nothing; rejects with the error of the fault. Steps without a wait in between are sent in one message; when one

@@ -27,9 +27,15 @@ export function guarded<T>(path: string, work: () => T): T {
     const [result, text] = [resultCodeOf(thrown), messageOf(thrown)];
     if (result !== undefined && UNIQUE.has(result))
       throw new SqliteFailure({ kind: "unique", ...placeIn(text) });
+    const [, table] = result === SQL_ERROR ? (NO_TABLE.exec(text) ?? []) : [];
+    if (table !== undefined) throw new SqliteFailure({ kind: "no_table", path, table });
     throw new SqliteFailure({ kind: "engine", code: result, text, around });
   }
 }
+
+/** SQLITE_ERROR, which is also the code of a wrong statement: only SQLite's text shows that a table is missing. */
+const SQL_ERROR = 1;
+const NO_TABLE = /^no such table: (\S+)$/;
 
 /** SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID. */
 const UNIQUE: ReadonlySet<number> = new Set([1555, 2067, 2579]);

@@ -10,7 +10,6 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf } from "../../kernel/faults.ts";
-import { printable } from "../../kernel/printable.ts";
 import type { LookingEngine } from "./engine.ts";
 import { SqliteFailure } from "./faults.ts";
 import { type FileLook, isSameFile, lookAtFiles } from "./files.ts";
@@ -22,6 +21,15 @@ import { faultOfPlace, lookAround, type PlaceFault } from "./surroundings.ts";
 const OTHERS = 0o007;
 const OTHERS_WRITE = 0o002;
 
+/** What the operator should know of the files of a store that is opened all the same. `mode`: before any change. */
+export type PlaceWarning =
+  /** Every user may use a file. `closed`: it has mode 0600 now. `of_another`: it belongs to another user. */
+  | { readonly kind: "open" | "closed" | "of_another"; readonly path: string; readonly mode: number }
+  /** Its mode cannot be changed: a system error code. */
+  | { readonly kind: "not_closed"; readonly path: string; readonly mode: number; readonly code: string }
+  /** SQLite looks for `-wal` and `-shm` beside the name that it is opened by. */
+  | { readonly kind: "hard_links"; readonly path: string; readonly names: number };
+
 export interface PrepareDeps {
   readonly engine: LookingEngine;
   /** The user whose files may be changed; `undefined` on a system without users. */
@@ -30,10 +38,10 @@ export interface PrepareDeps {
 
 /**
  * Makes the file where there is none, with mode 0600 whatever the umask. A store that is open to every user of the machine is closed
- * before SQLite makes `-wal` and `-shm`, to which it gives the mode of the file; any other file stays as it is. Returns warnings, a
- * line each. Throws `SqliteFailure`.
+ * before SQLite makes `-wal` and `-shm`, to which it gives the mode of the file; any other file stays as it is. Throws
+ * `SqliteFailure`.
  */
-export function preparePlace({ engine, userId }: PrepareDeps, path: string): readonly string[] {
+export function preparePlace({ engine, userId }: PrepareDeps, path: string): readonly PlaceWarning[] {
   const around = lookAround(path);
   const place = faultOfPlace(around);
   if (place !== undefined && place.kind !== "full") throw placeFailure(path, place);
@@ -87,7 +95,7 @@ function targetOf(path: string): string {
 }
 
 /** A mode that gives every user access is usually the result of a copy, and becomes 0600. One that shares with a group stays. */
-function closedToOthers({ engine, userId }: PrepareDeps, path: string, database: FileLook): string[] {
+function closedToOthers({ engine, userId }: PrepareDeps, path: string, database: FileLook): PlaceWarning[] {
   const real = realpathSync(path);
   const open = filesOpenToOthers(real);
   if (open.length === 0) return [];
@@ -103,13 +111,10 @@ function closedToOthers({ engine, userId }: PrepareDeps, path: string, database:
 }
 
 /** The warnings about files of a store that every user of the machine may use, where no mode may be changed. */
-export function warningsOfOpenModes(path: string): readonly string[] {
+export function warningsOfOpenModes(path: string): readonly PlaceWarning[] {
   return filesOpenToOthers(guarded(path, () => realpathSync(path))).flatMap((file) => {
     const found = lstatSync(file, { throwIfNoEntry: false });
-    if (found === undefined) return [];
-    return [
-      `${printable(file)} has mode ${shownMode(found.mode)}, open to every user of this machine; run: chmod 600 ${printable(file)}`,
-    ];
+    return found === undefined ? [] : [{ kind: "open", path: file, mode: found.mode }];
   });
 }
 
@@ -117,34 +122,25 @@ function filesOpenToOthers(real: string): string[] {
   return ["", "-wal", "-shm"].map((suffix) => `${real}${suffix}`).filter(isOpenToOthers);
 }
 
-function shownMode(mode: number): string {
-  return (mode & 0o7777).toString(8).padStart(4, "0");
-}
-
 function isOpenToOthers(file: string): boolean {
   const found = lstatSync(file, { throwIfNoEntry: false });
   return found?.isFile() === true && (found.mode & OTHERS) !== 0;
 }
 
-function closed(file: string, userId: number | undefined): string[] {
-  const found = lstatSync(file, { throwIfNoEntry: false });
+function closed(path: string, userId: number | undefined): PlaceWarning[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
   // SQLite removed it meanwhile.
   if (found === undefined) return [];
-  const had = `${printable(file)} had mode ${shownMode(found.mode)}, open to every user of this machine`;
-  const fix = `run: chmod 600 ${printable(file)}`;
-  if (found.uid !== userId) return [`${had}, and belongs to another user; ${fix}`];
+  const { mode, uid } = found;
+  if (uid !== userId) return [{ kind: "of_another", path, mode }];
   try {
-    chmodSync(file, 0o600);
-    return [`${had}; it has mode 0600 now`];
+    chmodSync(path, 0o600);
+    return [{ kind: "closed", path, mode }];
   } catch (thrown) {
-    return [`${had}, and this user cannot change that (${codeOf(thrown) ?? "unknown fault"}); ${fix}`];
+    return [{ kind: "not_closed", path, mode, code: codeOf(thrown) ?? "unknown fault" }];
   }
 }
 
-function warningsOfNames(path: string, names: bigint): string[] {
-  return names > 1n
-    ? [
-        `${printable(path)} has ${String(names)} names (hard links), and SQLite keeps -wal and -shm beside the one that it is opened by; remove the other names`,
-      ]
-    : [];
+function warningsOfNames(path: string, names: bigint): PlaceWarning[] {
+  return names > 1n ? [{ kind: "hard_links", path, names: Number(names) }] : [];
 }

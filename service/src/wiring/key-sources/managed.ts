@@ -19,6 +19,7 @@ import { alarmReporter, changeReporter, fenceReporter, signingKeyReporter } from
 import { wiredStore } from "../stores.ts";
 import { corruptionLine } from "../words/corruption-line.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
+import { outageLine, storeFaultLine, storeFaultWords } from "../words/store-fault-words.ts";
 import { ENDS_WITH_PROCESS } from "./ephemeral.ts";
 import type { LoadContext, WiredKeySource } from "./key-source.ts";
 import { readVersionFile } from "./version-file.ts";
@@ -129,7 +130,7 @@ function reportsTo(log: Log, dropped: (count: number) => void): StoreReports {
     },
     fetchesDropped: (count, why) => {
       dropped(count);
-      log.warn({ event: "fetches_dropped", fetches: count, fault: messageOf(why) });
+      log.warn({ event: "fetches_dropped", fetches: count, fault: outageLine(why) });
     },
     destroyFailed: (kid, why) => {
       log.error({ event: "key_destroy_failed", kid, fault: messageOf(why) });
@@ -164,13 +165,10 @@ function roundOf(
   failed: () => void,
 ) {
   const lineFor = (thrown: unknown): Record<string, unknown> => {
-    if (thrown instanceof StoreUnavailable)
-      return {
-        event: "key_store_unavailable",
-        reason: thrown.reason,
-        fault: thrown.message,
-        fix: thrown.fix,
-      };
+    if (thrown instanceof StoreUnavailable) {
+      const { message: fault, fix } = storeFaultWords(thrown);
+      return { event: "key_store_unavailable", reason: thrown.reason, fault, fix };
+    }
     if (thrown instanceof StoreCorrupt)
       return {
         event: "key_store_failed",
@@ -192,7 +190,7 @@ function roundOf(
 
 function faultLine(thrown: unknown, labels: Labels): string {
   if (thrown instanceof FileFault) return fileFaultLine(labels.of("keys.versionFile"), thrown);
-  if (thrown instanceof StoreUnusable) return `${labels.of("keys.store")}: ${thrown.message}`;
+  if (thrown instanceof StoreUnusable) return `${labels.of("keys.store")}: ${storeFaultLine(thrown)}`;
   return messageOf(thrown);
 }
 

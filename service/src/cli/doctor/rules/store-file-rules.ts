@@ -1,6 +1,6 @@
 import { faultOfPlace } from "../../../stores/sqlite/surroundings.ts";
-import { wordsOfPlace } from "../../../stores/sqlite/words.ts";
 import type { StoreFileFacts } from "../../../wiring/look-at-store-file.ts";
+import { wordsOfPlace } from "../../../wiring/words/sqlite-fault-words.ts";
 import { octalMode } from "../../terminal/octal-mode.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 

@@ -1,15 +1,21 @@
-/** What was being done: the driver gives the same code, or none, for different faults. */
-export type Phase = "connect" | "begin" | "query";
+import { printablePath } from "../../files/printable-path.ts";
+import { printable } from "../../kernel/printable.ts";
+import {
+  entryOf,
+  own,
+  type Phase,
+  type PostgresFault,
+  type SetupFault,
+} from "../../stores/postgres/faults.ts";
 
 /** What is wrong, and what the operator can do: clauses of one line. */
-export interface Words {
+interface Words {
   /** What is wrong, with the code. */
-  readonly words: string;
+  readonly message: string;
   /** A command or a setting. */
   readonly fix: string;
 }
 
-const SQLSTATE = /^[0-9A-Z]{5}$/;
 const STORE_URL = "the store URL";
 const PEERS =
   "check that the host and port in the store URL are right, that PostgreSQL listens there, and that no firewall blocks the way";
@@ -27,7 +33,7 @@ const LOGIN = [
 ] as const;
 
 /** What each code, or else its class of SQLSTATEs, means to an operator. */
-const WORDS: Readonly<Record<string, readonly [words: string, fix: string]>> = {
+const WORDS: Readonly<Record<string, readonly [message: string, fix: string]>> = {
   // The way to the server.
   ECONNREFUSED: ["nothing listens there", PEERS],
   ECONNRESET: ["the connection was cut", PEERS],
@@ -179,7 +185,7 @@ const WORDS: Readonly<Record<string, readonly [words: string, fix: string]>> = {
 };
 
 /** The same code in one phase only. */
-const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: string, fix: string]>>>> = {
+const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [message: string, fix: string]>>>> = {
   connect: {
     "08P01": [
       "a pooler rejected the connection",
@@ -193,18 +199,63 @@ const IN_PHASE: Readonly<Record<Phase, Readonly<Record<string, readonly [words: 
 /** For the driver's own words, which have no code. */
 const UNCODED: Readonly<Record<Phase, string>> = { connect: PEERS, begin: WAIT, query: WAIT };
 
-/** What a code means, and what to do; `phase` is what was being done. */
-export function wordsOf(code: string, phase: Phase): Words {
+/** What is wrong with PostgreSQL, and what to do. Names no host: only the operator may know them. */
+export function postgresFaultWords({ code, phase, hosts }: PostgresFault): Words {
+  const { message, fix } = wordsOf(code, phase);
+  if (hosts.length === 0) return { message: `PostgreSQL: ${message}`, fix };
+  const each = hosts.map(
+    (one, index) => `host ${String(index + 1)}: ${wordsOf(one.code, one.phase).message}`,
+  );
+  return { message: `PostgreSQL: no host can be used; tried ${each.join(", ")}`, fix };
+}
+
+function wordsOf(code: string, phase: Phase): Words {
   const known = own(IN_PHASE[phase], code) ?? entryOf(WORDS, code);
-  if (known !== undefined) return { words: `${known[0]} (${code})`, fix: known[1] };
-  return { words: code, fix: UNCODED[phase] };
+  if (known !== undefined) return { message: `${known[0]} (${code})`, fix: known[1] };
+  return { message: code, fix: UNCODED[phase] };
 }
 
-/** The entry of a code in a table, or else that of its class of SQLSTATEs (PostgreSQL, appendix A). */
-export function entryOf<T>(table: Readonly<Record<string, T>>, code: string): T | undefined {
-  return own(table, code) ?? (SQLSTATE.test(code) ? own(table, code.slice(0, 2)) : undefined);
+/** Why a location of PostgreSQL cannot be used, and the fix. */
+export function setupFaultWords(fault: SetupFault): Words {
+  switch (fault.kind) {
+    case "file_unreadable":
+      return {
+        message: `${fault.parameter}: ${printablePath(fault.path)} cannot be read (${fault.code})`,
+        fix: "correct the path or its permissions",
+      };
+    case "no_certificate":
+      return {
+        message: `sslrootcert: ${printable(fault.path)} holds no certificate in PEM form`,
+        fix: "name the file of the authority that signed the server's certificate",
+      };
+    case "tls_files_unusable":
+      return {
+        message: `sslrootcert, sslcert and sslkey cannot be used (${fault.code})`,
+        fix: "they must be PEM files, the key without a passphrase and of that certificate",
+      };
+    case "no_system_authorities":
+      return {
+        message: "sslrootcert=system: this system has no list of authorities in a usual place",
+        fix: "install ca-certificates, or name a file",
+      };
+    case "several_schemas":
+      return {
+        message: `the schemas ${fault.schemas.map((name) => printable(name)).join(" and ")} of this database each hold a set of keys`,
+        fix: "name the one to use with schema=NAME, and drop the other when nobody uses it",
+      };
+    case "tables_of_another":
+      return wordsOfForeignTables(printable(fault.schema), fault.complete);
+  }
 }
 
-function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
+function wordsOfForeignTables(schema: string, complete: boolean): Words {
+  return complete
+    ? {
+        message: `the tables in the schema ${schema} belong to another owner`,
+        fix: `if they are yours, name it with schema=${schema}, else name a schema of your own with schema=NAME`,
+      }
+    : {
+        message: `the schema ${schema} has a table by the name of one of this service's that belongs to another owner`,
+        fix: "name a schema of your own with schema=NAME",
+      };
 }

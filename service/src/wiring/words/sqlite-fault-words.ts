@@ -1,120 +1,17 @@
 import { printable } from "../../kernel/printable.ts";
-import {
-  StatementRejected,
-  StoreCorrupt,
-  type StoreOutage,
-  StoreUnavailable,
-  StoreUnusable,
-} from "../../kernel/store-faults.ts";
-import { UniqueViolation } from "../sql/try-write.ts";
-import type { SqliteFault } from "./faults.ts";
-import type { FilesFault, Suffix } from "./files.ts";
-import { faultOfPlace, type PlaceFault } from "./surroundings.ts";
-
-type EngineFault = Extract<SqliteFault, { kind: "engine" }>;
+import { causeOf, type EngineFault, type SqliteOutage } from "../../stores/sqlite/faults.ts";
+import type { FilesFault, Suffix } from "../../stores/sqlite/files.ts";
+import type { PlaceWarning } from "../../stores/sqlite/prepare-place.ts";
+import type { PlaceFault } from "../../stores/sqlite/surroundings.ts";
 
 /** What is wrong, and the fix: clauses of one line. */
-export interface Words {
+interface Words {
   readonly message: string;
   readonly fix: string;
 }
 
-/** The error for a fault of a store that is in use. A unique violation is an answer: see `tryWrite`. */
-export function errorOf(fault: SqliteFault): Error {
-  if (fault.kind === "unique") return new UniqueViolation(fault.table, printable(fault.columns));
-  if (fault.kind === "engine" && MISTAKES.has(primary(fault.code)))
-    return new StatementRejected(
-      `SQLite rejects a statement of this service: ${printable(fault.text)} (${String(fault.code)})`,
-    );
-  if (isCorruption(fault))
-    return new StoreCorrupt({ what: "file_damaged", path: fault.around.path, detail: fault.text });
-  const { message, fix } = wordsOf(fault);
-  return new StoreUnavailable(outageOf(fault), message, fix);
-}
-
-/** What stands between this program and its store: every fault but a row that is there already. */
-type Outage = Exclude<SqliteFault, { kind: "unique" }>;
-
-const OUTAGES: Readonly<Record<Exclude<Outage["kind"], "files" | "place" | "engine">, StoreOutage>> = {
-  no_engine: "unsuitable",
-  no_wal: "unsuitable",
-  orphaned: "moved",
-  split: "moved",
-  unshared: "unsuitable",
-  moved_on: "busy",
-  locked: "busy",
-  worker_ended: "failed",
-};
-
-function outageOf(fault: Outage): StoreOutage {
-  switch (fault.kind) {
-    case "files":
-      return fault.during === undefined ? "moved" : "unconfirmed";
-    case "place":
-      return outageOfPlace(fault.place);
-    case "engine":
-      return outageOfEngine(fault);
-    default:
-      return OUTAGES[fault.kind];
-  }
-}
-
-function outageOfPlace({ kind }: PlaceFault): StoreOutage {
-  if (kind === "read_only" || kind === "full") return kind;
-  return kind.endsWith("_denied") || kind === "unseen" ? "rejected" : "unsuitable";
-}
-
-function outageOfEngine(fault: EngineFault): StoreOutage {
-  if (primary(fault.code) === BUSY) return "busy";
-  if (primary(fault.code) === FULL) return "full";
-  if (fault.code === SHORT_READ) return "moved";
-  const place = placeOfEngine(fault);
-  return place === undefined ? "failed" : outageOfPlace(place);
-}
-
-/** The error for a fault at the start: a fault that needs a repair ends it. */
-export function errorAtOpening(fault: SqliteFault): Error {
-  if (isCorruption(fault) || fault.kind === "unique" || !isLasting(fault)) return errorOf(fault);
-  const { message, fix } = wordsOf(fault);
-  return new StoreUnusable(`${message}; ${fix}`);
-}
-
-const LASTING: ReadonlySet<SqliteFault["kind"]> = new Set(["no_engine", "no_wal", "orphaned"]);
-
-function isLasting(fault: Outage): boolean {
-  if (fault.kind === "files") return fault.files.kind === "emptied";
-  const place = fault.kind === "place" ? fault.place : placeOfEngine(fault);
-  return LASTING.has(fault.kind) || (place !== undefined && place.kind !== "full");
-}
-
-function placeOfEngine(fault: Outage): PlaceFault | undefined {
-  return fault.kind === "engine" && OF_THE_PLACE.has(primary(fault.code))
-    ? faultOfPlace(fault.around)
-    : undefined;
-}
-
-// Primary result codes of SQLite.
-const BUSY = 5;
-const CORRUPT = 11;
-const FULL = 13;
-const NOT_A_DATABASE = 26;
-/** Failures that the file system explains better: read-only, I/O, cannot open, no permission. */
-const OF_THE_PLACE = new Set([3, 8, 10, 14]);
-/** A read returned too few bytes: the file was cut short. */
-const SHORT_READ = 522;
-
-/** A statement of ours is wrong, or a row breaks a rule of its table: error, too big, constraint, mismatch, misuse, range. */
-const MISTAKES = new Set([1, 18, 19, 20, 21, 25]);
-
-function primary(code: number | undefined): number {
-  return (code ?? 0) & 0xff;
-}
-
-function isCorruption(fault: SqliteFault): fault is EngineFault {
-  return fault.kind === "engine" && [CORRUPT, NOT_A_DATABASE].includes(primary(fault.code));
-}
-
-function wordsOf(fault: Outage): Words {
+/** What is wrong with a SQLite store, and the fix. */
+export function sqliteFaultWords(fault: SqliteOutage): Words {
   switch (fault.kind) {
     case "files":
       return fault.during === undefined
@@ -128,6 +25,11 @@ function wordsOf(fault: Outage): Words {
       return {
         message: "this Node.js has no SQLite",
         fix: "run Node.js 22.13 or newer, or: npm install @photostructure/sqlite",
+      };
+    case "no_table":
+      return {
+        message: `a table of this service is gone from ${printable(fault.path)} (${printable(fault.table)})`,
+        fix: "restore the store from a backup; for a new store name a new file",
       };
     case "worker_ended":
       return { message: "SQLite: the worker ended", fix: "it is restarted at the next try" };
@@ -269,22 +171,22 @@ function wordsOfLock(path: string): Words {
   };
 }
 
-function wordsOfEngine({ code, text, around }: EngineFault): Words {
+function wordsOfEngine(fault: EngineFault): Words {
+  const { code, text, around } = fault;
   const path = printable(around.path);
-  switch (primary(code)) {
-    case BUSY:
+  const cause = causeOf(fault);
+  switch (cause.kind) {
+    case "locked":
       return wordsOfLock(path);
-    case FULL:
-      return wordsOfPlace(around.path, around.folder, { kind: "full" });
-    default: {
-      const place = OF_THE_PLACE.has(primary(code)) ? faultOfPlace(around) : undefined;
-      if (code === SHORT_READ) return wordsOfCut(path);
-      if (place !== undefined) return wordsOfPlace(around.path, around.folder, place);
+    case "cut_short":
+      return wordsOfCut(path);
+    case "place":
+      return wordsOfPlace(around.path, around.folder, cause.place);
+    case "unknown":
       return {
         message: `SQLite cannot use ${path}: ${printable(text)}${code === undefined ? "" : ` (${String(code)})`}`,
         fix: "check the disk and the file system of the store; network file systems are not supported",
       };
-    }
   }
 }
 
@@ -293,4 +195,23 @@ function wordsOfCut(path: string): Words {
     message: `${path} or ${path}-wal was cut short by another program`,
     fix: `stop every program that uses it, remove ${path}-wal and ${path}-shm, restore a backup, and start again`,
   };
+}
+
+/** A warning about a SQLite store that was opened all the same. */
+export function placeWarningText(warning: PlaceWarning): string {
+  const path = printable(warning.path);
+  if (warning.kind === "hard_links")
+    return `${path} has ${String(warning.names)} names (hard links), and SQLite keeps -wal and -shm beside the one that it is opened by; remove the other names`;
+  const mode = (warning.mode & 0o7777).toString(8).padStart(4, "0");
+  const fix = `run: chmod 600 ${path}`;
+  if (warning.kind === "open") return `${path} has mode ${mode}, open to every user of this machine; ${fix}`;
+  const had = `${path} had mode ${mode}, open to every user of this machine`;
+  switch (warning.kind) {
+    case "closed":
+      return `${had}; it has mode 0600 now`;
+    case "of_another":
+      return `${had}, and belongs to another user; ${fix}`;
+    case "not_closed":
+      return `${had}, and this user cannot change that (${warning.code}); ${fix}`;
+  }
 }
