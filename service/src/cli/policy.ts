@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { explainCommand } from "./policy/explain.ts";
+import { lintCommand } from "./policy/lint.ts";
 import { schemaCommand } from "./policy/schema.ts";
+import { testCommand } from "./policy/test.ts";
 import type { World } from "./terminal/world.ts";
 
 const NOTES = `
@@ -12,6 +14,8 @@ export function policyCommand(world: World): Command {
   return new Command("policy")
     .description("review an access document: who may have which tokens minted")
     .addHelpText("after", NOTES)
+    .addCommand(lintCommand(world))
     .addCommand(explainCommand(world))
+    .addCommand(testCommand(world))
     .addCommand(schemaCommand(world));
 }
