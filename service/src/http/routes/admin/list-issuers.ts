@@ -40,7 +40,6 @@ export const IssuerReport = z
 export type IssuerReport = z.infer<typeof IssuerReport>;
 
 export const IssuersReport = z.strictObject({ issuers: z.array(IssuerReport) }).meta({ id: "Issuers" });
-export type IssuersReport = z.infer<typeof IssuersReport>;
 
 /** `GET /issuers`: whose tokens prove callers, and what this replica knows of their keys. */
 export const listIssuers: OperatorRoute<ListIssuersDeps> = {
@@ -57,7 +56,7 @@ export const listIssuers: OperatorRoute<ListIssuersDeps> = {
   reasons: [],
   handle: ({ declared }) => {
     const known = declared?.issuerKeys.list(declared.registry().issuers) ?? [];
-    return json(200, { issuers: known.map(reportOfIssuer) } satisfies IssuersReport);
+    return json(200, { issuers: known.map(reportOfIssuer) });
   },
 };
 
