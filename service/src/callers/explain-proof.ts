@@ -82,7 +82,10 @@ function explainSecret(
   const isForm = ofSetting !== undefined || id !== undefined;
   const checks: readonly ProofCheck[] = [
     { check: "form", fault: isForm ? undefined : "credential_malformed" },
-    { check: "secret", fault: isRight ? undefined : "credential_unknown" },
+    // A text that is no secret is not compared with any.
+    ...(isForm
+      ? [{ check: "secret" as const, fault: isRight ? undefined : ("credential_unknown" as const) }]
+      : []),
   ];
   const caller = isRight ? found.caller : undefined;
   return explained({ ...NOTHING, proof: "shared_secret" }, checks, caller, clock.now());

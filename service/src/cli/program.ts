@@ -3,6 +3,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { FileFault } from "../files/file-fault.ts";
 import { codeOf } from "../kernel/faults.ts";
 import { whyUnusable } from "../wiring/words/file-fault-words.ts";
+import { callersCommand } from "./callers.ts";
 import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
@@ -85,6 +86,7 @@ function macpAuth(world: World): Command {
     keygenCommand,
     jwksCommand,
     secretCommand,
+    callersCommand,
     policyCommand,
     mintCommand,
     verifyCommand,

@@ -62,7 +62,10 @@ export async function loadCallers({
   };
 }
 
-const outbound = ({ timers }: Machine) => ({ timers, resolve: systemResolve });
+/** How requests to issuers leave this machine. */
+export function outbound({ timers }: Machine): Parameters<typeof fetchDocument>[0] {
+  return { timers, resolve: systemResolve };
+}
 
 /** A document that was read, and how it is read again. */
 interface DocumentSource {
@@ -81,7 +84,7 @@ function isDeclared(read: DocumentRead | undefined, candidate: Secret): boolean 
 }
 
 /** The caller of the shared secret, where there is one. Throws `ConfigError`. */
-async function defaultCallers(
+export async function defaultCallers(
   source: SecretSource | undefined,
   labels: Labels,
 ): Promise<readonly SettingSecret[]> {
