@@ -130,7 +130,8 @@ for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
       const before = (await processorSeconds(pid)) ?? 0;
       const { requests, perSecond } = await loader.fire(shot, { seconds });
       const after = (await processorSeconds(pid)) ?? 0;
-      (measured[name] ??= []).push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
+      measured[name] = measured[name] ?? [];
+      measured[name].push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
     }
   for (const { stop } of running) await stop();
   console.log(`\n| ${alg} | mints/s | to off | processor µs a mint | to off |\n|---|---|---|---|---|`);

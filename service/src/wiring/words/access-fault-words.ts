@@ -33,40 +33,38 @@ function placeOfRegistryFault(fault: RegistryFault, places: RulePlaces): Place {
   return ["issuers", fault.issuer];
 }
 
+/** The faults whose text depends on nothing else. */
+const REGISTRY_TEXTS = {
+  caller_twice: "is declared twice; give each caller a name of its own",
+  caller_reserved: "is the name of a caller that the settings make; choose another name",
+  issuer_is_own: "is the issuer of this service, whose tokens prove no caller; remove the entry",
+  issuer_like_caller:
+    "has an issuer that could be the name of a caller; write it as its tokens do, such as https://…",
+  spiffe_issuer_invalid: "must have a trust domain as its issuer, such as spiffe://example.org",
+  audience_missing: "has an empty audience; name the one that its tokens must have",
+  algorithms_missing: "accepts no algorithm; name at least one",
+  issuer_undeclared: "names an issuer that is not declared; add it to issuers, or correct the name",
+  claim_without_values: "accepts no value; name at least one",
+} as const;
+
 function registryText(fault: RegistryFault, places: RulePlaces): string {
   switch (fault.reason) {
-    case "caller_twice":
-      return "is declared twice; give each caller a name of its own";
-    case "caller_reserved":
-      return "is the name of a caller that the settings make; choose another name";
     case "secret_twice":
       return `has a secret that ${fault.other} has too; generate one for each`;
     case "issuer_twice":
       return `has the name or the issuer of ${fault.other}; a token must lead to one entry`;
-    case "issuer_is_own":
-      return "is the issuer of this service, whose tokens prove no caller; remove the entry";
-    case "issuer_like_caller":
-      return "has an issuer that could be the name of a caller; write it as its tokens do, such as https://…";
-    case "spiffe_issuer_invalid":
-      return "must have a trust domain as its issuer, such as spiffe://example.org";
-    case "audience_missing":
-      return "has an empty audience; name the one that its tokens must have";
-    case "algorithms_missing":
-      return "accepts no algorithm; name at least one";
-    case "issuer_undeclared":
-      return "names an issuer that is not declared; add it to issuers, or correct the name";
     case "pattern_invalid":
       return `has ${shownValue(fault.source)}, which is no pattern: ${patternText(fault.fault)}`;
     case "claim_unknown":
       return `is no claim of this preset; known are ${fault.known.join(", ")}`;
-    case "claim_without_values":
-      return "accepts no value; name at least one";
     case "id_claim_missing":
       return `names only what may belong to somebody else later; also require one of ${fault.known.join(", ")}`;
     case "rules_overlap": {
       const other = places.get(fault.other.caller)?.[fault.other.rule];
       return `may match a token that also proves ${fault.other.caller}${other === undefined ? "" : ` (proof ${String(Number(other[3]) + 1)})`}; make the subjects or the claims exclude each other`;
     }
+    default:
+      return REGISTRY_TEXTS[fault.reason];
   }
 }
 
