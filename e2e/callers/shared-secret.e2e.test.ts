@@ -299,7 +299,7 @@ describe("callers that are not enforced", () => {
         ["planner", undefined],
         ["planner", "sender_not_granted"],
         ["planner", "scopes_exceeded"],
-        ["planner", "caller_mismatch"],
+        ["planner", "other_client_named"],
       ]);
       const adminPort = Number((await service.event("admin_listening"))["port"]);
       const { text } = await ask(adminPort, { path: "/metrics" });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { ALL_SCOPES, accessFolder, bearer, ownSecret } from "../support/access.ts";
 import { descriptionAt } from "../support/held-description.ts";
 import { ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
 import { sharedService, withService } from "../support/service-process.ts";
@@ -153,6 +154,24 @@ test("without a key that may sign, minting and the JWKS answer 503 as it is desc
       expect(expectDescribed(method, "/healthz", health)).toBe(200);
     }
   });
+});
+
+test("where callers and a policy are enforced, minting answers 401, 403 and 200 as it is described", async () => {
+  const own = ownSecret();
+  const folder = await accessFolder({
+    version: 1,
+    callers: { planner: { proofs: [{ secret: own.line }] } },
+    grants: [{ name: "own", callers: ["planner"], senders: ["a"], scopes: ALL_SCOPES }],
+  });
+  await withService(folder.env, async (closed) => {
+    const statusOf = async (body: object, headers = {}) =>
+      expectDescribed("POST", "/tokens", await postTokens(closed.port, body, headers));
+    expect(await statusOf({ sender: "a" })).toBe(401);
+    expect(await statusOf({ sender: "b" }, bearer(own.secret))).toBe(403);
+    expect(await statusOf({ sender: "a", audience: ["x"] }, bearer(own.secret))).toBe(400);
+    expect(await statusOf({ sender: "a", audience: "macp-runtime" }, bearer(own.secret))).toBe(200);
+  });
+  await folder.remove();
 });
 
 test("every described answer was seen above, except those to unexpected faults", () => {

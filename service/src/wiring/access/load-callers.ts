@@ -13,6 +13,7 @@ import type { LoadedSettings } from "../../config/sources.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import type { Machine } from "../../kernel/machine.ts";
+import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { Secret } from "../../kernel/secret.ts";
 import { systemResolve } from "../../outbound/checked-lookup.ts";
 import { fetchDocument, postDocument } from "../../outbound/fetch-document.ts";
@@ -152,10 +153,13 @@ function openAccess(
     log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
   };
   const look = source && groupFollower(source.first, source.reread);
-  const run = async (): Promise<void> => {
-    const read = await look?.();
-    if (read !== undefined) put(read);
-  };
+  // A signal looks too, while a look may be waiting for its thread.
+  const inTurn = oneAtATime();
+  const run = (): Promise<void> =>
+    inTurn(async () => {
+      const read = await look?.();
+      if (read !== undefined) put(read);
+    });
   return {
     directory: {
       issuerKeys: parts.issuerKeys,
