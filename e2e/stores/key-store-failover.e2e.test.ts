@@ -156,7 +156,7 @@ describe.skipIf(POSTGRES === undefined)(
         return isOver;
       });
       expect(await cancelled).toMatchObject({
-        message: "PostgreSQL: no synchronous standby confirmed the commit (NOT_CONFIRMED)",
+        code: "NOT_CONFIRMED",
       });
       await database.close();
     });

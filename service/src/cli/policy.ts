@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { diffCommand } from "./policy/diff.ts";
 import { explainCommand } from "./policy/explain.ts";
 import { lintCommand } from "./policy/lint.ts";
 import { schemaCommand } from "./policy/schema.ts";
@@ -17,5 +18,6 @@ export function policyCommand(world: World): Command {
     .addCommand(lintCommand(world))
     .addCommand(explainCommand(world))
     .addCommand(testCommand(world))
+    .addCommand(diffCommand(world))
     .addCommand(schemaCommand(world));
 }

@@ -2,7 +2,7 @@
 type Seconds = number;
 
 /** Between two fetches for key ids that are not in the set. */
-export const COOLDOWN_SECONDS = 30;
+const COOLDOWN_SECONDS = 30;
 const FRESH_SECONDS = { default: 300, min: 60, max: 3600 } as const;
 /** How long keys are used after that, while the issuer does not answer. */
 const STALE_SECONDS = 3600;

@@ -73,7 +73,7 @@ export function explainCommand(world: World): Command {
 type NamedCaller = Pick<CallerEntry, "id" | "isDisabled" | "notAfter">;
 
 /** Throws `CommandEnd` when the document does not declare the caller. */
-export function callerNamed({ registry, settings, file }: OpenDocument, name: string): NamedCaller {
+function callerNamed({ registry, settings, file }: OpenDocument, name: string): NamedCaller {
   const declared = registry.callers.find(({ id }) => id === name);
   if (declared !== undefined) return declared;
   const ofSettings = DEFAULT_CALLER === name && settings.access.sharedSecret !== undefined;

@@ -84,12 +84,7 @@ function algOf({ alg }: RequestText, ofService: Algorithm): Algorithm {
 }
 
 /** The body that `POST /tokens` would get. */
-export function bodyOf({
-  sender,
-  scopes,
-  ttl_seconds,
-  audience,
-}: Omit<RequestText, "caller" | "claims">): string {
+function bodyOf({ sender, scopes, ttl_seconds, audience }: Omit<RequestText, "caller" | "claims">): string {
   return JSON.stringify({ sender, scopes, ttl_seconds, audience });
 }
 

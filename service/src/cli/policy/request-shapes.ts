@@ -41,9 +41,7 @@ export type Expected = z.infer<typeof Expected>;
 
 const version = z.literal(1, { error: "must be 1" });
 
-export const ExpectationText = z.strictObject({ ...RequestText.shape, expect: Expected });
-export type ExpectationText = z.infer<typeof ExpectationText>;
-
+const ExpectationText = z.strictObject({ ...RequestText.shape, expect: Expected });
 /** The table of `policy test`. */
 export const ExpectationsText = z.strictObject({
   version,
