@@ -1,11 +1,9 @@
-import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { type RunningService, startService } from "../support/service-process.ts";
 import { ecJwk } from "../support/signing-keys.ts";
 import { hasHaproxy, type Replica, type Setup, startHaproxy } from "./haproxy.ts";
@@ -27,21 +25,6 @@ beforeAll(async () => {
   env = { MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_SIGNING_KEY_FILE: path, HOST: "127.0.0.1" };
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** A free port below those that the kernel gives to outgoing connections: it stays free while its service is down. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 30_000);
-    const server = createServer();
-    const isFree = once(server.listen(port, "127.0.0.1"), "listening").then(
-      () => true,
-      () => false,
-    );
-    if (!(await isFree)) continue;
-    server.close();
-    return port;
-  }
-}
 
 function report(what: string, { requests, outcomes, ms }: Seen): void {
   const times = `median ${String(ms.median)} ms, p99 ${String(ms.p99)} ms, longest ${String(ms.longest)} ms`;
