@@ -1,6 +1,7 @@
 import { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { messageOf } from "../../service/src/kernel/faults.ts";
 import { hasHaproxy, startHaproxy } from "../restarts/haproxy.ts";
 import {
   type AccessFolder,
@@ -42,7 +43,7 @@ function fleetLoad(port: number, fleet: readonly FleetCaller[]) {
     const headers = sendsSecret ? bearer(secret.secret) : {};
     const outcome = await postTokens(port, { sender: `agent://${name}` }, headers, agent).then(
       ({ status, text }) => (status === 200 ? "200" : `${String(status)} ${text}`),
-      (fault: Error) => fault.message,
+      (fault: unknown) => messageOf(fault),
     );
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   };
