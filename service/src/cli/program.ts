@@ -8,6 +8,7 @@ import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { withSettingsFile } from "./input/settings-file.ts";
+import { issuersCommand } from "./issuers.ts";
 import { jwksCommand } from "./jwks.ts";
 import { kekCommand } from "./kek.ts";
 import { keygenCommand } from "./keygen.ts";
@@ -87,6 +88,7 @@ function macpAuth(world: World): Command {
     jwksCommand,
     secretCommand,
     callersCommand,
+    issuersCommand,
     policyCommand,
     mintCommand,
     verifyCommand,

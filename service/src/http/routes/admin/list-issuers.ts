@@ -39,7 +39,7 @@ export const IssuerReport = z
   .meta({ id: "Issuer" });
 export type IssuerReport = z.infer<typeof IssuerReport>;
 
-const IssuersReport = z.strictObject({ issuers: z.array(IssuerReport) }).meta({ id: "Issuers" });
+export const IssuersReport = z.strictObject({ issuers: z.array(IssuerReport) }).meta({ id: "Issuers" });
 
 /** `GET /issuers`: whose tokens prove callers, and what this replica knows of their keys. */
 export const listIssuers: OperatorRoute<ListIssuersDeps> = {
