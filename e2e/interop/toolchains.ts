@@ -98,11 +98,28 @@ export async function prepareToolchains(): Promise<Readonly<Record<ToolchainName
   return Object.fromEntries(prepared) as Record<ToolchainName, Prepared>;
 }
 
-async function prepare(name: ToolchainName): Promise<Prepared> {
-  const { needs, inputs, versionCommand, machineVersionCommand, build } = TOOLCHAINS[name];
+/** Builds a Go module of `issuers/` that makes tokens of its kind: the program `issuer` in the folder. */
+export function prepareIssuer(name: "kubernetes" | "spire"): Promise<Prepared> {
+  return prepareWith(`issuer-${name}`, join(SOURCES, "issuers", name), {
+    needs: ["go"],
+    versionCommand: ["go", "version"],
+    async build(source, folder) {
+      await run(["go", "build", "-mod=readonly", "-o", join(folder, "issuer"), "."], { cwd: source });
+    },
+  });
+}
+
+function prepare(name: ToolchainName): Promise<Prepared> {
+  return prepareWith(name, join(SOURCES, name), TOOLCHAINS[name]);
+}
+
+async function prepareWith(
+  name: string,
+  source: string,
+  { needs, inputs, versionCommand, machineVersionCommand, build }: Toolchain,
+): Promise<Prepared> {
   const absent = needs.filter((program) => !isOnPath(program));
   if (absent.length > 0) return { ready: false, why: `not on the PATH: ${absent.join(", ")}` };
-  const source = join(SOURCES, name);
   const folder = join(
     CACHE,
     `${name}-${digestOf(source, inputs ?? filesOf(source), await run(versionCommand))}`,
