@@ -1,24 +1,28 @@
 import { Argument, Command, Option } from "commander";
-import type { Decision } from "../../policy/decide.ts";
-import type { DecisionChange, PolicyDiff } from "../../policy/review/diff-policies.ts";
-import { openDocument } from "../access/open-document.ts";
+import type { PolicyDiff } from "../../policy/review/diff-policies.ts";
+import { type OpenDocument, openDocument } from "../access/open-document.ts";
 import { answeredNo, couldNot } from "../terminal/command-end.ts";
 import { counted } from "../terminal/count.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
 import { shown } from "../terminal/shown.ts";
-import { table } from "../terminal/table.ts";
 import type { World } from "../terminal/world.ts";
+import type { Recorded } from "./recorded-requests.ts";
 
 const NOTES = `
-REQUESTS is a YAML document with a list of requests, or a table of expectations of policy test (see docs/cli.md).
+REQUESTS is a YAML document with a list of requests, a table of expectations of policy test (see docs/cli.md), or lines of JSON
+such as the log of the service: its token_minted lines name the caller, the sender and the TTL, but neither scopes nor claims.
+Lines may also have scopes, claims, audience and alg.
 
 Example of REQUESTS:
   version: 1
   requests:
     - {caller: control-plane, sender: "agent://planner", scopes: {can_start_sessions: true}}
 
-Example:
-  macp-auth policy diff access.yaml access.new.yaml requests.yaml --fail-on-loss`;
+Examples:
+  macp-auth policy diff access.yaml access.new.yaml requests.yaml --fail-on-loss
+  grep token_minted service.log | macp-auth policy diff access.yaml access.new.yaml -`;
+
+const STDIN_BYTES_MAX = 67_108_864;
 
 interface DiffOptions {
   readonly failOnLoss?: true;
@@ -31,65 +35,53 @@ export function diffCommand(world: World): Command {
     .description("show what a new access document changes for a list of requests")
     .addArgument(new Argument("<OLD>", "the access document in force"))
     .addArgument(new Argument("<NEW>", "the access document that is to replace it"))
-    .addArgument(new Argument("<REQUESTS>", "the file with the requests"))
-    .addOption(new Option("--fail-on-loss", "exit code 1 when a request loses its token"))
+    .addArgument(new Argument("<REQUESTS>", "the file with the requests, or - for standard input"))
+    .addOption(new Option("--fail-on-loss", "exit code 1 when a request loses its token, or gets less"))
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (before: string, after: string, requests: string, options: DiffOptions) => {
-      const diff = await diffOf(before, after, requests, world);
-      if (options.json) printJson(world, diffDocument(diff));
+      const { diff, leftOut } = await compare(before, after, requests, world);
+      const { diffDocument, diffText, isLoss } = await import("./diff-text.ts");
+      if (options.json) printJson(world, diffDocument(diff, leftOut));
       else world.out(diffText(diff));
-      if (options.failOnLoss && diff.changes.some(({ change }) => change === "lost")) throw answeredNo();
+      if (leftOut > 0)
+        world.err(
+          `macp-auth: ${counted(leftOut, "line")} left out: without a sender, or of a caller that neither document declares\n`,
+        );
+      if (options.failOnLoss && diff.changes.some(isLoss)) throw answeredNo();
     });
 }
 
-async function diffOf(before: string, after: string, path: string, world: World): Promise<PolicyDiff> {
-  const [{ readSmallInput }, { readRequests }, { diffPolicies }] = await Promise.all([
-    import("../../files/small-file.ts"),
-    import("./read-requests.ts"),
-    import("../../policy/review/diff-policies.ts"),
-  ]);
+/** `leftOut`: recorded lines that tell of no request that can be compared. */
+interface Compared {
+  readonly diff: PolicyDiff;
+  readonly leftOut: number;
+}
+
+async function compare(before: string, after: string, path: string, world: World): Promise<Compared> {
+  const { diffPolicies } = await import("../../policy/review/diff-policies.ts");
   const [old, next] = [await openDocument(before, world), await openDocument(after, world)];
   // A caller that leaves with the new document is known to the old one.
-  const read = readRequests(shown(path), await readSmallInput(path), {
-    ...old,
-    registry: { ...old.registry, callers: [...old.registry.callers, ...next.registry.callers] },
-  });
-  if (read.kind === "rejected") throw couldNot(...read.faults);
-  return diffPolicies(
-    old.policy,
-    next.policy,
-    read.items.map(({ item }) => item),
+  const callers = [...old.registry.callers, ...next.registry.callers];
+  const { requests, leftOut } = await requestsIn(
+    path,
+    { ...old, registry: { ...old.registry, callers } },
+    world,
   );
+  return { diff: diffPolicies(old.policy, next.policy, requests), leftOut };
 }
 
-function diffText({ same, changes, callers }: PolicyDiff): string {
-  const rows = changes.map(({ change, caller, request, before, after }) => [
-    change,
-    caller.id,
-    shown(request.sender),
-    ruleText(before),
-    ruleText(after),
+async function requestsIn(path: string, document: OpenDocument, world: World): Promise<Recorded> {
+  const [{ readSmallInput }, { readRequests }, { isRecorded, readRecorded }] = await Promise.all([
+    import("../../files/small-file.ts"),
+    import("./read-requests.ts"),
+    import("./recorded-requests.ts"),
   ]);
-  const totals = callers.map(({ caller, gained, lost, different }) => [
-    caller,
-    String(gained),
-    String(lost),
-    String(different),
-  ]);
-  const unchanged = `${counted(same, "request")} unchanged\n`;
-  if (changes.length === 0) return unchanged;
-  return `${table([["CHANGE", "CALLER", "SENDER", "BEFORE", "AFTER"], ...rows])}\n${table([["CALLER", "GAINED", "LOST", "DIFFERENT"], ...totals])}\n${unchanged}`;
-}
-
-function ruleText(decision: Decision): string {
-  return decision.kind === "granted" ? decision.grant : `rejected (${decision.reason})`;
-}
-
-function diffDocument({ same, changes, callers }: PolicyDiff): object {
-  return { same, callers, changes: changes.map(changeDocument) };
-}
-
-function changeDocument({ index, change, caller, request, before, after }: DecisionChange): object {
-  return { index, change, caller: caller.id, sender: request.sender, before, after };
+  const text = path === "-" ? await world.readStdin(STDIN_BYTES_MAX) : await readSmallInput(path);
+  if (text === undefined)
+    throw couldNot("standard input holds more than 64 MiB; pipe a part of the log, such as one day");
+  if (isRecorded(text)) return readRecorded(text, document);
+  const read = readRequests(path === "-" ? "standard input" : shown(path), text, document);
+  if (read.kind === "rejected") throw couldNot(...read.faults);
+  return { requests: read.items.map(({ item }) => item), leftOut: 0 };
 }

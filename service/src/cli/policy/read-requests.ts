@@ -65,7 +65,7 @@ function itemsOf<Text extends RequestText, Item>(
 }
 
 /** The request that a person wrote, or what is wrong with it. */
-function requestOf(text: RequestText, { registry, settings }: OpenDocument): RecordedRequest | string {
+export function requestOf(text: RequestText, { registry, settings }: OpenDocument): RecordedRequest | string {
   const caller = parseCallerId(text.caller);
   const isOfSettings = caller === DEFAULT_CALLER && settings.access.sharedSecret !== undefined;
   if (caller === undefined || (!isOfSettings && !registry.callers.some(({ id }) => id === caller)))
