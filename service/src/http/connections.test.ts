@@ -174,6 +174,49 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     expect(await connection.msUntilEnd(3_000)).toBeLessThan(3_000);
   });
 
+  describe("that brings a CONNECT", () => {
+    const CONNECT = "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n";
+    const openConnections = (): Promise<number> =>
+      new Promise((resolve) => {
+        listener.server.getConnections((_, count) => {
+          resolve(count);
+        });
+      });
+
+    test.each([
+      ["and more bytes, and whose client never ends it,", CONNECT, "more"],
+      ["after another request", NOW + CONNECT, ""],
+    ])("%s ends by itself", async (_, bytes, more) => {
+      const place = { port: portOf(), host: "127.0.0.1", allowHalfOpen: true, rejectUnauthorized: false };
+      const socket = scheme === "https" ? connectSecurely(place) : connect(place);
+      socket.on("error", () => undefined);
+      await once(socket, scheme === "https" ? "secureConnect" : "connect");
+      socket.write(bytes);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 (?:404|200) /);
+      if (more !== "") socket.write(more);
+      await expect.poll(openConnections, { timeout: 3_000 }).toBe(0);
+      socket.destroy();
+    });
+
+    test("and is reset by its client ends nothing else", async () => {
+      for (const before of ["", LATER]) {
+        const wire = connect(portOf(), "127.0.0.1");
+        await once(wire, "connect");
+        const socket =
+          scheme === "https" ? connectSecurely({ socket: wire, rejectUnauthorized: false }) : wire;
+        socket.on("error", () => undefined);
+        if (scheme === "https") await once(socket, "secureConnect");
+        socket.write(before + CONNECT);
+        await pause(50);
+        wire.resetAndDestroy();
+        await pause(50);
+        release();
+      }
+      expect((await idle()).ended).toBe(false);
+    });
+  });
+
   test("beyond the thousandth is dropped with a line in the log, and there is room when some have ended", async () => {
     // Without a handshake: connections that only begin one count too.
     const held = await Promise.all(Array.from({ length: 1_000 }, () => RawConnection.open(portOf())));

@@ -9,7 +9,7 @@ import { problem, type Reason } from "./problem.ts";
 import type { Router } from "./router.ts";
 
 /** How long and how much is read of a request that is already answered. */
-const LINGER_MS = 500;
+export const LINGER_MS = 500;
 const LINGER_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ExchangeDeps {

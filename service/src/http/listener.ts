@@ -16,7 +16,7 @@ import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
-import { lingerOver, rejected, respond } from "./exchange.ts";
+import { LINGER_MS, lingerOver, rejected, respond } from "./exchange.ts";
 import type { Reason } from "./problem.ts";
 import { type BoundRoute, routerOf } from "./router.ts";
 
@@ -106,6 +106,7 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
   });
   // Without this, Node would close the connection without an answer.
   server.on("connect", (_incoming, socket: Socket) => {
+    endAfterConnect(socket, timers);
     refuseSocket(socket, "not_found");
   });
   server.on("drop", () => {
@@ -131,6 +132,18 @@ function account(server: Server | SecureServer, connections: Connections): void 
       connections.add(socket);
     });
   }
+}
+
+/**
+ * Ends the connection of a CONNECT. From that request on Node reads nothing more, and has taken its own listeners away: an error
+ * would end the process, and nothing would end the connection.
+ */
+function endAfterConnect(socket: Socket, timers: Timers): void {
+  socket.on("error", () => undefined);
+  socket.setTimeout(LIMITS.stillMsMax, () => socket.destroy());
+  socket.once("finish", () => {
+    void timers.delay(LINGER_MS).over.then(() => socket.destroy());
+  });
 }
 
 /**
