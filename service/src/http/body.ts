@@ -139,6 +139,11 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 /** All of a stream's bytes, or `too-large` as soon as they are too many; the rest is then left unread. */
 function collect(stream: Readable): Promise<Buffer | "too-large"> {
   return new Promise((resolve, reject) => {
+    // Its handler may have waited for something else first, and the events of a connection that broke do not come again.
+    if (stream.destroyed) {
+      reject(brokenOff());
+      return;
+    }
     const chunks: Buffer[] = [];
     let size = 0;
     stream.on("data", (chunk: Buffer) => {
@@ -156,9 +161,13 @@ function collect(stream: Readable): Promise<Buffer | "too-large"> {
     stream.once("error", reject);
     stream.once("close", () => {
       if (stream.readableEnded) return;
-      reject(new Error("the connection closed before the body was whole"));
+      reject(brokenOff());
     });
   });
+}
+
+function brokenOff(): Error {
+  return new Error("the connection closed before the body was whole");
 }
 
 /** The inflation under way, or the last one: the next waits for it. */

@@ -1,12 +1,22 @@
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemTimers } from "../kernel/timers.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
+import { noMeter } from "../telemetry/meter.ts";
+import {
+  authenticateDeps,
+  callerEntry,
+  foreignSigner,
+  foreignToken,
+  issuerEntry,
+  OWN_ISSUER,
+} from "../testing/callers.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
-import { OPEN_ACCESS } from "./access.ts";
-import type { Listener } from "./listener.ts";
+import { type AccessInForce, OPEN_ACCESS } from "./access.ts";
+import { httpServer, type Listener } from "./listener.ts";
 import { publicServer } from "./public-server.ts";
+import { mintToken } from "./routes/mint-token.ts";
 
 const JWKS = "/.well-known/jwks.json";
 
@@ -100,3 +110,78 @@ describe("the public listener", () => {
     },
   );
 });
+
+test.each(["observe", "enforce"] as const)(
+  "a client that leaves while its proof is looked at leaves no mint under way behind: %s",
+  async (mode) => {
+    const [asked, answered, gone] = [gate(), gate(), gate()];
+    const signer = await foreignSigner();
+    const declared = authenticateDeps({
+      issuers: [issuerEntry("ci")],
+      callers: [callerEntry("job", { workloads: [{ issuer: "ci", subject: "job", claims: {} }] })],
+    });
+    const now = declared.clock.now();
+    const token = await foreignToken(signer, {
+      iss: "https://ci.example",
+      sub: "job",
+      aud: OWN_ISSUER,
+      iat: now,
+      exp: now + 300,
+    });
+    const find = async () => {
+      asked.open();
+      await answered.opened;
+      return { kind: "keys", keys: [signer.key], isStale: false } as const;
+    };
+    const proofs = { ...declared, issuerKeys: { find, generationOf: () => 1 } };
+    const access: AccessInForce = { mode, proofs, policy: undefined };
+    const underWay = { mints: 0 };
+    const deps = {
+      ...mintDeps(),
+      timers: systemTimers,
+      log: pino({ level: "silent" }),
+      meter: noMeter,
+      access: { view: () => access },
+      keepAliveSeconds: 65,
+      underWay,
+    };
+    const { server } = httpServer(deps, [
+      { ...mintToken, handle: (exchange) => mintToken.handle(deps, exchange) },
+    ]);
+    server.on("connection", (socket: Socket) => socket.once("close", gone.open));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const body = JSON.stringify({ sender: "agent://planner" });
+    socket.write(
+      [
+        "POST /tokens HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        `Content-Length: ${String(body.length)}`,
+        `Authorization: Bearer ${token}`,
+        "",
+        body,
+      ].join("\r\n"),
+    );
+    await asked.opened;
+    expect(underWay.mints).toBe(1);
+    socket.destroy();
+    await gone.opened;
+    answered.open();
+    await expect.poll(() => underWay.mints).toBe(0);
+    server.close();
+  },
+);
+
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return {
+    opened,
+    open: () => {
+      open();
+    },
+  };
+}
