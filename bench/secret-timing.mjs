@@ -51,7 +51,13 @@ function wrongOfSameId() {
   return generateSecret({ bytes: (bytes) => (bytes === 12 ? idBytes : random.bytes(bytes)) });
 }
 
-const origin = { remoteAddress: undefined, host: undefined, origin: undefined, fetchSite: undefined };
+const origin = {
+  remoteAddress: undefined,
+  host: undefined,
+  origin: undefined,
+  fetchSite: undefined,
+  isForwarded: false,
+};
 const caller = {
   id: /** @type {import("../service/src/callers/caller.ts").CallerId} */ (parseCallerId("control-plane")),
   owner: undefined,

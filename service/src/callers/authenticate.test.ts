@@ -27,8 +27,15 @@ const ELSEWHERE = {
   host: "auth.example",
   origin: undefined,
   fetchSite: undefined,
+  isForwarded: false,
 };
-const HERE = { remoteAddress: "127.0.0.1", host: "localhost:9090", origin: undefined, fetchSite: undefined };
+const HERE = {
+  remoteAddress: "127.0.0.1",
+  host: "localhost:9090",
+  origin: undefined,
+  fetchSite: undefined,
+  isForwarded: false,
+};
 
 let theirs: ForeignSigner;
 let ours: ForeignSigner;
@@ -161,6 +168,7 @@ describe("a program of this machine", () => {
     ["through a name that was pointed here", { ...HERE, host: "evil.example" }],
     ["from a web page", { ...HERE, origin: "https://evil.example" }],
     ["from a web page, as its fetch metadata says", { ...HERE, fetchSite: "cross-site" }],
+    ["through a proxy of this machine", { ...HERE, isForwarded: true }],
     ["from a connection without an address", { ...HERE, remoteAddress: undefined }],
   ])("is none %s", async (_name, origin) => {
     expect(await authenticate(deps, { authorization: [], origin })).toEqual({

@@ -16,6 +16,8 @@ export interface RequestOrigin {
   readonly host: string | undefined;
   readonly origin: string | undefined;
   readonly fetchSite: string | undefined;
+  /** Whether a header says that a proxy passed the request on. */
+  readonly isForwarded: boolean;
 }
 
 /** The one bearer credential of a request. The scheme may be in any letter case (RFC 9110 section 11.1, N10c). */
@@ -33,14 +35,21 @@ export function credentialIn(
 /**
  * Whether a request comes from a program of this machine. A loopback peer is no proof by itself: a web page in a browser on this
  * machine reaches the listener too, directly or through a name that was pointed here. A browser sends its page's origin, and a name
- * that was pointed here is not a loopback address.
+ * that was pointed here is not a loopback address. A proxy on this machine passes on what others send, often with a `Host` of its own.
  */
-export function isFromThisMachine({ remoteAddress, host, origin, fetchSite }: RequestOrigin): boolean {
+export function isFromThisMachine({
+  remoteAddress,
+  host,
+  origin,
+  fetchSite,
+  isForwarded,
+}: RequestOrigin): boolean {
   const name = /^(\[[^\]]*\]|[^:]*)(?::[0-9]{1,5})?$/.exec(host ?? "")?.[1] ?? "";
   return (
     isLoopback(remoteAddress ?? "") &&
     isLoopback(name) &&
     origin === undefined &&
+    !isForwarded &&
     (fetchSite === undefined || fetchSite === "none")
   );
 }

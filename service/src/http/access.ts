@@ -87,10 +87,21 @@ function valuesOf(header: string, rawHeaders: readonly string[]): readonly strin
 export function policyOf(access: AccessInForce): PolicyInForce {
   if (access.mode === "off" || access.policy === undefined) return NO_POLICY;
   return { kind: access.mode === "enforce" ? "enforced" : "observed", policy: access.policy };
+      isForwarded: FORWARDING.some((name) => headers[name] !== undefined),
 }
 
 /** What becomes of the audience of a request. */
 export function audienceReadingOf({ mode }: AccessInForce): AudienceReading {
+/** What proxies add (RFC 7239, RFC 9110 section 7.6.3, and before them). */
+const FORWARDING = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
+
   return AUDIENCE_READINGS[mode];
 }
 

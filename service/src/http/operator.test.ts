@@ -77,6 +77,14 @@ test("without a token what a browser sends is not from an operator", async () =>
   expect(await provedBy(THIS_MACHINE, { host, "sec-fetch-site": "none" })).toBe("this_machine");
 });
 
+test.each(["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"])(
+  "without a token what a proxy on this machine passes on is not from an operator, as %s shows",
+  async (header) => {
+    expect(await provedBy(THIS_MACHINE, { host: "127.0.0.1:3201", [header]: "x" })).toBe("not_this_machine");
+    expect(await provedBy(THIS_MACHINE, { host: "127.0.0.1:3201", [header]: "" })).toBe("not_this_machine");
+  },
+);
+
 test("with a token the token decides, wherever the request comes from", async () => {
   const authorization = "Bearer s3cret";
   expect(await provedBy(TOKEN, { authorization, host: "evil.example" }, "10.0.0.7")).toBe("admin_token");

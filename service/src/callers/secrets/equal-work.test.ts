@@ -28,7 +28,13 @@ const deps = authenticateDeps({
     callerEntry("off", { isDisabled: true, secrets: [hashSecret(random, generateSecret(random))] }),
   ],
 });
-const origin = { remoteAddress: undefined, host: undefined, origin: undefined, fetchSite: undefined };
+const origin = {
+  remoteAddress: undefined,
+  host: undefined,
+  origin: undefined,
+  fetchSite: undefined,
+  isForwarded: false,
+};
 
 async function workOf(text: string): Promise<readonly string[]> {
   calls.length = 0;
