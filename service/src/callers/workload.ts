@@ -79,8 +79,10 @@ async function verifiedWorkload(
   const { caller } = resolution;
   const proved = { caller, claims: textsOf(facts.claims), usableUntil: Number.POSITIVE_INFINITY };
   if (issuer.tokenReview === undefined) return proved;
+  // From the question on: the pod may be deleted while the answer is under way.
+  const usableUntil = deps.clock.now() + REVIEW_SECONDS_MAX;
   const refusal = await faultOfReview(deps.tokenReviewer, issuer, jws, claims);
-  return refusal ?? { ...proved, usableUntil: deps.clock.now() + REVIEW_SECONDS_MAX };
+  return refusal ?? { ...proved, usableUntil };
 }
 
 /** What a token says, if it is what the preset of its issuer promises. */

@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { authenticate } from "../callers/authenticate.ts";
 import type { FetchedDocument, FetchFailed, FetchOptions } from "../callers/fetch-document.ts";
+import { authenticateDeps, callerEntry, foreignSigner, foreignToken } from "../testing/callers.ts";
 import { issuerEntry } from "../testing/issuers/issuer-entry.ts";
 import { documentOf, TestStopwatch } from "../testing/issuers/test-issuer.ts";
+import { TestClock } from "../testing/moments.ts";
 import { tokenReviewer } from "./token-review.ts";
 
 const AUDIENCE = "https://auth.example";
@@ -109,17 +112,60 @@ describe("a TokenReview", () => {
     expect(asked.map(({ options }) => options.bearer?.reveal())).toEqual(["bearer.of.service", "renewed"]);
   });
 
-  test.each([
-    ["accepted", ACCEPTED, "authenticated"],
-    ["not accepted", { status: { authenticated: false } }, "not_authenticated"],
-  ])("of a token that is %s is remembered for 10 s", async (_name, first, kind) => {
-    answer = documentOf(first);
+  test("of a token that is not accepted is remembered for 10 s", async () => {
+    answer = documentOf({ status: { authenticated: false } });
     await review();
     stopwatch.seconds += 9.9;
-    expect(await review()).toMatchObject({ kind });
+    expect(await review()).toEqual({ kind: "not_authenticated" });
     expect(asked.length).toBe(1);
     stopwatch.seconds += 0.1;
     await review();
+    expect(asked.length).toBe(2);
+  });
+
+  test("of a token that is accepted is remembered by its proof alone, so that a deleted pod proves nobody after 10 s", async () => {
+    const clock = new TestClock();
+    const signer = await foreignSigner();
+    const sub = "system:serviceaccount:prod:planner";
+    const deps = authenticateDeps({
+      issuers: [issuer],
+      callers: [callerEntry("planner", { workloads: [{ issuer: issuer.name, subject: sub, claims: {} }] })],
+      tokenReviewer: reviewer,
+    });
+    deps.issuerKeys.keys.set(issuer.name, [signer.key]);
+    const token = await foreignToken(signer, {
+      iss: issuer.issuer,
+      sub,
+      aud: AUDIENCE,
+      iat: clock.now(),
+      exp: clock.now() + 600,
+      "kubernetes.io": { namespace: "prod", serviceaccount: { name: "planner", uid: "u" } },
+    });
+    const wait = (seconds: number): void => {
+      stopwatch.seconds += seconds;
+      deps.clock.move(seconds);
+    };
+    const outcome = async (): Promise<string> => {
+      const proved = await authenticate(deps, {
+        authorization: [`Bearer ${token}`],
+        origin: {
+          remoteAddress: undefined,
+          host: undefined,
+          origin: undefined,
+          fetchSite: undefined,
+          isForwarded: false,
+        },
+      });
+      return proved.kind === "caller" ? "caller" : proved.reason;
+    };
+
+    expect(await outcome()).toBe("caller");
+    answer = documentOf({ status: { authenticated: false } });
+    wait(9);
+    expect(await outcome()).toBe("caller");
+    // The proof is forgotten, here by a change of the issuer's keys: only the cluster says what it is worth now.
+    deps.issuerKeys.generation += 1;
+    expect(await outcome()).toBe("review_rejected");
     expect(asked.length).toBe(2);
   });
 

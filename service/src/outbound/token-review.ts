@@ -15,7 +15,7 @@ export interface TokenReviewDeps {
 type Review = Awaited<ReturnType<TokenReviewer["review"]>>;
 
 const RESOURCE = "/apis/authentication.k8s.io/v1/tokenreviews";
-/** For this long a token that was deleted with its pod is still accepted. */
+/** For this long a cluster that rejected a token is not asked about it again. What it accepted, the proof remembers (callers/workload.ts). */
 const REMEMBERED_SECONDS = 10;
 const REMEMBERED_MAX = 1000;
 /** At the same time; who comes then has no answer, and is rejected. */
@@ -23,9 +23,9 @@ const IN_FLIGHT_MAX = 64;
 /** What an HTTP header can hold (RFC 6750 section 2.1). */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 
-/** Asks the cluster of an issuer about tokens, once for each token in 10 s. */
+/** Asks the cluster of an issuer about tokens: one that it rejected once in 10 s. */
 export function tokenReviewer(deps: TokenReviewDeps): TokenReviewer {
-  const remembered = new Map<string, { readonly review: Review; readonly until: number }>();
+  const rejectedUntil = new Map<string, number>();
   const inFlight = new Map<string, Promise<Review>>();
 
   const ask = async (
@@ -38,10 +38,10 @@ export function tokenReviewer(deps: TokenReviewDeps): TokenReviewer {
       (): Review => ({ kind: "unavailable" }),
     );
     inFlight.delete(key);
-    if (review.kind !== "unavailable") {
-      remembered.set(key, { review, until: deps.stopwatch.elapsed() + REMEMBERED_SECONDS });
-      const [oldest] = remembered.keys();
-      if (remembered.size > REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
+    if (review.kind === "not_authenticated") {
+      rejectedUntil.set(key, deps.stopwatch.elapsed() + REMEMBERED_SECONDS);
+      const [oldest] = rejectedUntil.keys();
+      if (rejectedUntil.size > REMEMBERED_MAX && oldest !== undefined) rejectedUntil.delete(oldest);
     }
     return review;
   };
@@ -51,9 +51,8 @@ export function tokenReviewer(deps: TokenReviewDeps): TokenReviewer {
       const place = issuer.tokenReview;
       if (place === undefined) return { kind: "unavailable" };
       const key = keyOf(issuer, place, token);
-      const known = remembered.get(key);
-      if (known !== undefined && deps.stopwatch.elapsed() < known.until) return known.review;
-      remembered.delete(key);
+      if (deps.stopwatch.elapsed() < (rejectedUntil.get(key) ?? 0)) return { kind: "not_authenticated" };
+      rejectedUntil.delete(key);
       const underWay = inFlight.get(key);
       if (underWay !== undefined) return underWay;
       if (inFlight.size >= IN_FLIGHT_MAX) return { kind: "unavailable" };
