@@ -34,7 +34,7 @@ export const AUTH_REASONS = [
   "assertion_id_missing",
   "assertion_replayed",
   "not_this_machine",
-  /** Only while callers are observed: the check itself failed. */
+  /** Only while callers are observed: the check itself failed, or took longer than a second. */
   "check_failed",
 ] as const;
 export type AuthReason = (typeof AUTH_REASONS)[number];

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { anyone } from "../callers/anyone.ts";
-import { type AuthenticateDeps, authenticate } from "../callers/authenticate.ts";
+import { type AuthenticateDeps, type Authenticated, authenticate } from "../callers/authenticate.ts";
 import { contradictionBeside } from "../callers/beside.ts";
 import type { Caller } from "../callers/caller.ts";
 import type { Presented } from "../callers/presented.ts";
 import { type Rejected, rejected } from "../callers/rejection.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { CompiledPolicy } from "../policy/compile-policy.ts";
 import { NO_POLICY, type PolicyInForce } from "../tokens/entitlement.ts";
 import type { AudienceReading } from "../tokens/mint-request.ts";
@@ -36,22 +37,40 @@ export type Known =
   | Rejected;
 
 /** The caller of a request, as far as the mode asks for one. */
-export async function callerOf(access: AccessInForce, incoming: IncomingMessage): Promise<Known> {
+export async function callerOf(
+  access: AccessInForce,
+  incoming: IncomingMessage,
+  timers: Timers,
+): Promise<Known> {
   if (access.mode === "off") return { kind: "caller", caller: anyone(), unproved: undefined };
-  const outcome = await proved(access.proofs, incoming, access.mode);
+  const { mode, proofs } = access;
+  const outcome = await (mode === "observe"
+    ? observed(proofs, incoming, timers)
+    : authenticate(proofs, presentedBy(incoming)));
   if (outcome.kind === "caller") return { ...outcome, unproved: undefined };
-  return access.mode === "observe" ? { kind: "caller", caller: anyone(), unproved: outcome } : outcome;
+  return mode === "observe" ? { kind: "caller", caller: anyone(), unproved: outcome } : outcome;
 }
 
-/** While nobody is rejected, a store that fails must not end a mint either. */
-async function proved(deps: AuthenticateDeps, incoming: IncomingMessage, mode: "observe" | "enforce") {
+/** While nobody is rejected, a store that fails must not end a mint either, nor an issuer hold it up that does not answer: callers wait 5 s. */
+async function observed(
+  proofs: AuthenticateDeps,
+  incoming: IncomingMessage,
+  timers: Timers,
+): Promise<Authenticated> {
+  const patience = timers.delay(OBSERVED_MS_MAX);
   try {
-    return await authenticate(deps, presentedBy(incoming));
-  } catch (thrown) {
-    if (mode === "enforce") throw thrown;
+    return await Promise.race([
+      authenticate(proofs, presentedBy(incoming)),
+      patience.over.then(() => rejected("check_failed")),
+    ]);
+  } catch {
     return rejected("check_failed");
+  } finally {
+    patience.cancel();
   }
 }
+
+const OBSERVED_MS_MAX = 1_000;
 
 /** What a request presents as proof of its caller. */
 export function presentedBy({
@@ -68,9 +87,20 @@ export function presentedBy({
       host: headers.host,
       origin: headers.origin,
       fetchSite: headers["sec-fetch-site"],
+      isForwarded: FORWARDING.some((name) => headers[name] !== undefined),
     },
   };
 }
+
+/** What proxies add (RFC 7239, RFC 9110 section 7.6.3, and before them). */
+const FORWARDING = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
 
 /** The values of a header, each as received: Node gives only the first of several. `rawHeaders` has names and values in turn. */
 function valuesOf(header: string, rawHeaders: readonly string[]): readonly string[] {
@@ -87,21 +117,10 @@ function valuesOf(header: string, rawHeaders: readonly string[]): readonly strin
 export function policyOf(access: AccessInForce): PolicyInForce {
   if (access.mode === "off" || access.policy === undefined) return NO_POLICY;
   return { kind: access.mode === "enforce" ? "enforced" : "observed", policy: access.policy };
-      isForwarded: FORWARDING.some((name) => headers[name] !== undefined),
 }
 
 /** What becomes of the audience of a request. */
 export function audienceReadingOf({ mode }: AccessInForce): AudienceReading {
-/** What proxies add (RFC 7239, RFC 9110 section 7.6.3, and before them). */
-const FORWARDING = [
-  "forwarded",
-  "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-];
-
   return AUDIENCE_READINGS[mode];
 }
 

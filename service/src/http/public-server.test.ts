@@ -13,6 +13,7 @@ import {
   OWN_ISSUER,
 } from "../testing/callers.ts";
 import { mintDeps } from "../testing/mint-deps.ts";
+import { TestTimers } from "../testing/test-timers.ts";
 import { type AccessInForce, OPEN_ACCESS } from "./access.ts";
 import { httpServer, type Listener } from "./listener.ts";
 import { publicServer } from "./public-server.ts";
@@ -172,6 +173,38 @@ test.each(["observe", "enforce"] as const)(
     server.close();
   },
 );
+
+test("while callers are observed, an issuer that does not answer holds a mint up for a second at most", async () => {
+  const find = () => new Promise<never>(() => undefined);
+  const declared = authenticateDeps({ issuers: [issuerEntry("ci")] });
+  const now = declared.clock.now();
+  const claims = { iss: "https://ci.example", sub: "job", aud: OWN_ISSUER, iat: now, exp: now + 300 };
+  const token = await foreignToken(await foreignSigner(), claims);
+  const proofs = { ...declared, issuerKeys: { find, generationOf: () => 1 } };
+  const [timers, noted] = [new TestTimers(), [] as string[]];
+  const { server } = publicServer({
+    ...mintDeps(),
+    timers,
+    log: pino({ level: "silent" }),
+    meter: { ...noMeter, wouldReject: (...why) => noted.push(why.join(" ")) },
+    access: { view: () => ({ mode: "observe", proofs, policy: undefined }) },
+    jwksMaxAgeSeconds: 60,
+    keepAliveSeconds: 65,
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const answer = fetch(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}/tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify({ sender: "a" }),
+  });
+  await expect.poll(() => timers.waiting).toBe(1);
+  await timers.move(1_000);
+  expect((await answer).status).toBe(200);
+  expect(noted).toEqual(["anyone check_failed"]);
+  expect(timers.waiting).toBe(0);
+  server.close();
+  server.closeAllConnections();
+});
 
 function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => undefined;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Caller } from "../../callers/caller.ts";
 import type { Rejected } from "../../callers/rejection.ts";
 import { printable } from "../../kernel/printable.ts";
+import type { Timers } from "../../kernel/timers.ts";
 import type { Decision } from "../../policy/decide.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
@@ -41,6 +42,7 @@ export interface MintRouteDeps extends MintDeps {
   readonly access: Access;
   readonly log: Log;
   readonly meter: Meter;
+  readonly timers: Timers;
   /** The mints of this listener that are not answered yet. */
   readonly underWay: { mints: number };
 }
@@ -100,7 +102,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
 /** Know the caller, read the body, read the request, mint, answer. */
 async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer> {
   const access = deps.access.view();
-  const known = await callerOf(access, exchange.incoming);
+  const known = await callerOf(access, exchange.incoming, deps.timers);
   if (known.kind === "rejected") return rejectStranger(deps, known, exchange);
   const { caller } = known;
 
