@@ -85,6 +85,7 @@ async function story(replicas: readonly Environment[], afterRestart: number): Pr
     );
     running = await start();
     for (const service of running) {
+      expect(service.events("assertions_in_memory")).toHaveLength(afterRestart === 200 ? 1 : 0);
       expect(await statusOf(service.port, first)).toBe(afterRestart);
       expect(await statusOf(service.port, await assertion())).toBe(200);
     }
@@ -113,7 +114,7 @@ describe("one assertion, posted 100 times at once", { timeout: STORY_MS_MAX }, (
     await story([{ ...MANAGED, MACP_AUTH_STORE_URL: `sqlite:${store}` }], 401);
   });
 
-  test("mints one token of a service without a store, which remembers nothing after a restart", async () => {
+  test("mints one token of a service without a store, which remembers nothing after a restart and warns of that", async () => {
     await story([{}], 200);
   });
 });

@@ -17,6 +17,9 @@ export const ADMIN_TOKEN_CALLER = "admin-token" as CallerId;
 /** A program on this machine, on an admin listener that has no token. */
 export const THIS_MACHINE_CALLER = "this-machine" as CallerId;
 
+/** As the log and the figures name who proved nothing. */
+export const UNPROVED_CALLER = "anyone" as CallerId;
+
 /** What an operator may do on the admin listener; a caller without a role may do nothing there. */
 export const ROLES = ["viewer", "operator", "security"] as const;
 export type Role = (typeof ROLES)[number];

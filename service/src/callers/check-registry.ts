@@ -7,7 +7,7 @@ import { type CompiledRule, compileRules, placeOf } from "./workload-rules.ts";
 /** What is wrong with what is declared. Places are indexes into the registry's lists; `rule` is one into `CallerEntry.workloads`. */
 export type RegistryFault =
   | { readonly reason: "caller_twice"; readonly caller: CallerId }
-  /** The settings make a caller of this id. */
+  /** The service itself uses this id. */
   | { readonly reason: "caller_reserved"; readonly caller: CallerId }
   | { readonly reason: "secret_twice"; readonly caller: CallerId; readonly other: CallerId }
   | { readonly reason: "issuer_twice"; readonly issuer: string; readonly other: string }
@@ -38,7 +38,7 @@ export interface RulePointer {
   readonly rule: number;
 }
 
-/** Every fault of a registry; with none, each proof finds at most one caller. `reserved`: the ids of callers that the settings make. */
+/** Every fault of a registry; with none, each proof finds at most one caller. `reserved`: ids that are not for declared callers. */
 export function checkRegistry(
   registry: CallerRegistry,
   { ownIssuer, reserved }: { readonly ownIssuer: string; readonly reserved: readonly CallerId[] },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Caller } from "../../callers/caller.ts";
+import { type Caller, UNPROVED_CALLER } from "../../callers/caller.ts";
 import type { Rejected } from "../../callers/rejection.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { Timers } from "../../kernel/timers.ts";
@@ -162,7 +162,7 @@ function report(
 
 /** A caller as the log and the figures name it. */
 function nameOf(caller: Caller): string {
-  return caller.kind === "declared" ? caller.id : caller.kind;
+  return caller.kind === "declared" ? caller.id : UNPROVED_CALLER;
 }
 
 /** What the log says of a decision: which rule of which policy made it. */

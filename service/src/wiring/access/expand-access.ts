@@ -1,4 +1,9 @@
-import { ADMIN_TOKEN_CALLER, type CallerId, THIS_MACHINE_CALLER } from "../../callers/caller.ts";
+import {
+  ADMIN_TOKEN_CALLER,
+  type CallerId,
+  THIS_MACHINE_CALLER,
+  UNPROVED_CALLER,
+} from "../../callers/caller.ts";
 import { checkRegistry } from "../../callers/check-registry.ts";
 import type { CallerRegistry } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
@@ -35,8 +40,8 @@ export type Expanded =
     }
   | { readonly kind: "rejected"; readonly faults: readonly AccessFault[] };
 
-/** No caller of a document has the name of an operator that the admin listener makes, and no grant may name one. */
-const OPERATORS = [ADMIN_TOKEN_CALLER, THIS_MACHINE_CALLER] as const;
+/** No caller of a document has the name of an operator that the admin listener makes, nor that of who proved nothing, and no grant may name one. */
+const OWN_NAMES = [ADMIN_TOKEN_CALLER, THIS_MACHINE_CALLER, UNPROVED_CALLER] as const;
 
 type Faults = AccessFault[];
 
@@ -55,7 +60,7 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const { ownIssuer, reserved, policyRules } = context;
   // A caller of the settings is no fault in a grant, only among the callers.
   faults.push(
-    ...checkRegistry(registry, { ownIssuer, reserved: [...reserved, ...OPERATORS] }).map((fault) =>
+    ...checkRegistry(registry, { ownIssuer, reserved: [...reserved, ...OWN_NAMES] }).map((fault) =>
       registryFaultOf(fault, proofPlaces),
     ),
   );

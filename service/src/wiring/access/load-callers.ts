@@ -24,13 +24,15 @@ import { LOOK_MS } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
 import { readDocumentApart } from "./read-apart.ts";
-import { type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
+import { type AccessDocument, type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
 
 /** What the check of proofs needs of the world. */
 interface AccessParts {
   readonly issuerKeys: IssuerKeySets;
   readonly tokenReviewer: TokenReviewer;
   readonly usedAssertions: UsedAssertions;
+  /** Whether used assertions outlive this process, and other replicas know them. */
+  readonly isUseStored: boolean;
 }
 
 /** Reads the access document and the shared secret of a mode that asks for callers; opens nothing. Throws `ConfigError` with every fault at once. */
@@ -59,6 +61,7 @@ export async function loadCallers({
           readToken: readSmallFile,
         }),
         usedAssertions: usedAssertions(database, machine.clock),
+        isUseStored: database?.kind === "sql",
       }),
   };
 }
@@ -113,13 +116,25 @@ interface Opened {
   readonly source: DocumentSource | undefined;
 }
 
+/** Once, when a document brings the first callers that prove themselves by assertions. */
+function warnOfMemory(log: Log, before: AccessDocument | undefined, now: AccessDocument | undefined): void {
+  if (!hasAssertions(now) || hasAssertions(before)) return;
+  const message =
+    "used client assertions (private_key_jwt) are only remembered in memory: one is accepted again after a restart, and by another replica, until it expires; use managed keys in a SQLite or PostgreSQL store";
+  log.warn({ event: "assertions_in_memory", message });
+}
+
+function hasAssertions(document: AccessDocument | undefined): boolean {
+  return document?.registry.callers.some(({ assertionKeys }) => assertionKeys.length > 0) === true;
+}
+
 const NOTHING: CallerRegistry = { issuers: [], callers: [] };
 
 function openAccess(
   { settings, own, source }: Opened,
   log: Log,
   { clock, random }: Machine,
-  parts: AccessParts,
+  { isUseStored, ...parts }: AccessParts,
 ): OpenAccess {
   const mode = settings.access.mode === "off" ? "enforce" : settings.access.mode;
   const first = source?.first.read;
@@ -127,6 +142,7 @@ function openAccess(
   let loadedAt = clock.now();
   let isStale = false;
   let view = viewOf();
+  if (!isUseStored) warnOfMemory(log, undefined, document);
 
   function viewOf(): AccessView {
     const registry = document?.registry ?? NOTHING;
@@ -145,6 +161,7 @@ function openAccess(
         log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
       return;
     }
+    if (!isUseStored) warnOfMemory(log, document, read.document);
     document = read.document;
     loadedAt = clock.now();
     isStale = false;

@@ -36,7 +36,7 @@ function placeOfRegistryFault(fault: RegistryFault, places: RulePlaces): Place {
 /** The faults whose text depends on nothing else. */
 const REGISTRY_TEXTS = {
   caller_twice: "is declared twice; give each caller a name of its own",
-  caller_reserved: "is the name of a caller that the settings make; choose another name",
+  caller_reserved: "is a name that the service itself uses for a caller; choose another name",
   issuer_is_own: "is the issuer of this service, whose tokens prove no caller; remove the entry",
   issuer_like_caller:
     "has an issuer that could be the name of a caller; write it as its tokens do, such as https://…",
