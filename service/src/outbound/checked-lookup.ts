@@ -11,8 +11,41 @@ export interface ResolvedAddress {
   readonly family: number;
 }
 
+/**
+ * Each look-up of the machine holds one of the threads that also sign, for as long as a name server takes to answer, whether somebody
+ * still waits for it or not. There are four or more.
+ */
+const LOOKUPS_AT_ONCE_MAX = 2;
+
 /** The machine's own resolver, so that its hosts file and search domains apply. */
-export const systemResolve: Resolve = (host) => lookup(host, { all: true });
+export const systemResolve: Resolve = fewAtOnce((host) => lookup(host, { all: true }));
+
+/** At most two look-ups at once, and one for each name; others wait for their turn. */
+export function fewAtOnce(resolve: Resolve): Resolve {
+  const underWay = new Map<string, ReturnType<Resolve>>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  const inTurn = async (host: string): Promise<readonly ResolvedAddress[]> => {
+    if (running < LOOKUPS_AT_ONCE_MAX) running += 1;
+    else
+      await new Promise<void>((resume) => {
+        waiting.push(resume);
+      });
+    try {
+      return await resolve(host);
+    } finally {
+      underWay.delete(host);
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+  return (host) => {
+    const asked = underWay.get(host) ?? inTurn(host);
+    underWay.set(host, asked);
+    return asked;
+  };
+}
 
 /** The code of the error for a name with an address that is not allowed. */
 export const ADDRESS_FORBIDDEN = "ADDRESS_FORBIDDEN";
