@@ -1,4 +1,5 @@
 import { sign } from "node:crypto";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Decision, decide, REJECTION_REASONS } from "../../policy/decide.ts";
@@ -74,6 +75,14 @@ async function checkSubset({ policy, request }: Case, decision: Decision): Promi
     expect(decision.scopes).toHaveProperty(field, expect.any(Boolean));
   for (const field of ["allowed_modes", "max_open_sessions"]) expect(decision.scopes).toHaveProperty(field);
 }
+
+test("the naive policy has at most forty lines, and has nothing of the policy but types", () => {
+  const lines = readFileSync(new URL("oracle.ts", import.meta.url), "utf8").split("\n");
+  const code = lines.filter((line) => !/^\s*(?:$|\/[/*]|\*|import )/.test(line));
+  expect(code.length).toBeLessThanOrEqual(40);
+  const ofPolicy = lines.filter((line) => line.includes('"../../policy/'));
+  expect(ofPolicy.filter((line) => !line.startsWith("import type "))).toEqual([]);
+});
 
 test("a naive policy of forty lines decides the same, and a token never gives more than was asked for or granted", async () => {
   const outcomes = new Map<string, number>();
