@@ -70,6 +70,9 @@ const mint = async (credential: string, body: object | string) =>
 /** Sends with a new token, so that no remembered proof answers. */
 const status = async (credential = planner()) =>
   (await mint(await credential, "agent://prod/planner/1")).status;
+/** What a command of the operator prints about the document that is in force. */
+const command = (...args: readonly string[]) => runToExit(folder.env, args);
+
 let rejections = 0;
 async function reasonOf(credential: string): Promise<LogEvent | undefined> {
   const answer = await mint(credential, "agent://prod/planner/1");
@@ -129,6 +132,55 @@ describe("a projected service account token of a local OIDC issuer", () => {
     const other = await cluster.token(projectedClaims("prod", "other", ISSUER));
     expect((await mint(other, "agent://prod/other/1")).status).toBe(200);
     expect((await mint(other, "agent://prod/planner/1")).status).toBe(403);
+  });
+
+  test("is explained by the command line as the service decides: who it is, which grant gives the token, and why another gives none", async () => {
+    const proof = await folder.file("pod.jwt", await planner());
+    const checked = await command("callers", "check", `@${proof}`, "--json");
+    const { accepted, caller, claims } = JSON.parse(checked.stdout.join("\n")) as {
+      accepted: boolean;
+      caller: string;
+      claims: Record<string, string>;
+    };
+    expect([accepted, caller, claims]).toEqual([
+      true,
+      "agents",
+      expect.objectContaining({ namespace: "prod", serviceaccount: "planner" }),
+    ]);
+    const asProof = ["--as", caller, ...Object.entries(claims).flatMap((one) => ["--claim", one.join("=")])];
+    const explain = (sender: string, ...more: string[]) =>
+      command("policy", "explain", ...asProof, "--sender", sender, ...more);
+
+    const cases = [
+      ["agent://prod/planner/1", 200, "allowed: the grant own-agents gives it"],
+      [
+        "agent://prod/other/1",
+        403,
+        "rejected: no grant gives it; the nearest is own-agents: the sender matches none of its senders",
+      ],
+    ] as const;
+    for (const [sender, status, why] of cases) {
+      const text = await explain(sender);
+      expect([text.code, text.stdout[0]]).toEqual([status === 200 ? 0 : 1, why]);
+      const { allowed, decision, policy } = JSON.parse(
+        (await explain(sender, "--json")).stdout.join("\n"),
+      ) as {
+        allowed: boolean;
+        decision: Record<string, unknown>;
+        policy: string;
+      };
+      const event = status === 200 ? "token_minted" : "mint_refused";
+      const before = service.events(event).length;
+      const answer = await mint(await planner(), sender);
+      expect([sender, answer.status, allowed]).toEqual([sender, status, status === 200]);
+      const line = (await linesOf(service, event, before + 1)).at(-1);
+      expect(line).toMatchObject({ caller, policy: policy.slice(0, 16) });
+      expect([line?.["grant"], line?.["decision"], line?.["rule"]]).toEqual([
+        decision["grant"],
+        decision["reason"],
+        decision["rule"],
+      ]);
+    }
   });
 
   test("proves nobody when it is of another namespace, audience, cluster, key, time or shape", async () => {
