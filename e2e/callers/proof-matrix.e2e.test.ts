@@ -1,311 +1,236 @@
-import { createHmac, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ADMIN_ROUTES } from "../../service/src/http/admin-server.ts";
 import { PUBLIC_ROUTES } from "../../service/src/http/public-server.ts";
-import { type ForeignSigner, foreignSigner, foreignToken } from "../../service/src/testing/callers.ts";
-import {
-  type AccessFolder,
-  ALL_SCOPES,
-  accessFolder,
-  answerText,
-  ISSUER,
-  linesOf,
-  type OwnSecret,
-  ownSecret,
-  requestText,
-  wrongSecretLike,
-} from "../support/access.ts";
-import { postTokens } from "../support/raw-http.ts";
+import { answerText, linesOf, requestText } from "../support/access.ts";
+import { ask, postTokens, type WireResponse } from "../support/raw-http.ts";
 import { BOOT_MS_MAX, type RunningService, startService } from "../support/service-process.ts";
+import { PROOFS, type Proof, type ProofStates, proofStates, STATES } from "./proof-states.ts";
 
-// Every proof in every state, at every endpoint.
+// Every proof in every state, at every endpoint of both listeners.
 
-const PROOFS = ["shared secret", "workload JWT", "private_key_jwt"] as const;
-const STATES = [
-  "absent",
-  "malformed",
-  "wrong key",
-  "expired",
-  "not yet valid",
-  "replayed",
-  "other issuer",
-  "other audience",
-  "disabled caller",
-  "right",
-] as const;
-type Proof = (typeof PROOFS)[number];
-type State = (typeof STATES)[number];
-
-/** The credentials of a cell, each with the reason that the log must give; none where the proof has no such state. */
-type Cell = () => Promise<readonly (readonly [credential: string | undefined, reason: string])[]>;
-
-const WORKLOAD_ISSUER = "https://issuer.example";
-const CALLERS: Readonly<Record<Proof, string>> = {
-  "shared secret": "by-secret",
-  "workload JWT": "by-workload",
-  private_key_jwt: "by-assertion",
+const ADMIN_TOKEN = "an-admin-token-of-32-characters!";
+const ADMIN = {
+  HOST: "127.0.0.1",
+  MACP_AUTH_SIGNING_ALG: "ES256",
+  MACP_AUTH_STORE_URL: "memory:",
+  MACP_AUTH_ADMIN_PORT: "0",
+  MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
 };
-
-let secrets: Readonly<Record<"right" | "ended" | "off", OwnSecret>>;
-let issuerKey: ForeignSigner;
-let clientKey: ForeignSigner;
-let stranger: ForeignSigner;
-let folder: AccessFolder;
+let proofs: ProofStates;
 let service: RunningService;
+let adminPort: number;
 
 beforeAll(async () => {
-  secrets = { right: ownSecret(), ended: ownSecret(), off: ownSecret() };
-  [issuerKey, clientKey, stranger] = [
-    await foreignSigner("issuer-key"),
-    await foreignSigner("client-key"),
-    await foreignSigner("client-key"),
-  ];
-  const jwks = { keys: [clientKey.publicJwk] };
-  const workload = (subject: string) => ({ workload: { issuer: "ci", subject } });
-  folder = await accessFolder("");
-  await folder.file("issuer.jwks.json", JSON.stringify({ keys: [issuerKey.publicJwk] }));
-  await folder.put({
-    version: 1,
-    issuers: {
-      ci: { preset: "oidc", issuer: WORKLOAD_ISSUER, keys: { jwks_file: "issuer.jwks.json" } },
-      gone: {
-        preset: "oidc",
-        issuer: "https://gone.example",
-        disabled: true,
-        keys: { jwks_file: "issuer.jwks.json" },
-      },
-    },
-    callers: {
-      "by-secret": { proofs: [{ secret: secrets.right.line }] },
-      "by-workload": { proofs: [workload("job")] },
-      "by-assertion": { proofs: [{ private_key_jwt: { jwks } }] },
-      "ended-by-secret": { expires: "2020-01-01", proofs: [{ secret: secrets.ended.line }] },
-      "off-by-secret": { disabled: true, proofs: [{ secret: secrets.off.line }] },
-      "off-by-workload": { disabled: true, proofs: [workload("off")] },
-      "off-by-assertion": { disabled: true, proofs: [{ private_key_jwt: { jwks } }] },
-    },
-    grants: [
-      {
-        name: "all",
-        callers: Object.values(CALLERS).concat(["off-by-secret", "off-by-workload", "off-by-assertion"]),
-        senders: ["**"],
-        scopes: ALL_SCOPES,
-      },
-    ],
-  });
-  service = await startService(folder.env);
+  proofs = await proofStates();
+  service = await startService({ ...proofs.folder.env, ...ADMIN });
+  adminPort = Number((await service.event("admin_listening"))["port"]);
 }, BOOT_MS_MAX);
 afterAll(async () => {
   await service.stop("SIGKILL");
-  await folder.remove();
+  await proofs.folder.remove();
 });
 
-const now = () => Math.floor(Date.now() / 1_000);
-const job = (claims: object = {}, signer = issuerKey, header = {}) =>
-  foreignToken(
-    signer,
-    {
-      iss: WORKLOAD_ISSUER,
-      sub: "job",
-      aud: ISSUER,
-      iat: now(),
-      exp: now() + 600,
-      jti: randomUUID(),
-      ...claims,
-    },
-    header,
-  );
-const assertion = (claims: object = {}, signer = clientKey, header = {}) =>
-  foreignToken(
-    signer,
-    {
-      iss: "by-assertion",
-      sub: "by-assertion",
-      aud: ISSUER,
-      iat: now(),
-      exp: now() + 120,
-      jti: randomUUID(),
-      ...claims,
-    },
-    header,
-  );
-
-/** What no verifier may accept, made of a right token. */
-function malformedOf(token: string, { publicJwk }: ForeignSigner): readonly (readonly [string, string])[] {
-  const [header = "", payload = "", signature = ""] = token.split(".");
-  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const read = JSON.parse(Buffer.from(header, "base64url").toString()) as object;
-  const signed = (head: object) => `${encoded(head)}.${payload}`;
-  const hs256 = signed({ ...read, alg: "HS256" });
-  const mac = createHmac("sha256", JSON.stringify(publicJwk)).update(hs256).digest("base64url");
-  return [
-    [`${header}.${payload}`, "credential_unknown"],
-    [`${header}.${payload}.`, "credential_malformed"],
-    [`${token}.${signature}`, "credential_unknown"],
-    [`${header}.${payload}=.${signature}`, "credential_unknown"],
-    [`${header}.${encoded({ sub: 1 })}.${signature}`, "credential_malformed"],
-    [`${signed({ ...read, crit: ["exp"], exp: 1 })}.${signature}`, "credential_malformed"],
-    [`${signed({ ...read, alg: "none" })}.${signature}`, "algorithm_not_allowed"],
-    [`${hs256}.${mac}`, "algorithm_not_allowed"],
-  ];
+/** Uses an assertion up. */
+async function useUp(token: string): Promise<void> {
+  const first = await postTokens(service.port, { sender: "a" }, { authorization: `Bearer ${token}` });
+  expect(first.status).toBe(200);
+  const jti = (JSON.parse(first.text) as { token_id: string }).token_id;
+  await service.event("token_minted", (line) => line["jti"] === jti);
 }
 
-const NOT_A_STATE: Cell = () => Promise.resolve([]);
-const CELLS: Readonly<Record<Proof, Readonly<Record<State, Cell>>>> = {
-  "shared secret": {
-    absent: async () => [[undefined, "credential_missing"]],
-    malformed: async () => [
-      [`${secrets.right.secret.slice(0, -1)}1`, "credential_malformed"],
-      [secrets.right.secret.slice(0, -1), "credential_malformed"],
-      [secrets.right.secret.toUpperCase(), "credential_unknown"],
-      [secrets.right.line, "credential_unknown"],
-    ],
-    "wrong key": async () => [[wrongSecretLike(secrets.right), "credential_unknown"]],
-    expired: async () => [[secrets.ended.secret, "caller_expired"]],
-    // A shared secret has no start, is meant to be sent again, and names no audience.
-    "not yet valid": NOT_A_STATE,
-    replayed: NOT_A_STATE,
-    "other issuer": async () => [[ownSecret().secret, "credential_unknown"]],
-    "other audience": NOT_A_STATE,
-    "disabled caller": async () => [[secrets.off.secret, "caller_disabled"]],
-    right: async () => [[secrets.right.secret, ""]],
-  },
-  "workload JWT": {
-    absent: async () => [[undefined, "credential_missing"]],
-    malformed: async () => malformedOf(await job(), issuerKey),
-    "wrong key": async () => [
-      [await job({}, { ...stranger, kid: issuerKey.kid }), "signature_invalid"],
-      [await job({}, stranger), "key_unknown"],
-      [await job({}, stranger, { jwk: stranger.publicJwk, kid: issuerKey.kid }), "credential_malformed"],
-      [
-        await job({}, stranger, { jku: "https://127.0.0.1:1/keys", kid: issuerKey.kid }),
-        "credential_malformed",
-      ],
-    ],
-    expired: async () => [
-      [await job({ iat: now() - 700, exp: now() - 60 }), "token_expired"],
-      [await job({ exp: undefined }), "expiry_missing"],
-      [await job({ exp: now() + 90_000 }), "token_too_long"],
-    ],
-    "not yet valid": async () => [
-      [await job({ nbf: now() + 90 }), "token_not_yet_valid"],
-      [await job({ iat: now() + 90, exp: now() + 600 }), "token_not_yet_valid"],
-    ],
-    // A workload sends its token for each mint until it ends.
-    replayed: NOT_A_STATE,
-    "other issuer": async () => [
-      [await job({ iss: "https://other.example" }), "issuer_unknown"],
-      [await job({ iss: `${WORKLOAD_ISSUER}/` }), "issuer_unknown"],
-      [await job({ iss: "https://gone.example" }), "issuer_disabled"],
-      [await job({ iss: ISSUER }), "own_token"],
-    ],
-    "other audience": async () => [
-      [await job({ aud: "https://other.example" }), "audience_mismatch"],
-      [await job({ aud: [ISSUER, "https://other.example"] }), "audience_mismatch"],
-      [await job({ aud: undefined }), "audience_mismatch"],
-      [await job({ aud: [] }), "audience_mismatch"],
-    ],
-    "disabled caller": async () => [[await job({ sub: "off" }), "caller_disabled"]],
-    right: async () => [[await job(), ""]],
-  },
-  private_key_jwt: {
-    absent: async () => [[undefined, "credential_missing"]],
-    malformed: async () => [
-      ...malformedOf(await assertion(), clientKey),
-      [await assertion({ jti: undefined }), "assertion_id_missing"],
-      [await assertion({}, clientKey, { typ: "at+jwt" }), "token_type_not_allowed"],
-    ],
-    "wrong key": async () => [
-      [await assertion({}, stranger), "signature_invalid"],
-      [await assertion({}, issuerKey), "key_unknown"],
-      [await assertion({}, stranger, { jwk: stranger.publicJwk }), "credential_malformed"],
-    ],
-    expired: async () => [
-      [await assertion({ iat: now() - 200, exp: now() - 60 }), "token_expired"],
-      [await assertion({ exp: now() + 400 }), "token_too_long"],
-      [await assertion({ exp: undefined }), "expiry_missing"],
-    ],
-    "not yet valid": async () => [[await assertion({ nbf: now() + 90 }), "token_not_yet_valid"]],
-    replayed: async () => {
-      const token = await assertion();
-      const first = await postTokens(service.port, { sender: "a" }, { authorization: `Bearer ${token}` });
-      expect(first.status).toBe(200);
-      const jti = (JSON.parse(first.text) as { token_id: string }).token_id;
-      await service.event("token_minted", (line) => line["jti"] === jti);
-      return [
-        [token, "assertion_replayed"],
-        [token, "assertion_replayed"],
-      ];
-    },
-    "other issuer": async () => [
-      [await assertion({ iss: "by-workload", sub: "by-workload" }), "issuer_unknown"],
-      [await assertion({ iss: "by-secret" }), "issuer_unknown"],
-      [await assertion({ sub: "by-secret" }), "issuer_unknown"],
-      [await assertion({ iss: undefined }), "issuer_unknown"],
-    ],
-    "other audience": async () => [
-      [await assertion({ aud: "https://other.example" }), "audience_mismatch"],
-      [await assertion({ aud: [ISSUER, "https://other.example"] }), "audience_mismatch"],
-      [await assertion({ aud: `${ISSUER}/tokens` }), "audience_mismatch"],
-      [await assertion({ aud: undefined }), "audience_mismatch"],
-    ],
-    "disabled caller": async () => [
-      [await assertion({ iss: "off-by-assertion", sub: "off-by-assertion" }), "caller_disabled"],
-    ],
-    right: async () => [[await assertion(), ""]],
-  },
-};
-
-const BODY = JSON.stringify({ sender: "agent://planner", scopes: {} });
-const ENDPOINTS = PUBLIC_ROUTES.map(({ method, path, access }) => ({
-  name: `${method} ${path}`,
-  asksForCaller: access === "caller",
-  send: (credential: string | undefined) =>
-    answerText(
-      service.port,
-      requestText(
-        `${method} ${path}`,
-        credential === undefined ? [] : [`authorization: Bearer ${credential}`],
-        method === "POST" ? BODY : undefined,
+describe("the public listener", () => {
+  const BODY = JSON.stringify({ sender: "agent://planner", scopes: {} });
+  const ENDPOINTS = PUBLIC_ROUTES.map(({ method, path, access }) => ({
+    name: `${method} ${path}`,
+    asksForCaller: access === "caller",
+    send: (credential: string | undefined) =>
+      answerText(
+        service.port,
+        requestText(
+          `${method} ${path}`,
+          credential === undefined ? [] : [`authorization: Bearer ${credential}`],
+          method === "POST" ? BODY : undefined,
+        ),
       ),
-    ),
-}));
-let rejections = 0;
+  }));
+  let rejections = 0;
 
-test("the matrix has every endpoint of the public listener, of which one asks for a caller", () => {
-  expect(ENDPOINTS.map(({ name, asksForCaller }) => [name, asksForCaller])).toEqual([
-    ["POST /tokens", true],
-    ["GET /.well-known/jwks.json", false],
-    ["GET /healthz", false],
-  ]);
+  test("has these endpoints, of which one asks for a caller", () => {
+    expect(ENDPOINTS.map(({ name, asksForCaller }) => [name, asksForCaller])).toEqual([
+      ["POST /tokens", true],
+      ["GET /.well-known/jwks.json", false],
+      ["GET /healthz", false],
+    ]);
+  });
+
+  describe.each(PROOFS)("mints only for a right proof, by %s", (proof) => {
+    test.each(STATES)("%s", async (state) => {
+      const cell = await proofs.cells[proof][state](useUp);
+      const minted = service.events("token_minted").length;
+      const before = rejections;
+      for (const { name, asksForCaller, send } of ENDPOINTS) {
+        const anybodys = await send(undefined);
+        if (asksForCaller) rejections += 1;
+        for (const [credential, reason] of cell) {
+          const answer = await send(credential);
+          const isAdmitted = state === "right" || !asksForCaller;
+          expect([name, reason, answer.slice(9, 12)]).toEqual([name, reason, isAdmitted ? "200" : "401"]);
+          // An endpoint that asks for no caller does not look at credentials either.
+          if (state !== "right" || !asksForCaller) expect(answer).toBe(anybodys);
+          if (!isAdmitted) rejections += 1;
+        }
+      }
+      const reasons = (await linesOf(service, "caller_rejected", rejections)).slice(before);
+      expect(reasons.map(({ reason }) => reason)).toEqual([
+        "credential_missing",
+        ...(state === "right" ? [] : cell.map(([, reason]) => reason)),
+      ]);
+      const lines = (await linesOf(service, "token_minted", minted + (state === "right" ? 1 : 0))).slice(
+        minted,
+      );
+      expect(lines.map(({ caller, grant }) => [caller, grant])).toEqual(
+        state === "right" ? [[proofs.callers[proof], "all"]] : [],
+      );
+    });
+  });
 });
 
-describe.each(PROOFS)("by %s", (proof) => {
-  test.each(STATES)("%s", async (state) => {
-    const cell = await CELLS[proof][state]();
-    const minted = service.events("token_minted").length;
-    const before = rejections;
-    for (const { name, asksForCaller, send } of ENDPOINTS) {
-      const anybodys = await send(undefined);
-      if (asksForCaller) rejections += 1;
-      for (const [credential, reason] of cell) {
-        const answer = await send(credential);
-        const isAdmitted = state === "right" || !asksForCaller;
-        expect([name, reason, answer.slice(9, 12)]).toEqual([name, reason, isAdmitted ? "200" : "401"]);
-        // An endpoint that asks for no caller does not look at credentials either.
-        if (state !== "right" || !asksForCaller) expect(answer).toBe(anybodys);
-        if (!isAdmitted) rejections += 1;
-      }
+describe("the policy", () => {
+  test.each(PROOFS)("is asked at each endpoint that asks for a caller, by %s", async (proof) => {
+    const asking = PUBLIC_ROUTES.filter(({ access }) => access === "caller");
+    expect(asking.length).toBeGreaterThan(0);
+    for (const { method, path } of asking) {
+      const before = service.events("mint_refused").length;
+      const answer = await ask(service.port, {
+        method,
+        path,
+        headers: {
+          authorization: `Bearer ${await proofs.right(proof, "none")}`,
+          "content-type": "application/json",
+        },
+        body: '{"sender":"agent://planner"}',
+      });
+      expect([path, answer.status]).toEqual([path, 403]);
+      const line = (await linesOf(service, "mint_refused", before + 1)).at(-1);
+      expect([path, line?.["decision"]]).toEqual([path, "no_grant"]);
     }
-    const reasons = (await linesOf(service, "caller_rejected", rejections)).slice(before);
-    expect(reasons.map(({ reason }) => reason)).toEqual([
-      "credential_missing",
-      ...(state === "right" ? [] : cell.map(([, reason]) => reason)),
-    ]);
-    const lines = (await linesOf(service, "token_minted", minted + (state === "right" ? 1 : 0))).slice(
-      minted,
-    );
-    expect(lines.map(({ caller, grant }) => [caller, grant])).toEqual(
-      state === "right" ? [[CALLERS[proof], "all"]] : [],
-    );
   });
+});
+
+describe("the admin listener", () => {
+  const UNAUTHORISED = { status: 401, text: '{"error":"a bearer token is required"}' };
+  const INSUFFICIENT = { status: 403, text: '{"error":"the role of this caller does not allow this"}' };
+  const ENDPOINTS = ADMIN_ROUTES.map(({ method, path, roles }) => ({
+    name: `${method} ${path}`,
+    roles,
+    // No body of an operation on keys is valid here, so that nothing changes.
+    send: (credential: string | undefined) =>
+      asked(credential, method, path, path.startsWith("/keys/") ? { nothing: 1 } : undefined),
+  }));
+
+  async function asked(
+    credential: string | undefined,
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<Pick<WireResponse, "status" | "text">> {
+    const { status, text } = await ask(adminPort, {
+      method,
+      path: path.replace("{name}", "ci"),
+      headers: {
+        ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
+        ...(body && { "content-type": "application/json" }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return { status, text };
+  }
+
+  describe.each(PROOFS)("answers no proof but a right one, by %s", (proof) => {
+    test.each(STATES.filter((state) => state !== "right"))("%s", async (state) => {
+      const before = service.events("admin_refused").length;
+      const cell = await proofs.cells[proof][state](useUp);
+      for (const { name, send } of ENDPOINTS)
+        for (const [credential] of cell) expect([name, await send(credential)]).toEqual([name, UNAUTHORISED]);
+      const expected = ENDPOINTS.flatMap(() => cell.map(([, reason]) => reason));
+      const lines = (await linesOf(service, "admin_refused", before + expected.length)).slice(before);
+      expect(lines.map(({ cause }) => cause)).toEqual(expected);
+    });
+  });
+
+  describe.each(PROOFS)("answers a right proof by its role, by %s", (proof) => {
+    test.each(["none", "viewer", "operator", "security"] as const)("%s", async (role) => {
+      for (const { name, roles, send } of ENDPOINTS) {
+        const answer = await send(await proofs.right(proof, role));
+        const isOf = (roles as readonly string[]).includes(role);
+        if (!isOf) expect([name, answer]).toEqual([name, INSUFFICIENT]);
+        else expect([name, answer.status]).toEqual([name, name.startsWith("POST /keys/") ? 400 : 200]);
+      }
+    });
+  });
+
+  test("answers a part of its own token, another text and no proof as it answers a stranger, and the token itself", async () => {
+    const wrong = [ADMIN_TOKEN.slice(0, -1), `${ADMIN_TOKEN}x`, ADMIN_TOKEN.toUpperCase(), "x".repeat(32)];
+    for (const { name, send } of ENDPOINTS) {
+      for (const credential of [undefined, ...wrong])
+        expect([name, await send(credential)]).toEqual([name, UNAUTHORISED]);
+      expect([200, 400]).toContain((await send(ADMIN_TOKEN)).status);
+    }
+  });
+
+  test.each(PROOFS)(
+    "carries every operation out for a right proof of the right role, by %s",
+    async (proof) => {
+      const other = await startService({ ...proofs.folder.env, ...ADMIN });
+      const port = Number((await other.event("admin_listening"))["port"]);
+      try {
+        await everyOperation(port, proof);
+      } finally {
+        await other.stop("SIGKILL");
+      }
+    },
+  );
+
+  /** Each endpoint once, with what makes it do its work; every one is in the table of routes. */
+  async function everyOperation(port: number, proof: Proof): Promise<void> {
+    const send = async (method: string, path: string, body?: object) =>
+      ask(port, {
+        method,
+        path: path.replace("{name}", "ci"),
+        headers: {
+          authorization: `Bearer ${await proofs.right(proof, "security")}`,
+          ...(body && { "content-type": "application/json" }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    const kidOf = async (state: string): Promise<string> => {
+      const { keys } = JSON.parse((await send("GET", "/keys")).text) as {
+        keys: { kid: string; state: string }[];
+      };
+      return keys.find((key) => key.state === state)?.kid ?? `no key is ${state}`;
+    };
+    const accept = ["short-lead"];
+    const operations: readonly (readonly [name: string, body: () => object | Promise<object>])[] = [
+      ["POST /keys/prepare", () => ({})],
+      ["POST /keys/rotate", () => ({ accept })],
+      ["POST /keys/activate", () => ({ accept })],
+      ["POST /keys/retire", async () => ({ kid: await kidOf("retiring"), accept: ["live-tokens"] })],
+      ["POST /keys/taint", async () => ({ kid: await kidOf("standby"), reason: "seen elsewhere" })],
+      ["POST /keys/revoke", async () => ({ kid: await kidOf("standby") })],
+      ["POST /keys/reseal", () => ({})],
+    ];
+    const others = ENDPOINTS.map(({ name }) => name).filter((name) => !name.startsWith("POST /keys/"));
+    expect([...others, ...operations.map(([name]) => name)].toSorted()).toEqual(
+      ENDPOINTS.map(({ name }) => name).toSorted(),
+    );
+    for (const name of others) {
+      const [method = "", path = ""] = name.split(" ");
+      expect([name, (await send(method, path)).status]).toEqual([name, 200]);
+    }
+    for (const [name, body] of operations) {
+      const [method = "", path = ""] = name.split(" ");
+      const { status, text } = await send(method, path, await body());
+      expect([name, status, text]).toEqual([name, 200, expect.any(String)]);
+    }
+  }
 });
