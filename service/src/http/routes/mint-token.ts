@@ -201,7 +201,7 @@ function policyNameOf(access: AccessInForce): string | undefined {
 
 const SUBJECT_CHARS_MAX = 256;
 
-/** `why`: of a refusal by the policy, the rule that it came from. */
+/** `why`: of a mint that was decided, the policy, and the rule that a refusal came from. */
 function reject(
   { log, meter }: MintRouteDeps,
   refusal: Problem,
@@ -216,9 +216,8 @@ function reject(
     reason: refusal.reason,
     status: refusal.status,
     ...(caller?.kind === "declared" ? { caller: caller.id } : {}),
-    ...(why === undefined || rejection === undefined
-      ? {}
-      : { policy: policyNameOf(why.access), decision: rejection.reason, rule: rejection.rule }),
+    ...(why === undefined || why.reason === "no_signing_key" ? {} : { policy: policyNameOf(why.access) }),
+    ...(rejection === undefined ? {} : { decision: rejection.reason, rule: rejection.rule }),
     request_id: requestId,
   });
   return problemAnswer(refusal);
