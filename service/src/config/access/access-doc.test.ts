@@ -67,3 +67,9 @@ test("docs/access.md names each scope and each member of an issuer's keys", () =
   expect(keys).toContain("jwks_url");
   for (const name of [...scopes, ...keys]) expect(PAGE).toContain(name);
 });
+
+test("docs/access.md says that no cluster is asked by default, and that the token of a deleted pod is then accepted", () => {
+  const [preset, meaning] = rowsOf("## An issuer").get("token_review") ?? [];
+  expect(preset).toBe("none");
+  expect(meaning).toContain("without it the token of a deleted pod is accepted until it expires");
+});

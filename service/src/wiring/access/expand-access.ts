@@ -12,6 +12,7 @@ import type { FileFault } from "../../files/file-fault.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
 import type { Policy, PolicyRules } from "../../policy/policy.ts";
 import { policyFaultOf, registryFaultOf } from "../words/access-fault-words.ts";
+import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 import { callerOf } from "./expand-callers.ts";
 import { issuerOf } from "./expand-issuers.ts";
 import { policyOf } from "./expand-policy.ts";
@@ -64,6 +65,7 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
       registryFaultOf(fault, proofPlaces),
     ),
   );
+  faults.push(...unknownClaimsOfGrants(access));
   const known = new Set([...callers.map(({ id }) => id), ...reserved]);
   const rules = policyOf(access, known, faults);
   const compiled = compilePolicy(rules, policyRules);
