@@ -18,6 +18,11 @@ const ambientGlobals = each(
   world,
 );
 const WORLD_MODULES = ["process", "timers", "timers/promises", "perf_hooks"];
+/** It ends the process of Node 20 when a hostile server closes a connection at the wrong moment (CVE-2026-87018). */
+const noGlobalFetch = each(
+  ["fetch"],
+  "Requests are made with node:http and node:https, by outbound/ and cli/client/.",
+);
 /** Modules that are the ambient process, timers or the clock under another name. */
 const worldModules = each(
   WORLD_MODULES.flatMap((name) => [name, `node:${name}`]),
@@ -146,7 +151,7 @@ export default defineConfig(
       "no-restricted-globals": [
         "error",
         {
-          globals: ambientGlobals,
+          globals: [...ambientGlobals, ...noGlobalFetch],
           checkGlobalObject: true,
         },
       ],

@@ -632,6 +632,11 @@ describe("a JWT-SVID", () => {
     expect(await tokenOutcome(domains(), await foreignToken(theirs, unknown))).toBe("issuer_unknown");
   });
 
+  test("without an end proves nobody", async () => {
+    const token = await foreignToken(theirs, { ...svid, exp: undefined });
+    expect(await tokenOutcome(domains(), token)).toBe("expiry_missing");
+  });
+
   test("may be presented any number of times", async () => {
     const deps = domains();
     const token = await foreignToken(theirs, { ...svid, jti: "j-1" });

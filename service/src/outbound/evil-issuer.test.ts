@@ -409,6 +409,36 @@ describe("an evil issuer's TLS", () => {
   });
 });
 
+test("no request uses the global fetch, through which a hostile server can end the process", async () => {
+  vi.stubGlobal("fetch", () => {
+    throw new Error("the global fetch was called");
+  });
+  try {
+    const keys = JSON.stringify({ keys: [publicJwk("a")], spiffe_sequence: 1 });
+    const server = await evil((socket) => {
+      socket.once("data", (request) => {
+        const issuer = `http://127.0.0.1:${server.port}`;
+        const document = JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` });
+        socket.write(jsonReply(request.includes("openid-configuration") ? document : keys));
+      });
+    });
+    const url = `http://127.0.0.1:${server.port}`;
+    const place = { reach: "private", caPem: undefined } as const;
+    for (const entry of [
+      issuerEntry({ issuer: url, keys: { kind: "discovery", jwksHosts: [], ...place } }),
+      issuerEntry({ keys: { kind: "jwks_url", url: `${url}/keys`, ...place } }),
+    ])
+      expect(await inTime(() => newSets().find(entry, { kid: "a", alg: "ES256" }))).toMatchObject({
+        keys: [{ kid: "a" }],
+      });
+    const post = postDocument({ timers: systemTimers, resolve: systemResolve });
+    const posted = await inTime(() => post(`${url}/review`, "{}", { ...OPTIONS, bearer: new Secret("b") }));
+    expect(posted).toMatchObject({ kind: "document" });
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
 test("a name without an address, and a port where nobody listens, are reasons too", async () => {
   const closed = await evil(() => undefined);
   closed.close();

@@ -46,6 +46,25 @@ test("a token carries the sender, one issuer, one audience, whole-second times a
   });
 });
 
+test("minting asks for the evidence of a caller, which only a proof makes", () => {
+  const call = () => {
+    // @ts-expect-error: without a caller
+    void mint(mintDeps(), mintRequest({ sender: "a" }), NO_POLICY);
+    // @ts-expect-error: with one that nothing proved
+    void mint(mintDeps(), { kind: "anyone" }, mintRequest({ sender: "a" }), NO_POLICY);
+    const named = {
+      kind: "declared",
+      id: "ci",
+      proof: "shared_secret",
+      claims: {},
+      role: undefined,
+    } as const;
+    // @ts-expect-error: with the facts of one
+    void mint(mintDeps(), named, mintRequest({ sender: "a" }), NO_POLICY);
+  };
+  expect(call).toBeTypeOf("function");
+});
+
 test.each([
   [undefined, 300],
   [null, 300],
