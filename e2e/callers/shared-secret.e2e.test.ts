@@ -84,7 +84,7 @@ describe("a service with nothing but a shared secret", () => {
     expect(await answerText(service.port, withSecret(SECRET, scheme))).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test("rejects two credentials as a mistake of the client, also when both are right (N5, N10)", async () => {
+  test("rejects two credentials as a mistake of the client, also when both are right", async () => {
     const header = `authorization: Bearer ${SECRET}`;
     expect(await answerText(service.port, post(header, header))).toMatch(/^HTTP\/1\.1 400 /);
     expect(await answerText(service.port, post(header, "Authorization: Basic x"))).toMatch(

@@ -29,8 +29,8 @@ export type Authenticated = { readonly kind: "caller"; readonly caller: Caller }
 
 /**
  * Who sends a request, for every endpoint of both listeners. Rejects, in this order: no or several credentials, one that cannot be
- * read, one that proves nobody, and a caller that is disabled or has ended, which is looked at each time (N3, N10b). It throws when a
- * store or a library fails: then there is no caller either (R34).
+ * read, one that proves nobody, and a caller that is disabled or has ended, which is looked at each time. It throws when a
+ * store or a library fails: then there is no caller either.
  */
 export async function authenticate(deps: AuthenticateDeps, presented: Presented): Promise<Authenticated> {
   const { directory, clock } = deps;
@@ -68,7 +68,7 @@ async function provedBy(deps: AuthenticateDeps, text: string): Promise<Proved | 
   return looksLikeJwt(text) ? checkToken(deps, text) : rejected("credential_unknown");
 }
 
-/** An unknown id costs the same HMAC and the same comparison as a known one (R16). */
+/** An unknown id costs the same HMAC and the same comparison as a known one. */
 function checkSecret({ secrets, decoy }: CallerDirectory, text: string): Proved | Rejected {
   const found = secrets.get(writtenIdOf(text));
   const isRight = isSecretOf(found?.hash ?? decoy, text);

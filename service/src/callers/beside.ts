@@ -9,7 +9,7 @@ export interface NamedBeside {
 }
 
 /**
- * Why a body contradicts the proof of its caller: it brings a second credential (N5), or names somebody else (N10). Of a service
+ * Why a body contradicts the proof of its caller: it brings a second credential, or names somebody else. Of a service
  * that asks for no proof, nothing does: it ignores members that it does not know.
  */
 export function contradictionBeside(caller: Caller, named: NamedBeside): Rejected | undefined {

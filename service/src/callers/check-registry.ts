@@ -27,9 +27,9 @@ export type RegistryFault =
       readonly known: readonly string[];
     } & RulePointer)
   | ({ readonly reason: "claim_without_values"; readonly claim: string } & RulePointer)
-  /** A CI rule names only what may be given to somebody else later (N1). */
+  /** A CI rule names only what may be given to somebody else later. */
   | ({ readonly reason: "id_claim_missing"; readonly known: readonly string[] } & RulePointer)
-  /** A token may prove two callers (N10a). */
+  /** A token may prove two callers. */
   | ({ readonly reason: "rules_overlap"; readonly other: RulePointer } & RulePointer);
 
 /** A workload rule: the caller, and its place from 0. */

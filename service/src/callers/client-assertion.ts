@@ -8,7 +8,7 @@ import type { CallerEntry } from "./registry.ts";
 import { type Rejected, rejected } from "./rejection.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
 
-/** How far ahead the `exp` of an assertion may be (R9). */
+/** How far ahead the `exp` of an assertion may be. */
 const ASSERTION_LIFE_SECONDS_MAX = 300;
 
 const JTI_CHARS_MAX = 256;
@@ -22,7 +22,7 @@ export interface AssertionDeps {
 
 /**
  * A client assertion (private_key_jwt, RFC 7523 section 3): signed by a key of the caller that it names, for our issuer as the only
- * audience (R8), with an `exp` at most 5 minutes ahead (R9), and used once (R10). What uses it up is the last step.
+ * audience, with an `exp` at most 5 minutes ahead, and used once. What uses it up is the last step.
  */
 export async function checkAssertion(
   deps: AssertionDeps,

@@ -20,7 +20,7 @@ export interface RequestOrigin {
   readonly isForwarded: boolean;
 }
 
-/** The one bearer credential of a request. The scheme may be in any letter case (RFC 9110 section 11.1, N10c). */
+/** The one bearer credential of a request. The scheme may be in any letter case (RFC 9110 section 11.1). */
 export function credentialIn(
   authorization: readonly string[],
 ): { readonly kind: "credential"; readonly text: string } | Rejected {

@@ -4,10 +4,10 @@ import type { CallerId } from "./caller.ts";
 export const AUTH_REASONS = [
   "credential_missing",
   "credential_malformed",
-  /** 400: more than one credential (N5). */
+  /** 400: more than one credential. */
   "credentials_several",
   "credential_unknown",
-  /** The body names another caller than the credential proves (N10). */
+  /** The body names another caller than the credential proves. */
   "other_client_named",
   "caller_disabled",
   "caller_expired",

@@ -88,7 +88,7 @@ export type Resolution =
   | { readonly kind: "none"; readonly reason: "subject_unmatched" | "claims_unmatched" }
   | { readonly kind: "ambiguous"; readonly callers: readonly CallerId[] };
 
-/** The one caller whose rule a token meets. Two callers are none: nothing decides between them (N10a). */
+/** The one caller whose rule a token meets. Two callers are none: nothing decides between them. */
 export function resolveWorkload(index: RuleIndex, facts: WorkloadFacts): Resolution {
   const candidates = candidatesOf(index, facts);
   const ofSubject = candidates.filter(({ subject }) => matchesSubject(subject, facts));

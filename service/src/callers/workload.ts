@@ -119,7 +119,7 @@ export async function faultOfSignature(
   return (await isSignedByOne(jws, known.keys)) ? undefined : "signature_invalid";
 }
 
-/** What the cluster says of a token: it is authenticated, for our audience, as the subject that it names (N2). */
+/** What the cluster says of a token: it is authenticated, for our audience, as the subject that it names. */
 async function faultOfReview(
   reviewer: TokenReviewer,
   issuer: IssuerEntry,

@@ -63,7 +63,7 @@ describe("nothing is granted that no grant gives", () => {
     expect(decideWith([{ claims: { toString: ["*"] } }])).toMatchObject({ reason: "claims_not_met" });
   });
 
-  test("another audience than the service's own must be granted, and then its own too (N9)", () => {
+  test("another audience than the service's own must be granted, and then its own too", () => {
     expect(decideWith([{}])).toMatchObject({ audience: "macp-runtime" });
     expect(decideWith([{}], { audience: "macp-runtime" })).toMatchObject({ kind: "granted" });
     expect(decideWith([{}], { audience: "other" })).toMatchObject({ reason: "audience_not_granted" });

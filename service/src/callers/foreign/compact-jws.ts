@@ -41,7 +41,7 @@ export function looksLikeJwt(text: string): boolean {
   return /^[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2}(?:(?:\.[A-Za-z0-9_-]*){2})?$/.test(text);
 }
 
-/** Reads a compact JWS. The algorithm is checked before a key is looked for, and nothing in the header can name a key but `kid` (R1, R3, R4). */
+/** Reads a compact JWS. The algorithm is checked before a key is looked for, and nothing in the header can name a key but `kid`. */
 export function readCompactJws(text: string): ReadJws {
   if (text.length > CREDENTIAL_CHARS_MAX) return malformed("too_large");
   const parts = COMPACT.exec(text)?.slice(1);

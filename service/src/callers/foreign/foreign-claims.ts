@@ -55,7 +55,7 @@ export const SKEW_SECONDS = 30;
 
 export type TimeFault = "expiry_missing" | "token_expired" | "token_not_yet_valid" | "token_too_long";
 
-/** What is wrong with the times of a token at `now`. `exp` is required (N6), and `exp` less `iat` (or `nbf`, or now) is at most `maxLifeSeconds`. */
+/** What is wrong with the times of a token at `now`. `exp` is required, and `exp` less `iat` (or `nbf`, or now) is at most `maxLifeSeconds`. */
 export function faultOfTimes(
   { exp, nbf, iat }: Pick<ForeignClaims, "exp" | "nbf" | "iat">,
   now: number,

@@ -10,7 +10,7 @@ export interface PresetRules {
   readonly types: readonly string[];
   /** The short names that a rule may ask for; `any`: every member of the token that is a text, a number, a boolean or a list of texts. */
   readonly claimNames: readonly string[] | "any";
-  /** Claims that name something for good: a rule must ask for one of these, because names are given to others later (N1). */
+  /** Claims that name something for good: a rule must ask for one of these, because names are given to others later. */
   readonly idClaims: readonly string[];
   readonly maxLifeSeconds: number;
   /** What a token says; `undefined` when it is not a token of this kind. */
@@ -143,7 +143,7 @@ function isName(value: unknown): boolean {
 
 const GITHUB_REPOSITORY = /^repo:([^/@:]+)(?:@([0-9]+))?\/([^/@:]+)(?:@([0-9]+))?(:.*)$/;
 
-/** A workflow token. GitHub writes its subject with names, or with names and ids: a rule may use either (N1). */
+/** A workflow token. GitHub writes its subject with names, or with names and ids: a rule may use either. */
 function readGithub(claims: ForeignClaims): WorkloadFacts | undefined {
   const facts = withRequired(claims, GITHUB_CLAIMS, [
     "repository",
@@ -169,7 +169,7 @@ function readGithub(claims: ForeignClaims): WorkloadFacts | undefined {
 const SPIFFE_ID =
   /^spiffe:\/\/([a-z0-9._-]{1,255})\/((?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*)$/;
 
-/** The trust domain of a SPIFFE id with a path that is not empty (SPIFFE-ID section 2, N6); `undefined` for any other text. */
+/** The trust domain of a SPIFFE id with a path that is not empty (SPIFFE-ID section 2); `undefined` for any other text. */
 export function trustDomainOf(id: string): string | undefined {
   return SPIFFE_ID.exec(id)?.[1];
 }

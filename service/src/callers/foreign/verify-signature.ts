@@ -28,7 +28,7 @@ const SCHEMES: Readonly<Record<ForeignAlgorithm, Scheme>> = {
   EdDSA: { hash: undefined, options: {} },
 };
 
-/** Whether one of the keys signed the text. The algorithm is the one that the header was read with, and the key must allow it (R2). */
+/** Whether one of the keys signed the text. The algorithm is the one that the header was read with, and the key must allow it. */
 export async function isSignedByOne(jws: CompactJws, keys: readonly ForeignKey[]): Promise<boolean> {
   for (const key of keys) if (await isSignedBy(jws, key)) return true;
   return false;

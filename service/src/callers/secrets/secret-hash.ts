@@ -41,7 +41,7 @@ export function parseSecretHash(text: string): SecretHash | undefined {
   return writeSecretHash(hash) === text ? hash : undefined;
 }
 
-/** Whether a text is the secret of a hash. Its time depends on the length of the text only (R16). */
+/** Whether a text is the secret of a hash. Its time depends on the length of the text only. */
 export function isSecretOf(hash: SecretHash, text: string): boolean {
   return timingSafeEqual(macOf(hash.key, text), hash.mac);
 }

@@ -16,7 +16,7 @@ export interface ForgetIssuerDeps {
 
 const NoMembers = z.strictObject({}).meta({ id: "NoMembers" });
 
-/** `POST /issuers/{name}/forget`: drops an issuer's keys here, now (N7); its next token waits for new ones. */
+/** `POST /issuers/{name}/forget`: drops an issuer's keys here, now; its next token waits for new ones. */
 export const forgetIssuer: OperatorRoute<ForgetIssuerDeps> = {
   operationId: "forgetIssuer",
   tag: "access",
