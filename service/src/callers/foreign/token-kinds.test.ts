@@ -14,7 +14,13 @@ import { authenticate } from "../authenticate.ts";
 // One key signs every kind of token here, so that only the rules keep the kinds apart.
 
 const NOW = 1_800_000_000;
-const ELSEWHERE = { remoteAddress: "192.0.2.1", host: "a", origin: undefined, fetchSite: undefined };
+const ELSEWHERE = {
+  remoteAddress: "192.0.2.1",
+  host: "a",
+  origin: undefined,
+  fetchSite: undefined,
+  isForwarded: false,
+};
 let signer: ForeignSigner;
 beforeAll(async () => {
   signer = await foreignSigner();
