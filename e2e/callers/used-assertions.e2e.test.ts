@@ -9,8 +9,14 @@ import {
   type StoredPlace,
 } from "../../service/src/testing/store-places.ts";
 import { type AccessFolder, ALL_SCOPES, accessFolder, bearer, ISSUER } from "../support/access.ts";
-import { postTokens } from "../support/raw-http.ts";
-import { type Environment, type RunningService, startService } from "../support/service-process.ts";
+import { ask, postTokens } from "../support/raw-http.ts";
+import {
+  type Environment,
+  type RunningService,
+  startService,
+  withService,
+} from "../support/service-process.ts";
+import { tcpProxy } from "../support/tcp-proxy.ts";
 
 // A client assertion is used once, however many replicas see it at the same moment. MACP_CALLERS_FULL=1 runs the long form.
 const ROUNDS = process.env["MACP_CALLERS_FULL"] === "1" ? 200 : 10;
@@ -26,7 +32,9 @@ beforeAll(async () => {
   signer = await foreignSigner("ci-key");
   folder = await accessFolder({
     version: 1,
-    callers: { ci: { proofs: [{ private_key_jwt: { jwks: { keys: [signer.publicJwk] } } }] } },
+    callers: {
+      ci: { role: "viewer", proofs: [{ private_key_jwt: { jwks: { keys: [signer.publicJwk] } } }] },
+    },
     grants: [{ name: "ci", callers: ["ci"], senders: ["agent://ci/*"], scopes: ALL_SCOPES }],
   });
 });
@@ -94,6 +102,50 @@ async function story(replicas: readonly Environment[], afterRestart: number): Pr
     await Promise.all(running.map((service) => service.stop("SIGKILL")));
   }
 }
+
+describe("an assertion while the database does not answer", { timeout: 60_000 }, () => {
+  if (mayLeavePostgresOut())
+    test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
+  else
+    test.each(["freeze", "cut"] as const)(
+      "(%s) mints nothing, on either listener proves nobody, and is asked to come again",
+      async (how) => {
+        const place: StoredPlace = await postgresPlace();
+        const url = new URL(place.url);
+        const proxy = await tcpProxy(Number(url.port));
+        url.port = String(proxy.port);
+        const env = { ...folder.env, ...MANAGED, MACP_AUTH_STORE_URL: url.href, MACP_AUTH_ADMIN_PORT: "0" };
+        try {
+          await withService(env, async (service) => {
+            expect(await statusOf(service.port, await assertion())).toBe(200);
+            proxy[how]();
+            const unasked = await assertion();
+            const headers = { authorization: `Bearer ${await assertion()}` };
+            const answers = [
+              await postTokens(service.port, { sender: "agent://ci/1" }, bearer(unasked)),
+              await ask(Number((await service.event("admin_listening"))["port"]), { path: "/keys", headers }),
+            ];
+            for (const { status, headers, text } of answers) {
+              expect([status, headers.get("retry-after")]).toEqual([503, "10"]);
+              expect(text).toBe('{"error":"the store cannot be reached"}');
+            }
+            await expect
+              .poll(() => service.events("request_failed").map(({ reason }) => reason))
+              .toEqual(["store_unavailable", "store_unavailable"]);
+            proxy.restore();
+            const fresh = async () => await statusOf(service.port, await assertion());
+            await expect.poll(fresh, { timeout: 10_000 }).toBe(200);
+            // Whether it was recorded before the database fell silent is not known: then it counts as used.
+            expect([200, 401]).toContain(await statusOf(service.port, unasked));
+            expect(await statusOf(service.port, unasked)).toBe(401);
+          });
+        } finally {
+          await proxy.close();
+          await place.remove();
+        }
+      },
+    );
+});
 
 describe("one assertion, posted 100 times at once", { timeout: STORY_MS_MAX }, () => {
   if (mayLeavePostgresOut())

@@ -127,7 +127,7 @@ describe("the admin listener", () => {
     down = true;
     for (const answer of [await ask("/keys"), await ask("/keys/prepare", {})]) {
       expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "10"]);
-      expect(answer.text).toBe('{"error":"the key store cannot be reached"}');
+      expect(answer.text).toBe('{"error":"the store cannot be reached"}');
     }
   });
 

@@ -1,9 +1,7 @@
 import type { AuthenticateDeps } from "../callers/authenticate.ts";
-import { StoreUnavailable } from "../kernel/store-faults.ts";
 import { problemAnswer } from "./answer.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import { type OperatorProof, proveOperator } from "./operator.ts";
-import { type Problem, problem } from "./problem.ts";
 import type { Exchange, OperatorRoute } from "./route.ts";
 import type { Handle } from "./router.ts";
 import { type AccessStatusDeps, accessStatus } from "./routes/admin/access-status.ts";
@@ -70,7 +68,7 @@ function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
       logStranger(deps, exchange, proof);
       return problemAnswer(proof.problem);
     }
-    const answer = await Promise.resolve(route.handle(deps, exchange, proof.operator)).catch(problemOfStore);
+    const answer = await route.handle(deps, exchange, proof.operator);
     if (!("reason" in answer)) return answer;
     const { reason, status } = answer;
     const actor = proof.operator.id;
@@ -87,9 +85,4 @@ function logStranger(
   metrics.rejectedTransition(reason);
   const remote = incoming.socket.remoteAddress;
   log.warn({ event: "admin_refused", reason, ...facts, remote, request_id: requestId });
-}
-
-function problemOfStore(thrown: unknown): Problem {
-  if (!(thrown instanceof StoreUnavailable)) throw thrown;
-  return problem("store_unavailable");
 }

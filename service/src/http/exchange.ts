@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { codeOf, messageOf } from "../kernel/faults.ts";
 import type { RequestId } from "../kernel/ids.ts";
+import { StoreUnavailable } from "../kernel/store-faults.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, problemAnswer, send } from "./answer.ts";
@@ -31,10 +32,7 @@ export async function respond(
     answer = await answerTo(deps, incoming, requestId);
   } catch (thrown) {
     if (outgoing.destroyed || incoming.socket.destroyed) return;
-    // An unexpected fault: its text goes to the log, never to the caller.
-    const fault = messageOf(thrown);
-    deps.log.error({ event: "request_failed", fault, code: codeOf(thrown), request_id: requestId });
-    answer = problemAnswer(problem("internal"));
+    answer = failed(deps.log, thrown, requestId);
   }
   deps.connections.prepare(outgoing);
   send(outgoing, answer, requestId);
@@ -53,6 +51,14 @@ function answerTo(
   const found = router(incoming.method ?? "", incoming.url ?? "");
   if (found === undefined) return rejected(log, "not_found", requestId);
   return found.handle({ incoming, requestId, params: found.params });
+}
+
+/** The answer to a request that a fault ended. The text of the fault goes to the log, never to the caller. */
+function failed(log: Log, thrown: unknown, requestId: RequestId): Answer {
+  const reason = thrown instanceof StoreUnavailable ? "store_unavailable" : "internal";
+  const fault = messageOf(thrown);
+  log.error({ event: "request_failed", reason, fault, code: codeOf(thrown), request_id: requestId });
+  return problemAnswer(problem(reason));
 }
 
 /** The answer to a request that no route handles, and its line in the log. */

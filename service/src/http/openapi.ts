@@ -22,11 +22,17 @@ const COMMON_REASONS: readonly Reason[] = [
   "internal",
 ];
 
-/** What a request that proves too little is answered with besides. */
+/** What a request is answered with besides when it proves too little, or when the proof cannot be checked. */
 const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
   anyone: [],
-  caller: ["credential_required", "credentials_several"],
-  operator: ["credentials_several", "unauthorised", "not_this_machine", "role_insufficient"],
+  caller: ["credential_required", "credentials_several", "store_unavailable"],
+  operator: [
+    "credentials_several",
+    "unauthorised",
+    "not_this_machine",
+    "role_insufficient",
+    "store_unavailable",
+  ],
 };
 
 /** Errors that may also be written before there is a request: those answers have fewer headers. */
@@ -51,15 +57,25 @@ const UNCACHED_IF_READ = {
   }),
 };
 
+const RETRY_AFTER = z.string().regex(/^[0-9]+$/);
+
 /** The headers that a reason brings, by name. */
 const OF_REASONS: Readonly<Record<string, z.ZodType>> = {
-  "retry-after": z
-    .string()
-    .regex(/^[0-9]+$/)
-    .meta({ description: "Seconds to wait before another attempt.", header: { id: "RetryAfter" } }),
+  "retry-after": RETRY_AFTER.meta({
+    description: "Seconds to wait before another attempt.",
+    header: { id: "RetryAfter" },
+  }),
   "www-authenticate": z
     .literal("Bearer")
     .meta({ description: "Always `Bearer`.", header: { id: "WwwAuthenticate" } }),
+};
+
+/** The same where only some answers of a status carry it. */
+const OF_SOME_REASONS: Readonly<Record<string, z.ZodType>> = {
+  "retry-after": RETRY_AFTER.optional().meta({
+    description: "Seconds to wait before another attempt; absent when the answer is not about a fault.",
+    header: { id: "RetryAfterIfFault" },
+  }),
 };
 
 const ALLOW: Readonly<Record<string, z.ZodType>> = {
@@ -260,9 +276,9 @@ function headersOf(
   if (reasons.length === 0) return {};
   const lists = reasons.map((reason) => problem(reason).headers.filter((_, index) => index % 2 === 0));
   const carried = [...new Set(lists.flat())].map((name) => {
-    const header = OF_REASONS[name] ?? z.string();
     const isAlways = answer === undefined && lists.every((names) => names.includes(name));
-    return [name, isAlways ? header : header.optional()];
+    const header = OF_REASONS[name] ?? z.string();
+    return [name, isAlways ? header : (OF_SOME_REASONS[name] ?? header.optional())];
   });
   return {
     ...(UNREAD_STATUSES.includes(status) ? UNCACHED_IF_READ : UNCACHED),

@@ -63,7 +63,7 @@ export const PROBLEMS = {
   store_rejected: { status: 409, text: "this replica rejects the store; see docs/operations.md" },
   store_unavailable: {
     status: 503,
-    text: "the key store cannot be reached",
+    text: "the store cannot be reached",
     headers: ["retry-after", "10"],
   },
 } as const satisfies Readonly<

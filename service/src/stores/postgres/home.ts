@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseRows } from "../sql/database.ts";
+import { TABLES } from "../sql/migrations.ts";
 import { NO_RIGHT_ON_SCHEMA, PostgresFault, PostgresUnusable } from "./faults.ts";
 
 // Where the tables are. A search path decides only where new ones are made: a schema that is made later and is first in the path
@@ -30,8 +31,7 @@ const LookRow = z.object({
 });
 export type Look = z.infer<typeof LookRow>;
 
-const NAMES =
-  "'schema_version', 'key_sets', 'signing_keys', 'replicas', 'verifiers', 'untracked_fetches', 'used_assertions'";
+const NAMES = TABLES.map((table) => `'${table}'`).join(", ");
 
 /**
  * A SELECT of every schema of the database that has the tables, whatever the search path, with what the path says on each row. A

@@ -72,3 +72,11 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
 ];
+
+/** Every table of a store, that of the schema's own version included. */
+export const TABLES: readonly string[] = [
+  "schema_version",
+  ...MIGRATIONS.flatMap(({ statements }) =>
+    "postgres" in statements ? statements.postgres : statements,
+  ).flatMap((statement) => /^CREATE TABLE (\w+)/.exec(statement)?.[1] ?? []),
+];

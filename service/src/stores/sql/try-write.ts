@@ -47,7 +47,7 @@ export const CONFLICT = Symbol("conflict");
  * ```
  *
  * `work` may run more than once, so it changes nothing outside of the database; statements that need no answer of each other are asked
- * for together (`Promise.all`), which is one message to SQLite. A new table's name goes into `NAMES` of `postgres/home.ts`. A memory
+ * for together (`Promise.all`), which is one message to SQLite. A memory
  * adapter stands beside it, and one contract suite in `testing/` runs over all three; `postgresPlace` and `sqlitePlace` give a test
  * its own store.
  */

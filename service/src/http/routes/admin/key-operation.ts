@@ -69,7 +69,6 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
     reasons: [
       "keys_given",
       "store_rejected",
-      "store_unavailable",
       "operation_invalid",
       "json_required",
       "json_invalid",

@@ -27,7 +27,7 @@ export const listKeys: OperatorRoute<ListKeysDeps> = {
     }),
   },
   answers: { 200: jsonAnswer("The key set.", KeysReport) },
-  reasons: ["keys_given", "store_unavailable"],
+  reasons: ["keys_given"],
   handle: async ({ managed }, { incoming }) => {
     if (managed === undefined) return problem("keys_given");
     const all = /[?&]all=true(?:&|$)/.test(incoming.url ?? "");
