@@ -1,7 +1,9 @@
 import type { Random } from "../kernel/random.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { CallerId, ProofKind } from "./caller.ts";
+import { decoyKey } from "./foreign/decoy-key.ts";
 import type { ForeignClaims } from "./foreign/foreign-claims.ts";
+import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
 import { trustDomainOf } from "./foreign/presets.ts";
 import type { CallerEntry, CallerRegistry, IssuerEntry } from "./registry.ts";
 import { RememberedProofs } from "./remembered-proofs.ts";
@@ -37,6 +39,8 @@ export interface CallerDirectory {
   readonly rules: ReadonlyMap<string, readonly CompiledRule[]>;
   readonly ruleIndexes: ReadonlyMap<string, RuleIndex>;
   readonly remembered: RememberedProofs;
+  /** For each algorithm that some token here may have: what one that nobody's key verifies is verified with. */
+  readonly decoyKeys: ReadonlyMap<ForeignAlgorithm, ForeignKey>;
 }
 
 const SPIFFE = "spiffe://";
@@ -72,7 +76,18 @@ export function openDirectory(
     rules,
     ruleIndexes: new Map([...rules].map(([name, own]) => [name, indexRules(own)])),
     remembered: new RememberedProofs(),
+    decoyKeys: decoyKeysFor(issuers, callers),
   };
+}
+
+/** Only for algorithms that are in use: a stranger must not choose a costly one that nobody needs. */
+function decoyKeysFor(
+  issuers: readonly IssuerEntry[],
+  callers: readonly CallerEntry[],
+): ReadonlyMap<ForeignAlgorithm, ForeignKey> {
+  const keys = [...issuers, ...callers.flatMap(({ assertionKeys }) => assertionKeys)];
+  const inUse = new Set(keys.flatMap(({ algorithms }) => algorithms));
+  return new Map([...inUse].map((algorithm) => [algorithm, decoyKey(algorithm)]));
 }
 
 function rulesByIssuer(callers: readonly CallerEntry[]): ReadonlyMap<string, readonly CompiledRule[]> {
