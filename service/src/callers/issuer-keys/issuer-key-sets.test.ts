@@ -256,6 +256,29 @@ describe("an unknown key id", () => {
 });
 
 describe("the number of fetches", () => {
+  test("lets 200 wait for the fetch, and judges others by the keys that are known", async () => {
+    server.publish([KEY_A]);
+    await find();
+    stopwatch.seconds += 31;
+    server.publish([KEY_A, KEY_B]);
+    let open = (): void => undefined;
+    server.gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const ended: string[] = [];
+    const all = Array.from({ length: 300 }, (_, index) =>
+      find("b").then((known) => ended.push(`${String(index)} ${kidsOf(known).toString()}`)),
+    );
+    await settled();
+    expect(ended).toEqual(Array.from({ length: 100 }, (_, index) => `${String(200 + index)} `));
+    expect(kidsOf(await find("a"))).toEqual(["a"]);
+    open();
+    await Promise.all(all);
+    expect(ended.slice(100)).toEqual(Array.from({ length: 200 }, (_, index) => `${String(index)} b`));
+    // They have left: others may wait.
+    expect(kidsOf(await find("b"))).toEqual(["b"]);
+  });
+
   test("is bounded, whatever is asked for, whatever the issuer answers", async () => {
     const step = fc.record({
       seconds: fc.constantFrom(0, 0.1, 1, 2, 5, 15, 30, 31, 60, 240, 301, 4000),

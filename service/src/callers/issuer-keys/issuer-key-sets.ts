@@ -20,6 +20,12 @@ export interface IssuerKeySetsDeps {
   readonly stopwatch: Stopwatch;
 }
 
+/**
+ * How many tokens may wait for the keys of one issuer at once; others are judged by the keys that are known. Anyone can name an issuer
+ * and an unknown key, and each that waits is one of the 1,000 mints that may be under way.
+ */
+const WAITING_MAX = 200;
+
 type Wanted = Parameters<IssuerKeys["find"]>[1];
 
 /** The keys of declared issuers: fetched when they are needed, and used as long as `freshness.ts` says. */
@@ -35,10 +41,7 @@ export class IssuerKeySets implements IssuerKeys {
   async find(issuer: IssuerEntry, wanted: Wanted): Promise<KnownKeys> {
     const state = this.#stateOf(issuer);
     const step = this.#stepOf(state, wanted.kid);
-    if (step === "fetch") {
-      await this.#fetch(state);
-      this.#rememberMissing(state, wanted.kid);
-    }
+    if (step === "fetch" && state.waiting < WAITING_MAX) await this.#awaitFetch(state, wanted.kid);
     if (step === "answer_and_fetch") void this.#fetch(state);
     // Looked up again: the keys may have been forgotten during the fetch.
     return this.#answer(this.#stateOf(issuer), wanted);
@@ -100,6 +103,14 @@ export class IssuerKeySets implements IssuerKeys {
     const now = this.#now();
     if (known === undefined || now >= known.usableUntil) return { kind: "unavailable" };
     return { kind: "keys", keys: keysFor(known.keySet.keys, wanted), isStale: now >= known.freshUntil };
+  }
+
+  async #awaitFetch(state: IssuerState, kid: string | undefined): Promise<void> {
+    state.waiting += 1;
+    await this.#fetch(state).finally(() => {
+      state.waiting -= 1;
+    });
+    this.#rememberMissing(state, kid);
   }
 
   #rememberMissing({ known, attempts, missing }: IssuerState, kid: string | undefined): void {

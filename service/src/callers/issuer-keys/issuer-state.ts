@@ -36,6 +36,8 @@ export interface IssuerState {
   readonly missing: MissingKids;
   /** The one fetch that is under way. */
   flight: Promise<void> | undefined;
+  /** How many wait for it. */
+  waiting: number;
 }
 
 /** What an operator sees of the keys of one issuer. */
@@ -66,6 +68,7 @@ export function newState(entry: IssuerEntry, generation: number): IssuerState {
     lastFailure: undefined,
     missing: new MissingKids(),
     flight: undefined,
+    waiting: 0,
   };
   if (entry.keys.kind !== "pinned") return { ...state, known: undefined, attempts: NO_ATTEMPTS };
   return {
