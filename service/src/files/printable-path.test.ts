@@ -25,6 +25,7 @@ describe("a path in a message", () => {
     ["one with a character in it that cannot be seen", `0${"k".repeat(20)}\u200b${"K".repeat(22)}`],
     ["a JWK", '{"kty":"EC"}'],
     ["PEM", "-----BEGIN PRIVATE KEY-----"],
+    ["a token", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"],
   ])("is not shown when it is %s in the wrong place", (_kind, text) => {
     expect(printablePath(text)).toBe("(not shown: it looks like a secret)");
   });

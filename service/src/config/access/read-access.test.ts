@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { accessJsonSchema, readAccess } from "./read-access.ts";
 
 const COMPLETE = `# yaml-language-server: $schema=./access.schema.json
@@ -176,6 +176,36 @@ describe("an access document", () => {
       `version: 1\ncallers: {${secret.toUpperCase()}: {}}`,
     ])
       expect(faultsOf(text).join("\n")).not.toContain(secret);
+  });
+
+  test("shows no secret wherever it stands, and whatever that breaks", () => {
+    const secret = "macps_abcdefghijkl_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmU_abcdef";
+    const around = fc.constantFrom(
+      ...Array.from("!%]|>&*@`#{[\"'\\:,-? \n\t"),
+      "",
+      "!<",
+      "|9",
+      '"\\x',
+      ": ",
+      "---\n",
+      "...\n",
+    );
+    fc.assert(
+      fc.property(fc.nat(COMPLETE.length), around, around, (at, before, after) => {
+        const text = `${COMPLETE.slice(0, at)}${before}${secret}${after}${COMPLETE.slice(at)}`;
+        expect(faultsOf(text).join("\n")).not.toContain(secret);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("with a mapping as a name is rejected, and nothing of it is written past the log", () => {
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+    onTestFinished(() => {
+      warn.mockRestore();
+    });
+    expect(faultsOf("version: 1\ncallers: {? {secret: s3cret} : {}}")).toHaveLength(1);
+    expect(warn).not.toHaveBeenCalled();
   });
 });
 

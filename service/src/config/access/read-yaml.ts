@@ -43,6 +43,8 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>, na
     strict: true,
     uniqueKeys: true,
     prettyErrors: false,
+    // A warning would be written to standard error, with what stands in the document.
+    logLevel: "error",
     // A tag could make a value something else than what is written.
     resolveKnownTags: false,
   });
@@ -52,7 +54,7 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>, na
   };
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0)
-    return rejected(broken.map(({ pos, message }) => `${at(pos[0])} ${oneLine(message)}`));
+    return rejected(broken.map(({ pos, ...fault }) => `${at(pos[0])} ${yamlText(fault)}`));
 
   const hidden = offsetOfProto(document);
   if (hidden !== undefined) return rejected([`${at(hidden)} "__proto__" is no name; choose another`]);
@@ -72,6 +74,20 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>, na
   if (error === undefined) return { kind: "read", value: data, lineOf };
   const unknown = `is not a name that is known here; see ${names}`;
   return rejected(error.issues.flatMap((issue) => faultsOfIssue(issue, unknown)).map(lineOf));
+}
+
+/** The library's own messages of these codes quote what stands in the document, which may be a secret. */
+const WITHOUT_QUOTES: Readonly<Record<string, string>> = {
+  UNEXPECTED_TOKEN:
+    "something stands here that YAML does not expect; check quotes, brackets and indentation, also above",
+  TAG_RESOLVE_FAILED: "no tag is known here; put a text that begins with ! in quotes",
+  BAD_DIRECTIVE: "no directive is known here; remove the line, or put a text that begins with % in quotes",
+  BAD_DQ_ESCAPE:
+    "a text in double quotes has an escape that YAML does not know; write \\\\ for a backslash, or use single quotes",
+};
+
+function yamlText({ code, message }: { readonly code: string; readonly message: string }): string {
+  return WITHOUT_QUOTES[code] ?? oneLine(message);
 }
 
 /** JavaScript would not show what stands under this name, so nobody would see that it is there. */
