@@ -66,11 +66,12 @@ const caller = {
   role: undefined,
   secrets: [hash],
   workloads: [],
+  certificates: [],
   assertionKeys: [],
 };
 const unused = () => Promise.reject(new Error("a secret needs neither keys nor a store"));
 const deps = {
-  directory: openDirectory({ issuers: [], callers: [caller] }, random),
+  directory: openDirectory({ issuers: [], clientCas: [], callers: [caller] }, random),
   ownIssuer: "https://auth.example",
   issuerKeys: { find: unused, generationOf: () => 0 },
   tokenReviewer: { review: unused },
@@ -79,7 +80,8 @@ const deps = {
 };
 /** @param {string} given */
 const isCaller = async (given) =>
-  (await authenticate(deps, { authorization: [given], origin })).kind === "caller";
+  (await authenticate(deps, { authorization: [given], certificate: () => undefined, origin })).kind ===
+  "caller";
 
 /**
  * Nanoseconds of each check of the one and the other, in random order. The first tenth warms up the machine.

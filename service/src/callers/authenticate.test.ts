@@ -48,7 +48,10 @@ beforeAll(async () => {
   ]);
 });
 
-const presented = (...authorization: string[]) => ({ authorization, origin: ELSEWHERE });
+const presented = (...authorization: string[]) => ({
+  authorization,
+  origin: ELSEWHERE,
+});
 
 /** The reason, or who it is. */
 async function outcomeOf(deps: AuthenticateDeps, ...authorization: string[]): Promise<string> {
@@ -159,7 +162,10 @@ describe("a program of this machine", () => {
   const deps = authenticateDeps({ thisMachine: callerEntry("this-machine", { role: "security" }) });
 
   test("is a caller where it may be, if it sends no credential", async () => {
-    const outcome = await authenticate(deps, { authorization: [], origin: HERE });
+    const outcome = await authenticate(deps, {
+      authorization: [],
+      origin: HERE,
+    });
     expect(outcome).toMatchObject({ kind: "caller", caller: { id: "this-machine", proof: "this_machine" } });
   });
 
@@ -181,7 +187,12 @@ describe("a program of this machine", () => {
     expect(await authenticate(withSecrets(), { authorization: [], origin: HERE })).toMatchObject({
       reason: "credential_missing",
     });
-    expect(await authenticate(deps, { authorization: ["Bearer wrong"], origin: HERE })).toMatchObject({
+    expect(
+      await authenticate(deps, {
+        authorization: ["Bearer wrong"],
+        origin: HERE,
+      }),
+    ).toMatchObject({
       reason: "credential_unknown",
     });
   });

@@ -1,5 +1,6 @@
 import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import { type Caller, parseCallerId, provedCaller } from "./caller.ts";
+import { checkCertificate } from "./certificates/check-certificate.ts";
 import { checkAssertion } from "./client-assertion.ts";
 import { type CallerDirectory, type HashedSecret, issuerOf } from "./directory.ts";
 import { type CompactJws, looksLikeJwt, readCompactJws } from "./foreign/compact-jws.ts";
@@ -29,18 +30,26 @@ export interface AuthenticateDeps {
 export type Authenticated = { readonly kind: "caller"; readonly caller: Caller } | Rejected;
 
 /**
- * Who sends a request, for every endpoint of both listeners. Rejects, in this order: no or several credentials, one that cannot be
- * read, one that proves nobody, and a caller that is disabled or has ended, which is looked at each time. It throws when a
- * store or a library fails: then there is no caller either.
+ * Who sends a request, for every endpoint of both listeners. A credential of the request is the proof, also where its connection has a
+ * client certificate. Rejects, in this order: no or several credentials, one that cannot be read, one that proves nobody, and a caller
+ * that is disabled or has ended, which is looked at each time. It throws when a store or a library fails: then there is no
+ * caller either.
  */
 export async function authenticate(deps: AuthenticateDeps, presented: Presented): Promise<Authenticated> {
-  const { directory, clock } = deps;
+  const { clock } = deps;
   const credential = credentialIn(presented.authorization);
   if (credential.kind === "rejected")
-    return credential.reason === "credential_missing"
-      ? ofThisMachine(directory, presented, clock.now())
-      : credential;
+    return credential.reason === "credential_missing" ? ofConnection(deps, presented) : credential;
   const outcome = await provedBy(deps, credential.text);
+  return outcome.kind === "rejected" ? outcome : admitted(outcome, clock.now());
+}
+
+/** Who a connection belongs to: by its client certificate, else as a program of this machine. */
+function ofConnection(deps: AuthenticateDeps, presented: Presented): Authenticated {
+  const { directory, clock } = deps;
+  const certificate = presented.certificate?.();
+  if (certificate === undefined) return ofThisMachine(directory, presented, clock.now());
+  const outcome = checkCertificate(deps, certificate);
   return outcome.kind === "rejected" ? outcome : admitted(outcome, clock.now());
 }
 

@@ -28,6 +28,7 @@ export const PROOF_KINDS = [
   "shared_secret",
   "workload_jwt",
   "private_key_jwt",
+  "certificate",
   "admin_token",
   "this_machine",
 ] as const;

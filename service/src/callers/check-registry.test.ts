@@ -14,7 +14,10 @@ function faultsOf(
   callers: readonly CallerEntry[],
   issuers: readonly IssuerEntry[] = [cluster, actions, login],
 ) {
-  return checkRegistry({ callers, issuers }, { ownIssuer: OWN_ISSUER, reserved: [callerId("default")] });
+  return checkRegistry(
+    { callers, issuers, clientCas: [] },
+    { ownIssuer: OWN_ISSUER, reserved: [callerId("default")] },
+  );
 }
 const caller = (id: string, ...workloads: readonly Partial<WorkloadRule>[]): CallerEntry =>
   callerEntry(id, {

@@ -1,4 +1,5 @@
 import { type CallerId, parseCallerId } from "./caller.ts";
+import { type CertificateFault, faultsOfCertificates } from "./certificates/check-certificate-rules.ts";
 import { PRESET_RULES } from "./foreign/presets.ts";
 import { mayOverlap, type ProofPatternFault, parseProofPattern } from "./foreign/proof-pattern.ts";
 import type { CallerEntry, CallerRegistry, IssuerEntry, WorkloadRule } from "./registry.ts";
@@ -30,7 +31,8 @@ export type RegistryFault =
   /** A CI rule names only what may be given to somebody else later. */
   | ({ readonly reason: "id_claim_missing"; readonly known: readonly string[] } & RulePointer)
   /** A token may prove two callers. */
-  | ({ readonly reason: "rules_overlap"; readonly other: RulePointer } & RulePointer);
+  | ({ readonly reason: "rules_overlap"; readonly other: RulePointer } & RulePointer)
+  | CertificateFault;
 
 /** A workload rule: the caller, and its place from 0. */
 export interface RulePointer {
@@ -43,7 +45,7 @@ export function checkRegistry(
   registry: CallerRegistry,
   { ownIssuer, reserved }: { readonly ownIssuer: string; readonly reserved: readonly CallerId[] },
 ): readonly RegistryFault[] {
-  const { callers, issuers } = registry;
+  const { callers, issuers, clientCas } = registry;
   return [
     ...faultsOfIds(callers, reserved),
     ...faultsOfSecrets(callers),
@@ -54,6 +56,7 @@ export function checkRegistry(
       ),
     ),
     ...overlaps(callers),
+    ...faultsOfCertificates(callers, clientCas),
   ];
 }
 

@@ -1,12 +1,14 @@
 import type { Random } from "../kernel/random.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { CallerId, ProofKind } from "./caller.ts";
+import { type CertificateRules, compileCertificateRules } from "./certificates/certificate-rules.ts";
+import { type ClientCa, openClientCa } from "./certificates/client-ca.ts";
 import { decoyKey } from "./foreign/decoy-key.ts";
 import type { ForeignClaims } from "./foreign/foreign-claims.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
-import { trustDomainOf } from "./foreign/presets.ts";
+import { trustDomainOf } from "./foreign/spiffe-id.ts";
 import type { CallerEntry, CallerRegistry, IssuerEntry } from "./registry.ts";
-import { RememberedProofs } from "./remembered-proofs.ts";
+import { type RememberedCertificate, RememberedProofs } from "./remembered-proofs.ts";
 import { decoyHash, hashSecret, type SecretHash } from "./secrets/secret-hash.ts";
 import { type CompiledRule, compileRules, indexRules, type RuleIndex } from "./workload-rules.ts";
 
@@ -41,13 +43,16 @@ export interface CallerDirectory {
   readonly remembered: RememberedProofs;
   /** For each algorithm that some token here may have: what one that nobody's key verifies is verified with. */
   readonly decoyKeys: ReadonlyMap<ForeignAlgorithm, ForeignKey>;
+  readonly clientCas: readonly ClientCa[];
+  readonly certificateRules: CertificateRules;
+  readonly rememberedCertificates: RememberedProofs<RememberedCertificate>;
 }
 
 const SPIFFE = "spiffe://";
 
 /** The directory of a registry in which `checkRegistry` found nothing, and of what the settings add to it. */
 export function openDirectory(
-  { issuers, callers }: CallerRegistry,
+  { issuers, callers, clientCas }: CallerRegistry,
   random: Random,
   added: { readonly secrets?: readonly SettingSecret[]; readonly thisMachine?: CallerEntry } = {},
 ): CallerDirectory {
@@ -77,6 +82,9 @@ export function openDirectory(
     ruleIndexes: new Map([...rules].map(([name, own]) => [name, indexRules(own)])),
     remembered: new RememberedProofs(),
     decoyKeys: decoyKeysFor(issuers, callers),
+    clientCas: clientCas.map(openClientCa),
+    certificateRules: compileCertificateRules(callers),
+    rememberedCertificates: new RememberedProofs(),
   };
 }
 

@@ -1,7 +1,8 @@
 import { type AuthenticateDeps, assertingCaller, readToken } from "./authenticate.ts";
-import type { CallerId, ProofKind } from "./caller.ts";
+import { explainCertificate } from "./certificates/explain-certificate.ts";
 import { checksOfAssertion } from "./client-assertion.ts";
 import { type HashedSecret, issuerOf } from "./directory.ts";
+import type { ProofExplanation, RuleTrial } from "./explanation.ts";
 import { keysFor } from "./foreign/choose-keys.ts";
 import type { CompactJws } from "./foreign/compact-jws.ts";
 import type { ForeignClaims } from "./foreign/foreign-claims.ts";
@@ -15,54 +16,22 @@ import { idOfSecret, SECRET_PREFIX } from "./secrets/secret-text.ts";
 import { checksOfWorkload, factsOf, faultOfSignature } from "./workload.ts";
 import { type CompiledRule, matchesClaim, matchesSubject, resolveWorkload } from "./workload-rules.ts";
 
-/** What a proof is worth: for the person who declared the callers, never for a stranger. */
-export interface ProofExplanation {
-  /** `undefined`: nothing here reads it. */
-  readonly proof: Extract<ProofKind, "shared_secret" | "workload_jwt" | "private_key_jwt"> | undefined;
-  /** Who it is, or would be if nothing had failed. */
-  readonly caller: CallerId | undefined;
-  /** Why `authenticate` would reject it; `undefined`: it would not. A single use, and a TokenReview, are not tried. */
-  readonly reason: AuthReason | undefined;
-  /** Every check that could be made, also those after the first that failed. */
-  readonly checks: readonly ProofCheck[];
-  /** The name of the declared issuer. */
-  readonly issuer: string | undefined;
-  /** The token, decoded; `undefined` for a secret. */
-  readonly token:
-    | { readonly header: Pick<CompactJws, "alg" | "kid" | "typ">; readonly claims: ForeignClaims }
-    | undefined;
-  /** What the preset of the issuer reads in it: what rules, grants and templates may name. */
-  readonly facts: WorkloadFacts | undefined;
-  /** Each rule of that issuer. */
-  readonly rules: readonly RuleTrial[];
-}
-
-/** How a token meets one rule. */
-export interface RuleTrial {
-  readonly caller: CallerId;
-  readonly subject: { readonly pattern: string; readonly isMet: boolean };
-  readonly claims: readonly {
-    readonly name: string;
-    readonly patterns: readonly string[];
-    /** What the token says; `undefined`: nothing. */
-    readonly value: string | readonly string[] | undefined;
-    readonly isMet: boolean;
-  }[];
-  readonly isMet: boolean;
-}
-
 type ExplainDeps = Omit<AuthenticateDeps, "usedAssertions" | "tokenReviewer">;
 
 const NOTHING = {
-  caller: undefined,
   issuer: undefined,
   token: undefined,
+  certificate: undefined,
   facts: undefined,
   rules: [],
 } as const;
 
 /** Which caller a credential would be, check by check and rule by rule. It uses nothing up and remembers nothing. */
 export async function explainProof(deps: ExplainDeps, credential: string): Promise<ProofExplanation> {
+  if (credential.includes("-----BEGIN CERTIFICATE-----")) {
+    const { caller, checks, ...facts } = explainCertificate(deps, credential);
+    return explained({ ...NOTHING, ...facts, proof: "certificate" }, checks, caller, deps.clock.now());
+  }
   const ofSetting = deps.directory.settingSecrets.find(({ hash }) => isSecretOf(hash, credential));
   if (ofSetting !== undefined || credential.startsWith(SECRET_PREFIX))
     return explainSecret(deps, credential, ofSetting);
@@ -164,7 +133,7 @@ async function explainWorkload(
   const token = { header: { alg: jws.alg, kid: jws.kid, typ: jws.typ }, claims };
   const trials = facts === undefined ? [] : rules.map((rule) => trialOf(rule, facts));
   return explained(
-    { proof: "workload_jwt", issuer: issuer.name, token, facts, rules: trials },
+    { ...NOTHING, proof: "workload_jwt", issuer: issuer.name, token, facts, rules: trials },
     checks,
     who?.caller,
     now,
@@ -193,7 +162,8 @@ function trialOf({ caller, subject, claims }: CompiledRule, facts: WorkloadFacts
   }));
   return {
     caller,
-    subject: { pattern: subject.source, isMet: isSubjectMet },
+    subject: { of: "subject", pattern: subject.source, isMet: isSubjectMet },
+    clientCa: undefined,
     claims: trials,
     isMet: isSubjectMet && trials.every(({ isMet }) => isMet),
   };

@@ -34,5 +34,6 @@ function entryOf(id: CallerId): CallerEntry {
     secrets: [],
     workloads: [],
     assertionKeys: [],
+    certificates: [],
   };
 }

@@ -1,4 +1,5 @@
 import { isLoopback } from "../kernel/loopback.ts";
+import type { PresentedCertificate } from "./certificates/check-certificate.ts";
 import { CREDENTIAL_CHARS_MAX } from "./foreign/compact-jws.ts";
 import { type Rejected, rejected } from "./rejection.ts";
 
@@ -6,6 +7,8 @@ import { type Rejected, rejected } from "./rejection.ts";
 export interface Presented {
   /** The value of each `Authorization` header, as received. */
   readonly authorization: readonly string[];
+  /** What the client showed in the handshake of its connection; read only where there is no `Authorization` header (ADR 27). */
+  readonly certificate?: () => PresentedCertificate | undefined;
   /** Where it comes from; read only where a program of this machine is a caller. */
   readonly origin: RequestOrigin;
 }

@@ -33,6 +33,10 @@ export type CheckName =
   | "assertion_id"
   | "signature"
   | "preset"
+  | "certificate_use"
+  | "strength"
+  | "authority"
+  | "revocation"
   | "rules"
   | "caller_enabled";
 

@@ -8,6 +8,7 @@ import type { SecretHash } from "./secrets/secret-hash.ts";
 export interface CallerRegistry {
   readonly issuers: readonly IssuerEntry[];
   readonly callers: readonly CallerEntry[];
+  readonly clientCas: readonly ClientCaEntry[];
 }
 
 /** One declared caller. */
@@ -25,6 +26,8 @@ export interface CallerEntry {
   readonly workloads: readonly WorkloadRule[];
   /** The keys that sign its client assertions (RFC 7523); several, so that an old and a new key are valid at the same time. */
   readonly assertionKeys: readonly ForeignKey[];
+  /** Any one of these is enough. */
+  readonly certificates: readonly CertificateRule[];
 }
 
 /** Which tokens of an issuer prove a caller. */
@@ -35,6 +38,24 @@ export interface WorkloadRule {
   readonly subject: string;
   /** By short claim name: patterns, one of which must match. Each claim named here is required. */
   readonly claims: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Which client certificates prove a caller. */
+export interface CertificateRule {
+  /** `ClientCaEntry.name`. */
+  readonly ca: string;
+  readonly of: "uri" | "dns" | "subject";
+  /** `uri` and `dns`: a pattern, whose segments of a DNS name are its labels; `subject`: a whole distinguished name (RFC 4514). */
+  readonly name: string;
+}
+
+/** Authorities of client certificates, under one name. */
+export interface ClientCaEntry {
+  readonly name: string;
+  /** Their certificates, as PEM. */
+  readonly caPem: string;
+  /** The revocation lists of them and of their intermediates, as PEM. With one, a certificate whose issuer has none is rejected. */
+  readonly crlPem: string | undefined;
 }
 
 export const PRESETS = ["kubernetes", "github", "gitlab", "spiffe", "oidc"] as const;

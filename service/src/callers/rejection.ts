@@ -33,6 +33,18 @@ export const AUTH_REASONS = [
   "review_unavailable",
   "assertion_id_missing",
   "assertion_replayed",
+  "certificate_malformed",
+  /** It is one of an authority, or for servers only. */
+  "certificate_not_for_clients",
+  "certificate_weak",
+  "certificate_expired",
+  "certificate_not_yet_valid",
+  /** It leads to no declared client CA, or TLS did not verify it. */
+  "certificate_untrusted",
+  "certificate_revoked",
+  /** A revocation list is required, and none of its issuer is in force. */
+  "revocation_unknown",
+  "certificate_unmatched",
   "not_this_machine",
   /** Only while callers are observed: the check itself failed, or took longer than a second. */
   "check_failed",

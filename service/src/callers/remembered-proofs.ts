@@ -13,18 +13,25 @@ export interface RememberedProof {
   readonly until: number;
 }
 
+/** A client certificate that was verified: what it proved. `until`: as above. */
+export interface RememberedCertificate {
+  readonly caller: CallerId;
+  readonly claims: ProofClaims;
+  readonly until: number;
+}
+
 /** The most proofs that are remembered. */
 export const REMEMBERED_PROOFS_MAX = 10_000;
 
 /**
- * Tokens that were verified, by the SHA-256 of their text: the same token is presented again for every mint. It belongs to one
- * snapshot of what is declared, and holds no token. The one that was added first leaves first.
+ * Tokens that were verified, by the SHA-256 of their text, or certificates by that of their octets: the same one is presented again for
+ * every mint. It belongs to one snapshot of what is declared, and holds no token. The one that was added first leaves first.
  */
-export class RememberedProofs {
-  readonly #proofs = new Map<string, RememberedProof>();
+export class RememberedProofs<Proof extends { readonly until: number } = RememberedProof> {
+  readonly #proofs = new Map<string, Proof>();
 
   /** What a token proved at its last presentation, unless it has expired since. */
-  find(token: string, now: number): RememberedProof | undefined {
+  find(token: string | Uint8Array, now: number): Proof | undefined {
     const digest = digestOf(token);
     const proof = this.#proofs.get(digest);
     if (proof === undefined || now < proof.until) return proof;
@@ -32,7 +39,7 @@ export class RememberedProofs {
     return undefined;
   }
 
-  remember(token: string, proof: RememberedProof): void {
+  remember(token: string | Uint8Array, proof: Proof): void {
     const digest = digestOf(token);
     this.#proofs.delete(digest);
     const [oldest] = this.#proofs.keys();
@@ -45,6 +52,6 @@ export class RememberedProofs {
   }
 }
 
-function digestOf(token: string): string {
+function digestOf(token: string | Uint8Array): string {
   return createHash("sha256").update(token).digest("base64");
 }

@@ -9,6 +9,7 @@ import type { Timers } from "../kernel/timers.ts";
 import type { CompiledPolicy } from "../policy/compile-policy.ts";
 import { NO_POLICY, type PolicyInForce } from "../tokens/entitlement.ts";
 import type { AudienceReading } from "../tokens/mint-request.ts";
+import { certificateOf } from "./peer/certificate-of.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** Who may call and what each may have minted, as it is now: one request uses one of these from start to end. */
@@ -72,16 +73,16 @@ async function observed(
 
 const OBSERVED_MS_MAX = 1_000;
 
-/** What a request presents as proof of its caller. */
-export function presentedBy({
-  rawHeaders,
-  headers,
-  socket,
-}: Pick<IncomingMessage, "rawHeaders" | "headers"> & {
+/** The part of a request that may prove its caller. */
+export type SentCredentials = Pick<IncomingMessage, "rawHeaders" | "headers"> & {
   readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
-}): Presented {
+};
+
+/** What a request presents as proof of its caller. */
+export function presentedBy({ rawHeaders, headers, socket }: SentCredentials): Presented {
   return {
     authorization: valuesOf("authorization", rawHeaders),
+    certificate: () => certificateOf(socket),
     origin: {
       remoteAddress: socket.remoteAddress,
       host: headers.host,

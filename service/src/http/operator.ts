@@ -1,10 +1,9 @@
-import type { IncomingMessage } from "node:http";
 import { type AuthenticateDeps, authenticate } from "../callers/authenticate.ts";
 import type { CallerId, ProofKind, Role } from "../callers/caller.ts";
 import type { Presented } from "../callers/presented.ts";
 import type { AuthReason, Rejected } from "../callers/rejection.ts";
 import type { Branded } from "../kernel/branded.ts";
-import { presentedBy } from "./access.ts";
+import { presentedBy, type SentCredentials } from "./access.ts";
 import { type Problem, problem } from "./problem.ts";
 
 /** The roles that may call an operation. A role that is not listed may not; there is no operation without roles. */
@@ -20,11 +19,6 @@ export type Operator = Branded<
   { readonly id: CallerId; readonly role: Role; readonly proof: ProofKind },
   "Operator"
 >;
-
-/** The part of a request that is checked. */
-export type SentByOperator = Pick<IncomingMessage, "rawHeaders" | "headers"> & {
-  readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
-};
 
 export type OperatorProof =
   | { readonly kind: "operator"; readonly operator: Operator }
@@ -43,7 +37,7 @@ interface StrangerFacts {
 export async function proveOperator(
   deps: AuthenticateDeps,
   roles: Roles,
-  incoming: SentByOperator,
+  incoming: SentCredentials,
 ): Promise<OperatorProof> {
   const outcome = await authenticate(deps, presentedTo(deps, incoming));
   if (outcome.kind === "rejected") return rejectedAs(problemOfNobody(outcome), factsOf(outcome));
@@ -56,10 +50,10 @@ export async function proveOperator(
 }
 
 /** Where no caller is declared and no token is set, nobody has a credential: what is sent as one is not looked at. */
-function presentedTo({ directory }: AuthenticateDeps, incoming: SentByOperator): Presented {
+function presentedTo({ directory }: AuthenticateDeps, incoming: SentCredentials): Presented {
   const presented = presentedBy(incoming);
   const hasCredentials = directory.callers.size > 0 || directory.settingSecrets.length > 0;
-  return hasCredentials ? presented : { ...presented, authorization: [] };
+  return hasCredentials ? presented : { ...presented, authorization: [], certificate: () => undefined };
 }
 
 function rejectedAs(reason: Problem["reason"], facts: StrangerFacts): OperatorProof {

@@ -7,7 +7,7 @@ import { keysFor } from "../callers/foreign/choose-keys.ts";
 import { DEFAULT_FOREIGN_ALGORITHMS, type ForeignKey } from "../callers/foreign/foreign-key.ts";
 import type { IssuerKeys, KnownKeys, TokenReviewer } from "../callers/foreign/issuer-keys.ts";
 import { readKeySet } from "../callers/foreign/read-key-set.ts";
-import type { CallerEntry, IssuerEntry } from "../callers/registry.ts";
+import type { CallerEntry, ClientCaEntry, IssuerEntry } from "../callers/registry.ts";
 import { systemRandom } from "../kernel/random.ts";
 import { ALGORITHM_FACTS } from "../keys/algorithm.ts";
 import { memoryUsedAssertions } from "../stores/memory/used-assertions.ts";
@@ -35,6 +35,7 @@ export function callerEntry(id: string, members: Partial<CallerEntry> = {}): Cal
     secrets: [],
     workloads: [],
     assertionKeys: [],
+    certificates: [],
     ...members,
   };
 }
@@ -123,14 +124,15 @@ const NO_REVIEWER: TokenReviewer = { review: () => Promise.resolve({ kind: "unav
 export function authenticateDeps(declared: {
   readonly callers?: readonly CallerEntry[];
   readonly issuers?: readonly IssuerEntry[];
+  readonly clientCas?: readonly ClientCaEntry[];
   readonly secrets?: readonly SettingSecret[];
   readonly thisMachine?: CallerEntry;
   readonly tokenReviewer?: TokenReviewer;
 }): AuthenticateDeps & { readonly clock: TestClock; readonly issuerKeys: TestIssuerKeys } {
-  const { callers = [], issuers = [], tokenReviewer = NO_REVIEWER, ...added } = declared;
+  const { callers = [], issuers = [], clientCas = [], tokenReviewer = NO_REVIEWER, ...added } = declared;
   const clock = new TestClock();
   return {
-    directory: openDirectory({ callers, issuers }, systemRandom(), added),
+    directory: openDirectory({ callers, issuers, clientCas }, systemRandom(), added),
     ownIssuer: OWN_ISSUER,
     issuerKeys: new TestIssuerKeys(),
     tokenReviewer,

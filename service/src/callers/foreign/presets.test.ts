@@ -70,10 +70,10 @@ test("a GitLab token has the ids of its project and its namespace", () => {
 });
 
 describe("a JWT-SVID", () => {
-  test("has a trust domain and a path", () => {
+  test("has a trust domain and a path, and the names that Kubernetes gives it", () => {
     expect(read("spiffe", { sub: "spiffe://prod.example/ns/a/sa/b" })).toEqual({
       subjects: ["spiffe://prod.example/ns/a/sa/b"],
-      claims: { trust_domain: "prod.example", path: "ns/a/sa/b" },
+      claims: { trust_domain: "prod.example", path: "ns/a/sa/b", namespace: "a", serviceaccount: "b" },
     });
   });
 

@@ -1,5 +1,6 @@
 import type { Preset } from "../registry.ts";
 import type { ForeignClaims } from "./foreign-claims.ts";
+import { SPIFFE_CLAIMS, spiffeClaims } from "./spiffe-id.ts";
 
 /** What a token says, by short claim name. A list: the members of a claim that has several. */
 export type ClaimValues = Readonly<Record<string, string | readonly string[]>>;
@@ -99,7 +100,7 @@ export const PRESET_RULES: Readonly<Record<Preset, PresetRules>> = {
   },
   spiffe: {
     types: ["jwt", "jose"],
-    claimNames: ["trust_domain", "path"],
+    claimNames: SPIFFE_CLAIMS,
     idClaims: [],
     maxLifeSeconds: HOUR_SECONDS,
     read: readSpiffe,
@@ -166,19 +167,10 @@ function readGithub(claims: ForeignClaims): WorkloadFacts | undefined {
   return { ...facts, subjects: [...new Set(spellings)] };
 }
 
-const SPIFFE_ID =
-  /^spiffe:\/\/([a-z0-9._-]{1,255})\/((?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*)$/;
-
-/** The trust domain of a SPIFFE id with a path that is not empty (SPIFFE-ID section 2); `undefined` for any other text. */
-export function trustDomainOf(id: string): string | undefined {
-  return SPIFFE_ID.exec(id)?.[1];
-}
-
 /** A JWT-SVID. */
 function readSpiffe({ sub }: ForeignClaims): WorkloadFacts | undefined {
-  const [, domain, path] = SPIFFE_ID.exec(sub) ?? [];
-  if (domain === undefined || path === undefined) return undefined;
-  return { subjects: [sub], claims: { trust_domain: domain, path } };
+  const claims = spiffeClaims(sub);
+  return claims && { subjects: [sub], claims };
 }
 
 function withRequired(

@@ -35,6 +35,7 @@ export async function openDocument(named: string | undefined, world: World): Pro
   const read = await examineDocument(file, named === undefined ? VARIABLE : undefined, {
     tokens: settings.tokens,
     hasDefaultCaller: sharedSecret !== undefined,
+    clientCa: undefined,
   });
   if (read.kind === "rejected") throw couldNot(...read.faults);
   return { ...read.document, file, settings, labels, lineOf: read.lineOf };

@@ -1,4 +1,4 @@
-import type { ProofExplanation, RuleTrial } from "../../callers/explain-proof.ts";
+import type { ProofExplanation, RuleTrial } from "../../callers/explanation.ts";
 import { shown } from "../terminal/shown.ts";
 import { table } from "../terminal/table.ts";
 import { utc } from "../terminal/time.ts";
@@ -17,7 +17,7 @@ export function checkText(explanation: ProofExplanation): string {
     check,
     fault === undefined ? "" : authReasonText(fault),
   ]);
-  return `${verdict}\n\n${table(rows)}${tokenText(explanation)}${rulesText(explanation.rules)}`;
+  return `${verdict}\n\n${table(rows)}${tokenText(explanation)}${certificateText(explanation)}${rulesText(explanation.rules)}`;
 }
 
 function tokenText({ token, issuer, facts }: ProofExplanation): string {
@@ -31,15 +31,36 @@ function tokenText({ token, issuer, facts }: ProofExplanation): string {
     ["expires", momentText(claims.exp)],
     ["alg", header.alg],
     ["kid", header.kid],
-    ...Object.entries(facts?.claims ?? {}).map(
-      ([name, value]) =>
-        [`claims.${name}`, typeof value === "string" ? value : JSON.stringify(value)] as const,
-    ),
+    ...claimRows(facts),
   ];
-  const given = rows.flatMap(([name, value]) =>
-    value === undefined ? [] : [[shown(name), shown(value, 256)]],
-  );
-  return `\n${table(given)}`;
+  return `\n${table(shownRows(rows))}`;
+}
+
+function certificateText({ certificate, issuer, facts }: ProofExplanation): string {
+  if (certificate === undefined) return "";
+  const { uris, dnsNames, subject, serial, notBefore, notAfter } = certificate;
+  const rows: (readonly [string, string | undefined])[] = [
+    ["client ca", issuer],
+    ...uris.map((uri) => ["uri", uri] as const),
+    ...dnsNames.map((name) => ["dns", name] as const),
+    ["subject", subject.text === "" ? undefined : subject.text],
+    ["serial", serial],
+    ["valid from", momentText(notBefore)],
+    ["expires", momentText(notAfter)],
+    ...claimRows(facts),
+  ];
+  return `\n${table(shownRows(rows))}`;
+}
+
+function claimRows(facts: ProofExplanation["facts"]): (readonly [string, string])[] {
+  return Object.entries(facts?.claims ?? {}).map(([name, value]) => [
+    `claims.${name}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+}
+
+function shownRows(rows: readonly (readonly [string, string | undefined])[]): string[][] {
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[shown(name), shown(value, 512)]]));
 }
 
 function momentText(seconds: number | undefined): string | undefined {
@@ -49,8 +70,9 @@ function momentText(seconds: number | undefined): string | undefined {
 
 function rulesText(rules: readonly RuleTrial[]): string {
   if (rules.length === 0) return "";
-  const rows = rules.flatMap(({ caller, subject, claims, isMet }) => [
-    [caller, isMet ? "met" : "not met", "subject", shown(subject.pattern), metText(subject.isMet)],
+  const rows = rules.flatMap(({ caller, subject, clientCa, claims, isMet }) => [
+    [caller, isMet ? "met" : "not met", subject.of, shown(subject.pattern), metText(subject.isMet)],
+    ...(clientCa === undefined ? [] : [["", "", "ca", clientCa.name, metText(clientCa.isMet)]]),
     ...claims.map((claim) => [
       "",
       "",
@@ -74,6 +96,7 @@ export function checkDocument({
   proof,
   issuer,
   token,
+  certificate,
   facts,
   rules,
 }: ProofExplanation): object {
@@ -95,11 +118,13 @@ export function checkDocument({
         iat: token.claims.iat,
       },
     },
+    certificate: certificate && certificateDocument(certificate),
     claims: facts?.claims,
-    rules: rules.map(({ caller: of, subject, claims, isMet }) => ({
+    rules: rules.map(({ caller: of, subject, clientCa, claims, isMet }) => ({
       caller: of,
       met: isMet,
-      subject: { pattern: subject.pattern, met: subject.isMet },
+      [subject.of]: { pattern: subject.pattern, met: subject.isMet },
+      ...(clientCa === undefined ? {} : { ca: { name: clientCa.name, met: clientCa.isMet } }),
       claims: claims.map(({ name, patterns, value, isMet: met }) => ({
         name,
         patterns,
@@ -107,5 +132,23 @@ export function checkDocument({
         met,
       })),
     })),
+  };
+}
+
+function certificateDocument({
+  uris,
+  dnsNames,
+  subject,
+  serial,
+  notBefore,
+  notAfter,
+}: NonNullable<ProofExplanation["certificate"]>): object {
+  return {
+    uri: uris,
+    dns: dnsNames,
+    subject: subject.text,
+    serial,
+    not_before: utc(notBefore),
+    not_after: utc(notAfter),
   };
 }

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from "commander";
-import type { ProofExplanation } from "../../callers/explain-proof.ts";
+import type { ProofExplanation } from "../../callers/explanation.ts";
 import { type OpenDocument, openDocument } from "../access/open-document.ts";
 import { answeredNo, couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
@@ -14,22 +14,27 @@ interface CheckOptions {
 
 const NOTES = `
 Says which caller a proof is, check by check and rule by rule. Exit code 1: the service would reject it.
-PROOF is a secret or a token, or - for standard input, or @FILE. Other users of the machine can see an argument, and the shell
+PROOF is a secret, a token or a certificate (PEM, with its intermediates), or - for standard input, or @FILE; a name that ends in .pem
+or .crt is a file too. Other users of the machine can see an argument, and the shell
 remembers it: prefer - or @FILE. With one argument the access document is that of MACP_AUTH_CONFIG_FILE. Neither the secret nor the
 signature of a token is printed. Keys of issuers that are not in a file are fetched, unless --offline is given. A single use, and
 a TokenReview, are not tried.
 
 Examples:
   macp-auth callers check access.yaml @planner.secret
+  macp-auth callers check access.yaml planner.pem
   kubectl create token planner --audience macp-auth-service | macp-auth callers check access.yaml -`;
 
 /** `macp-auth callers check`: which caller a proof is, or which rule fails. */
 export function checkCommand(world: World): Command {
   return new Command("check")
-    .description("say which caller a secret or a token is, or why it is none")
+    .description("say which caller a secret, a token or a certificate is, or why it is none")
     .addArgument(new Argument("[FILE]", "the access document (default: MACP_AUTH_CONFIG_FILE)"))
     .addArgument(
-      new Argument("[PROOF]", "the secret or the token; - for standard input (the default), or @FILE"),
+      new Argument(
+        "[PROOF]",
+        "the secret, token or certificate; - for standard input (the default), or @FILE",
+      ),
     )
     .addOption(new Option("--offline", "fetch no keys"))
     .addOption(jsonOption())
@@ -62,9 +67,10 @@ async function explained(
 }
 
 async function proofText(argument: string | undefined, world: World): Promise<string> {
-  if (argument?.startsWith("@")) {
+  const file = argument === undefined ? undefined : fileNamedBy(argument);
+  if (file !== undefined) {
     const { readSmallInput } = await import("../../files/small-file.ts");
-    return insistOnProof(await readSmallInput(argument.slice(1)));
+    return insistOnProof(await readSmallInput(file));
   }
   const isPiped = argument === undefined || argument === "-";
   if (!isPiped && /\.(?:ya?ml|json)$/.test(argument))
@@ -76,6 +82,12 @@ async function proofText(argument: string | undefined, world: World): Promise<st
       "standard input holds more than 64 KiB, which is no proof; pipe only the secret or the token",
     );
   return insistOnProof(text);
+}
+
+/** `@FILE`; neither a secret nor a token ends as a certificate's file does. */
+function fileNamedBy(argument: string): string | undefined {
+  if (argument.startsWith("@")) return argument.slice(1);
+  return /\.(?:pem|crt|cer)$/.test(argument) ? argument : undefined;
 }
 
 function insistOnProof(text: string): string {

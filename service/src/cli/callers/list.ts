@@ -32,12 +32,17 @@ interface CallerLine {
   /** RFC 3339, UTC. */
   readonly expires: string | null;
   readonly role: string | null;
-  readonly proofs: { readonly secrets: number; readonly issuers: readonly string[]; readonly keys: number };
+  readonly proofs: {
+    readonly secrets: number;
+    readonly issuers: readonly string[];
+    readonly keys: number;
+    readonly client_cas: readonly string[];
+  };
   readonly grants: readonly string[];
 }
 
 function lineOf(caller: CallerEntry, { policy }: OpenDocument, now: number): CallerLine {
-  const { id, owner = null, notAfter, role = null, secrets, workloads, assertionKeys } = caller;
+  const { id, owner = null, notAfter, role = null, secrets, workloads, assertionKeys, certificates } = caller;
   return {
     caller: id,
     owner,
@@ -48,6 +53,7 @@ function lineOf(caller: CallerEntry, { policy }: OpenDocument, now: number): Cal
       secrets: secrets.length,
       issuers: [...new Set(workloads.map(({ issuer }) => issuer))],
       keys: assertionKeys.length,
+      client_cas: [...new Set(certificates.map(({ ca }) => ca))],
     },
     grants: (policy.grantsByCaller.get(id) ?? []).map(({ grant }) => grant.name),
   };
@@ -68,10 +74,11 @@ function listText(callers: readonly CallerLine[]): string {
   return `${table([["CALLER", "STATE", "OWNER", "EXPIRES", "ROLE", "PROOFS", "GRANTS"], ...rows])}\n${counted(callers.length, "caller")}\n`;
 }
 
-function proofsText({ secrets, issuers, keys }: CallerLine["proofs"]): string {
+function proofsText({ secrets, issuers, keys, client_cas: clientCas }: CallerLine["proofs"]): string {
   const parts = [
     ...(secrets > 0 ? [counted(secrets, "secret")] : []),
     ...issuers.map((issuer) => `tokens of ${issuer}`),
+    ...clientCas.map((ca) => `certificates of ${ca}`),
     ...(keys > 0 ? [counted(keys, "key")] : []),
   ];
   return parts.join(", ") || "none";

@@ -1,4 +1,5 @@
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
+import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
 import type { CallerEntry, IssuerEntry, WorkloadRule } from "../../callers/registry.ts";
 import type { Place } from "../../config/access/read-yaml.ts";
@@ -69,17 +70,18 @@ function callerFacts(
       caller.id,
       {
         isActive: callerStateOf(caller, now) === "active" && hasProof(caller),
-        claims: new Set(
-          caller.workloads.flatMap((rule) => claimsOf(issuerOf(rule, registry.issuers), named)),
-        ),
+        claims: new Set([
+          ...caller.workloads.flatMap((rule) => claimsOf(issuerOf(rule, registry.issuers), named)),
+          ...(caller.certificates.length > 0 ? CERTIFICATE_CLAIMS : []),
+        ]),
         hasBareGithubSubject: caller.workloads.some((rule) => isBare(rule, issuerOf(rule, registry.issuers))),
       },
     ]),
   ]);
 }
 
-function hasProof({ secrets, workloads, assertionKeys }: CallerEntry): boolean {
-  return secrets.length + workloads.length + assertionKeys.length > 0;
+function hasProof({ secrets, workloads, assertionKeys, certificates }: CallerEntry): boolean {
+  return secrets.length + workloads.length + assertionKeys.length + certificates.length > 0;
 }
 
 function issuerOf({ issuer }: WorkloadRule, issuers: readonly IssuerEntry[]): IssuerEntry | undefined {

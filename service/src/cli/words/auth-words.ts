@@ -6,6 +6,7 @@ export const PROOF_NAMES: Readonly<Record<ProofKind, string>> = {
   shared_secret: "a shared secret",
   workload_jwt: "a token of an issuer",
   private_key_jwt: "a client assertion (private_key_jwt)",
+  certificate: "a client certificate",
   admin_token: "the token of the admin listener",
   this_machine: "a program of this machine",
 };
@@ -13,7 +14,7 @@ export const PROOF_NAMES: Readonly<Record<ProofKind, string>> = {
 const TEXTS: Readonly<Record<AuthReason, string>> = {
   credential_missing: "there is no credential",
   credential_malformed:
-    "it is neither a secret of macp-auth secret generate nor a token; check that it is whole",
+    "it is neither a secret of macp-auth secret generate nor a token nor a certificate; check that it is whole",
   credentials_several: "there are several credentials; send one",
   credential_unknown: "no caller has this secret; compare the line in the access document",
   other_client_named: "the body names another client",
@@ -40,6 +41,18 @@ const TEXTS: Readonly<Record<AuthReason, string>> = {
   review_unavailable: "the cluster does not answer (TokenReview)",
   assertion_id_missing: "it has no jti of at most 256 characters",
   assertion_replayed: "it was used before",
+  certificate_malformed:
+    "it is no certificate that can be used: a name in it has a control character, or its URI is no single SPIFFE id",
+  certificate_not_for_clients: "it is of an authority, or its key usage is not that of a client (clientAuth)",
+  certificate_weak:
+    "its key or its signature is too weak; use RSA of 2048 bits, P-256 or Ed25519, and SHA-256",
+  certificate_expired: "it has expired",
+  certificate_not_yet_valid: "it is not valid yet; compare the clocks",
+  certificate_untrusted:
+    "it leads to no client CA that is valid now; compare the issuer, and append the intermediate certificates",
+  certificate_revoked: "a revocation list has its serial number",
+  revocation_unknown: "its issuer has no revocation list in force in crl_file; renew the list",
+  certificate_unmatched: "no rule of a caller matches its names",
   not_this_machine: "it does not come from a program of this machine",
   check_failed: "the check itself failed; see the service's log",
 };

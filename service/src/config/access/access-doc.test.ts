@@ -35,6 +35,7 @@ function rowsOf(chapter: string): ReadonlyMap<string, readonly string[]> {
 const CHAPTERS: readonly (readonly [string, string, Shape])[] = [
   ["the document", "# The access document", SCHEMA],
   ["an issuer", "## An issuer", entryOf(part("issuers"))],
+  ["a client CA", "## A client CA", entryOf(part("client_cas"))],
   ["a caller", "## A caller", entryOf(part("callers"))],
   ["a grant", "## A grant", part("grants").items ?? {}],
   ["a deny", "## A deny", part("denies").items ?? {}],
@@ -44,7 +45,7 @@ describe.each(CHAPTERS)("docs/access.md lists %s", (what, chapter, { properties 
   const rows = rowsOf(chapter);
 
   test("with each of its members, and no other", () => {
-    const proofs = what === "a caller" ? ["secret", "workload", "private_key_jwt"] : [];
+    const proofs = what === "a caller" ? ["secret", "workload", "private_key_jwt", "certificate"] : [];
     expect([...rows.keys()].toSorted()).toEqual([...Object.keys(properties), ...proofs].toSorted());
   });
 

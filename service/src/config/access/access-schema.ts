@@ -105,6 +105,20 @@ const Issuer = z.strictObject({
     .meta({ description: "Kubernetes: ask the API server about each new token (TokenReview)." }),
 });
 
+const ClientCa = z
+  .strictObject({
+    ca_file: path.meta({ description: "Their certificates, PEM." }),
+    crl_file: path.optional().meta({
+      description:
+        "The revocation lists of them and of their intermediates, PEM. With it, a certificate whose issuer has no list in force is rejected.",
+    }),
+  })
+  .meta({ description: "Authorities of client certificates." });
+
+const ca = name("the name of a client CA").default("default").meta({
+  description: "The client CA that it leads to; `default` is that of MACP_AUTH_TLS_CLIENT_CA_FILE.",
+});
+
 const patterns = z.union([text(512).transform((one) => [one]), z.array(text(512)).min(1)]).meta({
   description: "A value or a list of values; `*` stands for any part.",
 });
@@ -135,10 +149,39 @@ const Proof = z
           }),
         ]),
       }),
+      z.strictObject({
+        certificate: z.union(
+          [
+            z.strictObject({
+              ca,
+              uri: text(512).meta({
+                description:
+                  "A URI of the certificate, such as a SPIFFE id: exact, or with `*` for one part between `/` or `:`, and `**` at the end for all that follow.",
+              }),
+            }),
+            z.strictObject({
+              ca,
+              dns: text(253).meta({
+                description: "A DNS name of the certificate; `*` stands for one label or a part of it.",
+              }),
+            }),
+            z.strictObject({
+              ca,
+              subject: text(512).meta({
+                description: "The whole subject as RFC 4514 writes it, such as CN=planner,O=Example.",
+              }),
+            }),
+          ],
+          { error: "must have one of uri, dns, subject, and may have ca" },
+        ),
+      }),
     ],
-    { error: "must be one of secret, workload, private_key_jwt" },
+    { error: "must be one of secret, workload, private_key_jwt, certificate" },
   )
-  .meta({ description: "One way in which the caller proves who it is (RFC 7523 for private_key_jwt)." });
+  .meta({
+    description:
+      "One way in which the caller proves who it is (RFC 7523 for private_key_jwt; mutual TLS for certificate).",
+  });
 
 const Caller = z.strictObject({
   owner: text(256).optional().meta({ description: "Whom to ask about this caller." }),
@@ -214,6 +257,7 @@ export const AccessText = z
   .strictObject({
     version: z.literal(1, { error: "must be 1" }),
     issuers: z.record(name("the name of an issuer"), Issuer).default({}),
+    client_cas: z.record(name("the name of a client CA"), ClientCa).default({}),
     callers: z.record(name("the name of a caller"), Caller).default({}),
     groups: z
       .strictObject({

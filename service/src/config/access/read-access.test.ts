@@ -92,7 +92,7 @@ describe("an access document", () => {
       "a misspelt proof",
       "secret: hmac-sha256:aaaa",
       "secrets: x",
-      "access.yaml:11:9 callers.control-plane.proofs[0] must be one of secret, workload, private_key_jwt",
+      "access.yaml:11:9 callers.control-plane.proofs[0] must be one of secret, workload, private_key_jwt, certificate",
     ],
     [
       "a misspelt member of a proof",

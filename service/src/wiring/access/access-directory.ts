@@ -34,6 +34,8 @@ export interface AccessDirectory {
   status(): AccessStatus;
   /** What is declared now. */
   registry(): CallerRegistry;
+  /** Gives `trust` the certificates of the client CAs, PEM, now and before a change of them is in force. What it throws keeps the change out. */
+  followClientCas(trust: (cas: readonly string[]) => void): void;
   readonly issuerKeys: IssuerKeySets;
 }
 

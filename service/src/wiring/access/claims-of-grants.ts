@@ -1,16 +1,28 @@
+import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
 import { claimsIn, parsePattern } from "../../kernel/patterns/pattern.ts";
 
 /**
- * The claims that grants require, or put into senders, and that no token of a declared issuer can have: a mistyped name would make
+ * The claims that grants require, or put into senders, and that no token of a declared issuer and no certificate can have: a mistyped name would make
  * a grant that gives nothing.
  */
-export function unknownClaimsOfGrants({ issuers, grants, groups }: AccessText): readonly AccessFault[] {
+export function unknownClaimsOfGrants({
+  issuers,
+  callers,
+  grants,
+  groups,
+}: AccessText): readonly AccessFault[] {
   const lists = Object.values(issuers).map(({ preset }) => PRESET_RULES[preset].claimNames);
   if (lists.includes("any")) return [];
-  const known = new Set(lists.flatMap((names) => (names === "any" ? [] : names)));
+  const areCertificates = Object.values(callers).some(({ proofs }) =>
+    proofs.some((proof) => "certificate" in proof),
+  );
+  const known = new Set([
+    ...lists.flatMap((names) => (names === "any" ? [] : names)),
+    ...(areCertificates ? CERTIFICATE_CLAIMS : []),
+  ]);
   const text = (claim: string): string =>
     `names the claim ${claim}, which no declared issuer gives; ${known.size === 0 ? "no issuer is declared" : `known are ${[...known].join(", ")}`}`;
   return grants.flatMap(({ claims, senders }, index) => {

@@ -5,15 +5,16 @@ import {
   UNPROVED_CALLER,
 } from "../../callers/caller.ts";
 import { checkRegistry } from "../../callers/check-registry.ts";
-import type { CallerRegistry } from "../../callers/registry.ts";
+import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
+import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { FileFault } from "../../files/file-fault.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
 import type { Policy, PolicyRules } from "../../policy/policy.ts";
 import { policyFaultOf, registryFaultOf } from "../words/access-fault-words.ts";
 import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
-import { callerOf } from "./expand-callers.ts";
+import { callerOf, type ProofPlaces } from "./expand-callers.ts";
+import { clientCasOf } from "./expand-client-cas.ts";
 import { issuerOf } from "./expand-issuers.ts";
 import { policyOf } from "./expand-policy.ts";
 import { filesOf } from "./named-files.ts";
@@ -25,6 +26,8 @@ export interface ExpandContext {
   readonly policyRules: PolicyRules;
   /** Callers that the settings make; grants may name them. */
   readonly reserved: readonly CallerId[];
+  /** What the settings make the client CA `default`; `undefined`: nothing. */
+  readonly defaultClientCa?: Omit<ClientCaEntry, "name"> | undefined;
   /** A path of the document: a relative one starts at its folder. */
   readonly pathOf: (named: string) => string;
   /** Reads a file that the document names. */
@@ -53,11 +56,12 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const issuers = Object.entries(access.issuers).map(([name, text]) =>
     issuerOf(name, text, { ...context, files, faults }),
   );
-  const proofPlaces = new Map<CallerId, Place[]>();
+  const proofPlaces = new Map<CallerId, ProofPlaces>();
   const callers = Object.entries(access.callers).map(([name, text]) =>
     callerOf(name, text, files, proofPlaces, faults),
   );
-  const registry = { issuers, callers };
+  const clientCas = clientCasOf(access, context.defaultClientCa, files, faults);
+  const registry = { issuers, callers, clientCas };
   const { ownIssuer, reserved, policyRules } = context;
   // A caller of the settings is no fault in a grant, only among the callers.
   faults.push(

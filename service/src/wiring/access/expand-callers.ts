@@ -1,7 +1,7 @@
 import { type CallerId, DEFAULT_CALLER, parseCallerId } from "../../callers/caller.ts";
 import type { ForeignKey } from "../../callers/foreign/foreign-key.ts";
 import { readKeySet } from "../../callers/foreign/read-key-set.ts";
-import type { CallerEntry, WorkloadRule } from "../../callers/registry.ts";
+import type { CallerEntry, CertificateRule, WorkloadRule } from "../../callers/registry.ts";
 import { parseSecretHash, type SecretHash } from "../../callers/secrets/secret-hash.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
 import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
@@ -9,17 +9,23 @@ import { epochSeconds } from "../../kernel/clock.ts";
 import { keySetText, skippedText } from "../words/access-fault-words.ts";
 import { type Files, textOf } from "./named-files.ts";
 
+/** Where in the document the rules of a caller are, by their number. */
+export interface ProofPlaces {
+  readonly workloads: Place[];
+  readonly certificates: Place[];
+}
+
 type CallerText = AccessText["callers"][string];
 type Faults = AccessFault[];
 
 const DAY_SECONDS = 86_400;
 
-/** One caller. `proofPlaces` gets the place of each of its workload rules. */
+/** One caller. `proofPlaces` gets the place of each of its rules. */
 export function callerOf(
   name: string,
   text: CallerText,
   files: Files,
-  proofPlaces: Map<CallerId, Place[]>,
+  proofPlaces: Map<CallerId, ProofPlaces>,
   faults: Faults,
 ): CallerEntry {
   // The schema knows the same form.
@@ -27,7 +33,8 @@ export function callerOf(
   const secrets: SecretHash[] = [];
   const workloads: WorkloadRule[] = [];
   const assertionKeys: ForeignKey[] = [];
-  const places: Place[] = [];
+  const certificates: CertificateRule[] = [];
+  const places: ProofPlaces = { workloads: [], certificates: [] };
   proofPlaces.set(id, places);
   for (const [index, proof] of text.proofs.entries()) {
     const place = ["callers", name, "proofs", index];
@@ -40,8 +47,11 @@ export function callerOf(
         });
       else secrets.push(hash);
     } else if ("workload" in proof) {
-      places.push([...place, "workload"]);
+      places.workloads.push([...place, "workload"]);
       workloads.push(proof.workload);
+    } else if ("certificate" in proof) {
+      places.certificates.push([...place, "certificate"]);
+      certificates.push(certificateRuleOf(proof.certificate));
     } else {
       assertionKeys.push(
         ...keysOfAssertions(proof.private_key_jwt, [...place, "private_key_jwt"], files, faults),
@@ -57,7 +67,19 @@ export function callerOf(
     secrets,
     workloads,
     assertionKeys,
+    certificates,
   };
+}
+
+type CertificateText = Extract<
+  CallerText["proofs"][number],
+  { readonly certificate: unknown }
+>["certificate"];
+
+function certificateRuleOf(text: CertificateText): CertificateRule {
+  const { ca } = text;
+  if ("uri" in text) return { ca, of: "uri", name: text.uri };
+  return "dns" in text ? { ca, of: "dns", name: text.dns } : { ca, of: "subject", name: text.subject };
 }
 
 /** A day counts to its end. */

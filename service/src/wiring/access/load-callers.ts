@@ -12,6 +12,7 @@ import type { Labels } from "../../config/source.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
 import { readSmallFile } from "../../files/small-file.ts";
+import { codeOf, messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { Secret } from "../../kernel/secret.ts";
@@ -42,7 +43,7 @@ export async function loadCallers({
 }: Pick<LoadedSettings, "settings" | "labels">): Promise<LoadedAccess> {
   const { access, tokens } = settings;
   const { file, sharedSecret } = access;
-  const rules: DocumentRules = { tokens, hasDefaultCaller: sharedSecret !== undefined };
+  const rules: DocumentRules = { tokens, hasDefaultCaller: sharedSecret !== undefined, clientCa: undefined };
   const own = await attempt(() => defaultCallers(sharedSecret, labels));
   const source = file === undefined ? undefined : await readFirst(file, labels.of("access.file"), rules);
   const rejected = source?.first.read.kind === "rejected" ? source.first.read.faults : [];
@@ -106,6 +107,7 @@ export async function defaultCallers(
     secrets: [],
     workloads: [],
     assertionKeys: [],
+    certificates: [],
   };
   return [{ caller, secret: new Secret(text), proof: "shared_secret" }];
 }
@@ -128,7 +130,7 @@ function hasAssertions(document: AccessDocument | undefined): boolean {
   return document?.registry.callers.some(({ assertionKeys }) => assertionKeys.length > 0) === true;
 }
 
-const NOTHING: CallerRegistry = { issuers: [], callers: [] };
+const NOTHING: CallerRegistry = { issuers: [], callers: [], clientCas: [] };
 
 function openAccess(
   { settings, own, source }: Opened,
@@ -153,11 +155,13 @@ function openAccess(
     return { mode, policy: document?.policy, proofs };
   }
 
+  let trust: (cas: readonly string[]) => void = () => undefined;
   /** A document with faults is reported once, and what is in force stays in force. */
   const put = (read: DocumentRead): void => {
-    if (read.kind === "rejected") {
+    const faults = read.kind === "rejected" ? read.faults : faultsOfTrust(read.document.registry, trust);
+    if (read.kind === "rejected" || faults.length > 0) {
       isStale = true;
-      for (const fault of read.faults)
+      for (const fault of faults)
         log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
       return;
     }
@@ -169,19 +173,16 @@ function openAccess(
     const { registry, policy, grants } = document;
     log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
   };
-  const look = source && groupFollower(source.first, source.reread);
-  // A signal looks too, while a look may be waiting for its thread.
-  const inTurn = oneAtATime();
-  const run = (): Promise<void> =>
-    inTurn(async () => {
-      const read = await look?.();
-      if (read !== undefined) put(read);
-    });
+  const look = source === undefined ? () => Promise.resolve() : looker(source, put);
   return {
     directory: {
       issuerKeys: parts.issuerKeys,
       view: () => view,
       registry: () => document?.registry ?? NOTHING,
+      followClientCas: (listener) => {
+        trust = listener;
+        trust(clientCasIn(document?.registry ?? NOTHING));
+      },
       status: () => ({
         mode,
         policyHash: document?.policy.hash,
@@ -191,7 +192,34 @@ function openAccess(
         grants: document?.grants ?? 0,
       }),
     },
-    look: run,
-    loops: look === undefined ? [] : [{ name: "access_document", everyMs: LOOK_MS, run }],
+    look,
+    loops: source === undefined ? [] : [{ name: "access_document", everyMs: LOOK_MS, run: look }],
   };
+}
+
+/** Looks at a document once. A signal looks too, while a look may be waiting for its thread. */
+function looker({ first, reread }: DocumentSource, put: (read: DocumentRead) => void): () => Promise<void> {
+  const follow = groupFollower(first, reread);
+  const inTurn = oneAtATime();
+  return () =>
+    inTurn(async () => {
+      const read = await follow();
+      if (read !== undefined) put(read);
+    });
+}
+
+function clientCasIn({ clientCas }: CallerRegistry): readonly string[] {
+  return clientCas.map(({ caPem }) => caPem);
+}
+
+/** The listeners must accept the certificates before a rule can be met. */
+function faultsOfTrust(registry: CallerRegistry, trust: (cas: readonly string[]) => void): readonly string[] {
+  try {
+    trust(clientCasIn(registry));
+    return [];
+  } catch (thrown) {
+    return [
+      `the client CAs cannot be used by TLS (${codeOf(thrown) ?? messageOf(thrown)}); check each ca_file`,
+    ];
+  }
 }

@@ -22,7 +22,8 @@ export async function filesOf(
         : undefined,
     ),
   );
-  const paths = new Set([...issuers, ...proofs].filter((path) => path !== undefined));
+  const clientCas = Object.values(access.client_cas).flatMap((ca) => [ca.ca_file, ca.crl_file]);
+  const paths = new Set([...issuers, ...proofs, ...clientCas].filter((path) => path !== undefined));
   return new Map(await Promise.all([...paths].map(async (path) => [path, await readFile(path)] as const)));
 }
 

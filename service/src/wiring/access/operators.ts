@@ -27,7 +27,7 @@ export function operatorProofs(
     directory: withOperator(proofs.directory, operator),
   });
   if (declared === undefined) {
-    const directory = openDirectory({ issuers: [], callers: [] }, random);
+    const directory = openDirectory({ issuers: [], callers: [], clientCas: [] }, random);
     const alone = extended({ ...UNUSED, directory, ownIssuer, clock });
     return () => alone;
   }

@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
-import type { CallerRegistry } from "../../callers/registry.ts";
+import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -32,7 +32,15 @@ export type DocumentRead = { readonly paths: readonly string[] } & (
 export type DocumentRules = Pick<Settings, "tokens"> & {
   /** Whether the settings make the caller `default`. */
   readonly hasDefaultCaller: boolean;
+  /** The files that the settings make the client CA `default` of; `undefined`: none. */
+  readonly clientCa: ClientCaFiles | undefined;
 };
+
+/** The certificates of authorities, and their revocation lists. */
+export interface ClientCaFiles {
+  readonly caFile: string;
+  readonly crlFile: string | undefined;
+}
 
 /** Reads an access document and the files that it names, whole. `setting` names the document in a fault of the file itself. */
 export async function readDocument(
@@ -57,17 +65,21 @@ export type DocumentExamined =
 export async function examineDocument(
   path: string,
   setting: string | undefined,
-  { tokens, hasDefaultCaller }: DocumentRules,
+  { tokens, hasDefaultCaller, clientCa }: DocumentRules,
 ): Promise<DocumentExamined> {
   const paths = [path];
   const text = await readText(path, DOCUMENT_MEBIBYTES_MAX);
   if (typeof text !== "string") return { kind: "rejected", faults: [fileFaultLine(setting, text)], paths };
   const read = readAccess(printablePath(path), text);
   if (read.kind === "rejected") return { ...read, paths };
+  const defaultClientCa = clientCa && (await readClientCa(clientCa, paths));
+  if (defaultClientCa instanceof FileFault)
+    return { kind: "rejected", faults: [fileFaultLine(undefined, defaultClientCa)], paths };
   const expanded = await expandAccess(read.access, {
     ownIssuer: tokens.issuer,
     policyRules: tokens,
     reserved: hasDefaultCaller ? RESERVED : [],
+    defaultClientCa,
     pathOf: (named) => resolve(dirname(path), named),
     readFile: (named) => {
       const whole = resolve(dirname(path), named);
@@ -79,6 +91,18 @@ export async function examineDocument(
     return { kind: "rejected", faults: expanded.faults.map(read.lineOf), paths };
   const document = { ...expanded, grants: read.access.grants.length };
   return { kind: "read", document, lineOf: read.lineOf, paths };
+}
+
+/** Adds to `paths` what it reads. */
+async function readClientCa(
+  { caFile, crlFile }: ClientCaFiles,
+  paths: string[],
+): Promise<Omit<ClientCaEntry, "name"> | FileFault> {
+  paths.push(resolve(caFile), ...(crlFile === undefined ? [] : [resolve(crlFile)]));
+  const caPem = await readText(resolve(caFile));
+  const crlPem = crlFile === undefined ? undefined : await readText(resolve(crlFile));
+  if (caPem instanceof FileFault) return caPem;
+  return crlPem instanceof FileFault ? crlPem : { caPem, crlPem };
 }
 
 const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];

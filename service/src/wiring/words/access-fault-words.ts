@@ -1,24 +1,38 @@
 import type { CallerId } from "../../callers/caller.ts";
+import type { CertificateFault } from "../../callers/certificates/check-certificate-rules.ts";
 import type { RegistryFault } from "../../callers/check-registry.ts";
 import type { SkipReason } from "../../callers/foreign/read-foreign-key.ts";
 import type { KeySetFault } from "../../callers/foreign/read-key-set.ts";
 import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
 import { shownValue } from "../../config/shown-value.ts";
 import type { PolicyFault, RuleFaultKind } from "../../policy/policy-faults.ts";
+import { certificateFaultOf } from "./certificate-fault-words.ts";
+import { patternText } from "./pattern-words.ts";
 
 // What is wrong with an access document, for the person who wrote it: the end of a line that begins with the place.
 
-/** The places of a caller's workload rules, by their number. */
-type RulePlaces = ReadonlyMap<CallerId, readonly Place[]>;
+/** The places of a caller's rules, by their number. */
+export type RulePlaces = ReadonlyMap<
+  CallerId,
+  { readonly workloads: readonly Place[]; readonly certificates: readonly Place[] }
+>;
 
 /** A fault of the callers and issuers, at its place in the document. */
 export function registryFaultOf(fault: RegistryFault, places: RulePlaces): AccessFault {
+  if (isOfCertificates(fault)) return certificateFaultOf(fault, places);
   return { place: placeOfRegistryFault(fault, places), text: registryText(fault, places) };
 }
 
-function placeOfRegistryFault(fault: RegistryFault, places: RulePlaces): Place {
+function isOfCertificates(fault: RegistryFault): fault is CertificateFault {
+  return "certificate" in fault || "clientCa" in fault;
+}
+
+/** A fault of anything but certificates. */
+type OtherFault = Exclude<RegistryFault, CertificateFault>;
+
+function placeOfRegistryFault(fault: OtherFault, places: RulePlaces): Place {
   if ("rule" in fault) {
-    const place = places.get(fault.caller)?.[fault.rule] ?? ["callers", fault.caller];
+    const place = places.get(fault.caller)?.workloads[fault.rule] ?? ["callers", fault.caller];
     switch (fault.reason) {
       case "issuer_undeclared":
         return [...place, "issuer"];
@@ -47,7 +61,7 @@ const REGISTRY_TEXTS = {
   claim_without_values: "accepts no value; name at least one",
 } as const;
 
-function registryText(fault: RegistryFault, places: RulePlaces): string {
+function registryText(fault: OtherFault, places: RulePlaces): string {
   switch (fault.reason) {
     case "secret_twice":
       return `has a secret that ${fault.other} has too; generate one for each`;
@@ -60,28 +74,12 @@ function registryText(fault: RegistryFault, places: RulePlaces): string {
     case "id_claim_missing":
       return `names only what may belong to somebody else later; also require one of ${fault.known.join(", ")}`;
     case "rules_overlap": {
-      const other = places.get(fault.other.caller)?.[fault.other.rule];
+      const other = places.get(fault.other.caller)?.workloads[fault.other.rule];
       return `may match a token that also proves ${fault.other.caller}${other === undefined ? "" : ` (proof ${String(Number(other[3]) + 1)})`}; make the subjects or the claims exclude each other`;
     }
     default:
       return REGISTRY_TEXTS[fault.reason];
   }
-}
-
-const PATTERN_TEXTS: Readonly<Record<string, string>> = {
-  empty: "it is empty",
-  too_long: "it is longer than 512 characters",
-  not_unicode: "it is not Unicode text",
-  not_plain_text: "it has control characters",
-  double_star_in_segment: "** must be a segment of its own, and the last one",
-  several_double_stars: "** may stand in it only once",
-  template_malformed: "a brace is only allowed in {claims.NAME}",
-  template_not_allowed: "{claims.NAME} is only allowed in the senders of a grant",
-  several_templates_in_segment: "a segment may have one {claims.NAME}",
-};
-
-function patternText(fault: string): string {
-  return PATTERN_TEXTS[fault] ?? fault.replaceAll("_", " ");
 }
 
 const FIELDS: Readonly<Record<string, string>> = {

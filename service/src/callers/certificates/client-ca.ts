@@ -1,0 +1,51 @@
+import type { ClientCaEntry } from "../registry.ts";
+import { type CertificateFacts, certificateFacts, certificatesIn } from "./certificate-facts.ts";
+import { type RevocationList, type RevocationListFault, revocationListsIn } from "./revocation-list.ts";
+
+/** A set of authorities under one name, ready to be searched. */
+export interface ClientCa {
+  readonly name: string;
+  readonly authorities: readonly CertificateFacts[];
+  /** `undefined`: none is declared, and nothing is asked about revocation. */
+  readonly revocations: readonly RevocationList[] | undefined;
+}
+
+/** What is wrong with the files of a client CA. */
+export type ClientCaFault =
+  | { readonly member: "ca_file"; readonly reason: "not_certificates" | "not_an_authority" }
+  | { readonly member: "crl_file"; readonly reason: RevocationListFault | "signature_invalid" };
+
+/** Opens what is declared. What cannot be read trusts nobody, and `faultOfClientCa` reports it. */
+export function openClientCa({ name, caPem, crlPem }: ClientCaEntry): ClientCa {
+  const lists = crlPem === undefined ? undefined : revocationListsIn(crlPem);
+  return {
+    name,
+    authorities: typeof lists === "string" ? [] : authoritiesIn(caPem),
+    revocations: typeof lists === "string" ? [] : lists,
+  };
+}
+
+function authoritiesIn(pem: string): readonly CertificateFacts[] {
+  return (certificatesIn(pem) ?? []).flatMap((certificate) => certificateFacts(certificate) ?? []);
+}
+
+/** The first thing that is wrong with the files of a client CA. */
+export function faultOfClientCa({ caPem, crlPem }: ClientCaEntry): ClientCaFault | undefined {
+  const certificates = certificatesIn(caPem);
+  const authorities = authoritiesIn(caPem);
+  if (certificates === undefined || authorities.length < certificates.length)
+    return { member: "ca_file", reason: "not_certificates" };
+  if (!authorities.every(({ isAuthority }) => isAuthority))
+    return { member: "ca_file", reason: "not_an_authority" };
+  const lists = crlPem === undefined ? [] : revocationListsIn(crlPem);
+  if (typeof lists === "string") return { member: "crl_file", reason: lists };
+  return lists.every((list) => isOfThem(list, authorities))
+    ? undefined
+    : { member: "crl_file", reason: "signature_invalid" };
+}
+
+/** A list of an authority that is not among these is one of an intermediate, whose certificate comes with the chain. */
+function isOfThem(list: RevocationList, authorities: readonly CertificateFacts[]): boolean {
+  const issuers = authorities.filter(({ subjectName }) => subjectName === list.issuerName);
+  return issuers.length === 0 || issuers.some(({ x509 }) => list.isSignedBy(x509.publicKey));
+}
