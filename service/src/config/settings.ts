@@ -5,6 +5,9 @@ import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
 import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, whole } from "./fields.ts";
 
+/** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
+export const DEFAULT_ISSUER = "macp-auth-service";
+
 /** How long a managed key signs. Not a default of its setting, which turns managed keys on. */
 const ROTATION_SECONDS_DEFAULT = 604_800;
 
@@ -27,7 +30,7 @@ export const Written = z.object({
       ),
   }),
   tokens: z.object({
-    issuer: verbatim().default("macp-auth-service").describe("the `iss` of every token"),
+    issuer: verbatim().default(DEFAULT_ISSUER).describe("the `iss` of every token"),
     audience: verbatim().default("macp-runtime").describe("the `aud` of every token"),
     maxTtlSeconds: whole(1, SECONDS_MAX)
       .default(3600)

@@ -24,16 +24,15 @@ import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { documentWarner } from "./document-warnings.ts";
 import { readDocumentApart } from "./read-apart.ts";
-import { type AccessDocument, type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
+import { type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
 
 /** What the check of proofs needs of the world. */
 interface AccessParts {
   readonly issuerKeys: IssuerKeySets;
   readonly tokenReviewer: TokenReviewer;
   readonly usedAssertions: UsedAssertions;
-  /** Whether used assertions outlive this process, and other replicas know them. */
-  readonly isUseStored: boolean;
 }
 
 /** Reads the access document and the shared secret of a mode that asks for callers; opens nothing. Throws `ConfigError` with every fault at once. */
@@ -53,8 +52,9 @@ export async function loadCallers({
     isSecretOfCaller: (candidate) =>
       own.value.some(({ secret }) => secret.reveal() === candidate.reveal()) ||
       isDeclared(source?.first.read, candidate),
-    open: (log, machine, database) =>
-      openAccess({ settings, own: own.value, source }, log, machine, {
+    open: (log, machine, database) => {
+      const warn = documentWarner(log, tokens.issuer, database?.kind === "sql");
+      return openAccess({ settings, own: own.value, source, warn }, log, machine, {
         issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetchDocument(outbound(machine)) }),
         tokenReviewer: tokenReviewer({
           ...machine,
@@ -62,8 +62,8 @@ export async function loadCallers({
           readToken: readSmallFile,
         }),
         usedAssertions: usedAssertions(database, machine.clock),
-        isUseStored: database?.kind === "sql",
-      }),
+      });
+    },
   };
 }
 
@@ -116,27 +116,16 @@ interface Opened {
   readonly settings: LoadedSettings["settings"];
   readonly own: readonly SettingSecret[];
   readonly source: DocumentSource | undefined;
-}
-
-/** Once, when a document brings the first callers that prove themselves by assertions. */
-function warnOfMemory(log: Log, before: AccessDocument | undefined, now: AccessDocument | undefined): void {
-  if (!hasAssertions(now) || hasAssertions(before)) return;
-  const message =
-    "used client assertions (private_key_jwt) are only remembered in memory: one is accepted again after a restart, and by another replica, until it expires; use managed keys in a SQLite or PostgreSQL store";
-  log.warn({ event: "assertions_in_memory", message });
-}
-
-function hasAssertions(document: AccessDocument | undefined): boolean {
-  return document?.registry.callers.some(({ assertionKeys }) => assertionKeys.length > 0) === true;
+  readonly warn: ReturnType<typeof documentWarner>;
 }
 
 const NOTHING: CallerRegistry = { issuers: [], callers: [], clientCas: [] };
 
 function openAccess(
-  { settings, own, source }: Opened,
+  { settings, own, source, warn }: Opened,
   log: Log,
   { clock, random }: Machine,
-  { isUseStored, ...parts }: AccessParts,
+  parts: AccessParts,
 ): OpenAccess {
   const mode = settings.access.mode === "off" ? "enforce" : settings.access.mode;
   const first = source?.first.read;
@@ -144,7 +133,7 @@ function openAccess(
   let loadedAt = clock.now();
   let isStale = false;
   let view = viewOf();
-  if (!isUseStored) warnOfMemory(log, undefined, document);
+  warn(document);
 
   function viewOf(): AccessView {
     const registry = document?.registry ?? NOTHING;
@@ -165,8 +154,8 @@ function openAccess(
         log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
       return;
     }
-    if (!isUseStored) warnOfMemory(log, document, read.document);
     document = read.document;
+    warn(document);
     loadedAt = clock.now();
     isStale = false;
     view = viewOf();
