@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { makeAuthority } from "../../service/src/testing/certificates.ts";
 import { healthLine } from "../deploy/dockerfile.ts";
 import { hasBusybox, inBusybox } from "../support/busybox.ts";
 import { BOOT_MS_MAX, type RunningService, startService, withService } from "../support/service-process.ts";
@@ -46,6 +47,24 @@ describe.skipIf(!hasBusybox)("the HEALTHCHECK of deploy/Dockerfile", { timeout: 
       expect(await inBusybox(healthLine(), { PORT })).toMatchObject({ code: 0 });
     }),
   );
+
+  test("passes where the service speaks TLS, whatever its certificate is for", async () => {
+    const authority = await makeAuthority();
+    try {
+      const { certificatePath, keyPath } = await authority.issue("server", "DNS:auth.example", 90);
+      const env = { MACP_AUTH_TLS_CERT_FILE: certificatePath, MACP_AUTH_TLS_KEY_FILE: keyPath };
+      await withService(env, async (service) => {
+        expect(await inBusybox(healthLine(), { ...env, ...portOf(service) })).toMatchObject({ code: 0 });
+        expect(await inBusybox(healthLine(), portOf(service))).toMatchObject({ code: 1 });
+      });
+      await withService({}, async (service) => {
+        const blank = { MACP_AUTH_TLS_CERT_FILE: " ", ...portOf(service) };
+        expect(await inBusybox(healthLine(), blank)).toMatchObject({ code: 0 });
+      });
+    } finally {
+      await authority.remove();
+    }
+  });
 
   test.each(["", "0.0.0.0", "127.0.0.2", "::1"])(
     "fails with HOST=%j once the service has ended",

@@ -17,6 +17,9 @@ afterAll(() => {
 if (hasBusybox) {
   const where = spawnSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).stdout.trim();
   for (const tool of ["sh", "wget", "tr", "printf"]) symlinkSync(where, join(tools, tool));
+  // With it Debian's wget speaks TLS; that of the image has `ssl_client` for that.
+  const openssl = spawnSync("sh", ["-c", "command -v openssl"], { encoding: "utf8" }).stdout.trim();
+  if (openssl !== "") symlinkSync(openssl, join(tools, "openssl"));
 }
 
 /** Runs a line in busybox's shell with nothing in its environment but these variables; resolves to its exit code and output. */

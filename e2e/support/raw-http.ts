@@ -1,6 +1,8 @@
-import { type Agent, request } from "node:http";
+import { Agent, type AgentOptions, request as requestPlainly } from "node:http";
+import { request as requestSecurely, Agent as SecureAgent } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
+import { IS_OVER_TLS } from "./over-tls.ts";
 
 const ANSWER_MS_MAX = 10_000;
 
@@ -21,14 +23,26 @@ export interface Ask {
   readonly host?: string;
 }
 
-/** An ordinary request over `node:http`, which adds Host, Connection and the length of the body, nothing else. */
+/** The address of a path, for `fetch`. */
+export function urlOf(port: number, path: string): string {
+  return `${IS_OVER_TLS ? "https" : "http"}://127.0.0.1:${String(port)}${path}`;
+}
+
+/** An agent for `ask`. */
+export function agentFor(options: AgentOptions): Agent {
+  return IS_OVER_TLS ? new SecureAgent(options) : new Agent(options);
+}
+
+/** An ordinary request over `node:http`, or over `node:https` in the project `e2e-tls`, which adds Host, Connection and the length of the body, nothing else. */
 export function ask(
   port: number,
   { method = "GET", path = "/", headers = {}, body, agent, host }: Ask,
 ): Promise<WireResponse> {
   return new Promise((resolve, reject) => {
+    const request = IS_OVER_TLS ? requestSecurely : requestPlainly;
     const out = request({
       host: host ?? "127.0.0.1",
+      ...(IS_OVER_TLS && { rejectUnauthorized: false }),
       port,
       method,
       path,
@@ -113,6 +127,10 @@ export class RawConnection {
   }
 
   static open(port: number, host = "127.0.0.1"): Promise<RawConnection> {
+    return IS_OVER_TLS ? RawConnection.openSecurely(port, host) : RawConnection.openPlainly(port, host);
+  }
+
+  static openPlainly(port: number, host = "127.0.0.1"): Promise<RawConnection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host });
       socket.once("error", reject);
@@ -124,9 +142,9 @@ export class RawConnection {
   }
 
   /** The same over TLS, without a look at the server's certificate. */
-  static openSecurely(port: number): Promise<RawConnection> {
+  static openSecurely(port: number, host = "127.0.0.1"): Promise<RawConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connectSecurely({ port, host: "127.0.0.1", rejectUnauthorized: false });
+      const socket = connectSecurely({ port, host, rejectUnauthorized: false });
       socket.once("error", reject);
       socket.once("secureConnect", () => {
         socket.off("error", reject);

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll } from "vitest";
+import { transportSettings } from "./over-tls.ts";
 
 const REPOSITORY = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const LAUNCHER = join(REPOSITORY, "service", "bin", "macp-auth.cjs");
@@ -52,12 +53,12 @@ process.once("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
 
-/** Starts `macp-auth serve` with nothing in its environment but PATH, PORT=0 and the given variables. */
+/** Starts `macp-auth serve` with nothing in its environment but PATH, PORT=0, the given variables, and in the project `e2e-tls` a certificate. */
 export async function startService(
   env: Environment = {},
   args: readonly string[] = ["serve"],
 ): Promise<RunningService> {
-  const child = launch(args, { PORT: "0", ...env });
+  const child = launch(args, { PORT: "0", ...transportSettings(), ...env });
   const stdout = linesOf(child.stdout);
   const stderr = linesOf(child.stderr);
   const ended = exitOf(child);

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { parseEnvironmentFile } from "../config/environment-file.ts";
 import { withoutBlanks } from "../config/given.ts";
 import { readSmallInput } from "../files/small-file.ts";
+import { authoritiesIn, caFileOption } from "./client/ca-file.ts";
 import { readUrl } from "./client/service-url.ts";
 import { askService } from "./doctor/facts/ask-service.ts";
 import {
@@ -23,6 +24,7 @@ import type { World } from "./terminal/world.ts";
 
 interface DoctorOptions {
   readonly url?: string;
+  readonly caFile?: string;
   readonly environment?: string;
   readonly runtimeEnv?: string;
   readonly json?: true;
@@ -43,6 +45,7 @@ export function doctorCommand(world: World): Command {
   return new Command("doctor")
     .description("check a configuration or a running service for faults and risks")
     .option("--url <URL>", "check this running service, such as http://host:3200")
+    .addOption(caFileOption())
     .option("--environment <FILE>", "check this environment file instead of the environment of this process")
     .option("--runtime-env <FILE>", "compare with this environment file of the MACP runtime")
     .addOption(jsonOption())
@@ -65,7 +68,7 @@ async function examine(world: World, options: DoctorOptions): Promise<readonly F
       : parseEnvironmentFile(await readSmallInput(options.runtimeEnv));
 
   const configuration = environment && (await gatherConfiguration(world, environment));
-  const service = url && (await askService(url, world.stopwatch));
+  const service = url && (await askService(url, await authoritiesIn(options.caFile), world.stopwatch));
 
   return [
     ...(configuration === undefined

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Random } from "../kernel/random.ts";
 import { KEK_BYTES } from "../keys/custody/key-encryption-keys.ts";
-import { adminOption } from "./client/admin-option.ts";
+import { type AdminAddress, adminOptions } from "./client/admin-option.ts";
 import { createKeyFile } from "./keygen/key-file.ts";
 import { shellWord } from "./keygen/shell-word.ts";
 import { withBackend } from "./keys/with-backend.ts";
@@ -53,12 +53,14 @@ export function newKek(random: Random): string {
 }
 
 function rotateCommand(world: World): Command {
+  const [adminOption, caFileOption] = adminOptions();
   return new Command("rotate")
     .description("encrypt everything stored with the first key-encryption key")
-    .addOption(adminOption())
+    .addOption(adminOption)
+    .addOption(caFileOption)
     .addOption(jsonOption())
-    .action(async ({ admin, json }: { admin?: string; json?: true }) => {
-      const { changes = [], rejected } = await withBackend({ admin }, world, (backend) =>
+    .action(async ({ json, ...address }: Partial<AdminAddress> & { json?: true }) => {
+      const { changes = [], rejected } = await withBackend(address, world, (backend) =>
         backend.operate({ kind: "reseal" }, new Set()),
       );
       if (rejected !== undefined) throw couldNot(rejected.outage);

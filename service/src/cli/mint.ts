@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { authoritiesIn, caFileOption } from "./client/ca-file.ts";
 import { below, serviceUrl, urlOption } from "./client/service-url.ts";
 import { objectIn } from "./input/json-object.ts";
 import { mintBody, scopesOption, ttlOption } from "./input/mint-options.ts";
@@ -10,6 +11,7 @@ import { whyNoAnswer } from "./words/no-answer.ts";
 
 interface MintOptions {
   readonly url?: string;
+  readonly caFile?: string;
   readonly sender: string;
   readonly scopes?: string;
   readonly ttl?: string;
@@ -42,11 +44,12 @@ export function mintCommand(world: World): Command {
     .addOption(scopesOption())
     .addOption(ttlOption())
     .addOption(urlOption())
+    .addOption(caFileOption())
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (options: MintOptions) => {
       const url = below(serviceUrl(options.url, world), "/tokens");
-      const answer = await post(url, await mintBody(options), world);
+      const answer = await post(url, await mintBody(options), await authoritiesIn(options.caFile), world);
       const minted = readMinted(answer, url);
       if (options.json) printJson(world, answer);
       else world.out(`${minted.token}\n`);
@@ -58,10 +61,11 @@ export function mintCommand(world: World): Command {
 async function post(
   url: URL,
   body: string,
+  ca: string | undefined,
   { stopwatch }: World,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { ask } = await import("./client/http-client.ts");
-  const answer = await ask(url, { method: "POST", body }, stopwatch);
+  const answer = await ask(url, { method: "POST", body, ca }, stopwatch);
   if (answer.kind === "no-answer")
     throw couldNot(
       `${url.href} does not answer: ${whyNoAnswer(answer)}; check that the service runs there, or name another with --url`,

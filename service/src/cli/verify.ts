@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from "commander";
+import { authoritiesIn, caFileOption } from "./client/ca-file.ts";
 import { below, readUrl, serviceUrl, urlOption } from "./client/service-url.ts";
 import { insistOnText, settingOr } from "./input/setting.ts";
 import { answeredNo, couldNot, wrongCall } from "./terminal/command-end.ts";
@@ -16,6 +17,7 @@ const STDIN_BYTES_MAX = 65_536;
 interface VerifyOptions {
   readonly jwks?: string;
   readonly url?: string;
+  readonly caFile?: string;
   readonly issuer?: string;
   readonly audience?: string;
   readonly json?: true;
@@ -38,6 +40,7 @@ export function verifyCommand(world: World): Command {
       new Option("--jwks <URL|FILE>", "the JWK Set to verify with (default: that of the running service)"),
     )
     .addOption(urlOption())
+    .addOption(caFileOption())
     .addOption(
       new Option(
         "--issuer <NAME>",
@@ -120,11 +123,11 @@ function noToken(): Error {
 }
 
 async function trustedKeys(
-  { jwks, url }: VerifyOptions,
+  { jwks, url, caFile }: VerifyOptions,
   world: World,
 ): Promise<TrustedKeys & { readonly kind: "keys" }> {
   const { readTrustedKeys } = await import("./verify/trusted-keys.ts");
-  const { text, place } = await jwksText(jwks, url, world);
+  const { text, place } = await jwksText(jwks, { url, caFile }, world);
   const keys = readTrustedKeys(text);
   if (keys.kind === "rejected") throw couldNot(`${place} ${keys.why}; name a JWK Set with --jwks`);
   return keys;
@@ -132,7 +135,7 @@ async function trustedKeys(
 
 async function jwksText(
   jwks: string | undefined,
-  url: string | undefined,
+  { url, caFile }: { readonly url: string | undefined; readonly caFile: string | undefined },
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (jwks !== undefined && !/^[a-z][a-z0-9+.-]*:\/\//i.test(jwks)) {
@@ -142,7 +145,7 @@ async function jwksText(
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
   const { ask } = await import("./client/http-client.ts");
-  const answer = await ask(address, { method: "GET" }, world.stopwatch);
+  const answer = await ask(address, { method: "GET", ca: await authoritiesIn(caFile) }, world.stopwatch);
   if (answer.kind === "no-answer")
     throw couldNot(
       `${address.href} does not answer: ${whyNoAnswer(answer)}; check that the service runs there, or name a JWK Set with --jwks`,

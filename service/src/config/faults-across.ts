@@ -1,6 +1,8 @@
 import { isLoopback } from "../kernel/loopback.ts";
 import { leadFloorSeconds } from "../keys/timing.ts";
 import { faultsOfBearer } from "./bearer-secret.ts";
+import { faultsOfPorts } from "./listeners/faults-of-ports.ts";
+import { faultsOfTls } from "./listeners/faults-of-tls.ts";
 import type { AccessSettings, AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
 import type { Labels } from "./source.ts";
 
@@ -9,13 +11,13 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
   const { keys, admin } = settings;
   return [
     ...faultsOfPairs(labels),
+    ...faultsOfTls(labels),
     ...faultsOfLead(settings, labels),
     ...(keys.source.kind === "managed"
       ? [...faultsOfStore(keys.source, labels), ...faultsOfPeriod(keys.source, settings, labels)]
       : []),
-    ...(admin === undefined
-      ? []
-      : [...faultsOfAdminPort(admin, settings, labels), ...faultsOfToken(admin, labels)]),
+    ...faultsOfPorts(settings, labels),
+    ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
   ];
 }
@@ -76,17 +78,6 @@ function faultsOfPeriod(
     );
   }
   return faults;
-}
-
-const ALL_ADDRESSES = ["::", "0.0.0.0"];
-
-function faultsOfAdminPort(admin: AdminSettings, { listener }: Settings, { of, areRead }: Labels): string[] {
-  const { port, host = "::" } = listener;
-  if (!areRead("listener.port", "listener.host", "admin.port", "admin.host")) return [];
-  const oneAddress = ALL_ADDRESSES.includes(host) || host === admin.host;
-  return port !== 0 && port === admin.port && oneAddress
-    ? [`${of("admin.port")} is the same as ${of("listener.port")}; give the admin listener a port of its own`]
-    : [];
 }
 
 function faultsOfToken({ host, token }: AdminSettings, { of, isGiven, areRead }: Labels): readonly string[] {

@@ -4,6 +4,7 @@ import type { StoreLocation } from "../kernel/store-location.ts";
 import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
 import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, whole } from "./fields.ts";
+import { trustedProxies } from "./listeners/trusted-proxies.ts";
 
 /** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
 export const DEFAULT_ISSUER = "macp-auth-service";
@@ -28,6 +29,26 @@ export const Written = z.object({
       .describe(
         "how long the service still accepts connections after a stop signal, while `/readyz` answers 503 and each answer closes its connection",
       ),
+    plainPort: whole(0, 65_535)
+      .optional()
+      .describe(
+        "port of a second listener, on plain HTTP, with only the JWKS and `/healthz`; unset means none",
+      ),
+    trustedProxies: trustedProxies()
+      .optional()
+      .describe(
+        "addresses and networks of the proxies whose `Forwarded` and `X-Forwarded-For` are believed; unset means none",
+      ),
+  }),
+  tls: z.object({
+    certFile: path()
+      .optional()
+      .describe("the certificate of the listeners and its chain, PEM; turns TLS on; watched"),
+    keyFile: path().optional().describe("the private key of that certificate, PEM; watched"),
+    clientCaFile: path()
+      .optional()
+      .describe("authorities of client certificates, PEM; clients are asked for one; watched"),
+    crlFile: path().optional().describe("revocation lists of those authorities, one of each, PEM; watched"),
   }),
   tokens: z.object({
     issuer: verbatim().default(DEFAULT_ISSUER).describe("the `iss` of every token"),
@@ -130,6 +151,16 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   /** The listener for operators. */
   readonly admin: AdminSettings | undefined;
   readonly access: AccessSettings;
+  /** `undefined`: the listeners speak plain HTTP. */
+  readonly tls: TlsSettings | undefined;
+}
+
+/** The files of the listeners' TLS, PEM. */
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile: string | undefined;
+  readonly crlFile: string | undefined;
 }
 
 /** Who may call, and what each may have minted. */
@@ -177,7 +208,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tokens, keys, verifiers, admin, access, log } = written;
+  const { listener, tls, tokens, keys, verifiers, admin, access, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -202,6 +233,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
         }
       : undefined,
     access: accessSettings(access, isGiven),
+    tls: tlsSettings(tls),
     log,
   };
 }
@@ -224,6 +256,12 @@ function accessSettings(
       sharedSecretFile,
     ),
   };
+}
+
+/** Certificate and key are given together, or a fault says so. */
+function tlsSettings({ certFile, keyFile, clientCaFile, crlFile }: Written["tls"]): TlsSettings | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile, crlFile };
 }
 
 /** The key sources that are named, of which only one may be; the first is used. */

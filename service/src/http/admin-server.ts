@@ -2,6 +2,7 @@ import type { AuthenticateDeps } from "../callers/authenticate.ts";
 import { problemAnswer } from "./answer.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import { type OperatorProof, proveOperator } from "./operator.ts";
+import { remoteOf, type TrustedProxies } from "./peer/peer-of.ts";
 import type { Exchange, OperatorRoute } from "./route.ts";
 import type { Handle } from "./router.ts";
 import { type AccessStatusDeps, accessStatus } from "./routes/admin/access-status.ts";
@@ -33,6 +34,7 @@ export interface AdminDeps
   readonly metrics: KeyOperationDeps["metrics"] & MetricsDeps["metrics"];
   /** Who may be an operator now: one request uses one of these from start to end. */
   readonly operators: () => AuthenticateDeps;
+  readonly proxies?: TrustedProxies;
 }
 
 /** Every operation of the admin listener, each for operators only. */
@@ -78,11 +80,11 @@ function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
 }
 
 function logStranger(
-  { log, metrics }: AdminDeps,
+  { log, metrics, proxies }: AdminDeps,
   { incoming, requestId }: Exchange,
   { problem: { reason }, facts }: Extract<OperatorProof, { readonly kind: "rejected" }>,
 ): void {
   metrics.rejectedTransition(reason);
-  const remote = incoming.socket.remoteAddress;
-  log.warn({ event: "admin_refused", reason, ...facts, remote, request_id: requestId });
+  const remote = remoteOf(incoming, proxies);
+  log.warn({ event: "admin_refused", reason, ...facts, ...remote, request_id: requestId });
 }

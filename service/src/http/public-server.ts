@@ -9,6 +9,19 @@ export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, 
 /** Every operation of the public listener. */
 export const PUBLIC_ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
 
+export type PlainDeps = ListenerDeps & JwksDeps;
+
+/** What may be read without TLS: the runtime fetches its JWKS over plain HTTP only. */
+const PLAIN_ROUTES: readonly OpenRoute<PlainDeps>[] = [jwks, health];
+
+/** The listener beside the public one that serves only public keys and health. Not yet listening. */
+export function plainServer(deps: PlainDeps): Listener {
+  return httpServer(
+    deps,
+    PLAIN_ROUTES.map((route) => ({ ...route, handle: (exchange) => route.handle(deps, exchange) })),
+  );
+}
+
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };

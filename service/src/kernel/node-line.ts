@@ -43,6 +43,24 @@ export function nodeLineAt(nodeVersion: string, now: EpochSeconds): NodeLine {
   return { kind: "ended", lastDay, upgrade: recommendedAt(now) };
 }
 
+/** The first version of each line that looks at a client's certificate again when a session is resumed or renegotiated. */
+const CLIENT_CERTIFICATES_PATCHED: Readonly<Record<number, readonly [minor: number, patch: number]>> = {
+  22: [23, 5],
+  24: [22, 3],
+  26: [13, 1],
+};
+
+/**
+ * Whether this version has the fixes of CVE-2026-123872 and CVE-2026-123867 (certificates of clients under several policies), or is
+ * newer than this table. Lines without a fixed version have none.
+ */
+export function hasSafeClientCertificates(nodeVersion: string): boolean {
+  const [, major = 0, minor = 0, patch = 0] = (/^v?(\d+)\.(\d+)\.(\d+)/.exec(nodeVersion) ?? []).map(Number);
+  const first = CLIENT_CERTIFICATES_PATCHED[major];
+  if (first === undefined) return major > 26;
+  return minor > first[0] || (minor === first[0] && patch >= first[1]);
+}
+
 function recommendedAt(now: EpochSeconds): SupportedLine | undefined {
   const lastDay = LAST_DAYS[RECOMMENDED];
   if (lastDay === undefined || hasEnded(lastDay, now)) return undefined;

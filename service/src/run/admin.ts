@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Labels } from "../config/source.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
+import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
@@ -12,6 +13,7 @@ import type { AccessDirectory } from "../wiring/access/access-directory.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { readSecret } from "../wiring/read-secret.ts";
+import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import type { Place } from "./listen.ts";
 
 /** The admin listener, not yet listening, and the figures it shows. */
@@ -27,7 +29,12 @@ export async function openAdmin(
   token: Secret | undefined,
   upkeep: KeyUpkeep,
   declared: AccessDirectory | undefined,
-  shared: ListenerDeps & { readonly clock: Clock; readonly isStopping: () => boolean },
+  shared: ListenerDeps & {
+    readonly clock: Clock;
+    readonly isStopping: () => boolean;
+    readonly tls: OpenTls | undefined;
+    readonly proxies: TrustedProxies;
+  },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
   if (admin === undefined) return undefined;
@@ -36,12 +43,14 @@ export async function openAdmin(
     import("../telemetry/metrics.ts"),
   ]);
   const { managed } = upkeep;
+  const { tls } = shared;
   const metrics = openMetrics({
     report: () =>
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
     fence: () => managed?.keys.fence(),
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
     accessIsStale: () => declared?.status().isStale,
+    tls: () => tls?.status(),
   });
   upkeep.watch({
     alarm: (kind) => {

@@ -22,13 +22,17 @@ export interface Place {
   readonly hostVariable: string;
 }
 
+/** A listener that is to listen there. */
+export interface OpenListener {
+  readonly listener: Listener;
+  readonly place: Place;
+}
+
 /** The timers that a shutdown needs. */
 type DrainMachine = Pick<Machine, "timers" | "stopwatch">;
 
 /** Makes all of them listen, or none: throws `ConfigError` with a line for each address that cannot be used. */
-export async function listenAll(
-  wanted: readonly { readonly listener: Listener; readonly place: Place }[],
-): Promise<readonly Listener[]> {
+export async function listenAll(wanted: readonly OpenListener[]): Promise<readonly Listener[]> {
   const refusals = await Promise.all(wanted.map(({ listener, place }) => listen(listener, place)));
   const listeners = wanted.map(({ listener }) => listener);
   const faults = refusals.filter((refusal) => refusal !== undefined);

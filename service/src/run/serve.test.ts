@@ -107,7 +107,8 @@ function served(upkeep: KeyUpkeep): Promise<number> {
   return serve(world, {
     load: async ({ environment }) => {
       const read = loadSettings(environment);
-      return { ...read, token: undefined, keys: { given: undefined, open }, access: await loadAccess(read) };
+      const access = await loadAccess(read);
+      return { ...read, token: undefined, keys: { given: undefined, open }, access, tls: undefined };
     },
     openLog: openRecordedLog,
   });

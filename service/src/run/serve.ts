@@ -1,26 +1,27 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/terminal/world.ts";
-import { endedNode } from "../cli/words/node-line.ts";
-import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
+import { endedNode, unsafeClientCertificates } from "../cli/words/node-line.ts";
+import { type Attempt, attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import { readSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
-import { OPEN_ACCESS } from "../http/access.ts";
-import { publicServer } from "../http/public-server.ts";
+import type { Listener } from "../http/listener.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import type { Machine } from "../kernel/machine.ts";
 import { printable } from "../kernel/printable.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
-import { noMeter } from "../telemetry/meter.ts";
 import type { LoadedAccess, OpenAccess } from "../wiring/access/access-directory.ts";
 import { loadAccess } from "../wiring/access.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
-import { adminToken, openAdmin } from "./admin.ts";
+import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
+import { loadTls } from "../wiring/tls.ts";
+import { adminToken } from "./admin.ts";
 import { drain, listenAll } from "./listen.ts";
+import { prepareListeners } from "./open-listeners.ts";
 import { openServiceLog } from "./service-log.ts";
 import type { Signals } from "./signals.ts";
 import { startUpkeep } from "./upkeep.ts";
@@ -67,50 +68,39 @@ export async function serve(world: ServeWorld, parts: Partial<ServeParts> = {}):
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` until the listeners listen. */
 async function run(world: ServeWorld, { load, openLog }: ServeParts, started: () => void): Promise<number> {
   const loaded = await load(world);
-  const { settings, labels } = loaded;
-  const { port, host, keepAliveSeconds, drainSeconds } = settings.listener;
-  const { clock, random, timers } = world;
+  const { settings } = loaded;
+  const { timers } = world;
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
   const upkeep = await loaded.keys.open(log, world);
   try {
     await upkeep.round();
     const access = loaded.access.open(log, world, upkeep.database);
-    const shared = { log, random, clock, timers, keepAliveSeconds };
+    const tls = loaded.tls?.open(log);
     let isStopping = false;
-    const admin = await openAdmin(loaded, loaded.token, upkeep, access.directory, {
-      ...shared,
-      isStopping: () => isStopping,
-    });
-    const { jwksMaxAgeSeconds } = settings.keys.timing;
-    const meter = admin?.metrics ?? noMeter;
-    const listener = publicServer({
-      ...shared,
-      keys: upkeep.directory,
-      usage: upkeep.usage,
-      meter,
-      access: access.directory ?? OPEN_ACCESS,
-      rules: settings.tokens,
-      jwksMaxAgeSeconds,
-    });
-    const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
-    const place = { port, host, portVariable, hostVariable };
-    const listeners = await listenAll([{ listener, place }, ...(admin === undefined ? [] : [admin])]);
+    const parts = { log, upkeep, access, tls, isStopping: () => isStopping };
+    const { main, beside } = await prepareListeners(loaded, parts, world);
+    const listeners = await listenAll([main, ...beside]);
     started();
-    announce(world, log, loaded, upkeep, listener.server.address() as AddressInfo);
-    if (admin !== undefined)
-      log.info({ event: "admin_listening", ...placeOf(admin.listener.server.address() as AddressInfo) });
+    announce(world, log, loaded, upkeep, addressOf(main.listener));
+    for (const { event, listener } of beside) log.info({ event, ...placeOf(addressOf(listener)) });
 
-    const stopUpkeep = startUpkeep([...upkeep.loops, ...access.loops], { log, timers });
+    const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? [])];
+    const stopUpkeep = startUpkeep(loops, { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
-      void reload(upkeep, access)
+      void reload(upkeep, access, tls)
         .then(() => reportReload(log, loaded))
         .catch(() => undefined);
     });
     const signal = await world.signals.stop;
     isStopping = true;
     log.info({ event: "stopping", signal });
-    const code = await drain(world, listeners, drainSeconds * 1_000, world.signals.stopAtOnce);
+    const code = await drain(
+      world,
+      listeners,
+      settings.listener.drainSeconds * 1_000,
+      world.signals.stopAtOnce,
+    );
     await within(timers, STEP_MS_MAX, stopUpkeep());
     log.info({ event: "stopped", code });
     return code;
@@ -134,52 +124,65 @@ export interface Loaded extends LoadedSettings {
   readonly token: Secret | undefined;
   readonly keys: LoadedKeySource;
   readonly access: LoadedAccess;
+  /** `undefined`: the listeners speak plain HTTP. */
+  readonly tls: LoadedTls | undefined;
 }
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
-async function loadAll({ environment, random }: ServeWorld): Promise<Loaded> {
-  const { faults, ...read } = readSettings(environment);
-  const ownFaults = [...faults];
+async function loadAll({ environment, random, clock, timers }: ServeWorld): Promise<Loaded> {
+  const { faults: faultsOfSettings, ...read } = readSettings(environment);
+  const ownFaults = [...faultsOfSettings];
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
   const access = await attempt(() => loadAccess(read));
-  if (token.kind === "done" && access.kind === "done" && token.value !== undefined)
-    ownFaults.push(...faultsOfSharedToken(token.value, access.value, read));
-  if (ownFaults.length === 0 && token.kind === "done" && keys.kind === "done" && access.kind === "done")
-    return { ...read, token: token.value, keys: keys.value, access: access.value };
-  throw new ConfigError([...ownFaults, ...faultsOf(token), ...faultsOf(keys), ...faultsOf(access)]);
+  const tls = await attempt(() => loadTls(read, { clock, timers }));
+  ownFaults.push(...faultsOfSharedToken(token, access, read));
+  const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
+  const isDone =
+    token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";
+  if (!isDone || faults.length > 0) throw new ConfigError(faults);
+  const warnings = [...read.warnings, ...(tls.value?.warnings ?? [])];
+  const parts = { token: token.value, keys: keys.value, access: access.value, tls: tls.value };
+  return { ...read, warnings, ...parts };
 }
 
 /** The token of the admin listener must prove nothing on the public one. */
 function faultsOfSharedToken(
-  token: Secret,
-  access: LoadedAccess,
-  { settings, labels }: LoadedSettings,
+  token: Attempt<Secret | undefined>,
+  access: Attempt<LoadedAccess>,
+  { settings: { admin }, labels }: LoadedSettings,
 ): string[] {
-  const { admin } = settings;
-  if (admin?.token === undefined || !access.isSecretOfCaller(token)) return [];
+  if (token.kind === "faulty" || access.kind === "faulty") return [];
+  if (admin?.token === undefined || token.value === undefined || !access.value.isSecretOfCaller(token.value))
+    return [];
   return [
     `${labels.of(admin.token.setting)} is also the secret of a caller, which mints; generate another token`,
   ];
 }
 
 /** Looks now at what is followed; resolves when what was found is in force. */
-async function reload(upkeep: KeyUpkeep, access: OpenAccess): Promise<void> {
+async function reload(upkeep: KeyUpkeep, access: OpenAccess, tls: OpenTls | undefined): Promise<void> {
   // A file is read when two looks agree on it.
   for (let look = 1; look <= 2; look += 1) {
     await upkeep.round();
     await access.look();
+    await tls?.look();
   }
 }
 
 /** Logs that a SIGHUP was handled, and what it can reload. */
-function reportReload(log: Log, { settings, labels, access }: Loaded): void {
-  const followed = [...wiredKeySource(settings.keys.source).followed, ...access.followed].map(labels.of);
+function reportReload(log: Log, { settings, labels, access, tls }: Loaded): void {
+  const { followed: ofKeys } = wiredKeySource(settings.keys.source);
+  const followed = [...ofKeys, ...access.followed, ...(tls?.followed ?? [])].map(labels.of);
   const message =
     followed.length === 0
       ? "nothing is followed: settings and keys are read at startup; restart the service to change them"
       : undefined;
   log.info({ event: "reloaded", signal: "SIGHUP", followed, message });
+}
+
+function addressOf({ server }: Listener): AddressInfo {
+  return server.address() as AddressInfo;
 }
 
 function placeOf({ address, port }: AddressInfo): { address: string; port: number } {
@@ -209,6 +212,8 @@ function announce(
   });
   const ended = endedNode(world.nodeVersion, world.clock.now());
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
+  const unsafe = settings.tls?.clientCaFile && unsafeClientCertificates(world.nodeVersion);
+  if (unsafe) log.warn({ event: "node_client_certificates", message: `${unsafe.found}; ${unsafe.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   if (wiredKeySource(settings.keys.source).endsWithProcess) {
     const message = `EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set ${labels.of("keys.file")}, or ${labels.of("keys.store")}`;

@@ -10,6 +10,7 @@ test("docs/metrics.md has one row for each metric of this service, and no row fo
     fence: () => undefined,
     clockOffsetSeconds: () => undefined,
     accessIsStale: () => undefined,
+    tls: () => undefined,
   });
   const documented = [...page.matchAll(/^\| `(macp_auth_[a-z_]+)` \|/gm)].map(([, name]) => name);
   const known = [...(await metrics.render()).matchAll(/^# TYPE (macp_auth_\S+) /gm)].map(([, name]) => name);

@@ -10,6 +10,15 @@ export interface Gauges {
   clockOffsetSeconds(): number | undefined;
   /** Whether an older access document than the newest is in force; `undefined`: nobody is asked who they are. */
   accessIsStale(): boolean | undefined;
+  /** `undefined`: the listeners speak plain HTTP. */
+  tls(): TlsFigures | undefined;
+}
+
+interface TlsFigures {
+  readonly notAfter: number;
+  /** When the last authority of clients expires; `undefined`: the settings name none. */
+  readonly authoritiesNotAfter: number | undefined;
+  readonly isStale: boolean;
 }
 
 /** The service's figures in Prometheus' text form, and the meter that the hot path counts with. docs/metrics.md lists them. */
@@ -204,6 +213,37 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
     (self) => {
       const isStale = gauges.accessIsStale();
       if (isStale !== undefined) self.set(isStale ? 1 : 0);
+    },
+  );
+  tlsGauges(registry, gauges);
+}
+
+function tlsGauges(registry: Registry, gauges: Gauges): void {
+  gauge(
+    registry,
+    {
+      name: "tls_not_after_seconds",
+      help: "When the certificate of the listeners expires, and the last authority of client certificates, in seconds since 1970.",
+      labelNames: ["certificate"],
+    },
+    (self) => {
+      const tls = gauges.tls();
+      if (tls === undefined) return;
+      self.set({ certificate: "server" }, tls.notAfter);
+      if (tls.authoritiesNotAfter !== undefined)
+        self.set({ certificate: "client_ca" }, tls.authoritiesNotAfter);
+    },
+  );
+  gauge(
+    registry,
+    {
+      name: "tls_stale",
+      help: "1 while the files of TLS are invalid and older ones are in force.",
+      labelNames: [],
+    },
+    (self) => {
+      const tls = gauges.tls();
+      if (tls !== undefined) self.set(tls.isStale ? 1 : 0);
     },
   );
 }

@@ -5,6 +5,8 @@ import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { shown } from "../terminal/shown.ts";
 import type { World } from "../terminal/world.ts";
 import { whyNoAnswer } from "../words/no-answer.ts";
+import type { AdminAddress } from "./admin-option.ts";
+import { authoritiesIn } from "./ca-file.ts";
 import { type Answered, ask } from "./http-client.ts";
 import { below, readUrl } from "./service-url.ts";
 
@@ -21,15 +23,16 @@ export type AdminCall = <T>(
   body?: object,
 ) => Promise<T>;
 
-/** The admin listener of a running service at `--admin`. Throws `CommandEnd` or `ConfigError`. */
-export async function adminClient(admin: string, world: World): Promise<AdminCall> {
+/** The admin listener of a running service at `--admin`. Throws `CommandEnd`, `ConfigError` or `FileFault`. */
+export async function adminClient({ admin, caFile }: AdminAddress, world: World): Promise<AdminCall> {
   const url = adminUrl(admin);
   const token = await adminToken(world);
+  const ca = await authoritiesIn(caFile);
   if (token && url.protocol === "http:" && !isLoopback(url.hostname))
     throw wrongCall(
-      "--admin is plain http to another machine, and others could read the token on its way; use a tunnel to 127.0.0.1, or https through a proxy",
+      "--admin is plain http to another machine, and others could read the token on its way; use https, or a tunnel to 127.0.0.1",
     );
-  return (shape, method, route, body) => send(world, { url, token, shape, method, route, body });
+  return (shape, method, route, body) => send(world, { url, token, ca, shape, method, route, body });
 }
 
 function adminUrl(text: string): URL {
@@ -41,6 +44,7 @@ function adminUrl(text: string): URL {
 interface Call<T> {
   readonly url: URL;
   readonly token: AdminToken | undefined;
+  readonly ca: string | undefined;
   readonly shape: z.ZodType<T>;
   readonly method: "GET" | "POST";
   readonly route: string;
@@ -50,7 +54,7 @@ interface Call<T> {
 /** Sends the request and reads its answer by its shape; a rejected operation is an answer too. Throws `CommandEnd` for anything else. */
 async function send<T>(
   { stopwatch }: World,
-  { url, token, shape, method, route, body }: Call<T>,
+  { url, token, ca, shape, method, route, body }: Call<T>,
 ): Promise<T> {
   const [path = "", query = ""] = route.split("?");
   const target = below(url, path);
@@ -63,6 +67,7 @@ async function send<T>(
       headers: { ...(token && { authorization: `Bearer ${token.text}` }) },
       timeoutMs: TIMEOUT_MS,
       bodyBytesMax: BODY_BYTES_MAX,
+      ca,
     },
     stopwatch,
   );

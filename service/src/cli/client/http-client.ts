@@ -14,6 +14,8 @@ export interface Ask {
   readonly timeoutMs?: number;
   /** How much of the body is read; 100 KiB when left out. */
   readonly bodyBytesMax?: number;
+  /** The authorities of an https address, PEM; those that Node knows when left out. */
+  readonly ca?: string | undefined;
 }
 
 /** The answer to a request. A redirect is one: none is ever followed. */
@@ -43,7 +45,7 @@ export type Answer = Answered | NoAnswer;
 /** Sends one request on a connection of its own. Never rejects: what goes wrong is a `NoAnswer`. */
 export async function ask(
   url: URL,
-  { method, body, headers = {}, timeoutMs = 5_000, bodyBytesMax = 102_400 }: Ask,
+  { method, body, headers = {}, timeoutMs = 5_000, bodyBytesMax = 102_400, ca }: Ask,
   stopwatch: Stopwatch,
 ): Promise<Answer> {
   const signal = AbortSignal.timeout(timeoutMs);
@@ -51,11 +53,13 @@ export async function ask(
   const msSinceStart = () => (stopwatch.elapsed() - started) * 1_000;
   try {
     const request = url.protocol === "https:" ? requestHttps : requestHttp;
-    const ofBody =
-      body === undefined
-        ? {}
-        : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
-    const outgoing = request(url, { method, headers: { ...headers, ...ofBody }, agent: false, signal });
+    const outgoing = request(url, {
+      method,
+      headers: { ...headers, ...framingOf(body) },
+      agent: false,
+      signal,
+      ...(ca !== undefined && { ca }),
+    });
     // A fault after the head of the answer is also reported to the reader of its body.
     outgoing.on("error", () => undefined);
     let connectMs = 0;
@@ -79,6 +83,11 @@ export async function ask(
     const code = signal.aborted ? "TIMEOUT" : (codeOf(thrown) ?? "unknown fault");
     return { kind: "no-answer", code, timeoutMs };
   }
+}
+
+function framingOf(body: string | undefined): Readonly<Record<string, string>> {
+  if (body === undefined) return {};
+  return { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
 }
 
 async function readBody(

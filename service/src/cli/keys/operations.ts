@@ -3,7 +3,7 @@ import type { Kid } from "../../kernel/ids.ts";
 import { ALGORITHMS, parseAlgorithm } from "../../keys/algorithm.ts";
 import { REASON_UNSPECIFIED } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
-import { adminOption } from "../client/admin-option.ts";
+import { type AdminAddress, adminOptions } from "../client/admin-option.ts";
 import { jsonOption } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
 import { printAnswer } from "./answer-text.ts";
@@ -13,6 +13,7 @@ import { withBackend } from "./with-backend.ts";
 /** What the person chose; each operation reads what it has an option for. */
 interface Chosen {
   readonly admin?: string;
+  readonly caFile?: string;
   readonly json?: true;
   readonly alg?: string;
   readonly reason?: string;
@@ -84,7 +85,7 @@ export function operationCommands(world: World): readonly Command[] {
   return [
     ...OPERATIONS.map(({ operation, ...command }) =>
       commandOf(command).action(async (chosen: Chosen) => {
-        await withBackend({ admin: chosen.admin }, world, async (backend) => {
+        await withBackend(addressIn(chosen), world, async (backend) => {
           printAnswer(world, chosen, await backend.operate(operation(chosen), acceptedIn(chosen)));
         });
       }),
@@ -94,7 +95,7 @@ export function operationCommands(world: World): readonly Command[] {
         .argument("<KID>", "the kid, or 4 or more characters that only this kid begins with")
         .action(async (given: string, chosen: Chosen) => {
           insistOnKid(given);
-          await withBackend({ admin: chosen.admin }, world, async (backend) => {
+          await withBackend(addressIn(chosen), world, async (backend) => {
             const kid = resolveKid(given, await backend.list(true));
             printAnswer(world, chosen, await backend.operate(operation(kid, chosen), acceptedIn(chosen)));
           });
@@ -112,10 +113,15 @@ const ACCEPTANCES: Readonly<Record<Acceptance, string>> = {
 const ACCEPTED = Object.keys(ACCEPTANCES) as Acceptance[];
 
 function commandOf({ name, description, option }: Omit<KeyOperation, "operation">): Command {
-  const command = new Command(name).description(description).addOption(adminOption());
+  const command = new Command(name).description(description);
+  for (const adminOption of adminOptions()) command.addOption(adminOption);
   if (option !== undefined) command.addOption(option());
   for (const acceptance of ACCEPTED) command.addOption(acceptOption(acceptance));
   return command.addOption(jsonOption());
+}
+
+function addressIn({ admin, caFile }: Chosen): Partial<AdminAddress> {
+  return { ...(admin !== undefined && { admin }), caFile };
 }
 
 function acceptOption(acceptance: Acceptance): Option {

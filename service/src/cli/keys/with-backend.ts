@@ -1,14 +1,15 @@
 import type { StoreAccess } from "../../stores/open.ts";
+import type { AdminAddress } from "../client/admin-option.ts";
 import type { World } from "../terminal/world.ts";
 import type { KeysBackend } from "./backend.ts";
 
 /** Runs on the admin listener when `--admin` is given, otherwise on the store that the environment names. Throws `CommandEnd` or `ConfigError`. */
 export async function withBackend<T>(
-  { admin, access = "change" }: { readonly admin: string | undefined; readonly access?: StoreAccess },
+  { access = "change", ...address }: Partial<AdminAddress> & { readonly access?: StoreAccess },
   world: World,
   run: (backend: KeysBackend) => Promise<T>,
 ): Promise<T> {
-  const backend = await openBackend(admin, access, world);
+  const backend = await openBackend(address, access, world);
   try {
     return await run(backend);
   } finally {
@@ -17,7 +18,7 @@ export async function withBackend<T>(
 }
 
 async function openBackend(
-  admin: string | undefined,
+  { admin, caFile }: Partial<AdminAddress>,
   access: StoreAccess,
   world: World,
 ): Promise<KeysBackend> {
@@ -26,5 +27,5 @@ async function openBackend(
     return storeBackend(world, access);
   }
   const { adminBackend } = await import("./admin-backend.ts");
-  return adminBackend(admin, world);
+  return adminBackend({ admin, caFile }, world);
 }

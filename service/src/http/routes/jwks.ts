@@ -5,6 +5,7 @@ import { PublicJwk } from "../../keys/public-jwk.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
+import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { problem } from "../problem.ts";
 import { type Exchange, NO_SNIFF, type OpenRoute } from "../route.ts";
 
@@ -17,6 +18,7 @@ export interface JwksDeps {
   readonly usage: KeyUsage | undefined;
   readonly meter: Meter;
   readonly log: Log;
+  readonly proxies?: TrustedProxies;
   /** How long a shared cache may repeat the answer. */
   readonly jwksMaxAgeSeconds: number;
 }
@@ -69,7 +71,7 @@ function serveJwks(deps: JwksDeps, { incoming, requestId }: Exchange): Answer {
     deps.log.warn({ event: "request_refused", reason: "no_signing_key", status: 503, request_id: requestId });
     return problemAnswer(problem("no_signing_key"));
   }
-  deps.usage?.noteFetch(incoming.socket.remoteAddress ?? "", incoming.headers["user-agent"]);
+  deps.usage?.noteFetch(remoteOf(incoming, deps.proxies).remote ?? "", incoming.headers["user-agent"]);
   const answer = answers.get(document) ?? remember(document, deps.jwksMaxAgeSeconds);
   const ifNoneMatch = incoming.headers["if-none-match"];
   if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {

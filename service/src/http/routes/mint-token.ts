@@ -20,6 +20,7 @@ import {
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import { textOf, warningOf } from "../mint-words.ts";
+import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem, problemOf } from "../problem.ts";
 import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
 
@@ -43,6 +44,7 @@ export interface MintRouteDeps extends MintDeps {
   readonly log: Log;
   readonly meter: Meter;
   readonly timers: Timers;
+  readonly proxies?: TrustedProxies;
   /** The mints of this listener that are not answered yet. */
   readonly underWay: { mints: number };
 }
@@ -173,7 +175,7 @@ function factsOf(decision: Decision): object {
 
 /** A request without a caller: the stranger learns nothing of the why, the log has it. */
 function rejectStranger(
-  { log, meter }: MintRouteDeps,
+  { log, meter, proxies }: MintRouteDeps,
   why: Rejected,
   { incoming, requestId }: Exchange,
 ): Answer {
@@ -188,7 +190,7 @@ function rejectStranger(
     caller: callerId,
     issuer,
     subject: subject === undefined ? undefined : printable(subject.slice(0, SUBJECT_CHARS_MAX)),
-    remote: incoming.socket.remoteAddress,
+    ...remoteOf(incoming, proxies),
     request_id: requestId,
   });
   return problemAnswer(refusal);

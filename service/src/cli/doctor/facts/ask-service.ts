@@ -12,11 +12,15 @@ export interface ServiceFacts {
 }
 
 /** Asks the service below `base` for its health, its keys, and a token that it must not give. */
-export async function askService(base: URL, stopwatch: Stopwatch): Promise<ServiceFacts> {
+export async function askService(
+  base: URL,
+  ca: string | undefined,
+  stopwatch: Stopwatch,
+): Promise<ServiceFacts> {
   const [health, jwks, emptyMint] = await Promise.all([
-    ask(below(base, "/healthz"), { method: "GET" }, stopwatch),
-    ask(below(base, "/.well-known/jwks.json"), { method: "GET" }, stopwatch),
-    ask(below(base, "/tokens"), { method: "POST", body: "{}" }, stopwatch),
+    ask(below(base, "/healthz"), { method: "GET", ca }, stopwatch),
+    ask(below(base, "/.well-known/jwks.json"), { method: "GET", ca }, stopwatch),
+    ask(below(base, "/tokens"), { method: "POST", body: "{}", ca }, stopwatch),
   ]);
   return { base, health, jwks, emptyMint };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemRandom } from "../../../kernel/random.ts";
+import { systemTimers } from "../../../kernel/timers.ts";
 import { TestClock } from "../../../testing/moments.ts";
 import type { World } from "../../terminal/world.ts";
 import { gatherConfiguration } from "./configuration-facts.ts";
@@ -16,6 +17,8 @@ describe("the files that are checked", () => {
     clock: new TestClock(),
     random: systemRandom(),
     userId: 1_000,
+    timers: systemTimers,
+    nodeVersion: "v24.22.3",
   } as Partial<World> as World;
 
   /** Their names and what they hold, for an environment file with these settings. */

@@ -1,7 +1,7 @@
 import { attempt } from "../../../config/config-error.ts";
 import { environmentSource } from "../../../config/environment.ts";
 import type { EnvironmentFile } from "../../../config/environment-file.ts";
-import type { SettingPath } from "../../../config/settings.ts";
+import type { SettingPath, TlsSettings } from "../../../config/settings.ts";
 import { type LoadedSettings, readSources, type SettingsRead } from "../../../config/sources.ts";
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
@@ -9,6 +9,8 @@ import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
 import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
+import type { LoadedTls } from "../../../wiring/tls/open-tls.ts";
+import { loadTls } from "../../../wiring/tls.ts";
 import type { World } from "../../terminal/world.ts";
 
 /** The environment to grade: the process's own, or a file's. */
@@ -25,9 +27,19 @@ export interface ConfigurationFacts {
   readonly secretFiles: readonly SecretFile[];
   /** The store, as it looks where it is; `undefined` when the settings name none, or one in memory. */
   readonly store: StoreFacts | undefined;
+  readonly tls: TlsFound;
+  /** As Node writes it. */
+  readonly nodeVersion: string;
   readonly userId: number | undefined;
   readonly now: EpochSeconds;
 }
+
+/** The files of the listeners' TLS. */
+export type TlsFound =
+  /** The settings name none, or must be fixed first. */
+  | { readonly kind: "none" }
+  | { readonly kind: "rejected"; readonly faults: readonly string[] }
+  | ({ readonly kind: "servable" } & Pick<LoadedTls, "notAfter" | "warnings">);
 
 type SettingsFound =
   | ({ readonly kind: "read" } & LoadedSettings)
@@ -36,7 +48,7 @@ type SettingsFound =
 /** A file with a secret, and what it holds. */
 export type SecretFile = FileFacts & { readonly holds: Holds };
 
-type Holds = NamedFile["holds"] | "access-document";
+type Holds = NamedFile["holds"] | "access-document" | "tls-trust";
 
 type KeysRead =
   /** The keys are not read before the settings are fixed. */
@@ -62,10 +74,12 @@ export async function gatherConfiguration(
   environment: GradedEnvironment,
 ): Promise<ConfigurationFacts> {
   const { faults, ...read } = readSources([environmentSource(environment.values)]);
-  const base = { environment, userId: world.userId, now: world.clock.now() };
+  const { userId, nodeVersion } = world;
+  const base = { environment, userId, nodeVersion, now: world.clock.now() };
   if (faults.length > 0) {
     const settings = { kind: "rejected", faults } as const;
-    return { ...base, settings, keys: { kind: "unknown" }, secretFiles: [], store: undefined };
+    const nothing = { secretFiles: [], store: undefined, tls: { kind: "none" } } as const;
+    return { ...base, ...nothing, settings, keys: { kind: "unknown" } };
   }
   const { source } = read.settings.keys;
   return {
@@ -73,8 +87,15 @@ export async function gatherConfiguration(
     settings: { kind: "read", ...read },
     keys: await readKeys(read, world),
     secretFiles: await lookAtFiles(read, environment),
+    tls: await readTls(read, world),
     store: source.kind === "managed" ? await wiredStore(source.store).look() : undefined,
   };
+}
+
+async function readTls(read: Omit<SettingsRead, "faults">, world: World): Promise<TlsFound> {
+  const loaded = await attempt(() => loadTls(read, world));
+  if (loaded.kind === "faulty") return { kind: "rejected", faults: loaded.faults };
+  return loaded.value === undefined ? { kind: "none" } : { kind: "servable", ...loaded.value };
 }
 
 async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): Promise<KeysRead> {
@@ -86,25 +107,37 @@ async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): 
 }
 
 /**
- * The files of the keys, of the admin listener's token and of the shared secret, the access document, and the environment file when
- * it holds secrets. The document has no secret, but anyone who can write it can mint.
+ * The files of the keys, of the admin listener's token and of the shared secret, the access document, the private key and the
+ * authorities of TLS, and the environment file when it holds secrets. The document and the authorities have no secret, but anyone who
+ * can write them can mint.
  */
 async function lookAtFiles(
-  { settings: { keys, admin, access }, labels }: Omit<LoadedSettings, "warnings">,
+  { settings: { keys, admin, access, tls }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,
 ): Promise<readonly SecretFile[]> {
   const isSecret = environment.kind === "file" && SECRETS.some(labels.isGiven);
-  const named: readonly { readonly path: string; readonly holds: Holds }[] = [
+  const named: readonly Named[] = [
     ...wiredKeySource(keys.source).secretFiles,
     ...(admin?.token?.kind === "file" ? [otherSecret(admin.token.path)] : []),
     ...(access.sharedSecret?.kind === "file" ? [otherSecret(access.sharedSecret.path)] : []),
     ...(access.file === undefined ? [] : [{ path: access.file, holds: "access-document" } as const]),
+    ...(tls === undefined ? [] : filesOfTls(tls)),
     ...(isSecret ? [otherSecret(environment.path)] : []),
   ];
   const looks = await Promise.all(
     named.map(async ({ path, holds }) => ({ facts: await lookAtFile(path), holds })),
   );
   return looks.flatMap(({ facts, holds }) => (facts === undefined ? [] : [{ ...facts, holds }]));
+}
+
+interface Named {
+  readonly path: string;
+  readonly holds: Holds;
+}
+
+function filesOfTls({ keyFile, clientCaFile }: TlsSettings): readonly Named[] {
+  const authorities = clientCaFile === undefined ? [] : [{ path: clientCaFile, holds: "tls-trust" } as const];
+  return [otherSecret(keyFile), ...authorities];
 }
 
 function otherSecret(path: string): NamedFile {

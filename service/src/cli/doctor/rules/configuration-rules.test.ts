@@ -35,6 +35,8 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
     settings: { kind: "read", ...loadSettings(FINE) },
     keys: { kind: "imported", keys: [testKey("signing")] },
     store: undefined,
+    tls: { kind: "none" },
+    nodeVersion: "v24.22.3",
     secretFiles: [
       {
         path: "/keys/key.json",

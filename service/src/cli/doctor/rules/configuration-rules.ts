@@ -12,6 +12,7 @@ import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
 import { ACCESS_DOCUMENT_RULES, foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 import { STORE_FILE_RULES } from "./store-file-rules.ts";
+import { TLS_RULES } from "./tls-rules.ts";
 
 const DEFAULT_TTL_SECONDS_MAX = 300;
 const TTL_SECONDS_MAX = 3600;
@@ -112,13 +113,20 @@ export function jwksIsNotCachedForLong({
   ];
 }
 
-/** The admin listener uses plain http: outside this machine its token can be read on the network. */
-export function adminIsNotExposed({ admin }: Settings): readonly Finding[] {
+/** Without TLS the admin listener uses plain http: outside this machine its token can be read on the network. */
+export function adminIsNotExposed({ admin, tls }: Settings): readonly Finding[] {
   const check = "admin-exposure";
   if (admin === undefined) return [];
+  if (tls !== undefined) return [ok(check, "the admin listener speaks TLS")];
   if (isLoopback(admin.host)) return [ok(check, `the admin listener is only on ${admin.host}`)];
   const found = `the admin listener is on ${shownValue(admin.host)} port ${String(admin.port)}, and its token crosses the network in plain http`;
-  return [warn(check, found, "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or let the network allow only operators")];
+  return [
+    warn(
+      check,
+      found,
+      "set MACP_AUTH_ADMIN_HOST=127.0.0.1, or MACP_AUTH_TLS_CERT_FILE, or let the network allow only operators",
+    ),
+  ];
 }
 
 type FilesFound = Pick<ConfigurationFacts, "secretFiles">;
@@ -188,6 +196,7 @@ const RULES_OF = {
   "signing-key": [...SECRET_FILE_RULES, keyIsYoung],
   "other-secret": SECRET_FILE_RULES,
   "access-document": ACCESS_DOCUMENT_RULES,
+  "tls-trust": ACCESS_DOCUMENT_RULES,
 } as const;
 
 /** A store in a file can be written where it is, by this user only, and outlives the machine's next boot; a database can be used, over a connection that is safe. */
@@ -223,5 +232,6 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   keysAreValid,
   keyFilesAreSafe,
   storeIsSafe,
+  ...TLS_RULES,
   nodeShowsNoMemory,
 ];

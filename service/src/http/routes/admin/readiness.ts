@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { KeyDirectory } from "../../../keys/key-directory.ts";
 import { json } from "../../answer.ts";
 import { VIEWERS } from "../../operator.ts";
@@ -11,8 +12,15 @@ export interface ReadinessDeps {
   readonly managed: Pick<ManagedParts, "keys"> | undefined;
   /** `undefined`: nobody is asked who they are. */
   readonly declared: Pick<DeclaredAccess, "status"> | undefined;
+  /** `undefined`: the listeners speak plain HTTP. */
+  readonly tls: TlsInForce | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
+}
+
+/** Port. The TLS of the listeners as it is now. */
+interface TlsInForce {
+  status(): { readonly serial: string; readonly notAfter: EpochSeconds; readonly isStale: boolean };
 }
 
 const ReadinessBody = z
@@ -33,6 +41,16 @@ const ReadinessBody = z
       .meta({
         description: "Only where callers are asked who they are. It is never a reason not to be ready.",
       }),
+    tls: z
+      .strictObject({
+        serial: z.string().meta({ description: "Of the certificate that is served, hexadecimal." }),
+        not_after: z.int().meta({ description: "When it expires, in seconds since 1970." }),
+        stale: z
+          .boolean()
+          .meta({ description: "Whether the files have changed into ones that cannot be served." }),
+      })
+      .optional()
+      .meta({ description: "Only where the listeners speak TLS. It is never a reason not to be ready." }),
   })
   .meta({ id: "Readiness" });
 
@@ -50,7 +68,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, declared, isStopping }) => {
+  handle: ({ directory, managed, declared, tls, isStopping }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -62,6 +80,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       ready: reasons.length === 0,
       reasons,
       access: accessOf(declared),
+      tls: tlsOf(tls),
     });
   },
 };
@@ -70,4 +89,10 @@ function accessOf(declared: ReadinessDeps["declared"]): object | undefined {
   if (declared === undefined) return undefined;
   const { mode, policyHash, isStale } = declared.status();
   return { mode, policy: policyHash ?? null, stale: isStale };
+}
+
+function tlsOf(tls: ReadinessDeps["tls"]): object | undefined {
+  if (tls === undefined) return undefined;
+  const { serial, notAfter, isStale } = tls.status();
+  return { serial, not_after: notAfter, stale: isStale };
 }

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import { readSettings } from "../environment.ts";
+
+const faultsOf = (environment: Record<string, string>) => readSettings(environment).faults;
+
+describe("MACP_AUTH_TRUSTED_PROXIES", () => {
+  const proxiesOf = (text: string) =>
+    readSettings({ MACP_AUTH_TRUSTED_PROXIES: text }).settings.listener.trustedProxies;
+
+  test("has no default: no proxy is believed", () => {
+    expect(readSettings({}).settings.listener.trustedProxies).toBeUndefined();
+  });
+
+  test("has addresses and networks of both families, with commas or blanks between them", () => {
+    const proxies = proxiesOf("10.0.0.0/8, 192.0.2.1 2001:db8::/32,\n::1");
+    const trusted = ["10.255.0.1", "192.0.2.1"].map((address) => proxies?.check(address, "ipv4"));
+    expect([...trusted, proxies?.check("2001:db8:1::1", "ipv6"), proxies?.check("::1", "ipv6")]).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect([proxies?.check("11.0.0.1", "ipv4"), proxies?.check("192.0.2.2", "ipv4")]).toEqual([false, false]);
+  });
+
+  test.each([
+    "haproxy",
+    "10.0.0.0/33",
+    "::/129",
+    "10.0.0.0/",
+    "10.0.0.0/8/8",
+    "10.0.0",
+    "fe80::1%eth0",
+    "10.0.0.0/-1",
+  ])("that has %s is a fault that shows it", (text) => {
+    expect(faultsOf({ MACP_AUTH_TRUSTED_PROXIES: `192.0.2.1,${text}` })).toEqual([
+      `MACP_AUTH_TRUSTED_PROXIES must be addresses or networks such as 10.0.0.0/8, and has "${text}"`,
+    ]);
+  });
+
+  test.each(["0.0.0.0/0", "::/0"])("of every address, as %s is, is a fault", (text) => {
+    expect(faultsOf({ MACP_AUTH_TRUSTED_PROXIES: text })).toEqual([
+      `MACP_AUTH_TRUSTED_PROXIES has ${text}, which is every address: each client could then write its own; name the proxies`,
+    ]);
+  });
+});
+
+describe("the files of TLS", () => {
+  test.each([
+    [["CERT"], ["MACP_AUTH_TLS_CERT_FILE is set and MACP_AUTH_TLS_KEY_FILE is not; set both, or neither"]],
+    [["KEY"], ["MACP_AUTH_TLS_KEY_FILE is set and MACP_AUTH_TLS_CERT_FILE is not; set both, or neither"]],
+    [
+      ["CLIENT_CA"],
+      ["MACP_AUTH_TLS_CLIENT_CA_FILE is set and MACP_AUTH_TLS_CERT_FILE is not; set both, or neither"],
+    ],
+    [
+      ["CERT", "KEY", "CRL"],
+      ["MACP_AUTH_TLS_CRL_FILE is set and MACP_AUTH_TLS_CLIENT_CA_FILE is not; set both, or neither"],
+    ],
+    [["CERT", "KEY", "CLIENT_CA", "CRL"], []],
+  ])("%j: one that is of no use without another needs it", (given, faults) => {
+    expect(
+      faultsOf(Object.fromEntries(given.map((name) => [`MACP_AUTH_TLS_${name}_FILE`, "/run/tls/file"]))),
+    ).toEqual(faults);
+  });
+});
+
+describe("the ports of the listeners", () => {
+  test.each([
+    [
+      { MACP_AUTH_PLAIN_PORT: "3200" },
+      ["MACP_AUTH_PLAIN_PORT is the same as PORT; give the plain listener a port of its own"],
+    ],
+    [
+      { MACP_AUTH_PLAIN_PORT: "3201", MACP_AUTH_ADMIN_PORT: "3201" },
+      ["MACP_AUTH_ADMIN_PORT is the same as MACP_AUTH_PLAIN_PORT; give the admin listener a port of its own"],
+    ],
+    [{ MACP_AUTH_PLAIN_PORT: "3201", MACP_AUTH_ADMIN_PORT: "3202" }, []],
+    [{ PORT: "0", MACP_AUTH_PLAIN_PORT: "0", MACP_AUTH_ADMIN_PORT: "0" }, []],
+    [{ MACP_AUTH_PLAIN_PORT: "3201", MACP_AUTH_ADMIN_PORT: "3201", HOST: "127.0.0.2" }, []],
+  ])("%j: no two have the same on one address", (environment, faults) => {
+    expect(faultsOf(environment)).toEqual(faults);
+  });
+});

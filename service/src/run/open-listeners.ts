@@ -1,0 +1,72 @@
+import type { LoadedSettings } from "../config/sources.ts";
+import { OPEN_ACCESS } from "../http/access.ts";
+import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
+import type { Machine } from "../kernel/machine.ts";
+import type { Secret } from "../kernel/secret.ts";
+import type { Log } from "../telemetry/log.ts";
+import { noMeter } from "../telemetry/meter.ts";
+import type { OpenAccess } from "../wiring/access/access-directory.ts";
+import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import type { OpenTls } from "../wiring/tls/open-tls.ts";
+import { openAdmin } from "./admin.ts";
+import type { OpenListener } from "./listen.ts";
+
+/** What the listeners serve, opened. */
+export interface ServedParts {
+  readonly log: Log;
+  readonly upkeep: KeyUpkeep;
+  readonly access: OpenAccess;
+  /** `undefined`: the listeners speak plain HTTP. */
+  readonly tls: OpenTls | undefined;
+  readonly isStopping: () => boolean;
+}
+
+/** The listeners of a service, not yet listening. */
+interface Prepared {
+  readonly main: OpenListener;
+  /** The plain and the admin listener, where they are set, each with the event that says where it listens. */
+  readonly beside: readonly (OpenListener & { readonly event: string })[];
+}
+
+/** Prepares every listener that the settings ask for. */
+export async function prepareListeners(
+  loaded: Pick<LoadedSettings, "settings" | "labels"> & { readonly token: Secret | undefined },
+  { log, upkeep, access, tls, isStopping }: ServedParts,
+  { clock, random, timers }: Machine,
+): Promise<Prepared> {
+  const { settings, labels } = loaded;
+  const { port, host, keepAliveSeconds, trustedProxies: proxies } = settings.listener;
+  const shared = { log, random, clock, timers, keepAliveSeconds, proxies };
+  const secured = { ...shared, ...(tls !== undefined && { createServer: tls.createServer }) };
+  const ofAdmin = { ...secured, tls, isStopping };
+  const admin = await openAdmin(loaded, loaded.token, upkeep, access.directory, ofAdmin);
+  const { jwksMaxAgeSeconds } = settings.keys.timing;
+  const meter = admin?.metrics ?? noMeter;
+  const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds };
+  const listener = publicServer({
+    ...secured,
+    ...served,
+    access: access.directory ?? OPEN_ACCESS,
+    rules: settings.tokens,
+  });
+  const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
+  const plain = plainListener({ ...shared, ...served }, loaded);
+  return {
+    main: { listener, place: { port, host, portVariable, hostVariable } },
+    beside: [
+      ...(plain === undefined ? [] : [{ ...plain, event: "plain_listening" }]),
+      ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
+    ],
+  };
+}
+
+/** The listener that serves only public keys and health; `undefined`: none is set. */
+function plainListener(
+  deps: PlainDeps,
+  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
+): OpenListener | undefined {
+  const { plainPort: port, host } = settings.listener;
+  if (port === undefined) return undefined;
+  const [portVariable, hostVariable] = [labels.of("listener.plainPort"), labels.of("listener.host")];
+  return { listener: plainServer(deps), place: { port, host, portVariable, hostVariable } };
+}
