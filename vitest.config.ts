@@ -38,6 +38,22 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        // The tests of the wire once more, to a service that ends TLS itself: what they prove holds over both.
+        test: {
+          name: "e2e-tls",
+          include: [
+            "e2e/wire/{wire-*,limits,pipelining,hostile-input,openapi-truth,admin-openapi-truth}.e2e.test.ts",
+            "e2e/process/drain.e2e.test.ts",
+          ],
+          // `fetch` has no other way to accept the certificate of a test.
+          env: { MACP_TEST_TLS: "1", NODE_TLS_REJECT_UNAUTHORIZED: "0" },
+          sequence: { groupOrder: 2 },
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

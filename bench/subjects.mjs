@@ -83,7 +83,7 @@ export async function startForLoad(subject, key) {
 export async function startServiceForLoad(key, settings, headers) {
   const port = await freePort();
   const child = launch("service", key, port, openSync("/dev/null", "w"), settings);
-  const { mint, jwks } = shotsAt("service", port);
+  const { mint, jwks } = shotsAt("service", port, "MACP_AUTH_TLS_CERT_FILE" in settings ? "https" : "http");
   const shot = { ...mint, headers: { ...mint.headers, ...headers } };
   const giveUp = Date.now() + START_MS_MAX;
   while ((await firstToken(shot).catch(() => undefined)) === undefined) {
@@ -163,10 +163,11 @@ async function stop(child) {
 /**
  * @param {Subject} subject
  * @param {number} port
+ * @param {"http" | "https"} scheme
  * @returns {{ mint: import("./load.mjs").Shot, jwks: import("./load.mjs").Shot }}
  */
-function shotsAt(subject, port) {
-  const base = `http://127.0.0.1:${port}`;
+function shotsAt(subject, port, scheme = "http") {
+  const base = `${scheme}://127.0.0.1:${port}`;
   if (subject !== "peer") {
     return {
       mint: {

@@ -1,8 +1,7 @@
-import { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import { ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
+import { agentFor, ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
 import { sharedService } from "../support/service-process.ts";
 import { refusalOf } from "../support/token-check.ts";
 
@@ -218,7 +217,7 @@ describe("large bodies", { timeout: 40_000 }, () => {
 
 describe("kept-alive connections", () => {
   test("the service announces that it keeps an idle connection for 65 seconds", async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const agent = agentFor({ keepAlive: true, maxSockets: 1 });
     const answer = await ask(port(), { path: "/healthz", agent });
     agent.destroy();
     expect(answer.headers.get("connection")?.toLowerCase()).toBe("keep-alive");

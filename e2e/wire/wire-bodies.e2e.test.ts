@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
+import { ask, postTokens, RawConnection, sendRaw, urlOf } from "../support/raw-http.ts";
 import { sharedService } from "../support/service-process.ts";
 import { mintChecked, payloadText, refusalOf } from "../support/token-check.ts";
 
@@ -242,7 +242,7 @@ describe("row 16: the size of a body", () => {
   test.each([200_000, 1_000_000, 8_000_000])(
     "row 16: a client that sends all of a body of %i bytes still gets its 413",
     async (bytes) => {
-      const answer = await fetch(`http://127.0.0.1:${String(port())}/tokens`, {
+      const answer = await fetch(urlOf(port(), "/tokens"), {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: sized(bytes),
