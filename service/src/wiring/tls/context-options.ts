@@ -8,13 +8,11 @@ export interface ServerIdentity {
   readonly key: Secret;
 }
 
-/** Who may issue the certificates of clients, PEM. */
-export interface ClientTrust {
-  /** None: clients are not asked for a certificate. */
-  readonly cas: readonly string[];
-  /** With one, OpenSSL asks for a list of each authority in a chain, and trusts no certificate of an authority without. */
-  readonly crls: readonly string[];
-}
+/**
+ * Who may issue the certificates of clients, PEM. None: clients are not asked for one. Revocation is for the proof to look at:
+ * OpenSSL would ask for a list of each authority as soon as it has one.
+ */
+export type Authorities = readonly string[];
 
 /** Forward secrecy and authenticated encryption only. The first that the client has too is used: AES with 128 bits costs least. */
 const CIPHERS = [
@@ -45,7 +43,7 @@ const GROUPS = ["X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"].find(
  * What a listener speaks: TLS 1.2 and 1.3, without renegotiation. Where clients are asked for a certificate, TLS 1.3 only, and no
  * session can be resumed: a resumed one has no certificate, or one that was revoked since, and Node calls it authorized.
  */
-export function contextOptions(identity: ServerIdentity, trust: ClientTrust): SecureContextOptions {
+export function contextOptions(identity: ServerIdentity, authorities: Authorities): SecureContextOptions {
   const common = {
     cert: identity.certificate,
     key: identity.key.reveal(),
@@ -53,18 +51,13 @@ export function contextOptions(identity: ServerIdentity, trust: ClientTrust): Se
     ...(GROUPS !== undefined && { ecdhCurve: GROUPS }),
     maxVersion: "TLSv1.3",
   } as const;
-  if (!asksForCertificates(trust))
+  if (authorities.length === 0)
     return { ...common, minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION };
   return {
     ...common,
     minVersion: "TLSv1.3",
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
-    ca: [...trust.cas],
-    ...(trust.crls.length > 0 && { crl: [...trust.crls] }),
+    // Without one of its own, Node would accept those of the web.
+    ca: [...authorities],
   };
-}
-
-/** Whether clients are asked for a certificate. Without an authority of its own, Node would accept those of the web. */
-export function asksForCertificates({ cas }: ClientTrust): boolean {
-  return cas.length > 0;
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { codeOf, messageOf } from "../../kernel/faults.ts";
-import { type ClientTrust, contextOptions, type ServerIdentity } from "./context-options.ts";
+import { type Authorities, contextOptions, type ServerIdentity } from "./context-options.ts";
 import type { TLS_FILES, TlsTexts } from "./tls-files.ts";
 
 /** What a person recognises a certificate by. */
@@ -19,7 +19,8 @@ export interface CertificateFacts {
 /** Files that go together, and can be served now. */
 export interface TlsMaterial extends ServerIdentity {
   readonly facts: CertificateFacts;
-  readonly trust: ClientTrust;
+  /** Of clients, as the settings name them. */
+  readonly authorities: Authorities;
   /** When the last of the authorities of clients expires; `undefined`: there are none. */
   readonly authoritiesNotAfter: EpochSeconds | undefined;
 }
@@ -57,7 +58,7 @@ export function judgeTls(texts: TlsTexts, now: EpochSeconds): TlsJudgement {
   const key = privateKeyIn(texts.key.reveal(), faults);
   const authorities =
     texts.clientCas === undefined ? [] : certificatesIn("clientCaFile", texts.clientCas, faults);
-  const crls = texts.crls === undefined ? [] : listsIn(texts.crls, faults);
+  if (texts.crls !== undefined) faults.push(...faultsOfLists(texts.crls));
   const [leaf] = chain;
   if (leaf !== undefined) faults.push(...faultsOfDates(leaf, now));
   if (leaf !== undefined && key !== undefined) faults.push(...faultsOfPair(chain, key));
@@ -66,10 +67,10 @@ export function judgeTls(texts: TlsTexts, now: EpochSeconds): TlsJudgement {
     certificate: texts.certificate,
     key: texts.key,
     facts: factsOf(leaf),
-    trust: { cas: authorities.map(String), crls },
+    authorities: authorities.map(String),
     authoritiesNotAfter: lastEndOf(authorities),
   };
-  const code = whyRejected(() => createSecureContext(contextOptions(material, material.trust)));
+  const code = whyRejected(() => createSecureContext(contextOptions(material, material.authorities)));
   return code === undefined
     ? { kind: "usable", material }
     : { kind: "faulty", faults: [{ file: "certFile", why: { kind: "rejected", code } }] };
@@ -120,12 +121,11 @@ function whyNoKey(text: string): TlsFault["why"] | undefined {
 }
 
 /** Each list by itself: Node reads only the first of a text. */
-function listsIn(text: string, faults: TlsFault[]): readonly string[] {
+function faultsOfLists(text: string): readonly TlsFault[] {
   const blocks = text.match(LIST) ?? [];
-  if (blocks.length === 0) faults.push({ file: "crlFile", why: { kind: "no_list" } });
+  if (blocks.length === 0) return [{ file: "crlFile", why: { kind: "no_list" } }];
   const code = whyRejected(() => createSecureContext({ crl: blocks }));
-  if (code !== undefined) faults.push({ file: "crlFile", why: { kind: "list_damaged", code } });
-  return blocks;
+  return code === undefined ? [] : [{ file: "crlFile", why: { kind: "list_damaged", code } }];
 }
 
 function faultsOfDates(leaf: X509Certificate, now: EpochSeconds): readonly TlsFault[] {

@@ -10,7 +10,7 @@ import type { Timers } from "../../kernel/timers.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 import { tlsFaultLine } from "../words/tls-fault-words.ts";
-import { type ClientTrust, contextOptions } from "./context-options.ts";
+import { type Authorities, contextOptions } from "./context-options.ts";
 import { expiryWatch } from "./expiry.ts";
 import { judgeTls, type TlsMaterial } from "./judge-tls.ts";
 import { ServedTls } from "./served-tls.ts";
@@ -42,10 +42,9 @@ export interface OpenTls {
   ) => Server;
   /**
    * Whose client certificates are accepted beside those of the settings, in place of what was given before. Takes effect for new
-   * connections at once, also where clients were not asked for certificates so far. Throws for PEM that OpenSSL does not accept, and
-   * then nothing changes.
+   * connections at once, also where clients were not asked for certificates so far. PEM that cannot be read trusts nobody.
    */
-  trust(beside: ClientTrust): void;
+  trust(beside: Authorities): void;
   /** Looks once at the files. */
   look(): Promise<void>;
   readonly loops: readonly UpkeepLoop[];
@@ -104,7 +103,7 @@ async function servable({ tls, labels, machine }: Reader, read: TlsFilesRead): P
   if (judged.kind === "faulty")
     return { kind: "faulty", faults: judged.faults.map((fault) => tlsFaultLine(fault, tls, labels)) };
   const { material } = judged;
-  const trial = await trialHandshake(contextOptions(material, material.trust), machine.timers);
+  const trial = await trialHandshake(contextOptions(material, material.authorities), machine.timers);
   const isServed = trial.kind === "done" && trial.fingerprint === material.facts.fingerprint;
   if (isServed) return { kind: "servable", material };
   const code = trial.kind === "failed" ? trial.code : "another certificate";

@@ -1,13 +1,13 @@
 import type { RequestListener, ServerOptions } from "node:http";
 import { createServer, type Server } from "node:https";
-import { asksForCertificates, type ClientTrust, contextOptions } from "./context-options.ts";
+import { type Authorities, contextOptions } from "./context-options.ts";
 import type { TlsMaterial } from "./judge-tls.ts";
 
 /** The servers that speak TLS, and what they serve: a change is in force in all of them, for new connections, or in none. */
 export class ServedTls {
   readonly #servers: Server[] = [];
   #material: TlsMaterial;
-  #beside: ClientTrust = { cas: [], crls: [] };
+  #beside: Authorities = [];
 
   constructor(material: TlsMaterial) {
     this.#material = material;
@@ -19,12 +19,12 @@ export class ServedTls {
 
   /** A certificate of a client that proves nobody ends no handshake: another proof may come with the request. */
   createServer(options: ServerOptions, onRequest: RequestListener): Server {
-    const trust = this.#trusted();
+    const authorities = this.#authorities();
     const server = createServer(
       {
         ...options,
-        ...contextOptions(this.#material, trust),
-        requestCert: asksForCertificates(trust),
+        ...contextOptions(this.#material, authorities),
+        requestCert: authorities.length > 0,
         rejectUnauthorized: false,
       },
       onRequest,
@@ -39,34 +39,23 @@ export class ServedTls {
     this.#apply();
   }
 
-  /** Accepts the client certificates of these authorities too. Throws for PEM that OpenSSL does not accept, and then nothing changes. */
-  trust(beside: ClientTrust): void {
-    const before = this.#beside;
+  /** Accepts the client certificates of these authorities too. */
+  trust(beside: Authorities): void {
     this.#beside = beside;
-    try {
-      this.#apply();
-    } catch (thrown) {
-      this.#beside = before;
-      this.#apply();
-      throw thrown;
-    }
+    this.#apply();
   }
 
-  #trusted(): ClientTrust {
-    const { trust } = this.#material;
-    return {
-      cas: [...trust.cas, ...this.#beside.cas],
-      crls: [...trust.crls, ...this.#beside.crls],
-    };
+  #authorities(): Authorities {
+    return [...this.#material.authorities, ...this.#beside];
   }
 
   #apply(): void {
-    const trust = this.#trusted();
-    const options = contextOptions(this.#material, trust);
+    const authorities = this.#authorities();
+    const options = contextOptions(this.#material, authorities);
     for (const server of this.#servers) {
       server.setSecureContext(options);
       // Node reads it at each connection, and has no method that sets it.
-      Object.assign(server, { requestCert: asksForCertificates(trust) });
+      Object.assign(server, { requestCert: authorities.length > 0 });
     }
   }
 }
