@@ -23,7 +23,15 @@ export function invisibleIn(text: string): Invisible | undefined {
   return firstOf(INVISIBLE, text);
 }
 
-/** The same for a text of several lines, where tabs and line ends are in their place. */
+/**
+ * Whether a person sees where a name begins and ends, and every character of it: none is invisible, and no space is at an end, beside a
+ * `/` or beside another space.
+ */
+export function isSeenWhole(name: string): boolean {
+  return invisibleIn(name) === undefined && !/^ | $| [ /]|\/ /.test(name);
+}
+
+/** As `invisibleIn`, for a text of several lines, where tabs and line ends are in their place. */
 export function invisibleInLines(text: string): Invisible | undefined {
   return firstOf(INVISIBLE_IN_LINES, text);
 }

@@ -28,7 +28,15 @@ describe("nothing is granted that no grant gives", () => {
   });
 
   test("a wildcard stands for no character that nobody sees; a name written out may hold it", () => {
-    for (const sender of ["agent://a\u200b", "agent://a\u00a0b", "agent://a\n", "agent://\u202ea"]) {
+    for (const sender of [
+      "agent://a\u200b",
+      "agent://a\u00a0b",
+      "agent://a\n",
+      "agent://\u202ea",
+      "agent://a ",
+      "agent:// a",
+      "agent://a  b",
+    ]) {
       for (const senders of [["agent://*"], ["**"], ["agent:/**"]])
         expect(decideWith([{ senders }], { sender })).toMatchObject({ reason: "sender_not_granted" });
       expect(decideWith([{ senders: [sender] }], { sender })).toMatchObject({ kind: "granted" });

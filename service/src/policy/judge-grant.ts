@@ -2,7 +2,7 @@ import type { CallerId, ProofClaims } from "../callers/caller.ts";
 import type { Sender } from "../kernel/ids.ts";
 import { type SegmentedText, segmented } from "../kernel/patterns/match-pattern.ts";
 import { holds, matchesSome } from "../kernel/patterns/text-set.ts";
-import { invisibleIn } from "../kernel/printable.ts";
+import { isSeenWhole } from "../kernel/printable.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import { type AskedRights, askedRights, exceededFields, unknownMembers } from "../scopes/bound.ts";
 import type { ScopeField, Scopes } from "../scopes/scopes.ts";
@@ -50,7 +50,7 @@ export function inquiryOf(rules: PolicyRules, caller: PolicyCaller, request: Pol
   return {
     claims: caller.claims,
     sender: segmented(request.sender),
-    isSenderVisible: invisibleIn(request.sender) === undefined,
+    isSenderVisible: isSeenWhole(request.sender),
     audience: segmented(request.audience ?? rules.audience),
     alg: request.alg,
     scopes: request.scopes,
@@ -119,7 +119,7 @@ function missOfApplying(compiled: CompiledGrant, inquiry: Inquiry): Miss | undef
     : undefined;
 }
 
-/** A wildcard never stands for a character that nobody sees: two agents that look alike would be two (RFC 9700 section 4.15). */
+/** A wildcard never stands for a character that nobody sees, such as a space at the end: two agents that look alike would be two (RFC 9700 section 4.15). */
 function isSenderGranted({ senders }: CompiledGrant, { sender, isSenderVisible, claims }: Inquiry): boolean {
   return senders.exact.has(sender.text) || (isSenderVisible && matchesSome(senders.patterns, sender, claims));
 }

@@ -40,7 +40,7 @@ function textOf(finding: PolicyFinding): string {
     case "wildcard_beside_template":
       return `has ${shown(finding.sender)}: a wildcard beside a claim in one segment also matches agents of longer values; put a / between them`;
     case "invisible_sender":
-      return `has a sender with a character that cannot be seen: ${withInvisibleEscaped(finding.sender)}`;
+      return `has a sender with a character or a space that cannot be seen: "${withInvisibleEscaped(finding.sender)}"`;
     default:
       return TEXTS[finding.finding];
   }

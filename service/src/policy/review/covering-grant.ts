@@ -1,7 +1,7 @@
 import { segmented } from "../../kernel/patterns/match-pattern.ts";
 import { parsePattern } from "../../kernel/patterns/pattern.ts";
 import { holds, textSetOf } from "../../kernel/patterns/text-set.ts";
-import { invisibleIn } from "../../kernel/printable.ts";
+import { isSeenWhole } from "../../kernel/printable.ts";
 import { exceededFields, maximumOf } from "../../scopes/bound.ts";
 import type { Rights } from "../../scopes/meaning.ts";
 import type { Grant } from "../policy.ts";
@@ -16,8 +16,7 @@ export function holdsEvery(list: readonly string[], others: readonly string[]): 
   const { set } = textSetOf(list);
   return others.every((other) => {
     if (list.includes(other)) return true;
-    if (parsePattern(other).kind === "exact" && invisibleIn(other) === undefined)
-      return holds(set, segmented(other));
+    if (parsePattern(other).kind === "exact" && isSeenWhole(other)) return holds(set, segmented(other));
     return list.some((one) => isRunOver(one, other));
   });
 }
@@ -26,7 +25,7 @@ export function holdsEvery(list: readonly string[], others: readonly string[]): 
 function isRunOver(one: string, other: string): boolean {
   const lead = one.slice(0, -"**".length);
   const isRun = one === "**" || (one.endsWith("/**") && !/[*{]/.test(lead));
-  return isRun && other.startsWith(lead) && invisibleIn(other) === undefined;
+  return isRun && other.startsWith(lead) && isSeenWhole(other);
 }
 
 function appliesWherever(other: Grant, grant: Grant): boolean {

@@ -1,6 +1,6 @@
 import type { CallerId } from "../../callers/caller.ts";
 import { claimsIn, type Pattern, parsePattern } from "../../kernel/patterns/pattern.ts";
-import { invisibleIn } from "../../kernel/printable.ts";
+import { isSeenWhole } from "../../kernel/printable.ts";
 import type { Deny, Grant, Policy } from "../policy.ts";
 import { coveringGrant, holdsEvery } from "./covering-grant.ts";
 
@@ -133,8 +133,7 @@ function wideGrant(grant: Grant): readonly RuleFinding[] {
 function wideSenders(senders: readonly string[]): readonly RuleFinding[] {
   return senders.flatMap((sender): readonly RuleFinding[] => {
     const pattern = patternOf(sender);
-    if (pattern === undefined)
-      return invisibleIn(sender) === undefined ? [] : [{ finding: "invisible_sender", sender }];
+    if (pattern === undefined) return isSeenWhole(sender) ? [] : [{ finding: "invisible_sender", sender }];
     const isBeside = [...pattern.head, ...(pattern.tail ?? [])].some(
       (segment) => segment.length > 1 && segment.some((piece) => typeof piece === "object"),
     );

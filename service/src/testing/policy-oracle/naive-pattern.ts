@@ -1,4 +1,4 @@
-import { invisibleIn } from "../../kernel/printable.ts";
+import { isSeenWhole } from "../../kernel/printable.ts";
 
 /** Whether a pattern matches a text, by a regular expression: the same as kernel/patterns in the plainest way. */
 export function naiveMatch(pattern: string, text: string, claims: ReadonlyMap<string, string>): boolean {
@@ -15,5 +15,5 @@ export function naiveMatch(pattern: string, text: string, claims: ReadonlyMap<st
 
 /** As above, for a sender: a wildcard stands only for what a person sees. */
 export function naiveSender(pattern: string, text: string, claims: ReadonlyMap<string, string>): boolean {
-  return pattern === text || (invisibleIn(text) === undefined && naiveMatch(pattern, text, claims));
+  return pattern === text || (isSeenWhole(text) && naiveMatch(pattern, text, claims));
 }

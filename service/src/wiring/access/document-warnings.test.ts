@@ -11,7 +11,7 @@ const NO_POLICY = { rules: { grants: [], denies: [] }, policy: {} as CompiledPol
 function documentWith(kind: "assertions" | "secrets", audience = "https://auth.example") {
   const callers = [callerEntry("ci", kind === "assertions" ? { assertionKeys: [key] } : {})];
   const issuers: IssuerEntry[] = [issuerEntry("cluster", { audience })];
-  return { ...NO_POLICY, registry: { callers, issuers } };
+  return { ...NO_POLICY, registry: { callers, issuers, clientCas: [] } };
 }
 
 function warnings(ownIssuer: string, isUseStored: boolean, ...documents: ReturnType<typeof documentWith>[]) {
