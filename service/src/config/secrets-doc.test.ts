@@ -31,7 +31,8 @@ function secretVariables(): readonly string[] {
   const files = names
     .map(([, variable]) => variable)
     .filter((variable) => held.includes(variable.replace(/_FILE$/, "")));
-  return [...new Set([...held, ...files, "MACP_AUTH_SIGNING_KEY_FILE", "MACP_AUTH_STORE_URL"])];
+  const keyFiles = names.map(([, variable]) => variable).filter((variable) => variable.endsWith("_KEY_FILE"));
+  return [...new Set([...held, ...files, ...keyFiles, "MACP_AUTH_STORE_URL"])];
 }
 
 test("docs/secrets.md names each setting that holds a secret, and the access document", () => {
