@@ -68,7 +68,7 @@ export async function serve(world: ServeWorld, parts: Partial<ServeParts> = {}):
 /** Settings → log → keys → listeners → upkeep → shutdown. Throws `ConfigError` until the listeners listen. */
 async function run(world: ServeWorld, { load, openLog }: ServeParts, started: () => void): Promise<number> {
   const loaded = await load(world);
-  const { settings } = loaded;
+  const { settings, labels } = loaded;
   const { timers } = world;
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
   const upkeep = await loaded.keys.open(log, world);
@@ -76,6 +76,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     await upkeep.round();
     const access = loaded.access.open(log, world, upkeep.database);
     const tls = loaded.tls?.open(log);
+    acceptCertificates(access, tls, log, labels);
     let isStopping = false;
     const parts = { log, upkeep, access, tls, isStopping: () => isStopping };
     const { main, beside } = await prepareListeners(loaded, parts, world);
@@ -108,6 +109,23 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     await within(timers, STEP_MS_MAX, upkeep.close());
     await within(timers, STEP_MS_MAX, flush());
   }
+}
+
+/** Lets the listeners accept the client certificates that may prove a declared caller. */
+function acceptCertificates(
+  { directory }: OpenAccess,
+  tls: OpenTls | undefined,
+  log: Log,
+  labels: LoadedSettings["labels"],
+): void {
+  if (tls !== undefined) {
+    directory?.followClientCas(tls.trust);
+    return;
+  }
+  const areDeclared = directory?.registry().callers.some(({ certificates }) => certificates.length > 0);
+  if (areDeclared !== true) return;
+  const message = `callers are declared who prove themselves by a certificate, and the listeners speak plain HTTP: such a caller is rejected; set ${labels.of("tls.certFile")} and ${labels.of("tls.keyFile")}`;
+  log.warn({ event: "certificates_without_tls", message });
 }
 
 /** How long the end waits for a disk, a database or a log reader that does not answer. */

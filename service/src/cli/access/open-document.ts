@@ -31,11 +31,11 @@ export async function openDocument(named: string | undefined, world: World): Pro
   const { file, sharedSecret } = settings.access;
   if (file === undefined)
     throw wrongCall(`no access document is named; give FILE, or set ${VARIABLE}, also with --settings`);
-  const { examineDocument } = await import("../../wiring/access/read-document.ts");
+  const { clientCaFilesOf, examineDocument } = await import("../../wiring/access/read-document.ts");
   const read = await examineDocument(file, named === undefined ? VARIABLE : undefined, {
     tokens: settings.tokens,
     hasDefaultCaller: sharedSecret !== undefined,
-    clientCa: undefined,
+    clientCa: clientCaFilesOf(settings),
   });
   if (read.kind === "rejected") throw couldNot(...read.faults);
   return { ...read.document, file, settings, labels, lineOf: read.lineOf };

@@ -34,7 +34,7 @@ export interface AccessDirectory {
   status(): AccessStatus;
   /** What is declared now. */
   registry(): CallerRegistry;
-  /** Gives `trust` the certificates of the client CAs, PEM, now and before a change of them is in force. What it throws keeps the change out. */
+  /** Gives `trust` the certificates of the client CAs, PEM, now and before each change of them is in force. */
   followClientCas(trust: (cas: readonly string[]) => void): void;
   readonly issuerKeys: IssuerKeySets;
 }

@@ -12,7 +12,6 @@ import type { Labels } from "../../config/source.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
 import { readSmallFile } from "../../files/small-file.ts";
-import { codeOf, messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { Secret } from "../../kernel/secret.ts";
@@ -26,7 +25,7 @@ import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
 import { documentWarner } from "./document-warnings.ts";
 import { readDocumentApart } from "./read-apart.ts";
-import { type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
+import { clientCaFilesOf, type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
 
 /** What the check of proofs needs of the world. */
 interface AccessParts {
@@ -42,7 +41,11 @@ export async function loadCallers({
 }: Pick<LoadedSettings, "settings" | "labels">): Promise<LoadedAccess> {
   const { access, tokens } = settings;
   const { file, sharedSecret } = access;
-  const rules: DocumentRules = { tokens, hasDefaultCaller: sharedSecret !== undefined, clientCa: undefined };
+  const rules: DocumentRules = {
+    tokens,
+    hasDefaultCaller: sharedSecret !== undefined,
+    clientCa: clientCaFilesOf(settings),
+  };
   const own = await attempt(() => defaultCallers(sharedSecret, labels));
   const source = file === undefined ? undefined : await readFirst(file, labels.of("access.file"), rules);
   const rejected = source?.first.read.kind === "rejected" ? source.first.read.faults : [];
@@ -147,10 +150,9 @@ function openAccess(
   let trust: (cas: readonly string[]) => void = () => undefined;
   /** A document with faults is reported once, and what is in force stays in force. */
   const put = (read: DocumentRead): void => {
-    const faults = read.kind === "rejected" ? read.faults : faultsOfTrust(read.document.registry, trust);
-    if (read.kind === "rejected" || faults.length > 0) {
+    if (read.kind === "rejected") {
       isStale = true;
-      for (const fault of faults)
+      for (const fault of read.faults)
         log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
       return;
     }
@@ -158,6 +160,7 @@ function openAccess(
     warn(document);
     loadedAt = clock.now();
     isStale = false;
+    trust(clientCasIn(document.registry));
     view = viewOf();
     const { registry, policy, grants } = document;
     log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
@@ -199,16 +202,4 @@ function looker({ first, reread }: DocumentSource, put: (read: DocumentRead) => 
 
 function clientCasIn({ clientCas }: CallerRegistry): readonly string[] {
   return clientCas.map(({ caPem }) => caPem);
-}
-
-/** The listeners must accept the certificates before a rule can be met. */
-function faultsOfTrust(registry: CallerRegistry, trust: (cas: readonly string[]) => void): readonly string[] {
-  try {
-    trust(clientCasIn(registry));
-    return [];
-  } catch (thrown) {
-    return [
-      `the client CAs cannot be used by TLS (${codeOf(thrown) ?? messageOf(thrown)}); check each ca_file`,
-    ];
-  }
 }

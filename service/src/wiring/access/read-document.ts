@@ -42,6 +42,11 @@ export interface ClientCaFiles {
   readonly crlFile: string | undefined;
 }
 
+/** The files of the client CA that the settings make. */
+export function clientCaFilesOf({ tls }: Pick<Settings, "tls">): ClientCaFiles | undefined {
+  return tls?.clientCaFile === undefined ? undefined : { caFile: tls.clientCaFile, crlFile: tls.crlFile };
+}
+
 /** Reads an access document and the files that it names, whole. `setting` names the document in a fault of the file itself. */
 export async function readDocument(
   path: string,

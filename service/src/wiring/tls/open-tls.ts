@@ -44,7 +44,7 @@ export interface OpenTls {
    * Whose client certificates are accepted beside those of the settings, in place of what was given before. Takes effect for new
    * connections at once, also where clients were not asked for certificates so far. PEM that cannot be read trusts nobody.
    */
-  trust(beside: Authorities): void;
+  readonly trust: (beside: Authorities) => void;
   /** Looks once at the files. */
   look(): Promise<void>;
   readonly loops: readonly UpkeepLoop[];
