@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import "./tools/own-temp-folder.ts";
 import { ClosingLineReporter } from "./tools/closing-line-reporter.ts";
 
 const quick = process.env["MACP_E2E_QUICK"] === "1";
