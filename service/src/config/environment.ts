@@ -69,7 +69,10 @@ const NEIGHBOURS = new Set([
   "MACP_AUTH_TOKENS_FILE",
 ]);
 
-/** The settings of an environment. A variable that is empty counts as unset, and so does a service link under one of our names. */
+/**
+ * The settings of an environment. A variable that is empty counts as unset, and so does a service link under one of our names. One that
+ * guards the mint and is empty is noted.
+ */
 export function environmentSource(environment: RawEnvironment): Source {
   const set = withoutBlanks(environment);
   const links = serviceLinksIn(set);
@@ -78,9 +81,10 @@ export function environmentSource(environment: RawEnvironment): Source {
     given: new Map(
       PAIRS.flatMap(([setting, label]) => {
         const text = links.has(label) ? undefined : set[label];
-        return text === undefined ? [] : [[setting, { text, label }] as const];
+        return text === undefined || text === "" ? [] : [[setting, { text, label }] as const];
       }),
     ),
+    blank: PAIRS.flatMap(([setting, label]) => (set[label] === "" ? [setting] : [])),
     nameOf: (setting) => VARIABLES[setting],
     warnings: [...warningsAboutLinks(links, (name) => KNOWN.has(name)), ...warningsAboutNames(names)],
   };

@@ -19,6 +19,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
     ...faultsOfPorts(settings, labels),
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
+    ...faultsOfBlanks(settings.access, labels),
   ];
 }
 
@@ -112,3 +113,19 @@ function faultsOfAccess(
     `${of("access.mode")} is ${mode}, and no caller is declared; set ${of("access.file")} or ${of("access.sharedSecretFile")}`,
   ];
 }
+
+/** What is meant to close the mint, and is empty, must not leave it open: a variable of a shell or a secret store may not have arrived. */
+function faultsOfBlanks({ mode }: AccessSettings, { of, isBlank, isGiven }: Labels): readonly string[] {
+  if (mode !== "off" || isGiven("access.mode")) return [];
+  return GUARDS.filter(isBlank).map(
+    (setting) =>
+      `${of(setting)} is set and empty, and without it anyone may mint; give it its value or, if anyone may, set ${of("access.mode")}=off`,
+  );
+}
+
+const GUARDS: readonly SettingPath[] = [
+  "access.mode",
+  "access.file",
+  "access.sharedSecret",
+  "access.sharedSecretFile",
+];

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { loadSettings } from "./environment.ts";
+import { describe, expect, test } from "vitest";
+import { loadSettings, readSettings } from "./environment.ts";
 import { overFile, withoutBlanks } from "./given.ts";
 
 test.each(["", " ", "\t\r\n", "\uFEFF", " \uFEFF "])("a variable that is %j counts as unset", (blank) => {
@@ -23,6 +23,43 @@ test.each(["", "  ", "\r", "\uFEFF"])(
 
 test("a blank line of the settings file does not hide a variable, and of two that are set the variable wins", () => {
   expect(overFile({ HOST: "::1", PORT: "1" }, { HOST: "", PORT: "2" })).toEqual({ HOST: "::1", PORT: "1" });
+});
+
+describe.each(["", " ", "\r\n", "\uFEFF"])("a variable that guards the mint and is %j", (blank) => {
+  const GUARDS = [
+    "MACP_AUTH_CALLER_AUTH",
+    "MACP_AUTH_CONFIG_FILE",
+    "MACP_AUTH_SHARED_SECRET",
+    "MACP_AUTH_SHARED_SECRET_FILE",
+  ];
+
+  test.each(GUARDS)("ends a start that would let anyone mint: %s", (name) => {
+    for (const environment of [
+      { [name]: blank },
+      withoutBlanks({ [name]: blank }),
+      withoutBlanks({ [`\uFEFF${name}`]: blank }),
+      overFile({ [name]: blank }, { HOST: "::1" }),
+      overFile({ HOST: "::1" }, { [name]: blank }),
+    ])
+      expect(readSettings(environment).faults).toEqual([
+        `${name} is set and empty, and without it anyone may mint; give it its value or, if anyone may, set MACP_AUTH_CALLER_AUTH=off`,
+      ]);
+  });
+
+  test.each(GUARDS)("counts as unset where the mint is closed or is meant to be open: %s", (name) => {
+    const other = name.endsWith("SECRET_FILE") ? "MACP_AUTH_CONFIG_FILE" : "MACP_AUTH_SHARED_SECRET_FILE";
+    expect(readSettings({ [name]: blank, [other]: "/x" }).faults).toEqual([]);
+    expect(readSettings({ [name]: blank, [other]: "/x" }).settings.access.mode).toBe("enforce");
+    if (name === "MACP_AUTH_CALLER_AUTH") return;
+    expect(readSettings({ [name]: blank, MACP_AUTH_CALLER_AUTH: "off" }).faults).toEqual([]);
+  });
+
+  test.each(GUARDS)("does not hide what the environment or the settings file says: %s", (name) => {
+    const value = name === "MACP_AUTH_CALLER_AUTH" ? "off" : "v".repeat(32);
+    expect(overFile({ [name]: blank }, { [name]: value })).toEqual({ [name]: value });
+    expect(overFile({ [name]: value }, { [name]: blank })).toEqual({ [name]: value });
+    expect(readSettings(overFile({ [name]: blank }, { [name]: value })).faults).toEqual([]);
+  });
 });
 
 test("a byte order mark before a value is dropped", () => {

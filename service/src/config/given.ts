@@ -6,13 +6,26 @@ export type RawEnvironment = Readonly<Record<string, string | undefined>>;
 const MARK = /^\uFEFF/;
 
 /**
- * The variables that are set to something: a blank one counts as unset. A byte order mark before a name or a value is dropped, as
- * at the beginning of a file.
+ * The variables without which anyone may mint. A blank one is kept, as "": whoever set it meant something, and a secret that did not
+ * arrive must not open the mint.
+ */
+const GUARDS: ReadonlySet<string> = new Set([
+  "MACP_AUTH_CALLER_AUTH",
+  "MACP_AUTH_CONFIG_FILE",
+  "MACP_AUTH_SHARED_SECRET",
+  "MACP_AUTH_SHARED_SECRET_FILE",
+]);
+
+/**
+ * The variables that are set to something: a blank one counts as unset, except one that guards the mint. A byte order mark before a
+ * name or a value is dropped, as at the beginning of a file.
  */
 export function withoutBlanks(environment: RawEnvironment): Readonly<Record<string, string>> {
-  const given = Object.entries(environment).flatMap(([name, value = ""]) =>
-    value.trim() === "" ? [] : [[name, value.replace(MARK, "")] as const],
-  );
+  const given = Object.entries(environment).flatMap(([name, value]): [string, string][] => {
+    if (value === undefined) return [];
+    if (value.trim() !== "") return [[name, value.replace(MARK, "")]];
+    return GUARDS.has(name.replace(MARK, "")) ? [[name, ""]] : [];
+  });
   const isMarked = ([name]: readonly [string, string]): boolean => MARK.test(name);
   return Object.fromEntries([
     ...given.filter(isMarked).map(([name, value]) => [name.replace(MARK, ""), value]),
@@ -27,6 +40,9 @@ export function overFile(
 ): Readonly<Record<string, string>> {
   const given = withoutBlanks(environment);
   const links = serviceLinksIn(given);
-  const chosen = Object.fromEntries(Object.entries(given).filter(([name]) => !links.has(name)));
-  return { ...given, ...withoutBlanks(file), ...chosen };
+  const chosen = Object.entries(given).filter(([name, value]) => value !== "" && !links.has(name));
+  const filed = Object.entries(withoutBlanks(file)).filter(
+    ([name, value]) => value !== "" || !(name in given),
+  );
+  return { ...given, ...Object.fromEntries(filed), ...Object.fromEntries(chosen) };
 }

@@ -38,10 +38,11 @@ test("without settings the service behaves as its predecessor", () => {
   expect(warnings).toEqual([]);
 });
 
-test("a variable that is set to nothing counts as unset", () => {
+test("a variable that is set to nothing counts as unset, where anyone may mint by will", () => {
   const blank = Object.fromEntries(
     Object.values(VARIABLES).map((name, index) => [name, index % 2 === 0 ? "" : "  "]),
   );
+  blank[VARIABLES["access.mode"]] = "off";
   expect(plainly(loadSettings(blank))).toEqual(plainly(loadSettings({})));
 });
 

@@ -4,6 +4,8 @@ import type { SettingPath } from "./settings.ts";
 export interface Source {
   /** What it gives: each text under its setting, with the label of its place there, such as a variable's name or a line's number. */
   readonly given: SettingsGiven;
+  /** The settings that it names without a value, where that is not the same as leaving them out. */
+  readonly blank: readonly SettingPath[];
   /** How this source names a setting that it may not give: for advice. */
   nameOf(setting: SettingPath): string;
   /** Warnings about what else it holds, a line each. */
@@ -21,6 +23,8 @@ interface GivenText {
 export interface Labels {
   /** The label of the place that the setting was given in; of one that was not given, its name in the first source. */
   readonly of: (setting: SettingPath) => string;
+  /** Whether a source names it without a value, and none gives it one. */
+  readonly isBlank: (setting: SettingPath) => boolean;
   /** Whether it was given, readable or not. */
   readonly isGiven: (setting: SettingPath) => boolean;
   /** Whether none of these has a fault of its own, so that what they say together can be judged. */

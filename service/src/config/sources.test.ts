@@ -15,7 +15,7 @@ function documentSource(document: Readonly<Record<string, Readonly<Record<string
       return [setting, { text, label: `auth.yaml:${String(line)}:3 ${setting}` }] as const;
     });
   });
-  return { given: new Map(given), nameOf: (setting) => `${setting} of auth.yaml`, warnings: [] };
+  return { given: new Map(given), blank: [], nameOf: (setting) => `${setting} of auth.yaml`, warnings: [] };
 }
 
 test("a fault of one value names the place that the value came from", () => {

@@ -34,6 +34,7 @@ export function readSources(sources: readonly [Source, ...Source[]]): SettingsRe
   const written = data ?? Written.parse(nested(new Map([...given].filter(([path]) => !broken.has(path)))));
   const labels: Labels = {
     of: (setting) => given.get(setting)?.label ?? sources[0].nameOf(setting),
+    isBlank: (setting) => !given.has(setting) && sources.some(({ blank }) => blank.includes(setting)),
     isGiven: (setting) => given.has(setting),
     areRead: (...settings) => settings.every((setting) => !broken.has(setting)),
   };
