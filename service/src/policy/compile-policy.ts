@@ -73,8 +73,9 @@ function compiledGrant(grant: Grant, ownAudience: TextSet): CompiledGrant {
 function compiledDeny(deny: Deny): CompiledDeny {
   return {
     deny,
-    senders: deny.senders && textSetOf(deny.senders).set,
-    audiences: deny.audiences && textSetOf(deny.audiences).set,
+    // Denied is also what has an empty segment where a wildcard stands.
+    senders: deny.senders && textSetOf(deny.senders, 0).set,
+    audiences: deny.audiences && textSetOf(deny.audiences, 0).set,
   };
 }
 

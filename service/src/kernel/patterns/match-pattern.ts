@@ -24,14 +24,15 @@ export function matchesPattern(
   values: TemplateValues,
 ): boolean {
   if (!text.startsWith(pattern.lead)) return false;
-  const { head, tail } = pattern;
-  if (tail === undefined) return segments.length === head.length && matchesFrom(head, segments, 0, values);
+  const { head, tail, starCharsMin } = pattern;
+  const matches = (part: readonly Segment[], start: number): boolean =>
+    part.every((segment, index) => {
+      const own = segments[start + index] ?? "";
+      return (own !== "" || starCharsMin === 0 || !isStar(segment)) && matchesSegment(segment, own, values);
+    });
+  if (tail === undefined) return segments.length === head.length && matches(head, 0);
   const tailStart = segments.length - tail.length;
-  return (
-    tailStart > head.length &&
-    matchesFrom(head, segments, 0, values) &&
-    matchesFrom(tail, segments, tailStart, values)
-  );
+  return tailStart > head.length && matches(head, 0) && matches(tail, tailStart);
 }
 
 /**
@@ -45,15 +46,9 @@ export function templateValue(values: TemplateValues, claim: string): string | u
 
 const UNUSABLE = /[/*{}\p{Cc}\p{Cs}]/u;
 
-function matchesFrom(
-  pattern: readonly Segment[],
-  segments: readonly string[],
-  start: number,
-  values: TemplateValues,
-): boolean {
-  for (const [index, segment] of pattern.entries())
-    if (!matchesSegment(segment, segments[start + index] ?? "", values)) return false;
-  return true;
+/** Whether a segment is `*` alone: nothing before it and nothing after it. */
+function isStar(segment: Segment): boolean {
+  return segment.length === 2 && segment[0] === "" && segment[1] === "";
 }
 
 function matchesSegment(segment: Segment, text: string, values: TemplateValues): boolean {

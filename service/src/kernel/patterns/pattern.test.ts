@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { matchesPattern, segmented, type TemplateValues, templateValue } from "./match-pattern.ts";
-import { claimsIn, PATTERN_CHARS_MAX, type Pattern, parsePattern } from "./pattern.ts";
+import { claimsIn, PATTERN_CHARS_MAX, type Pattern, parsePattern, type StarCharsMin } from "./pattern.ts";
 
 const VALUES = {
   ns: "prod",
@@ -26,7 +26,13 @@ describe("a pattern matches the whole text", () => {
   test.each([
     ["agent://*", "agent://planner", true],
     ["agent://*", "agent://planner/1", false],
-    ["agent://*", "agent://", true],
+    ["agent://*", "agent://", false],
+    ["agent://*/x", "agent:///x", false],
+    ["agent://*/x", "agent://a/x", true],
+    ["*", "", false],
+    ["**/*", "a/", false],
+    ["agent://a*", "agent://a", true],
+    ["agent://*a", "agent://a", true],
     ["agent://*", "xagent://a", false],
     ["agent://*", "Agent://a", false],
     ["agent://**", "agent://a", true],
@@ -55,6 +61,17 @@ describe("a pattern matches the whole text", () => {
   ])("%s on %j: %s", (source, text, wanted) => {
     expect(matches(source, text)).toBe(wanted);
   });
+});
+
+test("of a deny also matches an empty segment where `*` stands alone", () => {
+  for (const [source, text] of [
+    ["agent://*", "agent://"],
+    ["agent://*/x", "agent:///x"],
+    ["**/*", "a/"],
+  ] as const) {
+    const parsed = parsePattern(source, 0);
+    expect(parsed.kind === "pattern" && matchesPattern(parsed.pattern, segmented(text), {})).toBe(true);
+  }
 });
 
 describe("a template binds a segment to the proof", () => {
@@ -113,13 +130,15 @@ test("a text without wildcard and template is compared as it is", () => {
     expect(parsePattern(text)).toEqual({ kind: "exact", text });
 });
 
-/** The same by trying every split: one character of the pattern at a time. */
+/** The same by trying every split: one character of the pattern at a time. `+` is a `*` that is not empty. */
 function naive(pattern: string, text: string): boolean {
   if (pattern === "") return text === "";
   if (pattern.startsWith("**"))
     return suffixes(text).some(
       ([, rest]) => naive(pattern.slice(2), rest) && (rest === "" || rest.startsWith("/")),
     );
+  if (pattern.startsWith("+"))
+    return suffixes(text).some(([taken, rest]) => /^[^/]+$/.test(taken) && naive(pattern.slice(1), rest));
   if (pattern.startsWith("*"))
     return suffixes(text).some(([taken, rest]) => !taken.includes("/") && naive(pattern.slice(1), rest));
   return text !== "" && pattern[0] === text[0] && naive(pattern.slice(1), text.slice(1));
@@ -142,16 +161,18 @@ test("the matcher and a naive one agree on every pattern and text, templates fil
       }),
       letters(["a", "b", "/"], 8),
       fc.constantFrom("a", "b", "ab", "aa"),
-      (parts, text, value) => {
+      fc.constantFrom<StarCharsMin>(0, 1),
+      (parts, text, value, starCharsMin) => {
         const source = parts.join("/");
-        const parsed = parsePattern(source.replaceAll("#", "{claims.v}"));
+        const parsed = parsePattern(source.replaceAll("#", "{claims.v}"), starCharsMin);
         if (parsed.kind === "invalid") return;
         const ours =
           parsed.kind === "exact"
             ? parsed.text === text
             : matchesPattern(parsed.pattern, segmented(text), { v: value });
         if (ours) matched += 1;
-        expect(ours).toBe(naive(source.replaceAll("#", value), text));
+        const plain = parts.map((part) => (part === "*" && starCharsMin === 1 ? "+" : part)).join("/");
+        expect(ours).toBe(naive(plain.replaceAll("#", value), text));
       },
     ),
     { numRuns: 20_000 },

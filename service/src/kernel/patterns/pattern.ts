@@ -16,7 +16,8 @@ export type Segment = readonly Piece[];
 
 /**
  * A pattern of a text whose segments `/` separates, ready to be matched. `*` stands for any characters within its segment, none
- * included; a segment `**` stands for one segment or more; everything else stands for itself, byte for byte.
+ * included; a segment that is `*` alone stands for a whole one, which is not empty unless `starCharsMin` is 0; a segment `**` stands
+ * for one segment or more; everything else stands for itself, byte for byte.
  */
 export interface Pattern {
   readonly source: string;
@@ -25,7 +26,11 @@ export interface Pattern {
   readonly head: readonly Segment[];
   /** What follows `**`; `undefined`: the pattern has none. */
   readonly tail: readonly Segment[] | undefined;
+  readonly starCharsMin: StarCharsMin;
 }
+
+/** The least that a segment which is `*` alone stands for: what is granted has a name, and what is denied may have none. */
+export type StarCharsMin = 0 | 1;
 
 /** Why a text is no pattern. */
 export type PatternFault =
@@ -51,13 +56,13 @@ const TEMPLATE_START = "{claims.";
 const CLAIM_NAME = /^[A-Za-z0-9_.:-]{1,64}$/;
 
 /** Reads a pattern. Its matching takes linear time: at most one `**`, and `*` needs no second attempt. */
-export function parsePattern(source: string): ParsedPattern {
+export function parsePattern(source: string, starCharsMin: StarCharsMin = 1): ParsedPattern {
   if (source === "") return invalid("empty");
   if (source.length > PATTERN_CHARS_MAX) return invalid("too_long");
   if (!source.isWellFormed()) return invalid("not_unicode");
   if (!/[*{}]/.test(source)) return { kind: "exact", text: source };
 
-  return parseSegments(source, source.split("/"));
+  return parseSegments(source, source.split("/"), starCharsMin);
 }
 
 /** The claims whose values a pattern asks for. */
@@ -67,7 +72,7 @@ export function claimsIn(pattern: Pattern): readonly string[] {
   );
 }
 
-function parseSegments(source: string, texts: readonly string[]): ParsedPattern {
+function parseSegments(source: string, texts: readonly string[], starCharsMin: StarCharsMin): ParsedPattern {
   if (texts.some((text) => text !== "**" && text.includes("**"))) return invalid("double_star_in_segment");
   const run = texts.indexOf("**");
   if (run !== texts.lastIndexOf("**")) return invalid("several_double_stars");
@@ -82,6 +87,7 @@ function parseSegments(source: string, texts: readonly string[]): ParsedPattern 
     lead: source.slice(0, source.search(/[*{]/)),
     head: run === -1 ? segments : segments.slice(0, run),
     tail: run === -1 ? undefined : segments.slice(run + 1),
+    starCharsMin,
   };
   return { kind: "pattern", pattern };
 }

@@ -1,5 +1,5 @@
 import { matchesPattern, type SegmentedText, type TemplateValues } from "./match-pattern.ts";
-import { type Pattern, type PatternFault, parsePattern } from "./pattern.ts";
+import { type Pattern, type PatternFault, parsePattern, type StarCharsMin } from "./pattern.ts";
 
 /** Texts that a list of patterns allows: those without a wildcard or template are looked up, the others tried one by one. */
 export interface TextSet {
@@ -14,7 +14,10 @@ export interface FaultyPattern {
 }
 
 /** Reads a list of patterns; `faults` names those that are left out of the set, so a caller that goes on with any takes less. */
-export function textSetOf(sources: readonly string[]): {
+export function textSetOf(
+  sources: readonly string[],
+  starCharsMin: StarCharsMin = 1,
+): {
   readonly set: TextSet;
   readonly faults: readonly FaultyPattern[];
 } {
@@ -22,7 +25,7 @@ export function textSetOf(sources: readonly string[]): {
   const patterns: Pattern[] = [];
   const faults: FaultyPattern[] = [];
   for (const [index, source] of sources.entries()) {
-    const parsed = parsePattern(source);
+    const parsed = parsePattern(source, starCharsMin);
     if (parsed.kind === "exact") exact.add(parsed.text);
     else if (parsed.kind === "pattern") patterns.push(parsed.pattern);
     else faults.push({ index, fault: parsed.fault });

@@ -9,10 +9,10 @@ export function oracle(policy: Policy, rules: PolicyRules, who: PolicyCaller, as
   const { sender, scopes, audience = rules.audience, ttlSeconds = rules.defaultTtlSeconds } = asked;
   const [claims, want] = [new Map(Object.entries(who.claims)), rightsOf(scopes)];
   const ttl = Math.max(1, Math.floor(Math.min(ttlSeconds, rules.maxTtlSeconds)));
-  const has = (list: readonly string[] | undefined, text: string | undefined) =>
-    list === undefined || (text !== undefined && list.some((one) => naiveMatch(one, text, new Map())));
+  const has = (list: readonly string[] | undefined, text: string | undefined, star?: string) =>
+    list === undefined || (text !== undefined && list.some((one) => naiveMatch(one, text, new Map(), star)));
   const denies = policy.denies.filter(({ callers }) => callers?.includes(who.id) ?? true);
-  if (denies.some((deny) => has(deny.senders, sender) && has(deny.audiences, audience)))
+  if (denies.some((deny) => has(deny.senders, sender, "[^/]*") && has(deny.audiences, audience, "[^/]*")))
     return { kind: "rejected", reason: "denied" };
 
   const grants = policy.grants.filter(({ callers }) => callers.includes(who.id));
