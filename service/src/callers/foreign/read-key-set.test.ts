@@ -82,6 +82,16 @@ describe("a key set of an issuer", () => {
     expect(read([key, beside])).toMatchObject({ keys: [{ kid: "beside" }], skipped: [reason] });
   });
 
+  test.each([
+    ["the list of keys", (key: string) => `{"keys":[],"keys":[${key}]}`],
+    ["the list, once escaped", (key: string) => `{"keys":[${key}],"\\u006beys":[]}`],
+    ["a kid", (key: string) => `{"keys":[${key.replace("{", '{"kid":"other",')}]}`],
+    ["a coordinate", (key: string) => `{"keys":[${key.replace("{", '{"x":"AAAA",')}]}`],
+    ["what nobody reads", (key: string) => `{"keys":[${key}],"more":[{"a":{"b":1,"b":1}}]}`],
+  ])("that names %s twice is read by nobody, since programs differ in which one they use", (_, text) => {
+    expect(readKeySet(text(JSON.stringify(EC)), "sig")).toBe("not_a_key_set");
+  });
+
   test("may have no key that can be used: the issuer says so", () => {
     expect(read([])).toMatchObject({ keys: [], skipped: [] });
   });

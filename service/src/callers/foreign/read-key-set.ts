@@ -1,5 +1,6 @@
 import type { ForeignKey } from "./foreign-key.ts";
 import { type KeyUse, readForeignKey, type SkipReason } from "./read-foreign-key.ts";
+import { objectIn } from "./strict-json.ts";
 
 /** A set of public keys of others. */
 export interface ForeignKeySet {
@@ -18,9 +19,9 @@ export type KeySetFault = "not_a_key_set" | "too_many_keys" | "kid_repeated" | "
 
 const KEYS_MAX = 100;
 
-/** Reads a JWK Set (RFC 7517 section 5), or a SPIFFE bundle, whose keys say `use: jwt-svid`. */
+/** Reads a JWK Set (RFC 7517 section 5), in which no object names a member twice, or a SPIFFE bundle, whose keys say `use: jwt-svid`. */
 export function readKeySet(text: string, use: KeyUse): ForeignKeySet | KeySetFault {
-  const document = objectOf(text);
+  const document = objectIn(text);
   const members = document?.["keys"];
   if (document === undefined || !Array.isArray(members)) return "not_a_key_set";
   if (members.length > KEYS_MAX) return "too_many_keys";
@@ -37,15 +38,6 @@ export function readKeySet(text: string, use: KeyUse): ForeignKeySet | KeySetFau
     sequence,
     refreshHintSeconds: isCount(hint) ? hint : undefined,
   };
-}
-
-function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function isCount(value: unknown): value is number {

@@ -50,7 +50,14 @@ describe("a discovery document", () => {
     expect(read({ issuer: ISSUER, jwks_uri: uri }, ["allowed.example:8443"])).toEqual({ url: uri });
   });
 
-  test.each(["<html>", "null", "7"])("that is %s is malformed", (text) => {
+  test.each([
+    "<html>",
+    "null",
+    "7",
+    "[]",
+    `{"issuer":"${ISSUER}","jwks_uri":"https://evil.example/","jwks_uri":"https://issuer.example/keys"}`,
+    `{"issuer":"https://evil.example","\\u0069ssuer":"${ISSUER}","jwks_uri":"https://issuer.example/keys"}`,
+  ])("that is %s is malformed", (text) => {
     expect(read(text)).toBe("discovery_malformed");
   });
 

@@ -1,3 +1,5 @@
+import { objectIn } from "../foreign/strict-json.ts";
+
 /** Why a discovery document names no place of keys. */
 export type DiscoveryFault = "discovery_malformed" | "issuer_mismatch" | "jwks_uri_forbidden";
 
@@ -15,22 +17,13 @@ export function jwksUrlOf(
   issuer: string,
   hostsAllowed: readonly string[],
 ): { readonly url: string } | DiscoveryFault {
-  const document = membersOf(text);
+  const document = objectIn(text);
   if (document === undefined) return "discovery_malformed";
-  if (document.issuer !== issuer) return "issuer_mismatch";
-  const { jwks_uri: uri } = document;
+  if (document["issuer"] !== issuer) return "issuer_mismatch";
+  const uri = document["jwks_uri"];
   if (typeof uri !== "string" || !URL.canParse(uri)) return "discovery_malformed";
   const url = new URL(uri);
   const isOwn = URL.canParse(issuer) && url.origin === new URL(issuer).origin;
   const isAllowed = isOwn || (url.protocol === "https:" && hostsAllowed.includes(url.host));
   return isAllowed ? { url: uri } : "jwks_uri_forbidden";
-}
-
-function membersOf(text: string): { readonly issuer?: unknown; readonly jwks_uri?: unknown } | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
 }

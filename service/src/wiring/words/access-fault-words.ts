@@ -128,7 +128,7 @@ function ruleText(fault: RuleFaultKind): string {
 export function keySetText(fault: KeySetFault): string {
   switch (fault) {
     case "not_a_key_set":
-      return "is not a JWK Set (RFC 7517 section 5); write one there";
+      return "is not a JWK Set (RFC 7517 section 5), or names a member twice; write one there";
     case "too_many_keys":
       return "has more than 100 keys; remove those that are no longer used";
     case "kid_repeated":
