@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ROLES } from "../../callers/caller.ts";
 import { DEFAULT_FOREIGN_ALGORITHMS, FOREIGN_ALGORITHMS } from "../../callers/foreign/foreign-key.ts";
 import { PRESETS } from "../../callers/registry.ts";
+import { isLoopback } from "../../kernel/loopback.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 
 // The access document as a person writes it: who may call, and what each may have minted. Everything is closed: a name that is not
@@ -25,7 +26,7 @@ const DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
 const MOMENT = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})$/;
 const endDate = z
   .string()
-  .refine((value) => (DAY.test(value) || MOMENT.test(value)) && !Number.isNaN(Date.parse(value)), {
+  .refine((value) => (DAY.test(value) || MOMENT.test(value)) && isInCalendar(value), {
     error: "must be a date such as 2027-06-30, or a moment such as 2027-06-30T12:00:00Z",
   })
   .meta({
@@ -33,12 +34,30 @@ const endDate = z
       "The day or the moment after which the caller is rejected (RFC 3339). A day counts to its end, UTC.",
   });
 
+/** Programs read 30 February as a day of March. */
+function isInCalendar(value: string): boolean {
+  const day = Date.parse(value.slice(0, 10));
+  return (
+    !Number.isNaN(Date.parse(value)) &&
+    !Number.isNaN(day) &&
+    new Date(day).toISOString().startsWith(value.slice(0, 10))
+  );
+}
+
 const httpsUrl = z
   .string()
   .max(512)
   .refine((value) => /^https?:\/\/[^\s/?#@]+(?:[/?][^\s#]*)?$/.test(value) && URL.canParse(value), {
     error: "must be an https URL without user, password and fragment",
+    abort: true,
+  })
+  .refine((value) => isSecure(new URL(value)), {
+    error: "must begin with https://, unless it leads to this machine",
   });
+
+function isSecure({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || isLoopback(hostname);
+}
 const path = text(1024);
 
 const Keys = z
@@ -119,9 +138,11 @@ const ca = name("the name of a client CA").default("default").meta({
   description: "The client CA that it leads to; `default` is that of MACP_AUTH_TLS_CLIENT_CA_FILE.",
 });
 
-const patterns = z.union([text(512).transform((one) => [one]), z.array(text(512)).min(1)]).meta({
-  description: "A value or a list of values; `*` stands for any part.",
-});
+const patterns = z
+  .union([text(512).transform((one) => [one]), z.array(text(512)).min(1)], {
+    error: "must be a text or a list of texts; put each in quotes",
+  })
+  .meta({ description: "A value or a list of values; `*` stands for any part." });
 
 const Proof = z
   .union(
@@ -142,12 +163,15 @@ const Proof = z
         }),
       }),
       z.strictObject({
-        private_key_jwt: z.union([
-          z.strictObject({ jwks_file: path }),
-          z.strictObject({
-            jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }),
-          }),
-        ]),
+        private_key_jwt: z.union(
+          [
+            z.strictObject({ jwks_file: path }),
+            z.strictObject({
+              jwks: z.strictObject({ keys: z.array(z.looseObject({ kty: z.string() })).min(1) }),
+            }),
+          ],
+          { error: "must be one of jwks_file, jwks" },
+        ),
       }),
       z.strictObject({
         certificate: z.union(

@@ -1,7 +1,10 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
 import type { z } from "zod";
 import { holdsLikelySecret } from "../../kernel/printable.ts";
 import { shownValue } from "../shown-value.ts";
+import type { FaultAt } from "./document-faults.ts";
+import { parseYaml } from "./parse-yaml.ts";
+import { schemaText } from "./schema-words.ts";
 
 /** Where something stands in the document: names and numbers from its top. */
 export type Place = readonly (string | number)[];
@@ -26,79 +29,34 @@ export type YamlRead<T> =
 
 /** No honest document has more faults than a person fixes at once. */
 const FAULTS_MAX = 20;
-/** A document that refers to itself again and again would grow beyond any memory. */
-const ALIASES_MAX = 1_000;
 
 /**
  * Reads a document (YAML 1.2, of which JSON is a part) by its schema. `file` is how the document is named in a fault, and `names` the page
  * that lists the names that may stand in it.
  */
 export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>, names: string): YamlRead<T> {
-  const lines = new LineCounter();
-  const document = parseDocument(text.replace(/^\uFEFF/, ""), {
-    lineCounter: lines,
-    version: "1.2",
-    schema: "core",
-    merge: false,
-    strict: true,
-    uniqueKeys: true,
-    prettyErrors: false,
-    // A warning would be written to standard error, with what stands in the document.
-    logLevel: "error",
-    // A tag could make a value something else than what is written.
-    resolveKnownTags: false,
-  });
-  const at = (offset: number): string => {
+  const unmarked = text.replace(/^\uFEFF/, "");
+  const lines = linesOf(unmarked);
+  const lineAt = ({ offset, text: fault }: FaultAt): string => {
     const { line, col } = lines.linePos(offset);
-    return `${file}:${String(line)}:${String(col)}`;
+    return `${file}:${String(line)}:${String(col)} ${fault}`;
   };
-  const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0)
-    return rejected(broken.map(({ pos, ...fault }) => `${at(pos[0])} ${yamlText(fault)}`));
-
-  const hidden = offsetOfProto(document);
-  if (hidden !== undefined) return rejected([`${at(hidden)} "__proto__" is no name; choose another`]);
-
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch (thrown) {
-    // Too many aliases, or one that refers to itself.
-    if (!(thrown instanceof ReferenceError)) throw thrown;
-    return rejected([`${file} refers to its own parts too often; write them out`]);
-  }
-  const root = document.contents;
+  const parsed = parseYaml(unmarked);
+  if (parsed.kind === "broken") return rejected(parsed.faults.map(lineAt));
+  const root = parsed.document.contents;
   const lineOf = ({ place, text: fault }: AccessFault): string =>
-    `${at(offsetOf(root, place))} ${placeText(place)}${fault}`;
-  const { data, error } = schema.safeParse(value);
+    lineAt({ offset: offsetOf(root, place), text: `${placeText(place)}${fault}` });
+  const { data, error } = schema.safeParse(parsed.value, { error: schemaText });
   if (error === undefined) return { kind: "read", value: data, lineOf };
   const unknown = `is not a name that is known here; see ${names}`;
   return rejected(error.issues.flatMap((issue) => faultsOfIssue(issue, unknown)).map(lineOf));
 }
 
-/** The library's own messages of these codes quote what stands in the document, which may be a secret. */
-const WITHOUT_QUOTES: Readonly<Record<string, string>> = {
-  UNEXPECTED_TOKEN:
-    "something stands here that YAML does not expect; check quotes, brackets and indentation, also above",
-  TAG_RESOLVE_FAILED: "no tag is known here; put a text that begins with ! in quotes",
-  BAD_DIRECTIVE: "no directive is known here; remove the line, or put a text that begins with % in quotes",
-  BAD_DQ_ESCAPE:
-    "a text in double quotes has an escape that YAML does not know; write \\\\ for a backslash, or use single quotes",
-};
-
-function yamlText({ code, message }: { readonly code: string; readonly message: string }): string {
-  return WITHOUT_QUOTES[code] ?? oneLine(message);
-}
-
-/** JavaScript would not show what stands under this name, so nobody would see that it is there. */
-function offsetOfProto(document: Document.Parsed): number | undefined {
-  let offset: number | undefined;
-  visit(document, {
-    Pair(_, { key }) {
-      if (isScalar(key) && key.value === "__proto__") offset ??= key.range?.[0] ?? 0;
-    },
-  });
-  return offset;
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) lines.addNewLine(end + 1);
+  return lines;
 }
 
 function rejected(faults: readonly string[]): {
@@ -132,7 +90,7 @@ function faultsOfIssue(issue: z.core.$ZodIssue, unknown: string): AccessFault[] 
     const [first] = issue.issues;
     return [{ place, text: first?.message ?? issue.message }];
   }
-  return [{ place, text: textOf(issue) }];
+  return [{ place, text: issue.message }];
 }
 
 /** The faults of the one form whose own members are there; `undefined` when none or several are. */
@@ -141,30 +99,6 @@ function nearestOf(forms: readonly (readonly z.core.$ZodIssue[])[]): readonly z.
     issues.every(({ path, code }) => path.length > 0 && code !== "unrecognized_keys"),
   );
   return inside.length === 1 ? inside[0] : undefined;
-}
-
-function textOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type")
-    return issue.input === undefined ? "is missing" : `must be ${articleOf(issue.expected)}`;
-  return oneLine(issue.message);
-}
-
-const ARTICLES: Readonly<Record<string, string>> = {
-  object: "a mapping (name: value)",
-  record: "a mapping (name: value)",
-  array: "a list",
-  string: "a text; put it in quotes",
-  boolean: "true or false",
-  int: "a whole number",
-  number: "a number",
-};
-
-function articleOf(expected: string): string {
-  return ARTICLES[expected] ?? expected;
-}
-
-function oneLine(message: string): string {
-  return message.replace(/\s+/g, " ").trim();
 }
 
 /** Such as `callers.ci.proofs[0] `; nothing for the document itself. */
