@@ -1,4 +1,4 @@
-import type { Secret } from "../kernel/secret.ts";
+import { Secret } from "../kernel/secret.ts";
 
 /**
  * Which addresses a host may resolve to. `public`: only addresses that are reachable from the whole internet. `private`: also
@@ -70,3 +70,12 @@ export type PostDocument = (
   json: string,
   options: FetchOptions,
 ) => Promise<FetchedDocument | FetchFailed>;
+
+/** What an HTTP header can hold (RFC 6750 section 2.1). */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/** The bearer token in the text of a file, without the blanks around it; `undefined`: there is none. */
+export function bearerIn(text: string): Secret | undefined {
+  const bare = text.trim();
+  return BEARER.test(bare) ? new Secret(bare) : undefined;
+}

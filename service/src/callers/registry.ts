@@ -94,7 +94,8 @@ export interface IssuerServer {
 export type IssuerKeyPlace =
   /** `jwksHosts`: hosts beside the issuer's own on which its keys may be, as `jwks_uri` writes them, with a port that is not 443. */
   | (IssuerServer & { readonly kind: "discovery"; readonly jwksHosts: readonly string[] })
-  | (IssuerServer & { readonly kind: "jwks_url"; readonly url: string })
+  /** `bearerFile`: the file of a token that is sent for the keys; its text changes with time. */
+  | (IssuerServer & { readonly kind: "jwks_url"; readonly url: string; readonly bearerFile?: string })
   | (IssuerServer & { readonly kind: "spiffe_bundle_url"; readonly url: string })
   /** A key set that was read from a file: `document` is its text. */
   | { readonly kind: "pinned"; readonly document: string };

@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { FetchOptions } from "../callers/fetch-document.ts";
 import { IssuerKeySets } from "../callers/issuer-keys/issuer-key-sets.ts";
+import { readSmallFile } from "../files/small-file.ts";
 import { systemClock, systemStopwatch } from "../kernel/clock.ts";
 import { Secret } from "../kernel/secret.ts";
 import { systemTimers } from "../kernel/timers.ts";
@@ -455,5 +456,10 @@ test("a name without an address, and a port where nobody listens, are reasons to
 });
 
 function newSets(): IssuerKeySets {
-  return new IssuerKeySets({ fetchDocument: fetch, clock: systemClock, stopwatch: systemStopwatch });
+  return new IssuerKeySets({
+    fetchDocument: fetch,
+    readBearer: readSmallFile,
+    clock: systemClock,
+    stopwatch: systemStopwatch,
+  });
 }

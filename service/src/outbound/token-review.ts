@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import type { PostDocument } from "../callers/fetch-document.ts";
+import { bearerIn, type PostDocument } from "../callers/fetch-document.ts";
 import type { TokenReviewer } from "../callers/foreign/issuer-keys.ts";
+import { strictObject } from "../callers/foreign/strict-json.ts";
 import type { IssuerEntry, TokenReviewPlace } from "../callers/registry.ts";
 import type { Stopwatch } from "../kernel/clock.ts";
-import { Secret } from "../kernel/secret.ts";
 
 export interface TokenReviewDeps {
   readonly postDocument: PostDocument;
@@ -20,8 +20,6 @@ const REMEMBERED_SECONDS = 10;
 const REMEMBERED_MAX = 1000;
 /** At the same time; who comes then has no answer, and is rejected. */
 const IN_FLIGHT_MAX = 64;
-/** What an HTTP header can hold (RFC 6750 section 2.1). */
-const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /** Asks the cluster of an issuer about tokens: one that it rejected once in 10 s. */
 export function tokenReviewer(deps: TokenReviewDeps): TokenReviewer {
@@ -75,11 +73,8 @@ async function askCluster(
   place: TokenReviewPlace,
   token: string,
 ): Promise<Review> {
-  const bearer = await deps.readToken(place.tokenFile).then(
-    (text) => text.trim(),
-    () => "",
-  );
-  if (!BEARER.test(bearer)) return { kind: "unavailable" };
+  const bearer = await deps.readToken(place.tokenFile).then(bearerIn, () => undefined);
+  if (bearer === undefined) return { kind: "unavailable" };
   const question = {
     apiVersion: "authentication.k8s.io/v1",
     kind: "TokenReview",
@@ -90,7 +85,7 @@ async function askCluster(
     reach: place.reach,
     ca: place.caPem,
     mediaTypes: ["application/json"],
-    bearer: new Secret(bearer),
+    bearer,
   });
   return answer.kind === "failed" ? { kind: "unavailable" } : reviewOf(answer.bytes, issuer.audience);
 }
@@ -100,7 +95,7 @@ async function askCluster(
  * the audience that was asked for.
  */
 function reviewOf(bytes: Uint8Array, audience: string): Review {
-  const { status } = objectOf(bytes) as { status?: unknown };
+  const status = strictObject(bytes)?.["status"];
   if (typeof status !== "object" || status === null) return { kind: "unavailable" };
   const { authenticated, user, audiences } = status as Record<string, unknown>;
   const { username } = (user ?? {}) as { username?: unknown };
@@ -108,15 +103,6 @@ function reviewOf(bytes: Uint8Array, audience: string): Review {
     authenticated === true && Array.isArray(audiences) && audiences.includes(audience) && isText(username);
   if (!isAccepted) return { kind: "not_authenticated" };
   return { kind: "authenticated", username, audiences: audiences.filter(isText) };
-}
-
-function objectOf(bytes: Uint8Array): object {
-  try {
-    const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    return typeof parsed === "object" && parsed !== null ? parsed : {};
-  } catch {
-    return {};
-  }
 }
 
 function isText(value: unknown): value is string {

@@ -1,5 +1,10 @@
 import type { Stopwatch } from "../../kernel/clock.ts";
-import type { FetchDocument, FetchFailureReason, FetchOptions } from "../fetch-document.ts";
+import {
+  bearerIn,
+  type FetchDocument,
+  type FetchFailureReason,
+  type FetchOptions,
+} from "../fetch-document.ts";
 import type { KeyUse } from "../foreign/read-foreign-key.ts";
 import { type ForeignKeySet, type KeySetFault, readKeySet } from "../foreign/read-key-set.ts";
 import type { IssuerEntry, IssuerKeyPlace } from "../registry.ts";
@@ -11,6 +16,8 @@ export type KeysFailureReason =
   | DiscoveryFault
   | KeySetFault
   | "not_utf8"
+  /** The file of the token that is sent for the keys cannot be read, or holds none. */
+  | "bearer_unreadable"
   /** The sequence number of a SPIFFE bundle is lower than before: it is an old bundle. */
   | "sequence_went_back"
   /** A bug of this service: see its log. */
@@ -34,6 +41,8 @@ export interface FetchedKeys {
 
 export interface FetchKeysDeps {
   readonly fetchDocument: FetchDocument;
+  /** The text of the file of a bearer token, read now. Rejects when it cannot be read. */
+  readonly readBearer: (path: string) => Promise<string>;
   readonly stopwatch: Stopwatch;
 }
 
@@ -53,7 +62,9 @@ export async function fetchKeys(
   const startedAt = deps.stopwatch.elapsed();
   const fetchText = async (url: string): Promise<Text | KeysFailure> => {
     const seconds = SECONDS_MAX - (deps.stopwatch.elapsed() - startedAt);
-    const fetched = await deps.fetchDocument(url, optionsOf(place, seconds));
+    const bearer = await bearerOf(deps, place);
+    if (bearer === undefined) return failed("bearer_unreadable");
+    const fetched = await deps.fetchDocument(url, { ...optionsOf(place, seconds), ...bearer });
     if (fetched.kind === "failed") return fetched;
     const text = textOf(fetched.bytes);
     return text === undefined ? failed("not_utf8") : { kind: "text", text, maxAge: fetched.maxAgeSeconds };
@@ -100,6 +111,19 @@ async function discover(
   if (fetched.kind === "failed") return fetched;
   const found = jwksUrlOf(fetched.text, issuer.issuer, hostsAllowed);
   return typeof found === "string" ? failed(found) : { kind: "found", url: found.url };
+}
+
+/**
+ * The token that is sent for the keys, where there is one; `undefined`: its file cannot be read, or holds none. A key URL alone has
+ * one, so that no document can name the host that gets it.
+ */
+async function bearerOf(
+  { readBearer }: Pick<FetchKeysDeps, "readBearer">,
+  place: FetchedPlace,
+): Promise<Pick<FetchOptions, "bearer"> | undefined> {
+  if (place.kind !== "jwks_url" || place.bearerFile === undefined) return {};
+  const bearer = await readBearer(place.bearerFile).then(bearerIn, () => undefined);
+  return bearer && { bearer };
 }
 
 function optionsOf(place: FetchedPlace, seconds: number): FetchOptions {

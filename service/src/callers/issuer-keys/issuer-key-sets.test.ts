@@ -14,15 +14,24 @@ const KEY_B = publicJwk("b");
 let server: TestIssuer;
 let stopwatch: TestStopwatch;
 let sets: IssuerKeySets;
+/** What the file of the bearer token holds. */
+let bearer: string;
 
 beforeEach(() => {
+  bearer = "one.two.three\n";
   server = new TestIssuer();
   stopwatch = new TestStopwatch();
   sets = newSets();
 });
 
 function newSets(): IssuerKeySets {
-  return new IssuerKeySets({ fetchDocument: server.fetchDocument, clock: new TestClock(), stopwatch });
+  return new IssuerKeySets({
+    fetchDocument: server.fetchDocument,
+    readBearer: (path) =>
+      path === "/token" ? Promise.resolve(bearer) : Promise.reject(new Error("no file")),
+    clock: new TestClock(),
+    stopwatch,
+  });
 }
 
 const find = (kid: string | undefined = "a") => sets.find(entry, { kid, alg: "ES256" });
@@ -624,11 +633,54 @@ describe("the list of issuers", () => {
   test("reports a bug of the fetching as a fault, and rejects nobody's promise", async () => {
     sets = new IssuerKeySets({
       fetchDocument: () => Promise.reject(new TypeError("a bug")),
+      readBearer: () => Promise.reject(new TypeError("a bug")),
       clock: new TestClock(),
       stopwatch,
     });
 
     expect(await find()).toEqual({ kind: "unavailable" });
     expect(sets.list([entry])).toMatchObject([{ lastFailure: { reason: "fault" } }]);
+  });
+});
+
+describe("keys at a URL that asks for a token", () => {
+  const jwksUrl = { kind: "jwks_url", url: KEYS_URL, reach: "public", caPem: undefined } as const;
+  const guarded = (bearerFile: string) => issuerEntry({ keys: { ...jwksUrl, bearerFile } });
+  const findIn = (file: string) => sets.find(guarded(file), { kid: "a", alg: "ES256" });
+  const sent = () => server.asked.map(({ options }) => options.bearer?.reveal());
+
+  test("are fetched with the one that the file holds then", async () => {
+    server.publish([KEY_A]);
+    expect(kidsOf(await findIn("/token"))).toEqual(["a"]);
+    bearer = "renewed";
+    stopwatch.seconds += 4_000;
+    await findIn("/token");
+    expect(sent()).toEqual(["one.two.three", "renewed"]);
+  });
+
+  test.each(["", " \n", "two words", "a\r\nhost: evil.example", "ü"])(
+    "are not fetched when the file holds %j, and none is sent",
+    async (text) => {
+      server.publish([KEY_A]);
+      bearer = text;
+      expect(await findIn("/token")).toEqual({ kind: "unavailable" });
+      expect(sets.list([guarded("/token")])).toMatchObject([
+        { lastFailure: { reason: "bearer_unreadable" } },
+      ]);
+      expect(server.asked).toEqual([]);
+    },
+  );
+
+  test("are not fetched when the file cannot be read, and are once it can", async () => {
+    server.publish([KEY_A]);
+    expect(await findIn("/absent")).toEqual({ kind: "unavailable" });
+    expect(kidsOf(await findIn("/token"))).toEqual(["a"]);
+    expect(sent()).toEqual(["one.two.three"]);
+  });
+
+  test("and no other place sends one", async () => {
+    server.publish([KEY_A]);
+    await find();
+    expect(sent()).toEqual([undefined]);
   });
 });

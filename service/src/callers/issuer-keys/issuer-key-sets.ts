@@ -1,9 +1,8 @@
-import type { Clock, Stopwatch } from "../../kernel/clock.ts";
-import type { FetchDocument } from "../fetch-document.ts";
+import type { Clock } from "../../kernel/clock.ts";
 import { keysFor } from "../foreign/choose-keys.ts";
 import type { IssuerKeys, KnownKeys } from "../foreign/issuer-keys.ts";
 import type { IssuerEntry } from "../registry.ts";
-import { type FetchedKeys, fetchKeys, type KeysFailure } from "./fetch-keys.ts";
+import { type FetchedKeys, type FetchKeysDeps, fetchKeys, type KeysFailure } from "./fetch-keys.ts";
 import { afterFailure, afterSuccess, lifetimeOf, nextStep, type Step } from "./freshness.ts";
 import {
   hasKid,
@@ -14,10 +13,8 @@ import {
   statusOf,
 } from "./issuer-state.ts";
 
-export interface IssuerKeySetsDeps {
-  readonly fetchDocument: FetchDocument;
+export interface IssuerKeySetsDeps extends FetchKeysDeps {
   readonly clock: Clock;
-  readonly stopwatch: Stopwatch;
 }
 
 /**

@@ -72,7 +72,13 @@ const Keys = z
           .meta({ description: "Hosts beside the issuer's own on which its keys may be." }),
         ca_file: path.optional(),
       }),
-      z.strictObject({ jwks_url: httpsUrl, ca_file: path.optional() }),
+      z.strictObject({
+        jwks_url: httpsUrl,
+        ca_file: path.optional(),
+        bearer_token_file: path.optional().meta({
+          description: "A file with a token that is sent for the keys, read each time.",
+        }),
+      }),
       z.strictObject({ jwks_file: path }),
       z.strictObject({ spiffe_bundle_url: httpsUrl, ca_file: path.optional() }),
       z.strictObject({ spiffe_bundle_file: path }),

@@ -98,6 +98,50 @@ describe.each(names)("deploy/examples/%s", (name) => {
   });
 });
 
+test("the Kubernetes example mounts the files that its document names, and the document itself whole", () => {
+  const { issuers } = parse(textIn("kubernetes", "access.yaml")) as {
+    readonly issuers: { readonly cluster: { readonly keys: Readonly<Record<string, string>> } };
+  };
+  const { spec } = parse(textIn("kubernetes", "service.yaml")) as {
+    readonly spec: { readonly template: { readonly spec: PatchedPod } };
+  };
+  const [container] = spec.template.spec.containers;
+  const mounted = (container?.volumeMounts ?? []).flatMap(({ name, mountPath, subPath }) => {
+    expect(subPath).toBeUndefined();
+    const sources =
+      spec.template.spec.volumes.find((volume) => volume.name === name)?.projected?.sources ?? [];
+    const paths = sources.flatMap(({ serviceAccountToken, configMap }) => [
+      ...(serviceAccountToken === undefined ? [] : [serviceAccountToken.path]),
+      ...(configMap?.items ?? []).map(({ path }) => path),
+    ]);
+    return paths.map((path) => `${mountPath}/${path}`);
+  });
+  const { ca_file: ca, bearer_token_file: token } = issuers.cluster.keys;
+  expect(mounted.toSorted()).toEqual([ca, token]);
+  const { values } = parseEnvironmentFile(textIn("kubernetes", "macp-auth.env"));
+  expect(container?.env).toEqual([{ name: "MACP_AUTH_CONFIG_FILE", value: values["MACP_AUTH_CONFIG_FILE"] }]);
+});
+
+interface PatchedPod {
+  readonly containers: readonly {
+    readonly env: readonly unknown[];
+    readonly volumeMounts: readonly {
+      readonly name: string;
+      readonly mountPath: string;
+      readonly subPath?: string;
+    }[];
+  }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly projected?: {
+      readonly sources: readonly {
+        readonly serviceAccountToken?: { readonly path: string };
+        readonly configMap?: { readonly items: readonly { readonly path: string }[] };
+      }[];
+    };
+  }[];
+}
+
 function lintFactsOf(caller: CallerEntry, { issuers }: CallerRegistry): CallerLintFacts {
   const presets = caller.workloads.flatMap(
     ({ issuer }) => issuers.find((entry) => entry.name === issuer)?.preset ?? [],

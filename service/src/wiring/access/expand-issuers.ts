@@ -3,6 +3,7 @@ import { readKeySet } from "../../callers/foreign/read-key-set.ts";
 import type { IssuerEntry, IssuerKeyPlace, IssuerServer } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
 import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
+import { isLoopback } from "../../kernel/loopback.ts";
 import { keySetText } from "../words/access-fault-words.ts";
 import { type Files, keyFileOf, textOf } from "./named-files.ts";
 
@@ -54,10 +55,29 @@ function keysOf(keys: KeysText, text: IssuerText, place: Place, context: IssuerC
   const file = keyFileOf(keys);
   if (file !== undefined) return pinnedKeys(file, "spiffe_bundle_file" in keys, place, context);
   const server = serverOf(text, "ca_file" in keys ? keys.ca_file : undefined, [...place, "ca_file"], context);
-  if ("jwks_url" in keys) return { kind: "jwks_url", url: keys.jwks_url, ...server };
+  if ("jwks_url" in keys) {
+    const bearer = keys.bearer_token_file;
+    const bearerFile = bearer === undefined ? {} : { bearerFile: context.pathOf(bearer) };
+    return { kind: "jwks_url", url: keys.jwks_url, ...bearerFile, ...server };
+  }
   if ("spiffe_bundle_url" in keys)
     return { kind: "spiffe_bundle_url", url: keys.spiffe_bundle_url, ...server };
+  if (!isFetched(text.issuer))
+    context.faults.push({
+      place,
+      text:
+        text.preset === "spiffe"
+          ? "is discovery, which a trust domain has not; name spiffe_bundle_url or spiffe_bundle_file"
+          : "is discovery, and the issuer is no https URL at which its document could be; name jwks_url or jwks_file",
+    });
   return { kind: "discovery", jwksHosts: "jwks_hosts" in keys ? keys.jwks_hosts : [], ...server };
+}
+
+/** Whether the issuer can have a discovery document: an https URL, or one on this machine. */
+function isFetched(issuer: string): boolean {
+  if (!URL.canParse(issuer)) return false;
+  const { protocol, hostname } = new URL(issuer);
+  return protocol === "https:" || (protocol === "http:" && isLoopback(hostname));
 }
 
 function pinnedKeys(

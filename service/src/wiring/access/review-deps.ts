@@ -4,6 +4,7 @@ import type { FetchDocument } from "../../callers/fetch-document.ts";
 import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
 import type { CallerRegistry } from "../../callers/registry.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
+import { readSmallFile } from "../../files/small-file.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { fetchDocument } from "../../outbound/fetch-document.ts";
 import { defaultCallers, outbound } from "./load-callers.ts";
@@ -29,7 +30,7 @@ export async function reviewDeps(
       secrets: await defaultCallers(access.sharedSecret, labels),
     }),
     ownIssuer: tokens.issuer,
-    issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetch }),
+    issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetch, readBearer: readSmallFile }),
     clock: machine.clock,
   };
 }
