@@ -19,6 +19,11 @@ export function faultsOf(one: Attempt<unknown>): readonly string[] {
   return one.kind === "faulty" ? one.faults : [];
 }
 
+/** The result; where there are faults, another one. */
+export function valueOr<T>(one: Attempt<T>, otherwise: T): T {
+  return one.kind === "done" ? one.value : otherwise;
+}
+
 /** Does the work. Rejects as it does, except with `ConfigError`. */
 export async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
   try {

@@ -4,6 +4,8 @@ import { fileMark } from "./follow.ts";
 export interface ReadOfGroup {
   /** All files that it depends on, in a fixed order. */
   readonly paths: readonly string[];
+  /** It failed for a reason that may pass while the files stay as they are: it is read again after a while. */
+  readonly mayPass?: boolean;
 }
 
 /** What was read, and the mark of its files: taken before they were read, so that a later change of any of them shows. */
@@ -16,6 +18,8 @@ export interface MarkedRead<Read extends ReadOfGroup> {
 const ROUNDS = 3;
 /** No group of files has this mark: the next look reads again. */
 const UNKNOWN = "";
+/** After so many looks without a change, what failed for a reason that may pass is read again. */
+const RETRY_LOOKS = 10;
 
 /** Reads a group of files with its mark. `paths`: those that are known to belong to it. */
 export async function readMarked<Read extends ReadOfGroup>(
@@ -26,6 +30,8 @@ export async function readMarked<Read extends ReadOfGroup>(
   for (let round = 1; ; round += 1) {
     const mark = await markOf(marked);
     const read = await readGroup();
+    // It may not know all of its files, and is read again anyway.
+    if (read.mayPass === true) return { read, mark: await markOf(read.paths) };
     if (read.paths.join("\0") === marked.join("\0")) return { read, mark };
     if (round === ROUNDS) return { read, mark: UNKNOWN };
     marked = read.paths;
@@ -34,7 +40,7 @@ export async function readMarked<Read extends ReadOfGroup>(
 
 /**
  * A function that looks at the files once, and reads all again when one of them has changed and two looks agree, so that a
- * half-written file is not read; `undefined` when nothing has changed. Meant to be called about every second.
+ * half-written file is not read; `undefined` when nothing has changed. What may pass is said once. Meant to be called about every second.
  */
 export function groupFollower<Read extends ReadOfGroup>(
   start: MarkedRead<Read>,
@@ -42,14 +48,22 @@ export function groupFollower<Read extends ReadOfGroup>(
 ): () => Promise<Read | undefined> {
   let followed = start;
   let seen = start.mark;
+  let looksSinceRead = 0;
+  const read = async (): Promise<Read> => {
+    followed = await readMarked(followed.read.paths, readGroup);
+    seen = followed.mark;
+    looksSinceRead = 0;
+    return followed.read;
+  };
   return async () => {
     const mark = await markOf(followed.read.paths);
     const isSettled = mark === seen;
     seen = mark;
-    if (mark === followed.mark || !isSettled) return undefined;
-    followed = await readMarked(followed.read.paths, readGroup);
-    seen = followed.mark;
-    return followed.read;
+    if (mark !== followed.mark) return isSettled ? read() : undefined;
+    looksSinceRead += 1;
+    if (followed.read.mayPass !== true || looksSinceRead < RETRY_LOOKS) return undefined;
+    const again = await read();
+    return again.mayPass === true ? undefined : again;
   };
 }
 

@@ -1,18 +1,13 @@
-import { faultsOfBearer } from "../config/bearer-secret.ts";
-import { ConfigError } from "../config/config-error.ts";
-import type { Settings } from "../config/settings.ts";
-import type { Labels } from "../config/source.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Listener, ListenerDeps } from "../http/listener.ts";
 import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { Secret } from "../kernel/secret.ts";
+import type { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { AccessDirectory } from "../wiring/access/access-directory.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
-import { readSecret } from "../wiring/read-secret.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import type { Place } from "./listen.ts";
 
@@ -82,15 +77,4 @@ export async function openAdmin(
       hostVariable: labels.of("admin.host"),
     },
   };
-}
-
-/** What a caller of the admin listener must send; `undefined` when there is no listener, or no token on loopback. Throws `ConfigError`. */
-export async function adminToken({ admin }: Settings, labels: Labels): Promise<Secret | undefined> {
-  const token = admin?.token;
-  if (token === undefined) return undefined;
-  const text = (await readSecret(token, labels)).reveal().trim();
-  const faults = faultsOfBearer(labels.of(token.setting), text);
-  // A token in the setting itself was checked with the settings.
-  if (token.kind === "file" && faults.length > 0) throw new ConfigError(faults);
-  return new Secret(text);
 }

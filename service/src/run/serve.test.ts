@@ -107,7 +107,7 @@ function served(upkeep: KeyUpkeep): Promise<number> {
   return serve(world, {
     load: async ({ environment }) => {
       const read = loadSettings(environment);
-      const access = await loadAccess(read);
+      const access = await loadAccess(read, undefined);
       return { ...read, token: undefined, keys: { given: undefined, open }, access, tls: undefined };
     },
     openLog: openRecordedLog,

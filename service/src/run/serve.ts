@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { World } from "../cli/terminal/world.ts";
 import { endedNode, unsafeClientCertificates } from "../cli/words/node-line.ts";
-import { type Attempt, attempt, ConfigError, faultsOf } from "../config/config-error.ts";
+import { attempt, ConfigError, faultsOf, valueOr } from "../config/config-error.ts";
 import { readSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
@@ -14,12 +14,12 @@ import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { LoadedAccess, OpenAccess } from "../wiring/access/access-directory.ts";
 import { loadAccess } from "../wiring/access.ts";
+import { adminToken } from "../wiring/admin-token.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { loadTls } from "../wiring/tls.ts";
-import { adminToken } from "./admin.ts";
 import { drain, listenAll } from "./listen.ts";
 import { prepareListeners } from "./open-listeners.ts";
 import { openServiceLog } from "./service-log.ts";
@@ -148,13 +148,11 @@ export interface Loaded extends LoadedSettings {
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
 async function loadAll({ environment, random, clock, timers }: ServeWorld): Promise<Loaded> {
-  const { faults: faultsOfSettings, ...read } = readSettings(environment);
-  const ownFaults = [...faultsOfSettings];
+  const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
-  const access = await attempt(() => loadAccess(read));
+  const access = await attempt(() => loadAccess(read, valueOr(token, undefined)));
   const tls = await attempt(() => loadTls(read, { clock, timers }));
-  ownFaults.push(...faultsOfSharedToken(token, access, read));
   const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";
@@ -162,20 +160,6 @@ async function loadAll({ environment, random, clock, timers }: ServeWorld): Prom
   const warnings = [...read.warnings, ...(tls.value?.warnings ?? [])];
   const parts = { token: token.value, keys: keys.value, access: access.value, tls: tls.value };
   return { ...read, warnings, ...parts };
-}
-
-/** The token of the admin listener must prove nothing on the public one. */
-function faultsOfSharedToken(
-  token: Attempt<Secret | undefined>,
-  access: Attempt<LoadedAccess>,
-  { settings: { admin }, labels }: LoadedSettings,
-): string[] {
-  if (token.kind === "faulty" || access.kind === "faulty") return [];
-  if (admin?.token === undefined || token.value === undefined || !access.value.isSecretOfCaller(token.value))
-    return [];
-  return [
-    `${labels.of(admin.token.setting)} is also the secret of a caller, which mints; generate another token`,
-  ];
 }
 
 /** Looks now at what is followed; resolves when what was found is in force. */

@@ -4,7 +4,6 @@ import type { CallerRegistry } from "../../callers/registry.ts";
 import type { CallerAuthMode, SettingPath } from "../../config/settings.ts";
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Machine } from "../../kernel/machine.ts";
-import type { Secret } from "../../kernel/secret.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -14,8 +13,10 @@ import type { UpkeepLoop } from "../key-upkeep.ts";
 export interface LoadedAccess {
   /** The settings whose files may change while the service runs. */
   readonly followed: readonly SettingPath[];
-  /** Whether a declared caller has this secret. */
-  isSecretOfCaller(candidate: Secret): boolean;
+  /** What is declared at the start. */
+  readonly registry: CallerRegistry;
+  /** The access document and the files that it names. */
+  readonly files: readonly string[];
   /** `database`: the one of the process, which all replicas share; `undefined` where the keys need none. */
   open(log: Log, machine: Machine, database: OpenDatabase | undefined): OpenAccess;
 }

@@ -22,20 +22,26 @@ export function documentWarner(
   const given = new Set<Warning>();
   return (document) => {
     if (document === undefined) return;
-    for (const event of warningsOf(document, ownIssuer, isUseStored)) {
-      if (!given.has(event)) log.warn({ event, message: MESSAGES[event] });
+    for (const { event, message } of warningsOf(document, ownIssuer, isUseStored)) {
+      if (!given.has(event)) log.warn({ event, message });
       given.add(event);
     }
   };
 }
 
-function warningsOf({ registry }: AccessDocument, ownIssuer: string, isUseStored: boolean): Warning[] {
+/** What the operator should know of the callers that are declared. */
+export function warningsOf(
+  { registry }: Pick<AccessDocument, "registry">,
+  ownIssuer: string,
+  isUseStored: boolean,
+): readonly { readonly event: Warning; readonly message: string }[] {
   const hasAssertions = registry.callers.some(({ assertionKeys }) => assertionKeys.length > 0);
   const isCommon =
     (hasAssertions && ownIssuer === DEFAULT_ISSUER) ||
     registry.issuers.some(({ audience }) => audience === DEFAULT_ISSUER);
-  return [
+  const events = [
     ...(hasAssertions && !isUseStored ? ["assertions_in_memory" as const] : []),
     ...(isCommon ? ["common_audience" as const] : []),
   ];
+  return events.map((event) => ({ event, message: MESSAGES[event] }));
 }

@@ -3,10 +3,9 @@ import { openDirectory, type SettingSecret } from "../../callers/directory.ts";
 import type { TokenReviewer } from "../../callers/foreign/issuer-keys.ts";
 import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
 import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
-import { isSecretOf } from "../../callers/secrets/secret-hash.ts";
 import type { UsedAssertions } from "../../callers/used-assertions.ts";
 import { faultsOfBearer } from "../../config/bearer-secret.ts";
-import { attempt, ConfigError, faultsOf } from "../../config/config-error.ts";
+import { attempt, ConfigError, faultsOf, valueOr } from "../../config/config-error.ts";
 import type { SecretSource } from "../../config/settings.ts";
 import type { Labels } from "../../config/source.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
@@ -23,6 +22,7 @@ import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
 import { documentWarner } from "./document-warnings.ts";
 import { readDocumentApart } from "./read-apart.ts";
 import { clientCaFilesOf, type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
@@ -34,11 +34,14 @@ interface AccessParts {
   readonly usedAssertions: UsedAssertions;
 }
 
-/** Reads the access document and the shared secret of a mode that asks for callers; opens nothing. Throws `ConfigError` with every fault at once. */
-export async function loadCallers({
-  settings,
-  labels,
-}: Pick<LoadedSettings, "settings" | "labels">): Promise<LoadedAccess> {
+type Read = Pick<LoadedSettings, "settings" | "labels">;
+
+/**
+ * Reads the access document and the shared secret of a mode that asks for callers; opens nothing. `adminToken`: of the admin listener,
+ * where it could be read. Throws `ConfigError` with every fault at once.
+ */
+export async function loadCallers(read: Read, adminToken: Secret | undefined): Promise<LoadedAccess> {
+  const { settings, labels } = read;
   const { access, tokens } = settings;
   const { file, sharedSecret } = access;
   const rules: DocumentRules = {
@@ -46,19 +49,27 @@ export async function loadCallers({
     hasDefaultCaller: sharedSecret !== undefined,
     clientCa: clientCaFilesOf(settings),
   };
-  const own = await attempt(() => defaultCallers(sharedSecret, labels));
-  const source = file === undefined ? undefined : await readFirst(file, labels.of("access.file"), rules);
-  const rejected = source?.first.read.kind === "rejected" ? source.first.read.faults : [];
-  if (own.kind === "faulty" || rejected.length > 0) throw new ConfigError([...faultsOf(own), ...rejected]);
+  const shared = await attempt(() => defaultCallers(sharedSecret, labels));
+  const own: OwnSecrets = { adminToken, shared: valueOr(shared, []) };
+  const check = (found: DocumentRead) => withoutTwins(found, own, read);
+  const source =
+    file === undefined ? undefined : await sourceOf(file, labels.of("access.file"), rules, check);
+  const first = source?.first.read ?? NO_DOCUMENT;
+  const faults = [...faultsOf(shared), ...twinsInSettings(own, read)];
+  if (first.kind === "rejected") faults.push(...first.faults);
+  if (first.kind === "rejected" || faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return {
     followed: file === undefined ? [] : ["access.file"],
-    isSecretOfCaller: (candidate) =>
-      own.value.some(({ secret }) => secret.reveal() === candidate.reveal()) ||
-      isDeclared(source?.first.read, candidate),
+    registry: first.document.registry,
+    files: first.paths,
     open: (log, machine, database) => {
       const warn = documentWarner(log, tokens.issuer, database?.kind === "sql");
-      return openAccess({ settings, own: own.value, source, warn }, log, machine, {
-        issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetchDocument(outbound(machine)) }),
+      return openAccess({ read, own, source, warn }, log, machine, {
+        issuerKeys: new IssuerKeySets({
+          ...machine,
+          fetchDocument: fetchDocument(outbound(machine)),
+          readBearer: readSmallFile,
+        }),
         tokenReviewer: tokenReviewer({
           ...machine,
           postDocument: postDocument(outbound(machine)),
@@ -78,17 +89,26 @@ export function outbound({ timers }: Machine): Parameters<typeof fetchDocument>[
 /** A document that was read, and how it is read again. */
 interface DocumentSource {
   readonly first: MarkedRead<DocumentRead>;
-  readonly reread: () => Promise<DocumentRead>;
+  readonly reread: (timers: Machine["timers"]) => Promise<DocumentRead>;
 }
 
-async function readFirst(file: string, setting: string, rules: DocumentRules): Promise<DocumentSource> {
-  const first = await readMarked([file], () => readDocument(file, setting, rules));
-  return { first, reread: () => readDocumentApart({ path: file, setting, rules }) };
+/** `check`: what is looked at in a document beside itself, each time. */
+async function sourceOf(
+  path: string,
+  setting: string,
+  rules: DocumentRules,
+  check: (found: DocumentRead) => DocumentRead,
+): Promise<DocumentSource> {
+  return {
+    first: await readMarked([path], () => readDocument(path, setting, rules).then(check)),
+    reread: (timers) => readDocumentApart({ path, setting, rules }, timers).then(check),
+  };
 }
 
-function isDeclared(read: DocumentRead | undefined, candidate: Secret): boolean {
-  const callers = read?.kind === "read" ? read.document.registry.callers : [];
-  return callers.some(({ secrets }) => secrets.some((hash) => isSecretOf(hash, candidate.reveal())));
+/** A document in which a secret of the settings is a caller's too is rejected, also at a reload. */
+function withoutTwins(read: DocumentRead, own: OwnSecrets, settings: Read): DocumentRead {
+  const faults = read.kind === "read" ? twinsInDocument(read.document.registry, own, settings) : [];
+  return faults.length > 0 ? { kind: "rejected", faults, paths: read.paths } : read;
 }
 
 /** The caller of the shared secret, where there is one. Throws `ConfigError`. */
@@ -116,18 +136,19 @@ export async function defaultCallers(
 }
 
 interface Opened {
-  readonly settings: LoadedSettings["settings"];
-  readonly own: readonly SettingSecret[];
+  readonly read: Read;
+  readonly own: OwnSecrets;
   readonly source: DocumentSource | undefined;
   readonly warn: ReturnType<typeof documentWarner>;
 }
 
 const NOTHING: CallerRegistry = { issuers: [], callers: [], clientCas: [] };
+const NO_DOCUMENT = { kind: "read", document: { registry: NOTHING }, paths: [] } as const;
 
 function openAccess(
-  { settings, own, source, warn }: Opened,
+  { read: { settings }, own, source, warn }: Opened,
   log: Log,
-  { clock, random }: Machine,
+  { clock, random, timers }: Machine,
   parts: AccessParts,
 ): OpenAccess {
   const mode = settings.access.mode === "off" ? "enforce" : settings.access.mode;
@@ -140,7 +161,7 @@ function openAccess(
 
   function viewOf(): AccessView {
     const registry = document?.registry ?? NOTHING;
-    const directory = openDirectory(registry, random, { secrets: own });
+    const directory = openDirectory(registry, random, { secrets: own.shared });
     parts.issuerKeys.retain(registry.issuers);
     const proofs = { ...parts, directory, ownIssuer: settings.tokens.issuer, clock };
     // Without a document the one caller that the settings make may have what it asks for.
@@ -165,7 +186,7 @@ function openAccess(
     const { registry, policy, grants } = document;
     log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
   };
-  const look = source === undefined ? () => Promise.resolve() : looker(source, put);
+  const look = source === undefined ? () => Promise.resolve() : looker(source, timers, put);
   return {
     directory: {
       issuerKeys: parts.issuerKeys,
@@ -180,7 +201,7 @@ function openAccess(
         policyHash: document?.policy.hash,
         loadedAt,
         isStale,
-        callers: (document?.registry.callers.length ?? 0) + own.length,
+        callers: (document?.registry.callers.length ?? 0) + own.shared.length,
         grants: document?.grants ?? 0,
       }),
     },
@@ -190,8 +211,12 @@ function openAccess(
 }
 
 /** Looks at a document once. A signal looks too, while a look may be waiting for its thread. */
-function looker({ first, reread }: DocumentSource, put: (read: DocumentRead) => void): () => Promise<void> {
-  const follow = groupFollower(first, reread);
+function looker(
+  { first, reread }: DocumentSource,
+  timers: Machine["timers"],
+  put: (read: DocumentRead) => void,
+): () => Promise<void> {
+  const follow = groupFollower(first, () => reread(timers));
   const inTurn = oneAtATime();
   return () =>
     inTurn(async () => {

@@ -1,5 +1,7 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { printablePath } from "../../files/printable-path.ts";
+import { codeOf, messageOf } from "../../kernel/faults.ts";
+import type { Timers } from "../../kernel/timers.ts";
 import type { DocumentTask } from "./document-thread.ts";
 import type { DocumentRead } from "./read-document.ts";
 
@@ -8,13 +10,43 @@ const THREAD = import.meta.url.endsWith(".ts")
   ? new URL("../../../dist/wiring/access/document-thread.js", import.meta.url)
   : new URL("./document-thread.js", import.meta.url);
 
-/** Reads an access document in a thread of its own, so that no mint waits for it. Rejects when the thread fails. */
-export async function readDocumentApart(task: DocumentTask): Promise<DocumentRead> {
-  const thread = new Worker(THREAD, { workerData: task });
+/** The largest document that is allowed takes a part of this. */
+const READ_MS_MAX = 120_000;
+
+/** Reads an access document in a thread of its own, so that no mint waits for it. A thread that fails is a fault of the document. */
+export async function readDocumentApart(
+  task: DocumentTask,
+  timers: Pick<Timers, "delay">,
+): Promise<DocumentRead> {
+  const patience = timers.delay(READ_MS_MAX);
   try {
-    const [read] = (await once(thread, "message")) as [DocumentRead];
-    return read;
+    const thread = new Worker(THREAD, { workerData: task });
+    try {
+      return await Promise.race([
+        answerOf(thread),
+        patience.over.then(() => rejectedFor(task, `not within ${String(READ_MS_MAX / 1_000)} seconds`)),
+      ]);
+    } finally {
+      await thread.terminate();
+    }
+  } catch (thrown) {
+    return rejectedFor(task, codeOf(thrown) ?? messageOf(thrown));
   } finally {
-    await thread.terminate();
+    patience.cancel();
   }
+}
+
+function answerOf(thread: Worker): Promise<DocumentRead> {
+  return new Promise((resolve, reject) => {
+    thread.once("message", resolve);
+    for (const event of ["error", "messageerror"]) thread.once(event, reject);
+    thread.once("exit", (code) => {
+      reject(new Error(`the thread ended with ${String(code)}`));
+    });
+  });
+}
+
+function rejectedFor({ path }: DocumentTask, why: string): DocumentRead {
+  const fault = `${printablePath(path)} cannot be read (${why}); make it smaller, or give this machine more memory`;
+  return { kind: "rejected", faults: [fault], mayPass: true, paths: [path] };
 }

@@ -24,8 +24,8 @@ export interface AccessDocument {
 /** `paths`: the document, and the files that it names: a change of any of them may change what was read. */
 export type DocumentRead = { readonly paths: readonly string[] } & (
   | { readonly kind: "read"; readonly document: AccessDocument }
-  /** A line for each fault. */
-  | { readonly kind: "rejected"; readonly faults: readonly string[] }
+  /** A line for each fault. `mayPass`: the system did not let a file be read, which may change while the file does not. */
+  | { readonly kind: "rejected"; readonly faults: readonly string[]; readonly mayPass?: boolean }
 );
 
 /** What a document is read for. */
@@ -74,7 +74,9 @@ export async function examineDocument(
 ): Promise<DocumentExamined> {
   const paths = [path];
   const text = await readText(path, DOCUMENT_MEBIBYTES_MAX);
-  if (typeof text !== "string") return { kind: "rejected", faults: [fileFaultLine(setting, text)], paths };
+  if (typeof text !== "string")
+    return { kind: "rejected", faults: [fileFaultLine(setting, text)], mayPass: isSystems(text), paths };
+  let mayPass = false;
   const read = readAccess(printablePath(path), text);
   if (read.kind === "rejected") return { ...read, paths };
   const defaultClientCa = clientCa && (await readClientCa(clientCa, paths));
@@ -86,14 +88,16 @@ export async function examineDocument(
     reserved: hasDefaultCaller ? RESERVED : [],
     defaultClientCa,
     pathOf: (named) => resolve(dirname(path), named),
-    readFile: (named) => {
+    readFile: async (named) => {
       const whole = resolve(dirname(path), named);
       if (!paths.includes(whole)) paths.push(whole);
-      return readText(whole);
+      const content = await readText(whole);
+      mayPass ||= isSystems(content);
+      return content;
     },
   });
   if (expanded.kind === "rejected")
-    return { kind: "rejected", faults: expanded.faults.map(read.lineOf), paths };
+    return { kind: "rejected", faults: expanded.faults.map(read.lineOf), mayPass, paths };
   const document = { ...expanded, grants: read.access.grants.length };
   return { kind: "read", document, lineOf: read.lineOf, paths };
 }
@@ -114,6 +118,10 @@ const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];
 
 /** 100,000 callers with a secret each. */
 const DOCUMENT_MEBIBYTES_MAX = 32;
+
+function isSystems(content: string | FileFault): boolean {
+  return typeof content !== "string" && content.kind === "unreadable";
+}
 
 async function readText(path: string, mebibytesMax = 1): Promise<string | FileFault> {
   try {

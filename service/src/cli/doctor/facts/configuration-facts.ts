@@ -1,4 +1,4 @@
-import { attempt } from "../../../config/config-error.ts";
+import { attempt, faultsOf, valueOr } from "../../../config/config-error.ts";
 import { environmentSource } from "../../../config/environment.ts";
 import type { EnvironmentFile } from "../../../config/environment-file.ts";
 import type { SettingPath, TlsSettings } from "../../../config/settings.ts";
@@ -6,6 +6,9 @@ import { type LoadedSettings, readSources, type SettingsRead } from "../../../co
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
+import type { LoadedAccess } from "../../../wiring/access/access-directory.ts";
+import { loadAccess } from "../../../wiring/access.ts";
+import { adminToken } from "../../../wiring/admin-token.ts";
 import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
 import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
@@ -23,6 +26,7 @@ export interface ConfigurationFacts {
   readonly environment: GradedEnvironment;
   readonly settings: SettingsFound;
   readonly keys: KeysRead;
+  readonly access: AccessRead;
   /** The files with secrets that could be read. */
   readonly secretFiles: readonly SecretFile[];
   /** The store, as it looks where it is; `undefined` when the settings name none, or one in memory. */
@@ -59,6 +63,13 @@ type KeysRead =
   | { readonly kind: "imported"; readonly keys: readonly ImportedKey[] }
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 
+type AccessRead =
+  /** The settings must be fixed first. */
+  | { readonly kind: "unknown" }
+  | { readonly kind: "loaded"; readonly loaded: Pick<LoadedAccess, "registry" | "files"> }
+  /** The access document, or a secret beside it. */
+  | { readonly kind: "rejected"; readonly faults: readonly string[] };
+
 /** The settings that make an environment file a secret itself. */
 const SECRETS: readonly SettingPath[] = [
   "keys.jwk",
@@ -79,14 +90,17 @@ export async function gatherConfiguration(
   if (faults.length > 0) {
     const settings = { kind: "rejected", faults } as const;
     const nothing = { secretFiles: [], store: undefined, tls: { kind: "none" } } as const;
-    return { ...base, ...nothing, settings, keys: { kind: "unknown" } };
+    const unknown = { kind: "unknown" } as const;
+    return { ...base, ...nothing, settings, keys: unknown, access: unknown };
   }
   const { source } = read.settings.keys;
+  const access = await readAccess(read);
   return {
     ...base,
+    access,
     settings: { kind: "read", ...read },
     keys: await readKeys(read, world),
-    secretFiles: await lookAtFiles(read, environment),
+    secretFiles: await lookAtFiles(read, environment, access),
     tls: await readTls(read, world),
     store: source.kind === "managed" ? await wiredStore(source.store).look() : undefined,
   };
@@ -106,21 +120,36 @@ async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): 
   return { kind: wiredKeySource(read.settings.keys.source).endsWithProcess ? "ephemeral" : "managed" };
 }
 
+/** Callers and policy, with the token of the admin listener, as a start reads them. */
+async function readAccess(read: Omit<SettingsRead, "faults">): Promise<AccessRead> {
+  const token = await attempt(() => adminToken(read.settings, read.labels));
+  const loaded = await attempt(() => loadAccess(read, valueOr(token, undefined)));
+  const faults = [...faultsOf(token), ...faultsOf(loaded)];
+  return loaded.kind === "faulty" || faults.length > 0
+    ? { kind: "rejected", faults }
+    : { kind: "loaded", loaded: loaded.value };
+}
+
 /**
- * The files of the keys, of the admin listener's token and of the shared secret, the access document, the private key and the
- * authorities of TLS, and the environment file when it holds secrets. The document and the authorities have no secret, but anyone who
+ * The files of the keys, of the admin listener's token and of the shared secret, the access document and the files that it names, the
+ * private key and the authorities of TLS, and the environment file when it holds secrets. The document and the authorities have no secret, but anyone who
  * can write them can mint.
  */
 async function lookAtFiles(
   { settings: { keys, admin, access, tls }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,
+  found: AccessRead,
 ): Promise<readonly SecretFile[]> {
+  const documents = new Set([
+    ...(access.file === undefined ? [] : [access.file]),
+    ...(found.kind === "loaded" ? found.loaded.files : []),
+  ]);
   const isSecret = environment.kind === "file" && SECRETS.some(labels.isGiven);
   const named: readonly Named[] = [
     ...wiredKeySource(keys.source).secretFiles,
     ...(admin?.token?.kind === "file" ? [otherSecret(admin.token.path)] : []),
     ...(access.sharedSecret?.kind === "file" ? [otherSecret(access.sharedSecret.path)] : []),
-    ...(access.file === undefined ? [] : [{ path: access.file, holds: "access-document" } as const]),
+    ...[...documents].map((path) => ({ path, holds: "access-document" }) as const),
     ...(tls === undefined ? [] : filesOfTls(tls)),
     ...(isSecret ? [otherSecret(environment.path)] : []),
   ];

@@ -7,6 +7,7 @@ import { printable } from "../../../kernel/printable.ts";
 import { wiredKeySource } from "../../../wiring/key-sources.ts";
 import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
+import { ACCESS_RULES } from "./access-rules.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
@@ -227,6 +228,7 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(tokensAreShortLived),
   ofSettings(jwksIsNotCachedForLong),
   ofSettings(adminIsNotExposed),
+  ...ACCESS_RULES,
   ofLabelled(keyOutlivesTheProcess),
   ofLabelled(kekIsNotInTheEnvironment),
   keysAreValid,
