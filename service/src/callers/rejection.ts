@@ -46,7 +46,7 @@ export const AUTH_REASONS = [
   "revocation_unknown",
   "certificate_unmatched",
   "not_this_machine",
-  /** Only while callers are observed: the check itself failed, or took longer than a second. */
+  /** Only while callers are observed: the check itself failed, or took longer than 250 ms. */
   "check_failed",
 ] as const;
 export type AuthReason = (typeof AUTH_REASONS)[number];

@@ -71,7 +71,7 @@ async function observed(
   }
 }
 
-const OBSERVED_MS_MAX = 1_000;
+const OBSERVED_MS_MAX = 250;
 
 /** The part of a request that may prove its caller. */
 export type SentCredentials = Pick<IncomingMessage, "rawHeaders" | "headers"> & {

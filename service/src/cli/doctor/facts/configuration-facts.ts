@@ -132,24 +132,20 @@ async function readAccess(read: Omit<SettingsRead, "faults">): Promise<AccessRea
 
 /**
  * The files of the keys, of the admin listener's token and of the shared secret, the access document and the files that it names, the
- * private key and the authorities of TLS, and the environment file when it holds secrets. The document and the authorities have no secret, but anyone who
- * can write them can mint.
+ * private key and the authorities of TLS, and the environment file when it holds secrets. The document and the authorities have no
+ * secret, but anyone who can write them can mint.
  */
 async function lookAtFiles(
   { settings: { keys, admin, access, tls }, labels }: Omit<LoadedSettings, "warnings">,
   environment: GradedEnvironment,
   found: AccessRead,
 ): Promise<readonly SecretFile[]> {
-  const documents = new Set([
-    ...(access.file === undefined ? [] : [access.file]),
-    ...(found.kind === "loaded" ? found.loaded.files : []),
-  ]);
   const isSecret = environment.kind === "file" && SECRETS.some(labels.isGiven);
   const named: readonly Named[] = [
     ...wiredKeySource(keys.source).secretFiles,
     ...(admin?.token?.kind === "file" ? [otherSecret(admin.token.path)] : []),
     ...(access.sharedSecret?.kind === "file" ? [otherSecret(access.sharedSecret.path)] : []),
-    ...[...documents].map((path) => ({ path, holds: "access-document" }) as const),
+    ...filesOfAccess(access.file, found),
     ...(tls === undefined ? [] : filesOfTls(tls)),
     ...(isSecret ? [otherSecret(environment.path)] : []),
   ];
@@ -162,6 +158,12 @@ async function lookAtFiles(
 interface Named {
   readonly path: string;
   readonly holds: Holds;
+}
+
+function filesOfAccess(file: string | undefined, found: AccessRead): readonly Named[] {
+  const named = found.kind === "loaded" ? found.loaded.files : [];
+  const paths = new Set(file === undefined ? named : [file, ...named]);
+  return [...paths].map((path) => ({ path, holds: "access-document" }));
 }
 
 function filesOfTls({ keyFile, clientCaFile }: TlsSettings): readonly Named[] {
