@@ -1,4 +1,4 @@
-// Prints JWT-SVIDs as the server of SPIRE signs them, and the bundle that it publishes.
+// Prints JWT-SVIDs as the server of SPIRE signs them, and the bundle that it publishes. With a folder it writes X509-SVIDs there.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,6 +32,7 @@ type noChecks struct{}
 func (noChecks) AddCheck(string, health.Checkable) error { return nil }
 
 // program TRUST_DOMAIN AUDIENCE
+// program TRUST_DOMAIN x509 FOLDER SVID_SECONDS
 func main() {
 	domain := spiffeid.RequireTrustDomainFromString(os.Args[1])
 	audience := os.Args[2]
@@ -46,6 +48,12 @@ func main() {
 		Log: log, Metrics: telemetry.Blackhole{}, TrustDomain: domain,
 		CredBuilder: builder, CredValidator: validator, HealthChecker: noChecks{},
 	})
+	if audience == "x509" {
+		seconds, err := strconv.Atoi(os.Args[4])
+		must(err)
+		writeX509(domain, builder, authority, os.Args[3], time.Duration(seconds)*time.Second)
+		return
+	}
 	authority.SetJWTKey(&ca.JWTKey{Signer: key, Kid: "spire-key-1", NotAfter: time.Now().Add(time.Hour)})
 
 	out := output{Tokens: map[string]string{}}
