@@ -1,4 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Authority, type Certificate, makeAuthority } from "../../service/src/testing/certificates.ts";
@@ -19,7 +21,7 @@ import {
   reload,
   requestText,
 } from "../support/access.ts";
-import { macpAuth } from "../support/operator.ts";
+import { macpAuth, settingsOf } from "../support/operator.ts";
 import {
   BOOT_MS_MAX,
   type RunningService,
@@ -333,7 +335,7 @@ describe("the client CA of the settings", () => {
     callers: { planner: { proofs: [{ certificate: proof }] } },
     grants: [{ name: "own", callers: ["planner"], senders: [SENDER], scopes: {} }],
   });
-  const settingsOf = (access: AccessFolder, others: Readonly<Record<string, string>> = {}) => ({
+  const settingsWith = (access: AccessFolder, others: Readonly<Record<string, string>> = {}) => ({
     ...access.env,
     HOST: "127.0.0.1",
     MACP_AUTH_SIGNING_ALG: "ES256",
@@ -351,7 +353,7 @@ describe("the client CA of the settings", () => {
     const caFile = await access.file("ca.pem", corp.certificate);
     const crlFile = await access.file("ca.crl", await corp.revocationList());
     const files = { MACP_AUTH_TLS_CLIENT_CA_FILE: caFile, MACP_AUTH_TLS_CRL_FILE: crlFile };
-    await withService(settingsOf(access, { ...tls(), ...files }), async (running) => {
+    await withService(settingsWith(access, { ...tls(), ...files }), async (running) => {
       const client = clientWith(own, running.port);
       expect((await client.mint(SENDER)).status).toBe(200);
       await corp.revoke(own);
@@ -368,7 +370,7 @@ describe("the client CA of the settings", () => {
 
   test("that a rule needs and no setting makes is a fault of the document", async () => {
     const access = await accessFolder(documentWith({ uri: PLANNER }));
-    const { code, stderr } = await runToExit(settingsOf(access, tls()));
+    const { code, stderr } = await runToExit(settingsWith(access, tls()));
     expect(code).toBe(1);
     expect(stderr.join("\n")).toMatch(/certificate\.ca names a client CA that is not declared/);
     await access.remove();
@@ -378,7 +380,7 @@ describe("the client CA of the settings", () => {
     const access = await accessFolder(documentWith({ uri: PLANNER }));
     const caFile = await access.file("ca.pem", mesh.certificate);
     const settings = { MACP_AUTH_TLS_CLIENT_CA_FILE: caFile, MACP_AUTH_CALLER_AUTH: "observe" };
-    await withService(settingsOf(access, { ...tls(), ...settings }), async (running) => {
+    await withService(settingsWith(access, { ...tls(), ...settings }), async (running) => {
       const foreign = clientWith(await issued("observed", {}, stranger), running.port);
       expect((await foreign.mint(SENDER)).status).toBe(200);
       foreign.close();
@@ -393,7 +395,7 @@ describe("the client CA of the settings", () => {
       client_cas: { mesh: { ca_file: "ca.pem" } },
     });
     await access.file("ca.pem", mesh.certificate);
-    await withService(settingsOf(access), async (running) => {
+    await withService(settingsWith(access), async (running) => {
       expect(await running.event("certificates_without_tls")).toBeDefined();
     });
     await access.remove();
@@ -408,4 +410,44 @@ test("callers check explains a certificate, check by check and rule by rule", ()
   const other = macpAuth("callers", "check", folder.path, served.certificatePath);
   expect(other.out).toMatch(/rejected \(certificate_/);
   expect(other.code).toBe(1);
+});
+
+test("the example with SPIFFE serves a workload and an operator, and the JWKS in plain", async () => {
+  const example = await mkdtemp(join(tmpdir(), "macp-auth-example-"));
+  const put = (name: string, text: string) => writeFile(join(example, name), text);
+  const spire = await authorities.root("spire");
+  const uri = (path: string) => ({ names: `URI:spiffe://example.org/${path},DNS:localhost` });
+  const both = { extensions: [...FOR_CLIENTS.slice(0, 2), "extendedKeyUsage=clientAuth,serverAuth"] };
+  const ofService = await spire.issue("macp-auth", { ...uri("ns/macp/sa/macp-auth"), ...both });
+  const pod = await spire.issue("pod", { ...uri("ns/agents/sa/planner"), ...both });
+  const control = await spire.issue("control", { ...uri("ns/macp/sa/control-plane"), ...both });
+  await cp(new URL("../../deploy/examples/mtls-spiffe/", import.meta.url), example, { recursive: true });
+  await put("svid.pem", ofService.certificate);
+  await put("svid_key.pem", ofService.key);
+  await put("svid_bundle.pem", spire.certificate);
+  const settings = Object.entries(await settingsOf(join(example, "macp-auth.env"))).map(([name, value]) => [
+    name,
+    name.endsWith("_FILE") ? join(example, value) : value,
+  ]);
+  const env = {
+    ...(Object.fromEntries(settings) as Record<string, string>),
+    HOST: "127.0.0.1",
+    MACP_AUTH_SIGNING_ALG: "ES256",
+    MACP_AUTH_PLAIN_PORT: "0",
+    MACP_AUTH_ADMIN_PORT: "0",
+  };
+  await withService(env, async (running) => {
+    const clientAt = (port: number, { certificate, key }: ClientCertificate) =>
+      new TlsClient(port, { ca: spire.certificate, cert: certificate, key });
+    const workload = clientAt(running.port, pod);
+    expect((await workload.mint("agent://agents/planner/1")).status).toBe(200);
+    expect((await workload.mint("agent://agents/reviewer/1")).status).toBe(403);
+    const adminPort = Number((await running.event("admin_listening"))["port"]);
+    const operator = clientAt(adminPort, control);
+    expect((await operator.ask("GET", "/metrics")).status).toBe(200);
+    const plain = Number((await running.event("plain_listening"))["port"]);
+    expect((await fetch(`http://127.0.0.1:${String(plain)}/.well-known/jwks.json`)).status).toBe(200);
+    for (const client of [workload, operator]) client.close();
+  });
+  await rm(example, { recursive: true });
 });

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseCallerId } from "../../callers/caller.ts";
+import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
 import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
 import { readAccess } from "../../config/access/read-access.ts";
@@ -150,6 +151,7 @@ function lintFactsOf(caller: CallerEntry, { issuers }: CallerRegistry): CallerLi
     const { claimNames } = PRESET_RULES[preset];
     return claimNames === "any" ? [] : claimNames;
   });
+  if (caller.certificates.length > 0) claims.push(...CERTIFICATE_CLAIMS);
   return { isActive: !caller.isDisabled, claims: new Set(claims), hasBareGithubSubject: false };
 }
 
