@@ -64,14 +64,14 @@ function readList(der: Buffer): RevocationList | RevocationListFault {
     fields[0]?.tag === DER.integer ? fields.slice(1) : fields;
   momentOf(thisUpdate);
   if (!isTime(nextUpdate)) return "next_update_missing";
-  const algorithm = algorithmOf(outer);
-  if (!isStrongSignature(algorithm) || algorithmOf(inner) !== algorithm) return "algorithm_not_allowed";
+  const algorithm = algorithmOf(inner, outer);
+  if (!isStrongSignature(algorithm)) return "algorithm_not_allowed";
   const serials = hasCriticalIn(rest) ? undefined : serialsIn(rest.find(({ tag }) => tag === DER.sequence));
   if (serials === undefined) return "extension_not_supported";
   const text = {
     algorithm,
     signed: withTag(signed, DER.sequence).whole,
-    signature: withTag(signature, DER.bitString).content.subarray(1),
+    signature: octetsOf(signature),
   };
   return {
     issuerName: withTag(issuer, DER.sequence).whole.toString("hex"),
@@ -91,8 +91,18 @@ function hasCriticalIn(fields: readonly DerElement[]): boolean {
   return explicit !== undefined && hasCritical(extensionsIn(onlyElement(explicit.content, DER.sequence)));
 }
 
-function algorithmOf(element: DerElement | undefined): string {
-  return objectIdentifierOf(elementsIn(withTag(element, DER.sequence).content)[0]);
+/** The algorithm of the signature. It stands in the list twice, the same (RFC 5280 section 5.1.1.2): only the inner one is signed. */
+function algorithmOf(inner: DerElement | undefined, outer: DerElement | undefined): string {
+  const { content, whole } = withTag(inner, DER.sequence);
+  if (!withTag(outer, DER.sequence).whole.equals(whole)) throw new NotDer();
+  return objectIdentifierOf(elementsIn(content)[0]);
+}
+
+/** The octets of a bit string, all of whose bits are used. */
+function octetsOf(element: DerElement | undefined): Buffer {
+  const { content } = withTag(element, DER.bitString);
+  if (content[0] !== 0) throw new NotDer();
+  return content.subarray(1);
 }
 
 /** `undefined`: an entry has an extension that must be understood, such as the issuer of another list. */
