@@ -23,8 +23,11 @@ export type ItemsRead<Item> =
 
 const NAMES = "docs/cli.md";
 
+/** What a request is read against. */
+type Declared = Pick<OpenDocument, "registry" | "settings">;
+
 /** Reads a table of expectations for a policy. */
-export function readExpectations(file: string, text: string, document: OpenDocument): ItemsRead<Expectation> {
+export function readExpectations(file: string, text: string, document: Declared): ItemsRead<Expectation> {
   const read = readYaml(file, text, ExpectationsText, NAMES);
   if (read.kind === "rejected") return read;
   const { value, lineOf } = read;
@@ -35,7 +38,7 @@ export function readExpectations(file: string, text: string, document: OpenDocum
 }
 
 /** Reads a list of requests; a table of expectations is one too. */
-export function readRequests(file: string, text: string, document: OpenDocument): ItemsRead<RecordedRequest> {
+export function readRequests(file: string, text: string, document: Declared): ItemsRead<RecordedRequest> {
   const table = readYaml(file, text, ExpectationsText, NAMES);
   if (table.kind === "read")
     return itemsOf("expectations", table.value.expectations, document, table.lineOf, (asked) => asked);
@@ -47,7 +50,7 @@ export function readRequests(file: string, text: string, document: OpenDocument)
 function itemsOf<Text extends RequestText, Item>(
   list: string,
   texts: readonly Text[],
-  document: OpenDocument,
+  document: Declared,
   lineOf: (fault: AccessFault) => string,
   itemOf: (asked: RecordedRequest, text: Text) => Item,
 ): ItemsRead<Item> {
@@ -65,7 +68,7 @@ function itemsOf<Text extends RequestText, Item>(
 }
 
 /** The request that a person wrote, or what is wrong with it. */
-export function requestOf(text: RequestText, { registry, settings }: OpenDocument): RecordedRequest | string {
+export function requestOf(text: RequestText, { registry, settings }: Declared): RecordedRequest | string {
   const caller = parseCallerId(text.caller);
   const isOfSettings = caller === DEFAULT_CALLER && settings.access.sharedSecret !== undefined;
   if (caller === undefined || (!isOfSettings && !registry.callers.some(({ id }) => id === caller)))

@@ -2,23 +2,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { parseCallerId } from "../../callers/caller.ts";
 import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
 import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
+import { readExpectations } from "../../cli/policy/read-requests.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import { loadSettings } from "../../config/environment.ts";
 import { parseEnvironmentFile } from "../../config/environment-file.ts";
-import { REJECTION_REASONS } from "../../policy/decide.ts";
-import type { PolicyRequest } from "../../policy/judge-grant.ts";
-import {
-  checkExpectations,
-  type Expectation,
-  type ExpectedDecision,
-} from "../../policy/review/check-expectations.ts";
+import { checkExpectations } from "../../policy/review/check-expectations.ts";
 import { type CallerLintFacts, lintPolicy } from "../../policy/review/lint-policy.ts";
 import { type Authority, makeAuthority } from "../../testing/certificates.ts";
-import { parseMintRequest } from "../../tokens/mint-request.ts";
 import { expandAccess } from "./expand-access.ts";
 import { policyOf } from "./expand-policy.ts";
 
@@ -27,15 +20,6 @@ import { policyOf } from "./expand-policy.ts";
 const EXAMPLES = new URL("../../../../deploy/examples/", import.meta.url);
 const names = readdirSync(EXAMPLES);
 const textIn = (name: string, file: string) => readFileSync(new URL(`${name}/${file}`, EXAMPLES), "utf8");
-
-/** One line of an expectations file. */
-interface WrittenExpectation {
-  readonly name: string;
-  readonly as: string;
-  readonly claims?: Readonly<Record<string, string>>;
-  readonly request: object;
-  readonly expect: ExpectedDecision & { readonly ttl_seconds?: number };
-}
 
 let authority: Authority;
 beforeAll(async () => {
@@ -71,18 +55,20 @@ describe.each(names)("deploy/examples/%s", (name) => {
 
   test("decides as its table of expectations says, for each of its callers and grants", async () => {
     const { settings, registry, compiled, policy } = await openExample(name);
-    const { expectations } = parse(textIn(name, "expectations.yaml")) as {
-      readonly expectations: readonly WrittenExpectation[];
-    };
-    const results = checkExpectations(
-      compiled,
-      expectations.map((one) => expectationOf(one, settings.keys.alg)),
-    );
+    const read = readExpectations("expectations.yaml", textIn(name, "expectations.yaml"), {
+      registry,
+      settings,
+    });
+    if (read.kind === "rejected") throw new Error(read.faults.join("\n"));
+    const expectations = read.items.map(({ item }) => item);
+    const results = checkExpectations(compiled, expectations);
     const differing = results.flatMap(({ index, differs, decision }) =>
-      differs.length === 0 ? [] : [{ name: expectations[index]?.name, differs, decision }],
+      differs.length === 0 ? [] : [{ at: read.items[index]?.at, differs, decision }],
     );
     expect(differing).toEqual([]);
-    expect(new Set(expectations.map(({ as }) => as))).toEqual(new Set(registry.callers.map(({ id }) => id)));
+    expect(new Set(expectations.map(({ caller }) => caller.id))).toEqual(
+      new Set(registry.callers.map(({ id }) => id)),
+    );
     const granted = results.flatMap(({ decision }) => (decision.kind === "granted" ? [decision.grant] : []));
     expect(new Set(granted)).toEqual(new Set(policy.grants.map((grant) => grant.name)));
   });
@@ -153,22 +139,4 @@ function lintFactsOf(caller: CallerEntry, { issuers }: CallerRegistry): CallerLi
   });
   if (caller.certificates.length > 0) claims.push(...CERTIFICATE_CLAIMS);
   return { isActive: !caller.isDisabled, claims: new Set(claims), hasBareGithubSubject: false };
-}
-
-function expectationOf(
-  { as, claims = {}, request, expect: written }: WrittenExpectation,
-  alg: PolicyRequest["alg"],
-): Expectation {
-  const id = parseCallerId(as);
-  const text = JSON.stringify(request);
-  const parsed = parseMintRequest(request, text, "required");
-  if (id === undefined || parsed.kind === "invalid") throw new Error(`${text} is no request of a caller`);
-  const { ttl_seconds: ttlSeconds, ...expected } = written;
-  if (expected.kind === "rejected") expect([undefined, ...REJECTION_REASONS]).toContain(expected.reason);
-  return {
-    caller: { id, claims },
-    request: { ...parsed.request, alg },
-    expected:
-      expected.kind === "granted" && ttlSeconds !== undefined ? { ...expected, ttlSeconds } : expected,
-  };
 }
