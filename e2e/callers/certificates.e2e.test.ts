@@ -133,7 +133,11 @@ describe("a client certificate", () => {
   test("proves an operator at the admin listener, within its role", async () => {
     const watcher = await issued("watcher", { names: "DNS:watcher.example" });
     const client = clientWith(watcher, adminPort);
-    expect((await client.ask("GET", "/metrics")).status).toBe(200);
+    const figures = await client.ask("GET", "/metrics");
+    expect(figures.status).toBe(200);
+    expect(figures.body).toMatch(
+      /^macp_auth_client_ca_ends_seconds\{client_ca="mesh",what="authorities"\} [0-9]+$/m,
+    );
     expect((await client.post("/keys/rotate", "{}")).status).toBe(403);
     client.close();
     const other = clientWith(planner, adminPort);

@@ -6,6 +6,7 @@ import type { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { AccessDirectory } from "../wiring/access/access-directory.ts";
+import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
@@ -46,6 +47,7 @@ export async function openAdmin(
     clockOffsetSeconds: () => managed?.keys.clockOffsetSeconds,
     accessIsStale: () => declared?.status().isStale,
     tls: () => tls?.status(),
+    clientCas: () => clientCaEnds(declared),
   });
   upkeep.watch({
     alarm: (kind) => {

@@ -12,6 +12,16 @@ export interface Gauges {
   accessIsStale(): boolean | undefined;
   /** `undefined`: the listeners speak plain HTTP. */
   tls(): TlsFigures | undefined;
+  /** The client CAs in force. */
+  clientCas?(): readonly ClientCaFigures[];
+}
+
+/** When a client CA proves nobody any more, in seconds since 1970. */
+interface ClientCaFigures {
+  readonly name: string;
+  readonly authoritiesEnd: number;
+  /** `undefined`: it has no revocation lists. */
+  readonly listsEnd: number | undefined;
 }
 
 interface TlsFigures {
@@ -216,6 +226,7 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
     },
   );
   tlsGauges(registry, gauges);
+  clientCaGauge(registry, gauges);
 }
 
 function tlsGauges(registry: Registry, gauges: Gauges): void {
@@ -244,6 +255,23 @@ function tlsGauges(registry: Registry, gauges: Gauges): void {
     (self) => {
       const tls = gauges.tls();
       if (tls !== undefined) self.set(tls.isStale ? 1 : 0);
+    },
+  );
+}
+
+function clientCaGauge(registry: Registry, gauges: Gauges): void {
+  gauge(
+    registry,
+    {
+      name: "client_ca_ends_seconds",
+      help: "When the last authority of a client CA expires, and the first of its revocation lists ends, in seconds since 1970.",
+      labelNames: ["client_ca", "what"],
+    },
+    (self) => {
+      for (const { name, authoritiesEnd, listsEnd } of gauges.clientCas?.() ?? []) {
+        self.set({ client_ca: name, what: "authorities" }, authoritiesEnd);
+        if (listsEnd !== undefined) self.set({ client_ca: name, what: "revocation_lists" }, listsEnd);
+      }
     },
   );
 }

@@ -29,6 +29,24 @@ function authoritiesIn(pem: string): readonly CertificateFacts[] {
   return (certificatesIn(pem) ?? []).flatMap((certificate) => certificateFacts(certificate) ?? []);
 }
 
+/** When a client CA proves nobody any more, in seconds since 1970. */
+export interface ClientCaEnds {
+  readonly name: string;
+  /** Of the authority that expires last. */
+  readonly authoritiesEnd: number;
+  /** Of the list that ends first; `undefined`: there are none. */
+  readonly listsEnd: number | undefined;
+}
+
+export function endsOfClientCa({ name, authorities, revocations = [] }: ClientCa): ClientCaEnds {
+  const ends = revocations.map(({ nextUpdate }) => nextUpdate);
+  return {
+    name,
+    authoritiesEnd: Math.max(...authorities.map(({ notAfter }) => notAfter)),
+    listsEnd: ends.length === 0 ? undefined : Math.min(...ends),
+  };
+}
+
 /** The first thing that is wrong with the files of a client CA. */
 export function faultOfClientCa({ caPem, crlPem }: ClientCaEntry): ClientCaFault | undefined {
   const certificates = certificatesIn(caPem);

@@ -19,9 +19,10 @@ import { fetchDocument, postDocument } from "../../outbound/fetch-document.ts";
 import { tokenReviewer } from "../../outbound/token-review.ts";
 import { usedAssertions } from "../../stores/used-assertions.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { LOOK_MS } from "../key-upkeep.ts";
+import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { clientCaLoop } from "./client-ca-watch.ts";
 import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
 import { documentWarner } from "./document-warnings.ts";
 import { readDocumentApart } from "./read-apart.ts";
@@ -206,8 +207,12 @@ function openAccess(
       }),
     },
     look,
-    loops: source === undefined ? [] : [{ name: "access_document", everyMs: LOOK_MS, run: look }],
+    loops: source === undefined ? [] : [documentLoop(look), clientCaLoop(log, clock, () => view)],
   };
+}
+
+function documentLoop(run: () => Promise<void>): UpkeepLoop {
+  return { name: "access_document", everyMs: LOOK_MS, run };
 }
 
 /** Looks at a document once. A signal looks too, while a look may be waiting for its thread. */
