@@ -18,21 +18,9 @@ const VALUES_MAX = 5_000_000;
 export function parseYaml(text: string): YamlParsed {
   const unreadable = unreadableIn(text);
   if (unreadable !== undefined) return broken(unreadable);
-  const tokens = tokensOf(text);
-  if (!Array.isArray(tokens)) return broken(tokens);
-  const [document, another] = new Composer({
-    version: "1.2",
-    schema: "core",
-    merge: false,
-    strict: true,
-    // Looked for in quadratic time, and not by what JavaScript makes of a name.
-    uniqueKeys: false,
-    prettyErrors: false,
-    // A warning would be written to standard error, with what stands in the document.
-    logLevel: "error",
-    // A tag could make a value something else than what is written.
-    resolveKnownTags: false,
-  }).compose(tokens, true, text.length);
+  const documents = documentsOf(text);
+  if (!Array.isArray(documents)) return broken(documents);
+  const [document, another] = documents;
   if (document === undefined) return broken({ offset: 0, text: syntaxText("IMPOSSIBLE") });
   const faults = [...document.errors, ...document.warnings].map(({ pos, code }) => ({
     offset: pos[0],
@@ -48,6 +36,26 @@ export function parseYaml(text: string): YamlParsed {
 
 function broken(...faults: readonly FaultAt[]): YamlParsed {
   return { kind: "broken", faults };
+}
+
+/** The documents of a text. A function of its own, so that nothing holds the tokens afterwards: they take as much memory as a document. */
+function documentsOf(text: string): Document.Parsed[] | FaultAt {
+  const tokens = tokensOf(text);
+  if (!Array.isArray(tokens)) return tokens;
+  const composer = new Composer({
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    strict: true,
+    // Looked for in quadratic time, and not by what JavaScript makes of a name.
+    uniqueKeys: false,
+    prettyErrors: false,
+    // A warning would be written to standard error, with what stands in the document.
+    logLevel: "error",
+    // A tag could make a value something else than what is written.
+    resolveKnownTags: false,
+  });
+  return [...composer.compose(tokens, true, text.length)];
 }
 
 /**
