@@ -5,7 +5,8 @@ const CORE = {
   keys: ["kernel"],
   callers: ["kernel", "keys"],
   policy: ["kernel", "scopes", "keys", "callers"],
-  tokens: ["kernel", "scopes", "keys", "callers", "policy"],
+  limits: ["kernel", "callers"],
+  tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits"],
 };
 const core = Object.keys(CORE);
 /**
@@ -16,13 +17,13 @@ const ROOMS = {
   ...CORE,
   files: ["kernel"],
   outbound: ["kernel", "callers"],
-  telemetry: ["kernel", "keys"],
-  config: ["kernel", "keys", "callers"],
+  telemetry: ["kernel", "keys", "limits"],
+  config: ["kernel", "keys", "callers", "limits"],
   stores: [...core, "files"],
   http: [...core, "telemetry"],
   wiring: [...core, "files", "outbound", "telemetry", "config", "stores"],
   cli: [...core, "files", "config", "stores", "http", "wiring"],
-  run: ["kernel", "keys", "telemetry", "config", "http", "wiring", "cli"],
+  run: ["kernel", "keys", "limits", "telemetry", "config", "http", "wiring", "cli"],
 };
 
 const tests = "[.]test[.]ts$|^service/src/testing/";

@@ -43,6 +43,8 @@ export const VARIABLES = {
   "access.file": "MACP_AUTH_CONFIG_FILE",
   "access.sharedSecret": "MACP_AUTH_SHARED_SECRET",
   "access.sharedSecretFile": "MACP_AUTH_SHARED_SECRET_FILE",
+  "limits.url": "MACP_AUTH_LIMITS_URL",
+  "limits.replicas": "MACP_AUTH_LIMITS_REPLICAS",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

@@ -91,6 +91,20 @@ export function storeLocation(): Read<StoreLocation> {
   });
 }
 
+/** Reads the URL of a Redis server, without the blanks around it. It may hold a password, so none of it is shown. */
+export function redisUrl(): Read<Secret> {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
+    const isRedis = url?.protocol === "redis:" || url?.protocol === "rediss:";
+    if (isRedis && url.hostname !== "" && /^(?:\/[0-9]{0,5})?$/.test(url.pathname) && url.search === "")
+      return new Secret(text.trim());
+    context.addIssue(
+      "must be redis://HOST:PORT/DATABASE or rediss://…, with USER:PASSWORD@ where it needs one",
+    );
+    return z.NEVER;
+  });
+}
+
 /** Letters, digits and what else an address or a host name is made of (RFC 1123 section 2.1, RFC 4007 section 11). */
 const LIKE_A_HOST = /^[\p{L}\p{N}.:%_-]{1,253}$/u;
 

@@ -3,7 +3,17 @@ import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
-import { host, oneOf, path, secret, secretVerbatim, storeLocation, verbatim, whole } from "./fields.ts";
+import {
+  host,
+  oneOf,
+  path,
+  redisUrl,
+  secret,
+  secretVerbatim,
+  storeLocation,
+  verbatim,
+  whole,
+} from "./fields.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
 
 /** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
@@ -126,6 +136,18 @@ export const Written = z.object({
       .describe("bearer secret of the caller `default`, 32 characters or more"),
     sharedSecretFile: path().optional().describe("a file with that secret"),
   }),
+  limits: z.object({
+    url: redisUrl()
+      .optional()
+      .describe(
+        "a Redis or Valkey server in which replicas share their limits, `redis://…` or `rediss://…`; unset means that each replica counts by itself",
+      ),
+    replicas: whole(1, 1_000)
+      .default(1)
+      .describe(
+        "how many replicas there are: what each may admit by itself is divided by it while that server is lost",
+      ),
+  }),
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -146,7 +168,7 @@ type Group = keyof Texts;
 export type SettingPath = { [G in Group]: `${G}.${keyof Texts[G] & string}` }[Group];
 
 /** What the service runs with: the settings as they are written, parsed to the end. Units are in the names. */
-export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" | "log">> {
+export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" | "limits" | "log">> {
   readonly keys: KeySettings;
   /** The listener for operators. */
   readonly admin: AdminSettings | undefined;
@@ -166,6 +188,8 @@ export interface TlsSettings {
 /** Who may call, and what each may have minted. */
 export interface AccessSettings {
   readonly mode: CallerAuthMode;
+  /** Whether it is a setting; else it follows from what is declared. */
+  readonly isModeGiven: boolean;
   /** The path of the access document. */
   readonly file: string | undefined;
   /** What the caller `default` sends as bearer. */
@@ -208,7 +232,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tls, tokens, keys, verifiers, admin, access, log } = written;
+  const { listener, tls, tokens, keys, verifiers, admin, access, limits, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -234,6 +258,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
       : undefined,
     access: accessSettings(access, isGiven),
     tls: tlsSettings(tls),
+    limits,
     log,
   };
 }
@@ -248,6 +273,7 @@ function accessSettings(
   );
   return {
     mode: mode ?? (hasCallers ? "enforce" : "off"),
+    isModeGiven: isGiven("access.mode"),
     file,
     sharedSecret: secretSource(
       "access.sharedSecret",

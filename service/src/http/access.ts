@@ -6,6 +6,7 @@ import type { Caller } from "../callers/caller.ts";
 import type { Presented } from "../callers/presented.ts";
 import { type Rejected, rejected } from "../callers/rejection.ts";
 import type { Timers } from "../kernel/timers.ts";
+import type { LimitsInForce } from "../limits/limits-in-force.ts";
 import type { CompiledPolicy } from "../policy/compile-policy.ts";
 import { NO_POLICY, type PolicyInForce } from "../tokens/entitlement.ts";
 import type { AudienceReading } from "../tokens/mint-request.ts";
@@ -14,13 +15,15 @@ import { type Problem, problem } from "./problem.ts";
 
 /** Who may call and what each may have minted, as it is now: one request uses one of these from start to end. */
 export type AccessInForce =
-  | { readonly mode: "off" }
+  | { readonly mode: "off"; readonly limits: LimitsInForce | undefined }
   | {
       /** `observe`: everything is minted as with `off`, and what `enforce` would reject is reported. */
       readonly mode: "observe" | "enforce";
       readonly proofs: AuthenticateDeps;
       /** `undefined`: each caller may have minted what it asks for. */
       readonly policy: CompiledPolicy | undefined;
+      /** `undefined`: nothing is limited. */
+      readonly limits: LimitsInForce | undefined;
     };
 
 /** Port. What is in force changes when the access document does. */
@@ -30,7 +33,7 @@ export interface Access {
 
 /** Nobody is asked who they are. */
 export const OPEN_ACCESS: Access = { view: () => OFF };
-const OFF: AccessInForce = { mode: "off" };
+const OFF: AccessInForce = { mode: "off", limits: undefined };
 
 /** Who sends a request. `unproved`: why `enforce` would reject it. */
 export type Known =

@@ -72,12 +72,15 @@ describe("the admin listener", () => {
         clockOffsetSeconds: () => 0,
         accessIsStale: () => undefined,
         tls: () => undefined,
+        limitsAreLocal: () => undefined,
       }),
       declared: undefined,
       tls: undefined,
       operators: operatorsWith(new Secret(TOKEN)),
       keepAliveSeconds: 65,
       upkeep: () => Promise.resolve(),
+      limits: () => undefined,
+      limitsAreLocal: () => undefined,
       isStopping: () => false,
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));

@@ -81,12 +81,15 @@ describe("the admin listener", () => {
         clockOffsetSeconds: () => 0,
         accessIsStale: () => undefined,
         tls: () => undefined,
+        limitsAreLocal: () => undefined,
       }),
       declared: undefined,
       tls: undefined,
       operators: operatorsWith(new Secret(TOKEN)),
       keepAliveSeconds: 65,
       upkeep,
+      limits: () => undefined,
+      limitsAreLocal: () => undefined,
       isStopping: () => isStopping,
     };
     withoutToken = { ...deps, operators: operatorsWith(undefined) };

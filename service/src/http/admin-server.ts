@@ -1,5 +1,10 @@
 import type { AuthenticateDeps } from "../callers/authenticate.ts";
+import type { LimitsInForce } from "../limits/limits-in-force.ts";
+import { presentedBy } from "./access.ts";
 import { problemAnswer } from "./answer.ts";
+import { clientKeyOf } from "./limits/address-key.ts";
+import { limitedProblem } from "./limits/passage.ts";
+import { ProofAttempt } from "./limits/proof-attempt.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import { type OperatorProof, proveOperator } from "./operator.ts";
 import { remoteOf, type TrustedProxies } from "./peer/peer-of.ts";
@@ -35,6 +40,8 @@ export interface AdminDeps
   /** Who may be an operator now: one request uses one of these from start to end. */
   readonly operators: () => AuthenticateDeps;
   readonly proxies?: TrustedProxies;
+  /** `undefined`: nothing is limited. */
+  readonly limits: () => LimitsInForce | undefined;
 }
 
 /** Every operation of the admin listener, each for operators only. */
@@ -65,7 +72,15 @@ export function adminServer(deps: AdminDeps): Listener {
 /** A route that runs only with the evidence that an operator calls it, and whose problems are logged. */
 function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
   return async (exchange) => {
+    const attempt = attemptOf(deps, exchange);
+    const waitUs = attempt?.waitUs() ?? 0;
+    if (waitUs > 0) {
+      const shut = limitedProblem("limit_failures", waitUs);
+      logStranger(deps, exchange, { problem: shut, facts: {} });
+      return problemAnswer(shut);
+    }
     const proof = await proveOperator(deps.operators(), route.roles, exchange.incoming);
+    attempt?.note(proof.kind === "operator" ? undefined : proof.facts.cause);
     if (proof.kind === "rejected") {
       logStranger(deps, exchange, proof);
       return problemAnswer(proof.problem);
@@ -79,10 +94,21 @@ function guarded(deps: AdminDeps, route: OperatorRoute<AdminDeps>): Handle {
   };
 }
 
+/** The proof of a request, where failed ones are counted. */
+function attemptOf({ limits, proxies }: AdminDeps, { incoming }: Exchange): ProofAttempt | undefined {
+  const inForce = limits();
+  return inForce?.plan.mode === "enforce"
+    ? new ProofAttempt(inForce, clientKeyOf(incoming, proxies), presentedBy(incoming), "operators")
+    : undefined;
+}
+
 function logStranger(
   { log, metrics, proxies }: AdminDeps,
   { incoming, requestId }: Exchange,
-  { problem: { reason }, facts }: Extract<OperatorProof, { readonly kind: "rejected" }>,
+  {
+    problem: { reason },
+    facts,
+  }: Pick<Extract<OperatorProof, { readonly kind: "rejected" }>, "problem" | "facts">,
 ): void {
   metrics.rejectedTransition(reason);
   const remote = remoteOf(incoming, proxies);

@@ -11,6 +11,8 @@ export class Connections {
   /** The TCP connections whose TLS handshake is under way, by their two ends: the TLS socket that follows has the same. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly since: number }>();
+  /** How many there are by address, counted where there may be a limit. */
+  readonly #byAddress = new Map<string, number>();
   #accepted = 0;
   #isEnding = false;
 
@@ -23,6 +25,21 @@ export class Connections {
   add(socket: Socket): void {
     this.#accepted += 1;
     this.#track(socket);
+  }
+
+  /**
+   * Counts an accepted connection by its address until it closes; how many of that address there are, with this one. An address is
+   * counted as long as it has one.
+   */
+  countAddress(address: string, socket: Socket): number {
+    const count = (this.#byAddress.get(address) ?? 0) + 1;
+    this.#byAddress.set(address, count);
+    socket.once("close", () => {
+      const left = (this.#byAddress.get(address) ?? 1) - 1;
+      if (left > 0) this.#byAddress.set(address, left);
+      else this.#byAddress.delete(address);
+    });
+    return count;
   }
 
   /** A TCP connection on which a TLS handshake begins. */

@@ -90,6 +90,8 @@ async function minted(
       jwksServed: () => undefined,
       callerRejected: () => counted.push("caller rejected"),
       wouldReject: () => counted.push("would reject"),
+      limitObserved: () => undefined,
+      connectionLimited: () => undefined,
     },
     access,
     jwksMaxAgeSeconds: 60,
@@ -114,7 +116,7 @@ async function minted(
 const callers = ids("by-secret", "by-token", "by-key");
 const policy = (): CompiledPolicy => compiledPolicy({ grants: [testGrant({ callers })] });
 const enforcing = (proofs: AuthenticateDeps, own: CompiledPolicy = policy()): Access => ({
-  view: () => ({ mode: "enforce", proofs, policy: own }),
+  view: () => ({ mode: "enforce", proofs, policy: own, limits: undefined }),
 });
 const ALL: readonly Proof[] = ["a shared secret", "a workload JWT", "private_key_jwt"];
 

@@ -17,6 +17,8 @@ import type { Log } from "../telemetry/log.ts";
 import { type Answer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
 import { LINGER_MS, lingerOver, rejected, respond } from "./exchange.ts";
+import { addressKeyOf } from "./limits/address-key.ts";
+import { peerOf, type TrustedProxies } from "./peer/peer-of.ts";
 import type { Reason } from "./problem.ts";
 import { type BoundRoute, routerOf } from "./router.ts";
 
@@ -39,8 +41,19 @@ export interface ListenerDeps {
   readonly timers: Timers;
   /** How long an idle connection is kept open. */
   readonly keepAliveSeconds: number;
+  readonly proxies?: TrustedProxies;
+  /** How many connections an address may have; `undefined`: there is never a limit. */
+  readonly addressLimit?: AddressLimit;
   /** Makes the server itself; `createServer` of `node:http` when left out. */
   readonly createServer?: ServerFactory;
+}
+
+/** The limit of connections of one address. */
+export interface AddressLimit {
+  /** As it is now; `undefined`: none. */
+  connectionsMax(): number | undefined;
+  /** Counts one above it, and says whether it is closed. */
+  exceeded(): "closed" | "observed";
 }
 
 /** `createServer` of `node:http`, or of `node:https` with a certificate: accounting and limits hold for both. */
@@ -95,6 +108,7 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     void lingerOver(incoming, timers);
   });
   account(server, connections);
+  if (deps.addressLimit !== undefined) limitAddresses(server, connections, deps.addressLimit, deps);
   const refuseSocket = (socket: Socket, reason: Reason): void => {
     const requestId = newRequestId();
     rejectRaw(socket, connections.owedBy(socket), rejected(log, reason, requestId), requestId);
@@ -132,6 +146,37 @@ function account(server: Server | SecureServer, connections: Connections): void 
       connections.add(socket);
     });
   }
+}
+
+/** At most one line in this time: a flood of connections must not become a flood of lines. */
+const LINE_MS = 1_000;
+
+/** Closes a connection whose address has too many already, before anything of it is read. */
+function limitAddresses(
+  server: Server | SecureServer,
+  connections: Connections,
+  limit: AddressLimit,
+  { log, timers, proxies }: ListenerDeps,
+): void {
+  let isQuiet = false;
+  server.prependListener("connection", (socket: Socket) => {
+    // The connections of a declared proxy are those of all its clients.
+    if (peerOf({ headers: {}, socket }, proxies).proxy !== undefined) return;
+    const address = addressKeyOf(socket.remoteAddress);
+    const count = connections.countAddress(address, socket);
+    const max = limit.connectionsMax();
+    if (max === undefined || count <= max || limit.exceeded() === "observed") return;
+    // Those that hear of it too have a whole socket to set up.
+    queueMicrotask(() => {
+      socket.destroy();
+    });
+    if (isQuiet) return;
+    isQuiet = true;
+    log.warn({ event: "connection_limited", remote: address, connections_max: max });
+    void timers.delay(LINE_MS).over.then(() => {
+      isQuiet = false;
+    });
+  });
 }
 
 /**

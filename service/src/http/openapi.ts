@@ -32,6 +32,7 @@ const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
     "not_this_machine",
     "role_insufficient",
     "store_unavailable",
+    "limit_failures",
   ],
 };
 

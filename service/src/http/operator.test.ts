@@ -134,7 +134,7 @@ describe("a caller with a role", () => {
     const deps = authenticateDeps({ callers: [ops] });
     return operatorProofs(
       { token, ownIssuer: OWN_ISSUER, clock: new TestClock(), random: systemRandom() },
-      { view: () => ({ mode: "enforce", policy: undefined, proofs: deps }) },
+      { view: () => ({ mode: "enforce", limits: undefined, policy: undefined, proofs: deps }) },
     );
   };
   const right = { authorization: `Bearer ${secret.reveal()}`, host: "localhost" };

@@ -1,3 +1,4 @@
+import type { LimitReason } from "../limits/limit-reason.ts";
 import type { MintRefusal } from "../tokens/mint.ts";
 import type { InvalidRequest } from "../tokens/mint-request.ts";
 
@@ -8,6 +9,8 @@ interface ProblemRow {
   /** Header names and values in turn that every answer with this reason carries. */
   readonly headers?: readonly string[];
 }
+
+const LATER = ["retry-after", "1"];
 
 /** Every reason for an error, of both listeners: one fixed code each, in the log, in metrics and in docs/api/problems.md. */
 export const PROBLEMS = {
@@ -30,6 +33,12 @@ export const PROBLEMS = {
   not_allowed: { status: 403, text: "the policy does not allow this token" },
   no_signing_key: { status: 503, text: "no signing key is available", headers: ["retry-after", "5"] },
   busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
+  // Sent with the time until the bucket has a token.
+  limit_address: { status: 429, text: "too many requests from this address", headers: LATER },
+  limit_caller: { status: 429, text: "too many tokens for this caller", headers: LATER },
+  limit_sender: { status: 429, text: "too many tokens for this sender", headers: LATER },
+  limit_global: { status: 429, text: "too many tokens for all callers together", headers: LATER },
+  limit_failures: { status: 429, text: "too many failed credentials", headers: LATER },
   not_found: { status: 404, text: "not found" },
   body_too_large: { status: 413, text: "request body is larger than 102400 bytes" },
   body_corrupt: { status: 400, text: "request body does not match its content-encoding" },
@@ -67,7 +76,8 @@ export const PROBLEMS = {
     headers: ["retry-after", "10"],
   },
 } as const satisfies Readonly<
-  Record<InvalidRequest["reason"] | MintRefusal["reason"], ProblemRow> & Record<string, ProblemRow>
+  Record<InvalidRequest["reason"] | MintRefusal["reason"] | LimitReason, ProblemRow> &
+    Record<string, ProblemRow>
 >;
 
 export type Reason = keyof typeof PROBLEMS;
@@ -96,6 +106,10 @@ export function problemOf(refusal: MintRefusal): Problem {
       );
     case "not_allowed":
     case "no_signing_key":
+    case "limit_address":
+    case "limit_caller":
+    case "limit_sender":
+    case "limit_global":
       return problem(refusal.reason);
   }
 }

@@ -51,6 +51,9 @@ describe("the public listener", () => {
         jwksServed: (status) => counted.push(`jwks ${String(status)}`),
         callerRejected: (reason) => counted.push(`caller rejected: ${reason}`),
         wouldReject: (caller, reason) => counted.push(`would reject ${caller}: ${reason}`),
+
+        limitObserved: (reason: string) => counted.push(`limit ${reason}`),
+        connectionLimited: () => counted.push("connection"),
       },
       access: OPEN_ACCESS,
       jwksMaxAgeSeconds: 60,
@@ -135,7 +138,7 @@ test.each(["observe", "enforce"] as const)(
       return { kind: "keys", keys: [signer.key], isStale: false } as const;
     };
     const proofs = { ...declared, issuerKeys: { find, generationOf: () => 1 } };
-    const access: AccessInForce = { mode, proofs, policy: undefined };
+    const access: AccessInForce = { mode, proofs, policy: undefined, limits: undefined };
     const underWay = { mints: 0 };
     const deps = {
       ...mintDeps(),
@@ -187,7 +190,7 @@ test("while callers are observed, an issuer that does not answer holds a mint up
     timers,
     log: pino({ level: "silent" }),
     meter: { ...noMeter, wouldReject: (...why) => noted.push(why.join(" ")) },
-    access: { view: () => ({ mode: "observe", proofs, policy: undefined }) },
+    access: { view: () => ({ mode: "observe", proofs, policy: undefined, limits: undefined }) },
     jwksMaxAgeSeconds: 60,
     keepAliveSeconds: 65,
   });

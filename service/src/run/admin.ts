@@ -5,7 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { AccessDirectory } from "../wiring/access/access-directory.ts";
+import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
@@ -24,7 +24,7 @@ export async function openAdmin(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
   upkeep: KeyUpkeep,
-  declared: AccessDirectory | undefined,
+  { directory: declared, limits }: Pick<OpenAccess, "directory" | "limits">,
   shared: ListenerDeps & {
     readonly clock: Clock;
     readonly isStopping: () => boolean;
@@ -48,17 +48,12 @@ export async function openAdmin(
     accessIsStale: () => declared?.status().isStale,
     tls: () => tls?.status(),
     clientCas: () => clientCaEnds(declared),
+    limitsAreLocal: () => limits.isLocal(),
   });
   upkeep.watch({
-    alarm: (kind) => {
-      metrics.keyAlarm(kind);
-    },
-    storeFailed: () => {
-      metrics.storeFailed();
-    },
-    fetchesDropped: (count) => {
-      metrics.fetchesDropped(count);
-    },
+    alarm: (kind) => metrics.keyAlarm(kind),
+    storeFailed: () => metrics.storeFailed(),
+    fetchesDropped: (count) => metrics.fetchesDropped(count),
   });
   const listener = adminServer({
     ...shared,
@@ -68,6 +63,8 @@ export async function openAdmin(
     declared,
     operators: operatorProofs({ ...shared, token, ownIssuer: settings.tokens.issuer }, declared),
     upkeep: () => upkeep.round(),
+    limitsAreLocal: () => limits.isLocal(),
+    limits: () => declared?.view().limits,
   });
   return {
     listener,

@@ -1,10 +1,11 @@
 import type { LoadedSettings } from "../config/sources.ts";
 import { OPEN_ACCESS } from "../http/access.ts";
+import type { AddressLimit } from "../http/listener.ts";
 import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Log } from "../telemetry/log.ts";
-import { noMeter } from "../telemetry/meter.ts";
+import { type Meter, noMeter } from "../telemetry/meter.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
@@ -39,7 +40,7 @@ export async function prepareListeners(
   const shared = { log, random, clock, timers, keepAliveSeconds, proxies };
   const secured = { ...shared, ...(tls !== undefined && { createServer: tls.createServer }) };
   const ofAdmin = { ...secured, tls, isStopping };
-  const admin = await openAdmin(loaded, loaded.token, upkeep, access.directory, ofAdmin);
+  const admin = await openAdmin(loaded, loaded.token, upkeep, access, ofAdmin);
   const { jwksMaxAgeSeconds } = settings.keys.timing;
   const meter = admin?.metrics ?? noMeter;
   const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds };
@@ -48,6 +49,7 @@ export async function prepareListeners(
     ...served,
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
+    ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
   const plain = plainListener({ ...shared, ...served }, loaded);
@@ -57,6 +59,28 @@ export async function prepareListeners(
       ...(plain === undefined ? [] : [{ ...plain, event: "plain_listening" }]),
       ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
     ],
+  };
+}
+
+/** Where there may be limits, connections are counted by address from the start. */
+function addressLimitOf(
+  declared: OpenAccess["directory"],
+  meter: Meter,
+): { readonly addressLimit?: AddressLimit } {
+  if (declared === undefined) return {};
+  const planNow = () => declared.view().limits?.plan;
+  return {
+    addressLimit: {
+      connectionsMax: () => planNow()?.connectionsPerAddress,
+      exceeded: () => {
+        if (planNow()?.mode === "observe") {
+          meter.limitObserved("limit_connections");
+          return "observed";
+        }
+        meter.connectionLimited();
+        return "closed";
+      },
+    },
   };
 }
 

@@ -103,6 +103,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
       world.signals.stopAtOnce,
     );
     await within(timers, STEP_MS_MAX, stopUpkeep());
+    access.limits.close();
     log.info({ event: "stopped", code });
     return code;
   } finally {
@@ -194,7 +195,7 @@ function placeOf({ address, port }: AddressInfo): { address: string; port: numbe
 function announce(
   world: ServeWorld,
   log: Log,
-  { settings, labels, warnings }: LoadedSettings,
+  { settings, labels, warnings, access }: Loaded,
   upkeep: KeyUpkeep,
   address: AddressInfo,
 ): void {
@@ -208,7 +209,7 @@ function announce(
     audience: loggedText(settings.tokens.audience),
     key_source: settings.keys.source.kind,
     alg: settings.keys.alg,
-    caller_auth: settings.access.mode,
+    caller_auth: access.mode,
     kids: served.map((key) => printable(key.kid)),
     node: world.nodeVersion,
   });
@@ -221,7 +222,7 @@ function announce(
     const message = `EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set ${labels.of("keys.file")}, or ${labels.of("keys.store")}`;
     log.warn({ event: "ephemeral_key", message });
   }
-  if (!isLoopback(address.address) && settings.access.mode !== "enforce") {
+  if (!isLoopback(address.address) && access.mode !== "enforce") {
     const message = `OPEN MINT: anyone who reaches this port can have any identity; keep it inside a trusted network or, where all callers are on this machine, set ${labels.of("listener.host")}=127.0.0.1`;
     log.warn({ event: "open_mint", message });
   }

@@ -1,3 +1,5 @@
+import type { LimitReason } from "../limits/limit-reason.ts";
+
 /** Port. Counts what happens on the hot path. */
 export interface Meter {
   minted(kid: string): void;
@@ -7,6 +9,10 @@ export interface Meter {
   callerRejected(reason: string): void;
   /** A token was minted that would have been rejected, were callers and policy enforced. */
   wouldReject(caller: string, reason: string): void;
+  /** A request passed that would have been rejected, were limits enforced. */
+  limitObserved(reason: LimitReason | "limit_connections"): void;
+  /** A connection was closed because its address has too many. */
+  connectionLimited(): void;
 }
 
 /** For a service without an admin listener: nobody could read the figures. */
@@ -16,4 +22,6 @@ export const noMeter: Meter = {
   jwksServed: () => undefined,
   callerRejected: () => undefined,
   wouldReject: () => undefined,
+  limitObserved: () => undefined,
+  connectionLimited: () => undefined,
 };

@@ -11,6 +11,7 @@ test("docs/metrics.md has one row for each metric of this service, and no row fo
     clockOffsetSeconds: () => undefined,
     accessIsStale: () => undefined,
     tls: () => undefined,
+    limitsAreLocal: () => undefined,
   });
   const documented = [...page.matchAll(/^\| `(macp_auth_[a-z_]+)` \|/gm)].map(([, name]) => name);
   const known = [...(await metrics.render()).matchAll(/^# TYPE (macp_auth_\S+) /gm)].map(([, name]) => name);

@@ -12,6 +12,8 @@ export interface Gauges {
   accessIsStale(): boolean | undefined;
   /** `undefined`: the listeners speak plain HTTP. */
   tls(): TlsFigures | undefined;
+  /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
+  limitsAreLocal(): boolean | undefined;
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -57,6 +59,16 @@ export function openMetrics(gauges: Gauges): Metrics {
     "Tokens minted while callers are observed that would be rejected if they were enforced, by caller and reason.",
     ["caller", "reason"],
   );
+  const observedLimits = count(
+    "observed_limits_total",
+    "Requests that would be rejected if limits were enforced, while they are only observed, by reason.",
+    ["reason"],
+  );
+  const connections = count(
+    "connections_limited_total",
+    "Connections that were closed because their address had too many.",
+    [],
+  );
   const transitions = count(
     "refused_transitions_total",
     "Rejected key operations and rejected requests to the admin listener, by reason.",
@@ -67,33 +79,17 @@ export function openMetrics(gauges: Gauges): Metrics {
   const dropped = count("fetches_dropped_total", "JWKS fetches that could not be stored.", []);
   keyGauges(registry, gauges);
   return {
-    minted: (kid) => {
-      minted.inc({ kid });
-    },
-    rejected: (reason) => {
-      rejected.inc({ reason });
-    },
-    jwksServed: (status) => {
-      jwks.inc({ status: String(status) });
-    },
-    callerRejected: (reason) => {
-      callers.inc({ reason });
-    },
-    wouldReject: (caller, reason) => {
-      observed.inc({ caller, reason });
-    },
-    rejectedTransition: (reason) => {
-      transitions.inc({ reason });
-    },
-    keyAlarm: (kind) => {
-      alarms.inc({ kind });
-    },
-    storeFailed: () => {
-      store.inc();
-    },
-    fetchesDropped: (fetches) => {
-      dropped.inc(fetches);
-    },
+    minted: (kid) => minted.inc({ kid }),
+    rejected: (reason) => rejected.inc({ reason }),
+    jwksServed: (status) => jwks.inc({ status: String(status) }),
+    callerRejected: (reason) => callers.inc({ reason }),
+    wouldReject: (caller, reason) => observed.inc({ caller, reason }),
+    limitObserved: (reason) => observedLimits.inc({ reason }),
+    connectionLimited: () => connections.inc(),
+    rejectedTransition: (reason) => transitions.inc({ reason }),
+    keyAlarm: (kind) => alarms.inc({ kind }),
+    storeFailed: () => store.inc(),
+    fetchesDropped: (fetches) => dropped.inc(fetches),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
@@ -213,20 +209,17 @@ function keyGauges(registry: Registry, gauges: Gauges): void {
       if (offset !== undefined) self.set(offset);
     },
   );
-  gauge(
-    registry,
-    {
-      name: "access_stale",
-      help: "1 while the access document is invalid and an older one is in force.",
-      labelNames: [],
-    },
-    (self) => {
-      const isStale = gauges.accessIsStale();
-      if (isStale !== undefined) self.set(isStale ? 1 : 0);
-    },
+  flag(registry, "access_stale", "1 while the access document is invalid and an older one is in force.", () =>
+    gauges.accessIsStale(),
   );
   tlsGauges(registry, gauges);
   clientCaGauge(registry, gauges);
+  flag(
+    registry,
+    "limits_local",
+    "1 while the server of shared limits is lost and this replica limits by itself.",
+    () => gauges.limitsAreLocal(),
+  );
 }
 
 function tlsGauges(registry: Registry, gauges: Gauges): void {
@@ -274,6 +267,13 @@ function clientCaGauge(registry: Registry, gauges: Gauges): void {
       }
     },
   );
+}
+
+function flag(registry: Registry, name: string, help: string, read: () => boolean | undefined): void {
+  gauge(registry, { name, help, labelNames: [] }, (self) => {
+    const isSet = read();
+    if (isSet !== undefined) self.set(isSet ? 1 : 0);
+  });
 }
 
 /** A gauge that is reset and set at each scrape. */

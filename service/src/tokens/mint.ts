@@ -1,9 +1,10 @@
 import type { Caller } from "../callers/caller.ts";
-import type { Clock } from "../kernel/clock.ts";
-import { newJti } from "../kernel/ids.ts";
+import type { Clock, EpochSeconds } from "../kernel/clock.ts";
+import { newJti, type Sender } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { SigningKey } from "../keys/key-view.ts";
+import type { MintLimited } from "../limits/limit-reason.ts";
 import type { Decision, Rejection } from "../policy/decide.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
@@ -41,27 +42,31 @@ export type MintRefusal =
   /** The policy in force does not allow it. `rejection`: its reason; `undefined`: nobody proved who calls. */
   | { readonly reason: "not_allowed"; readonly rejection: Rejection | undefined }
   | { readonly reason: "token_too_large"; readonly bytes: number; readonly bytesMax: number }
-  | { readonly reason: "no_signing_key" };
+  | { readonly reason: "no_signing_key" }
+  | MintLimited;
+
+/** Asked once a caller is entitled to a token: why it is not minted now; `undefined`: it is. */
+export type Admit = (
+  caller: Caller,
+  sender: Sender,
+) => MintLimited | undefined | Promise<MintLimited | undefined>;
 
 /**
- * Mints one token (RFC 7519, RFC 7515 compact form): find the key, decide what the caller may have, write the claims, check them,
- * sign.
+ * Mints one token (RFC 7519, RFC 7515 compact form): find the key, decide what the caller may have, ask whether it may have one more
+ * now, write the claims, check them, sign. A request that the policy rejects takes nothing from the limits: else a caller could use up
+ * those of a sender that it may not speak for.
  */
 export async function mint(
   deps: MintDeps,
   caller: Caller,
   request: MintRequest,
   inForce: PolicyInForce,
+  admit?: Admit,
 ): Promise<MintOutcome> {
-  const now = deps.clock.now();
-  const { signing } = deps.keys.view();
-  if (signing === undefined) return rejected({ reason: "no_signing_key" });
+  let ready = readyToSign(deps);
+  if (ready === undefined) return rejected({ reason: "no_signing_key" });
 
-  // A token never outlives its key.
-  const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
-  if (left < 1) return rejected({ reason: "no_signing_key" });
-
-  const decision = decisionOn(inForce, caller, request, signing.signer.alg);
+  const decision = decisionOn(inForce, caller, request, ready.signing.signer.alg);
   const entitled = entitledTo(inForce, decision, request, deps.rules);
   if (entitled === undefined)
     return rejected({
@@ -69,6 +74,15 @@ export async function mint(
       rejection: decision?.kind === "rejected" ? decision : undefined,
     });
 
+  if (admit !== undefined) {
+    const limited = await admit(caller, request.sender);
+    if (limited !== undefined) return rejected(limited);
+    // Time may have passed, and the key may sign no more.
+    ready = readyToSign(deps);
+    if (ready === undefined) return rejected({ reason: "no_signing_key" });
+  }
+
+  const { signing, now, left } = ready;
   const rules = rulesFor(entitled.audience, deps.rules);
   const claims = checkClaims(
     claimsOf(rules, {
@@ -90,6 +104,17 @@ export async function mint(
   const token = await signed(signing, input);
   const surprises = surprisesIn(request.scopes);
   return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises };
+}
+
+/** The key that signs now, and how many seconds it has left: a token never outlives its key. */
+function readyToSign(
+  deps: MintDeps,
+): { readonly signing: SigningKey; readonly now: EpochSeconds; readonly left: number } | undefined {
+  const now = deps.clock.now();
+  const { signing } = deps.keys.view();
+  if (signing === undefined) return undefined;
+  const left = (signing.notAfter ?? Number.POSITIVE_INFINITY) - now;
+  return left < 1 ? undefined : { signing, now, left };
 }
 
 function rejected(refusal: MintRefusal): MintOutcome {

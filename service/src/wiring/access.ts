@@ -3,10 +3,16 @@ import type { Secret } from "../kernel/secret.ts";
 import type { LoadedAccess } from "./access/access-directory.ts";
 
 const OPEN: LoadedAccess = {
+  mode: "off",
   followed: [],
   registry: { issuers: [], callers: [], clientCas: [] },
   files: [],
-  open: () => ({ directory: undefined, look: () => Promise.resolve(), loops: [] }),
+  open: () => ({
+    directory: undefined,
+    look: () => Promise.resolve(),
+    loops: [],
+    limits: { isLocal: () => undefined, close: () => undefined },
+  }),
 };
 
 /**

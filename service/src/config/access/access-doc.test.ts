@@ -39,6 +39,7 @@ const CHAPTERS: readonly (readonly [string, string, Shape])[] = [
   ["a caller", "## A caller", entryOf(part("callers"))],
   ["a grant", "## A grant", part("grants").items ?? {}],
   ["a deny", "## A deny", part("denies").items ?? {}],
+  ["the limits", "## Limits", part("limits")],
 ];
 
 describe.each(CHAPTERS)("docs/access.md lists %s", (what, chapter, { properties = {}, required = [] }) => {

@@ -4,6 +4,7 @@ import { DEFAULT_FOREIGN_ALGORITHMS, FOREIGN_ALGORITHMS } from "../../callers/fo
 import { PRESETS } from "../../callers/registry.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
+import { Limit, Limits } from "./limits-schema.ts";
 
 // The access document as a person writes it: who may call, and what each may have minted. Everything is closed: a name that is not
 // known is a fault, so that a typing mistake never widens or narrows what is granted.
@@ -221,6 +222,7 @@ const Caller = z.strictObject({
     .enum(ROLES, { error: "must be viewer, operator or security" })
     .optional()
     .meta({ description: "What it may do at the admin listener; unset: nothing." }),
+  limit: Limit.optional().meta({ description: "Its tokens, in place of `limits.caller`." }),
   proofs: z.array(Proof).max(16).default([]),
 });
 
@@ -299,6 +301,7 @@ export const AccessText = z
       .prefault({}),
     grants: z.array(Grant).max(100_000).default([]),
     denies: z.array(Deny).max(1_000).default([]),
+    limits: Limits.optional(),
   })
   .meta({
     title: "MACP access document",

@@ -15,14 +15,18 @@ import {
   callerOf,
   contradictionIn,
   policyOf,
+  presentedBy,
   problemOfStranger,
 } from "../access.ts";
 import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
+import { clientKeyOf } from "../limits/address-key.ts";
+import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
+import { RATE_LIMIT_HEADERS } from "../limits/rate-limit-headers.ts";
 import { textOf, warningOf } from "../mint-words.ts";
 import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
-import { type Problem, problem, problemOf } from "../problem.ts";
-import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
+import { type Problem, problem } from "../problem.ts";
+import { type Exchange, jsonAnswer, type OpenRoute, withHeaders } from "../route.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
 const MintResponseBody = z
@@ -70,13 +74,18 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     required: true,
     example: { sender: "agent://planner", scopes: {}, ttl_seconds: 300 },
   },
-  answers: { 200: jsonAnswer("The token.", MintResponseBody) },
+  answers: { 200: withHeaders(jsonAnswer("The token.", MintResponseBody), RATE_LIMIT_HEADERS) },
   reasons: [
     "sender_required",
     "scopes_invalid",
     "ttl_invalid",
     "audience_invalid",
     "not_allowed",
+    "limit_address",
+    "limit_caller",
+    "limit_sender",
+    "limit_global",
+    "limit_failures",
     "not_unicode",
     "number_inexact",
     "token_too_large",
@@ -104,8 +113,13 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
 /** Know the caller, read the body, read the request, mint, answer. */
 async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer> {
   const access = deps.access.view();
+  const passage = passageOf(access, deps, exchange);
+  const stopped = passage.enter();
+  if (stopped !== undefined) return reject(deps, stopped, exchange, undefined);
+
   const known = await callerOf(access, exchange.incoming, deps.timers);
-  if (known.kind === "rejected") return rejectStranger(deps, known, exchange);
+  passage.noteProof(known);
+  if (known.kind === "rejected") return rejectStranger(deps, known, exchange, passage);
   const { caller } = known;
 
   const body = await readJsonBody(exchange.incoming);
@@ -113,26 +127,44 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   const read = body.kind === "json" ? body : { value: {}, text: "{}" };
   const contradiction = contradictionIn(read.value, caller);
   if (contradiction !== undefined && access.mode === "enforce")
-    return rejectStranger(deps, contradiction, exchange);
+    return rejectStranger(deps, contradiction, exchange, passage);
 
   const parsed = parseMintRequest(read.value, read.text, audienceReadingOf(access));
   if (parsed.kind === "invalid")
     return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange, caller);
 
-  const outcome = await mint(deps, caller, parsed.request, policyOf(access));
+  const outcome = await mint(deps, caller, parsed.request, policyOf(access), passage.admit);
   if (outcome.kind === "rejected")
-    return reject(deps, problemOf(outcome.refusal), exchange, caller, { ...outcome.refusal, access });
+    return reject(deps, passage.problemOf(outcome.refusal), exchange, caller, { ...outcome.refusal, access });
 
   report(deps, exchange, outcome, known.unproved ?? contradiction, access);
-  const { token, claims, surprises } = outcome;
-  return json(200, {
-    token,
-    sender: claims.sub,
-    expires_in_seconds: claims.exp - claims.iat,
-    expires_at: claims.exp,
-    token_id: claims.jti,
-    warnings: surprises.length > 0 ? surprises.map(warningOf) : undefined,
-  });
+  return minted(outcome, passage);
+}
+
+/** A wrong proof counts where it is rejected. */
+function passageOf(
+  { mode, limits }: AccessInForce,
+  { meter, proxies }: MintRouteDeps,
+  { incoming }: Exchange,
+): Passage {
+  if (limits === undefined) return FREE_PASSAGE;
+  const address = clientKeyOf(incoming, proxies);
+  return new LimitedPassage(limits, address, mode === "enforce" ? presentedBy(incoming) : undefined, meter);
+}
+
+function minted({ token, claims, surprises }: Minted, passage: Passage): Answer {
+  return json(
+    200,
+    {
+      token,
+      sender: claims.sub,
+      expires_in_seconds: claims.exp - claims.iat,
+      expires_at: claims.exp,
+      token_id: claims.jti,
+      warnings: surprises.length > 0 ? surprises.map(warningOf) : undefined,
+    },
+    passage.headers(),
+  );
 }
 
 type Minted = Extract<MintOutcome, { readonly kind: "minted" }>;
@@ -178,6 +210,7 @@ function rejectStranger(
   { log, meter, proxies }: MintRouteDeps,
   why: Rejected,
   { incoming, requestId }: Exchange,
+  passage: Passage,
 ): Answer {
   const refusal = problemOfStranger(why);
   meter.rejected(refusal.reason);
@@ -193,7 +226,7 @@ function rejectStranger(
     ...remoteOf(incoming, proxies),
     request_id: requestId,
   });
-  return problemAnswer(refusal);
+  return problemAnswer({ ...refusal, headers: [...refusal.headers, ...passage.headers()] });
 }
 
 /** The policy as the log names it: the start of its hash, enough to tell two documents apart. */

@@ -4,6 +4,7 @@ import type { CallerRegistry } from "../../callers/registry.ts";
 import type { CallerAuthMode, SettingPath } from "../../config/settings.ts";
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Machine } from "../../kernel/machine.ts";
+import type { LimitsInForce } from "../../limits/limits-in-force.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -11,6 +12,8 @@ import type { UpkeepLoop } from "../key-upkeep.ts";
 
 /** Callers and policy whose files and secrets are read. */
 export interface LoadedAccess {
+  /** Whether callers are asked at startup; a document that changes may make it stricter, never less strict. */
+  readonly mode: CallerAuthMode;
   /** The settings whose files may change while the service runs. */
   readonly followed: readonly SettingPath[];
   /** What is declared at the start. */
@@ -27,6 +30,11 @@ export interface OpenAccess {
   /** Looks once at what is followed. */
   look(): Promise<void>;
   readonly loops: readonly UpkeepLoop[];
+  readonly limits: {
+    /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
+    isLocal(): boolean | undefined;
+    close(): void;
+  };
 }
 
 /** Callers and policy as they are now. */
@@ -42,10 +50,12 @@ export interface AccessDirectory {
 
 /** What is in force: one request uses one of these from start to end. */
 export interface AccessView {
-  readonly mode: Exclude<CallerAuthMode, "off">;
+  readonly mode: CallerAuthMode;
   readonly proofs: AuthenticateDeps;
   /** `undefined`: each caller may have minted what it asks for. */
   readonly policy: CompiledPolicy | undefined;
+  /** `undefined`: nothing is limited. */
+  readonly limits: LimitsInForce | undefined;
 }
 
 /** What an operator sees of it. */

@@ -6,7 +6,13 @@ import { callerEntry, foreignSigner, issuerEntry } from "../../testing/callers.t
 import { documentWarner } from "./document-warnings.ts";
 
 const { key } = await foreignSigner();
-const NO_POLICY = { rules: { grants: [], denies: [] }, policy: {} as CompiledPolicy, grants: 0 };
+const NO_POLICY = {
+  rules: { grants: [], denies: [] },
+  policy: {} as CompiledPolicy,
+  limits: undefined,
+  hasOnlyLimits: false,
+  grants: 0,
+};
 
 function documentWith(kind: "assertions" | "secrets", audience = "https://auth.example") {
   const callers = [callerEntry("ci", kind === "assertions" ? { assertionKeys: [key] } : {})];

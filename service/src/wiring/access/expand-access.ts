@@ -9,6 +9,7 @@ import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { FileFault } from "../../files/file-fault.ts";
+import type { LimitPlan } from "../../limits/limit-plan.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
 import type { Policy, PolicyRules } from "../../policy/policy.ts";
 import { policyFaultOf, registryFaultOf } from "../words/access-fault-words.ts";
@@ -16,6 +17,7 @@ import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 import { callerOf, type ProofPlaces } from "./expand-callers.ts";
 import { clientCasOf } from "./expand-client-cas.ts";
 import { issuerOf } from "./expand-issuers.ts";
+import { limitsOf } from "./expand-limits.ts";
 import { policyOf } from "./expand-policy.ts";
 import { filesOf } from "./named-files.ts";
 
@@ -41,6 +43,8 @@ export type Expanded =
       /** With its groups expanded, as it was compiled. */
       readonly rules: Policy;
       readonly policy: CompiledPolicy;
+      /** `undefined`: nothing is limited. */
+      readonly limits: LimitPlan | undefined;
     }
   | { readonly kind: "rejected"; readonly faults: readonly AccessFault[] };
 
@@ -74,7 +78,8 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const rules = policyOf(access, known, faults);
   const compiled = compilePolicy(rules, policyRules);
   if (compiled.kind === "invalid") faults.push(...compiled.faults.map(policyFaultOf));
+  const limits = limitsOf(access, faults);
   return faults.length === 0 && compiled.kind === "compiled"
-    ? { kind: "expanded", registry, rules, policy: compiled.policy }
+    ? { kind: "expanded", registry, rules, policy: compiled.policy, limits }
     : { kind: "rejected", faults };
 }

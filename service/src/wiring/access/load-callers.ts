@@ -22,11 +22,19 @@ import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import { modeOf } from "./access-mode.ts";
 import { clientCaLoop } from "./client-ca-watch.ts";
 import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
 import { documentWarner } from "./document-warnings.ts";
+import { loadCounting, openLimits, type ProcessLimits } from "./open-counting.ts";
 import { readDocumentApart } from "./read-apart.ts";
-import { clientCaFilesOf, type DocumentRead, type DocumentRules, readDocument } from "./read-document.ts";
+import {
+  type AccessDocument,
+  clientCaFilesOf,
+  type DocumentRead,
+  type DocumentRules,
+  readDocument,
+} from "./read-document.ts";
 
 /** What the check of proofs needs of the world. */
 interface AccessParts {
@@ -59,13 +67,16 @@ export async function loadCallers(read: Read, adminToken: Secret | undefined): P
   const faults = [...faultsOf(shared), ...twinsInSettings(own, read)];
   if (first.kind === "rejected") faults.push(...first.faults);
   if (first.kind === "rejected" || faults.length > 0) throw new ConfigError([...new Set(faults)]);
+  const openCounting = await loadCounting(settings);
   return {
+    mode: modeOf(access, documentIn(source?.first.read)),
     followed: file === undefined ? [] : ["access.file"],
     registry: first.document.registry,
     files: first.paths,
     open: (log, machine, database) => {
       const warn = documentWarner(log, tokens.issuer, database?.kind === "sql");
-      return openAccess({ read, own, source, warn }, log, machine, {
+      const limits = openLimits(settings.limits, () => openCounting(machine, log));
+      return openAccess({ read, own, source, warn, limits }, log, machine, {
         issuerKeys: new IssuerKeySets({
           ...machine,
           fetchDocument: fetchDocument(outbound(machine)),
@@ -141,20 +152,33 @@ interface Opened {
   readonly own: OwnSecrets;
   readonly source: DocumentSource | undefined;
   readonly warn: ReturnType<typeof documentWarner>;
+  readonly limits: ProcessLimits;
+}
+
+function documentIn(read: DocumentRead | undefined): AccessDocument | undefined {
+  return read?.kind === "read" ? read.document : undefined;
+}
+
+function reportFaults(log: Log, faults: readonly string[], inForce: AccessDocument | undefined): void {
+  for (const fault of faults)
+    log.error({ event: "access_document_rejected", fault, in_force: inForce?.policy.hash });
+}
+
+function reportChange(log: Log, { registry, policy, grants }: AccessDocument): void {
+  log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
 }
 
 const NOTHING: CallerRegistry = { issuers: [], callers: [], clientCas: [] };
 const NO_DOCUMENT = { kind: "read", document: { registry: NOTHING }, paths: [] } as const;
 
 function openAccess(
-  { read: { settings }, own, source, warn }: Opened,
+  { read: { settings }, own, source, warn, limits }: Opened,
   log: Log,
   { clock, random, timers }: Machine,
   parts: AccessParts,
 ): OpenAccess {
-  const mode = settings.access.mode === "off" ? "enforce" : settings.access.mode;
-  const first = source?.first.read;
-  let document = first?.kind === "read" ? first.document : undefined;
+  let document = documentIn(source?.first.read);
+  let mode = modeOf(settings.access, document);
   let loadedAt = clock.now();
   let isStale = false;
   let view = viewOf();
@@ -166,28 +190,28 @@ function openAccess(
     parts.issuerKeys.retain(registry.issuers);
     const proofs = { ...parts, directory, ownIssuer: settings.tokens.issuer, clock };
     // Without a document the one caller that the settings make may have what it asks for.
-    return { mode, policy: document?.policy, proofs };
+    return { mode, policy: document?.policy, proofs, limits: limits.inForce(document?.limits) };
   }
 
   let trust: (cas: readonly string[]) => void = () => undefined;
   /** A document with faults is reported once, and what is in force stays in force. */
   const put = (read: DocumentRead): void => {
+    isStale = read.kind === "rejected";
     if (read.kind === "rejected") {
-      isStale = true;
-      for (const fault of read.faults)
-        log.error({ event: "access_document_rejected", fault, in_force: document?.policy.hash });
+      reportFaults(log, read.faults, document);
       return;
     }
     document = read.document;
     warn(document);
+    // A document that loses its callers by mistake must not open the service.
+    if (mode === "off") mode = modeOf(settings.access, document);
     loadedAt = clock.now();
-    isStale = false;
     trust(clientCasIn(document.registry));
     view = viewOf();
-    const { registry, policy, grants } = document;
-    log.info({ event: "access_changed", policy: policy.hash, callers: registry.callers.length, grants });
+    reportChange(log, document);
   };
   const look = source === undefined ? () => Promise.resolve() : looker(source, timers, put);
+  const ofDocument = source === undefined ? [] : [documentLoop(look), clientCaLoop(log, clock, () => view)];
   return {
     directory: {
       issuerKeys: parts.issuerKeys,
@@ -199,7 +223,7 @@ function openAccess(
       },
       status: () => ({
         mode,
-        policyHash: document?.policy.hash,
+        policyHash: mode === "off" ? undefined : document?.policy.hash,
         loadedAt,
         isStale,
         callers: (document?.registry.callers.length ?? 0) + own.shared.length,
@@ -207,7 +231,8 @@ function openAccess(
       }),
     },
     look,
-    loops: source === undefined ? [] : [documentLoop(look), clientCaLoop(log, clock, () => view)],
+    loops: [...ofDocument, ...limits.loops],
+    limits,
   };
 }
 

@@ -1,12 +1,14 @@
 import { dirname, resolve } from "node:path";
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
 import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
+import type { AccessText } from "../../config/access/access-schema.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { Settings } from "../../config/settings.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { printablePath } from "../../files/printable-path.ts";
 import { readSmallFile } from "../../files/small-file.ts";
+import type { LimitPlan } from "../../limits/limit-plan.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
@@ -17,6 +19,10 @@ export interface AccessDocument {
   readonly registry: CallerRegistry;
   readonly rules: Policy;
   readonly policy: CompiledPolicy;
+  /** `undefined`: nothing is limited. */
+  readonly limits: LimitPlan | undefined;
+  /** Whether it has limits and nothing else: then nobody is asked who they are. */
+  readonly hasOnlyLimits: boolean;
   /** How many grants it has. */
   readonly grants: number;
 }
@@ -98,7 +104,11 @@ export async function examineDocument(
   });
   if (expanded.kind === "rejected")
     return { kind: "rejected", faults: expanded.faults.map(read.lineOf), mayPass, paths };
-  const document = { ...expanded, grants: read.access.grants.length };
+  const document = {
+    ...expanded,
+    hasOnlyLimits: hasOnlyLimits(read.access),
+    grants: read.access.grants.length,
+  };
   return { kind: "read", document, lineOf: read.lineOf, paths };
 }
 
@@ -112,6 +122,13 @@ async function readClientCa(
   const crlPem = crlFile === undefined ? undefined : await readText(resolve(crlFile));
   if (caPem instanceof FileFault) return caPem;
   return crlPem instanceof FileFault ? crlPem : { caPem, crlPem };
+}
+
+function hasOnlyLimits({ limits, callers, issuers, groups, grants, denies }: AccessText): boolean {
+  const declared = [callers, issuers, groups.agents, groups.callers].flatMap((members) =>
+    Object.keys(members),
+  );
+  return limits !== undefined && declared.length + grants.length + denies.length === 0;
 }
 
 const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];

@@ -14,7 +14,7 @@ export interface DeclaredAccess {
 }
 
 interface AccessStatus {
-  readonly mode: "observe" | "enforce";
+  readonly mode: "off" | "observe" | "enforce";
   readonly policyHash: string | undefined;
   readonly loadedAt: EpochSeconds;
   readonly isStale: boolean;

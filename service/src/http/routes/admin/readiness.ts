@@ -14,6 +14,8 @@ export interface ReadinessDeps {
   readonly declared: Pick<DeclaredAccess, "status"> | undefined;
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: TlsInForce | undefined;
+  /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
+  readonly limitsAreLocal: () => boolean | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
 }
@@ -31,7 +33,7 @@ const ReadinessBody = z
     }),
     access: z
       .strictObject({
-        mode: z.enum(["observe", "enforce"]),
+        mode: z.enum(["off", "observe", "enforce"]),
         policy: PolicyHashText.nullable(),
         stale: z
           .boolean()
@@ -51,6 +53,14 @@ const ReadinessBody = z
       })
       .optional()
       .meta({ description: "Only where the listeners speak TLS. It is never a reason not to be ready." }),
+    limits: z
+      .strictObject({
+        local: z.boolean().meta({
+          description: "Whether the server of shared limits is lost, so that this replica limits by itself.",
+        }),
+      })
+      .optional()
+      .meta({ description: "Only where replicas share limits. It is never a reason not to be ready." }),
   })
   .meta({ id: "Readiness" });
 
@@ -68,7 +78,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, declared, tls, isStopping }) => {
+  handle: ({ directory, managed, declared, tls, limitsAreLocal, isStopping }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -81,9 +91,14 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       reasons,
       access: accessOf(declared),
       tls: tlsOf(tls),
+      limits: limitsOf(limitsAreLocal()),
     });
   },
 };
+
+function limitsOf(areLocal: boolean | undefined): object | undefined {
+  return areLocal === undefined ? undefined : { local: areLocal };
+}
 
 function accessOf(declared: ReadinessDeps["declared"]): object | undefined {
   if (declared === undefined) return undefined;

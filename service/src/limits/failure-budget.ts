@@ -1,0 +1,147 @@
+import type { CredentialName } from "../callers/credential-name.ts";
+import { BucketTable, newSeed } from "./bucket-table.ts";
+import { takeOne } from "./gcra.ts";
+import type { LimitPlan } from "./limit-plan.ts";
+import { type LocalBucketsDeps, microseconds } from "./local-buckets.ts";
+import { type Pace, partOf } from "./rate.ts";
+
+/** A proof as it is presented, before anything of it is checked. */
+export interface Attempt {
+  /** The key of the address (http/limits/address-key.ts). */
+  readonly address: string;
+  /** What names the credential, and is not secret by itself. `undefined`: nothing is presented that could be guessed or found again. */
+  readonly credential: CredentialName | undefined;
+}
+
+/** How long an address is remembered on which a credential proved right, at least; at most twice as long. */
+const KNOWN_US = 86_400_000_000;
+
+const ADDRESS_SLOTS = 2 ** 18;
+const CREDENTIAL_SLOTS = 2 ** 18;
+const KNOWN_SLOTS = 2 ** 18;
+
+/**
+ * How many proofs may fail (R36). Each failure counts against its address and, where it could be a guess, against the secret that it
+ * names; when either budget is used up, nothing more is verified. An address on which the credential proved right within a day has a
+ * budget of its own with it, so that nobody else can lock it out. It is of this process alone, and stays closed whatever becomes of a
+ * shared store (N12a). Only keyed hashes are stored.
+ */
+export class FailureBudget {
+  readonly #deps: LocalBucketsDeps;
+  readonly #byAddress: BucketTable;
+  readonly #bySecret: BucketTable;
+  /** Of an address and a credential together. A stored moment is when the pair is forgotten. */
+  readonly #known: BucketTable;
+  readonly #byPair: BucketTable;
+  readonly #replicas: number;
+  /** Until then some pair has failures. */
+  #pairsSpentUntilUs = 0;
+
+  /** `replicas`: how many processes share the budget of a secret. */
+  constructor(deps: LocalBucketsDeps, replicas: number) {
+    const seed = newSeed(deps.random.bytes(8));
+    this.#deps = deps;
+    this.#replicas = replicas;
+    this.#byAddress = new BucketTable(ADDRESS_SLOTS, seed);
+    this.#bySecret = new BucketTable(CREDENTIAL_SLOTS, seed);
+    this.#known = new BucketTable(KNOWN_SLOTS, seed);
+    this.#byPair = new BucketTable(KNOWN_SLOTS, seed);
+  }
+
+  /** Microseconds until a proof may be tried; 0: now. Takes nothing. */
+  waitUs(plan: LimitPlan, { address, credential }: Attempt): number {
+    const nowUs = microseconds(this.#deps.stopwatch);
+    const secretPace = this.#secretPace(plan);
+    const waits = Math.max(
+      waitOf(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs),
+      credential?.kind === "secret" ? waitOf(this.#bySecret, credential.name, secretPace, nowUs) : 0,
+    );
+    // Nearly always: nothing is used up, and no pair has failures of its own.
+    if (credential === undefined || (waits === 0 && this.#pairsSpentUntilUs <= nowUs)) return waits;
+    const pair = this.#knownPair(address, credential, nowUs);
+    return pair === undefined ? waits : waitOf(this.#byPair, pair, secretPace, nowUs);
+  }
+
+  /** A proof failed. */
+  failed(plan: LimitPlan, { address, credential }: Attempt): void {
+    const nowUs = microseconds(this.#deps.stopwatch);
+    const secretPace = this.#secretPace(plan);
+    const pair = credential && this.#knownPair(address, credential, nowUs);
+    if (pair !== undefined) {
+      this.#pairsSpentUntilUs = Math.max(
+        this.#pairsSpentUntilUs,
+        spend(this.#byPair, pair, secretPace, nowUs),
+      );
+      return;
+    }
+    spend(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs);
+    if (credential?.kind === "secret") spend(this.#bySecret, credential.name, secretPace, nowUs);
+  }
+
+  /**
+   * A proof was right: its address is known from now on. The failures of its secret elsewhere are forgotten only where the address was
+   * not known: else the caller's own work would give a guesser new tries.
+   */
+  succeeded({ address, credential }: Attempt): void {
+    if (credential === undefined) return;
+    const nowUs = microseconds(this.#deps.stopwatch);
+    const pair = pairOf(address, credential.name);
+    if (this.#pairsSpentUntilUs > nowUs) forget(this.#byPair, pair, nowUs);
+    if (this.#remember(pair, nowUs)) return;
+    if (credential.kind === "secret") forget(this.#bySecret, credential.name, nowUs);
+    const subject = credential.subject?.();
+    if (subject !== undefined) this.#remember(pairOf(address, subject), nowUs);
+  }
+
+  /** Whether the pair was known already. */
+  #remember(pair: string, nowUs: number): boolean {
+    const slot = this.#known.slotOf(pair, nowUs);
+    if (this.#known.isOverflow(slot)) return false;
+    const until = this.#known.fullAtUs(slot);
+    // A pair in use is written once a day, not at each request.
+    if (until < nowUs + KNOWN_US) this.#known.write(slot, nowUs + 2 * KNOWN_US);
+    return until > nowUs;
+  }
+
+  #knownPair(address: string, { name, subject }: CredentialName, nowUs: number): string | undefined {
+    const pair = pairOf(address, name);
+    if (this.#isKnown(pair, nowUs)) return pair;
+    const other = subject?.();
+    const otherPair = other === undefined ? undefined : pairOf(address, other);
+    return otherPair !== undefined && this.#isKnown(otherPair, nowUs) ? otherPair : undefined;
+  }
+
+  #isKnown(pair: string, nowUs: number): boolean {
+    const slot = this.#known.slotOf(pair, nowUs);
+    return !this.#known.isOverflow(slot) && this.#known.fullAtUs(slot) > nowUs;
+  }
+
+  #secretPace({ failuresPerCredential: { pace } }: LimitPlan): Pace {
+    return partOf(pace, this.#replicas);
+  }
+}
+
+function waitOf(table: BucketTable, key: string, pace: Pace, nowUs: number): number {
+  const storedUs = table.fullAtUsWithin(table.slotOf(key, nowUs), pace.spanUs, nowUs);
+  const answer = takeOne(pace, storedUs, nowUs);
+  return answer.kind === "limited" ? answer.retryAfterUs : 0;
+}
+
+/** When the bucket is full again. */
+function spend(table: BucketTable, key: string, pace: Pace, nowUs: number): number {
+  const slot = table.slotOf(key, nowUs);
+  const { fullAtUs } = takeOne(pace, table.fullAtUs(slot), nowUs);
+  table.write(slot, fullAtUs);
+  return fullAtUs;
+}
+
+/** Only the key's own bucket: the overflow is that of others too. */
+function forget(table: BucketTable, key: string, nowUs: number): void {
+  const slot = table.slotOf(key, nowUs);
+  if (!table.isOverflow(slot) && table.fullAtUs(slot) > nowUs) table.write(slot, 0);
+}
+
+/** A space: no address has one. */
+function pairOf(address: string, name: string): string {
+  return `${address} ${name}`;
+}

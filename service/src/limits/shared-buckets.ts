@@ -1,0 +1,152 @@
+import { messageOf } from "../kernel/faults.ts";
+import type { Timers } from "../kernel/timers.ts";
+import type { Buckets, Taken } from "./buckets.ts";
+import type { Limit, Take } from "./limit-plan.ts";
+import type { LocalBuckets } from "./local-buckets.ts";
+import { type Pace, partOf } from "./rate.ts";
+
+/** What a shared store answers of buckets that were taken from, all or none. */
+export interface SharedAnswer {
+  /** The first one that is empty; `undefined`: a token was taken from each. */
+  readonly empty: { readonly index: number; readonly retryAfterUs: number } | undefined;
+  /** Of each, the microseconds until it is full. */
+  readonly spentUs: readonly number[];
+}
+
+/** Port. The buckets of all replicas. */
+export interface SharedStore {
+  /** Decides in one step. Rejects when the store fails; may never settle. */
+  take(takes: readonly Take[]): Promise<SharedAnswer>;
+  /** Whether it can decide now: does what `take` does, for a bucket of its own. Rejects when it cannot. */
+  probe(): Promise<void>;
+}
+
+/** How long a decision may take (N11). */
+const DEADLINE_MS = 45;
+
+/** What an operator must know of the store. */
+export interface StoreWatcher {
+  /** From now on each replica decides by itself. */
+  lost(why: string): void;
+  /** From now on the store decides again. */
+  found(): void;
+}
+
+export interface SharedBucketsDeps {
+  readonly store: SharedStore;
+  /** What is known here: of a bucket, as much as this replica has seen. */
+  readonly local: LocalBuckets;
+  readonly timers: Timers;
+  /** Among how many replicas a limit is divided while there is no store. */
+  readonly replicas: number;
+  readonly watcher: StoreWatcher;
+}
+
+/** Why a store does not decide: `late`, or its own words. */
+type Outcome =
+  | { readonly kind: "answer"; readonly answer: SharedAnswer }
+  | { readonly kind: "failed"; readonly why: string };
+
+/**
+ * Buckets that all replicas share. When the store fails or is late, every request from then on is decided here at once, at its part of
+ * each limit and from the last known levels (N11, N12), until a probe finds the store again. What this replica itself has admitted is
+ * never forgotten, so a store that was wiped admits no more than each replica by itself would.
+ */
+export class SharedBuckets implements Buckets {
+  readonly #deps: SharedBucketsDeps;
+  readonly #pending = new Set<(outcome: Outcome) => void>();
+  #state: "starting" | "shared" | "lost" = "starting";
+  #probe: Promise<void> | undefined;
+
+  constructor(deps: SharedBucketsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Whether this replica decides by itself. */
+  get isLocal(): boolean {
+    return this.#state !== "shared";
+  }
+
+  take(takes: readonly Take[]): Taken | Promise<Taken> {
+    if (this.#state !== "shared") return this.#takeHere(takes);
+    // What is empty by what this replica knows is empty everywhere: a flood does not reach the store.
+    const near = this.#deps.local.look(takes);
+    return near.kind === "limited" ? near : this.#ask(takes);
+  }
+
+  /** Looks whether the store is there; one look at a time. Never rejects. */
+  async look(): Promise<void> {
+    if (this.#state === "shared") return;
+    this.#probe ??= this.#deps.store.probe().finally(() => {
+      this.#probe = undefined;
+    });
+    const outcome = await this.#inTime(this.#probe.then(() => NOTHING));
+    if (outcome.kind === "failed") {
+      this.#lose(outcome.why);
+      return;
+    }
+    const wasLost = this.#state === "lost";
+    this.#state = "shared";
+    if (wasLost) this.#deps.watcher.found();
+  }
+
+  async #ask(takes: readonly Take[]): Promise<Taken> {
+    const outcome = await this.#inTime(this.#deps.store.take(takes));
+    if (outcome.kind === "failed") {
+      this.#lose(outcome.why);
+      return this.#takeHere(takes);
+    }
+    const { empty, spentUs } = outcome.answer;
+    const levels = takes.map((take, index) => ({ take, spentUs: spentUs[index] ?? 0 }));
+    for (const { take, spentUs: spent } of levels) this.#deps.local.raise(take, spent);
+    const scope = empty && takes[empty.index]?.scope;
+    return empty === undefined || scope === undefined
+      ? { kind: "taken", levels }
+      : { kind: "limited", scope, retryAfterUs: empty.retryAfterUs, levels };
+  }
+
+  #takeHere(takes: readonly Take[]): Taken {
+    return this.#deps.local.take(takes, (limit) => this.#ownPart(limit));
+  }
+
+  #ownPart({ pace }: Limit): Pace {
+    return partOf(pace, this.#deps.replicas);
+  }
+
+  /** What a request to the store answers within the deadline, unless another finds first that the store is lost. */
+  #inTime(request: Promise<SharedAnswer>): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const patience = this.#deps.timers.delay(DEADLINE_MS);
+      const settle = (outcome: Outcome): void => {
+        patience.cancel();
+        this.#pending.delete(settle);
+        resolve(outcome);
+      };
+      this.#pending.add(settle);
+      request.then(
+        (answer) => {
+          settle({ kind: "answer", answer });
+        },
+        (thrown: unknown) => {
+          settle({ kind: "failed", why: messageOf(thrown) });
+        },
+      );
+      // An answer that has arrived counts, however late this process itself comes to read it.
+      void patience.over
+        .then(() => this.#deps.timers.afterArrivals())
+        .then(() => {
+          settle({ kind: "failed", why: LATE });
+        });
+    });
+  }
+
+  #lose(why: string): void {
+    const isNew = this.#state !== "lost";
+    this.#state = "lost";
+    if (isNew) this.#deps.watcher.lost(why);
+    for (const settle of [...this.#pending]) settle({ kind: "failed", why });
+  }
+}
+
+const LATE = "deadline";
+const NOTHING: SharedAnswer = { empty: undefined, spentUs: [] };

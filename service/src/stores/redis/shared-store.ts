@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { createClient } from "@redis/client";
+import { messageOf } from "../../kernel/faults.ts";
+import type { Secret } from "../../kernel/secret.ts";
+import type { Take } from "../../limits/limit-plan.ts";
+import { paceOf } from "../../limits/rate.ts";
+import type { SharedAnswer, SharedStore } from "../../limits/shared-buckets.ts";
+import { TAKE_SCRIPT } from "./take-script.ts";
+
+export interface RedisPlace {
+  /** `redis://…` or `rediss://…`. It may hold a password. */
+  readonly url: Secret;
+  /** Whose buckets they are: all replicas of a deployment have the same, and no other. */
+  readonly name: string;
+}
+
+/** The buckets in Redis or Valkey, and how the connection ends. */
+export interface RedisBuckets extends SharedStore {
+  close(): void;
+}
+
+const CONNECT_MS_MAX = 1_000;
+const RECONNECT_MS = 500;
+
+/** A probe is asked once a second. After so many without an answer the connection is made anew: the server may never answer on this one. */
+const PROBES_UNANSWERED_MAX = 3;
+
+/** Far more than one probe a second. */
+const PROBE_RATE = { count: 1_000, perSeconds: 1, burst: 1_000 };
+const PROBE: Take = { scope: "global", key: "probe", limit: { rate: PROBE_RATE, pace: paceOf(PROBE_RATE) } };
+
+const SCRIPT_SHA = createHash("sha1").update(TAKE_SCRIPT).digest("hex");
+
+/** Connects in the background, and again whenever the connection is lost. */
+export function openRedis({ url, name }: RedisPlace): RedisBuckets {
+  // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
+  const prefix = `{macp-auth:${digestOf(name)}}`;
+  let unanswered = 0;
+  let client = connect(url);
+
+  const run = async (takes: readonly Take[]): Promise<SharedAnswer> => {
+    const keys = takes.map(({ scope, key }) => `${prefix}:${scope}:${digestOf(key)}`);
+    const rest = [
+      String(keys.length),
+      ...keys,
+      ...takes.flatMap(({ limit: { pace } }) => [String(pace.intervalUs), String(pace.spanUs)]),
+    ];
+    const [empty = 0, retryAfterUs = 0, ...spentUs] = await evaluate(client, rest);
+    return { empty: empty === 0 ? undefined : { index: empty - 1, retryAfterUs }, spentUs };
+  };
+  return {
+    take: run,
+    async probe() {
+      unanswered += 1;
+      if (unanswered > PROBES_UNANSWERED_MAX) {
+        unanswered = 0;
+        client.destroy();
+        client = connect(url);
+      }
+      await run([PROBE]);
+      unanswered = 0;
+    },
+    close: () => {
+      client.destroy();
+    },
+  };
+}
+
+/** The script by its hash, and whole where the server does not know it (yet, or after a restart). */
+async function evaluate(client: Client, rest: readonly string[]): Promise<readonly number[]> {
+  try {
+    return await client.sendCommand<number[]>(["EVALSHA", SCRIPT_SHA, ...rest]);
+  } catch (thrown) {
+    if (!messageOf(thrown).startsWith("NOSCRIPT")) throw thrown;
+    return client.sendCommand<number[]>(["EVAL", TAKE_SCRIPT, ...rest]);
+  }
+}
+
+type Client = ReturnType<typeof connect>;
+
+function connect(url: Secret) {
+  const client = createClient({
+    url: url.reveal(),
+    RESP: 2,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: () => RECONNECT_MS },
+  });
+  // What a lost connection means is found by the next decision or probe.
+  client.on("error", () => undefined);
+  void client.connect().catch(() => undefined);
+  return client;
+}
+
+function digestOf(name: string): string {
+  return createHash("sha256").update(name).digest("base64url").slice(0, DIGEST_CHARS);
+}
+
+/** 132 bits: no two names have the same. */
+const DIGEST_CHARS = 22;

@@ -1,0 +1,104 @@
+import type { Settings } from "../../config/settings.ts";
+import type { Machine } from "../../kernel/machine.ts";
+import { FailureBudget } from "../../limits/failure-budget.ts";
+import type { LimitPlan } from "../../limits/limit-plan.ts";
+import type { CountedSoFar, LimitsInForce } from "../../limits/limits-in-force.ts";
+import { LocalBuckets } from "../../limits/local-buckets.ts";
+import { SharedBuckets } from "../../limits/shared-buckets.ts";
+import type { RedisBuckets } from "../../stores/redis/shared-store.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
+
+/** What is counted from now on, until the process ends. */
+export interface Counting {
+  readonly counted: CountedSoFar;
+  /** Whether this replica counts by itself, though it shares its limits; `undefined`: it shares none. */
+  isLocal(): boolean | undefined;
+  /** Looks once whether a lost store is there again. Never rejects. */
+  look(): Promise<void>;
+  close(): void;
+}
+
+/** How what is counted is opened: what it needs is loaded before. */
+export type OpenCounting = (machine: Machine, log: Log) => Counting;
+
+/** Loads what counting needs: the client of a shared store only where one is set. */
+export async function loadCounting({
+  limits: { url, replicas },
+  tokens,
+}: Pick<Settings, "limits" | "tokens">): Promise<OpenCounting> {
+  if (url === undefined) return (machine) => localCounting(machine, replicas);
+  const { openRedis } = await import("../../stores/redis/shared-store.ts");
+  return (machine, log) => sharedCounting(openRedis({ url, name: tokens.issuer }), replicas, machine, log);
+}
+
+/** The limits of this process: what is counted is opened with the first document that has limits, and stays. */
+export interface ProcessLimits {
+  /** The limits of a plan; none of none. */
+  inForce(plan: LimitPlan | undefined): LimitsInForce | undefined;
+  isLocal(): boolean | undefined;
+  readonly loops: readonly UpkeepLoop[];
+  close(): void;
+}
+
+export function openLimits({ url }: Settings["limits"], open: () => Counting): ProcessLimits {
+  let counting: Counting | undefined;
+  return {
+    inForce(plan) {
+      if (plan === undefined) return undefined;
+      counting ??= open();
+      return { plan, counted: counting.counted };
+    },
+    isLocal: () => counting?.isLocal(),
+    loops:
+      url === undefined
+        ? []
+        : [{ name: "limits_store", everyMs: LOOK_MS, run: async () => counting?.look() }],
+    close: () => {
+      counting?.close();
+    },
+  };
+}
+
+function localCounting(machine: Machine, replicas: number): Counting {
+  const door = new LocalBuckets(machine);
+  const failures = new FailureBudget(machine, replicas);
+  return {
+    counted: { door, failures, tokens: door, areShared: false },
+    isLocal: () => undefined,
+    look: () => Promise.resolve(),
+    close: () => undefined,
+  };
+}
+
+/** The store is connected in the background: nothing waits for it. */
+function sharedCounting(store: RedisBuckets, replicas: number, machine: Machine, log: Log): Counting {
+  const tokens = new SharedBuckets({
+    store,
+    local: new LocalBuckets(machine),
+    timers: machine.timers,
+    replicas,
+    watcher: {
+      lost: (why) => {
+        const message = `this replica limits by itself, at 1/${replicas} of each limit; see docs/limits.md`;
+        log.error({ event: "limits_store_lost", fault: why, replicas, message });
+      },
+      found: () => {
+        log.info({ event: "limits_store_found" });
+      },
+    },
+  });
+  return {
+    counted: {
+      door: new LocalBuckets(machine),
+      failures: new FailureBudget(machine, replicas),
+      tokens,
+      areShared: true,
+    },
+    isLocal: () => tokens.isLocal,
+    look: () => tokens.look(),
+    close: () => {
+      store.close();
+    },
+  };
+}
