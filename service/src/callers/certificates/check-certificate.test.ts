@@ -345,6 +345,20 @@ describe("a chain", () => {
     expect(await outcomeOf(after, young.certificate)).toBe("planner");
   });
 
+  test("with name constraints counts for one client CA only: for several, nobody knows which path TLS checked", async () => {
+    const constrained = await mesh.authorityBelow("constrained", [
+      "basicConstraints=critical,CA:TRUE",
+      "keyUsage=critical,keyCertSign,cRLSign",
+      "nameConstraints=critical,permitted;URI:example.org",
+    ]);
+    const leaf = await constrained.issue("leaf", { names: `URI:${PLANNER}` });
+    const chain = [leaf.certificate, constrained.certificate];
+    expect(await outcomeOf(declared(), ...chain)).toBe("planner");
+    const twice = declared({ clientCas: [entryOf(mesh), entryOf(mesh, { name: "other" })] });
+    expect(await outcomeOf(twice, ...chain)).toBe("certificate_untrusted");
+    expect(await outcomeOf(twice, planner.certificate)).toBe("planner");
+  });
+
   test("with many copies of an intermediate takes no longer", async () => {
     const below = await mesh.authorityBelow("copied");
     const leaf = await below.issue("leaf", { names: `URI:${PLANNER}` });

@@ -83,14 +83,12 @@ export function readingOf(
   if (leaf === undefined || formFault !== undefined)
     return { checks: [form], leaf: undefined, authorities: [], until: 0 };
   const whole = facts.filter((one) => one !== undefined);
-  const outcomes = clientCas.map((ca) => ({ name: ca.name, outcome: pathTo(ca, whole, now) }));
-  const found = outcomes.flatMap(({ name, outcome }) =>
-    outcome.kind === "path" ? [{ name, ...outcome }] : [],
-  );
+  const outcomes = clientCas.map((ca) => ({ name: ca.name, ...pathTo(ca, whole, now) }));
+  const found = outcomes.filter((one) => one.kind === "path");
   // Which of several paths TLS found is not known, so a path with constraints counts only alone.
   const paths = found.length > 1 ? found.filter(({ isConstrained }) => !isConstrained) : found;
   return {
-    checks: [form, ...checksOfLeaf(leaf, now), ...checksOfPath(outcomes.map(({ outcome }) => outcome))],
+    checks: [form, ...checksOfLeaf(leaf, now), ...(paths.length > 0 ? PATH_FOUND : checksOfPath(outcomes))],
     leaf,
     authorities: paths.map(({ name }) => name),
     until: Math.min(...paths.map(({ until }) => until)),
@@ -133,13 +131,14 @@ function faultOfTimes({ notBefore, notAfter }: CertificateFacts, now: number): A
   return now < notBefore ? "certificate_not_yet_valid" : undefined;
 }
 
-/** One path is enough. Without one, a revocation says more than that others do not know the certificate. */
+/** One path is enough. */
+const PATH_FOUND: readonly ProofCheck[] = [
+  { check: "authority", fault: undefined },
+  { check: "revocation", fault: undefined },
+];
+
+/** Why there is no path. A revocation says more than that other client CAs do not know the certificate. */
 function checksOfPath(outcomes: readonly PathOutcome[]): readonly ProofCheck[] {
-  if (outcomes.some(({ kind }) => kind === "path"))
-    return [
-      { check: "authority", fault: undefined },
-      { check: "revocation", fault: undefined },
-    ];
   const reasons = outcomes.flatMap((outcome) => (outcome.kind === "none" ? [outcome.reason] : []));
   const revocation = (["certificate_revoked", "revocation_unknown"] as const).find((reason) =>
     reasons.includes(reason),
