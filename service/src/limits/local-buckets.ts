@@ -50,10 +50,14 @@ export class LocalBuckets implements Buckets {
     return taken;
   }
 
-  /** What `take` would answer; nothing is taken. */
-  look(takes: readonly Take[]): Taken {
+  /** Gives back what was taken of each, at the pace of its limit. */
+  giveBack(takes: readonly Take[]): void {
     const nowUs = microseconds(this.#stopwatch);
-    return answerOf(this.#look(takes, nowUs, ownPace), nowUs);
+    for (const { scope, key, limit } of takes) {
+      const table = this.#table(scope);
+      const slot = table.slotOf(key, nowUs);
+      table.write(slot, table.fullAtUs(slot) - limit.pace.intervalUs);
+    }
   }
 
   /** Notes that at least so much is spent of a bucket, in microseconds until it is full. */

@@ -69,8 +69,9 @@ export class SharedBuckets implements Buckets {
 
   take(takes: readonly Take[]): Taken | Promise<Taken> {
     if (this.#state !== "shared") return this.#takeHere(takes);
-    // What is empty by what this replica knows is empty everywhere: a flood does not reach the store.
-    const near = this.#deps.local.look(takes);
+    // Counted here first: what is empty by what this replica knows is empty everywhere, so a flood does not reach the store, and a
+    // store that forgets admits no more than this replica by itself would.
+    const near = this.#deps.local.take(takes);
     return near.kind === "limited" ? near : this.#ask(takes);
   }
 
@@ -94,10 +95,12 @@ export class SharedBuckets implements Buckets {
     const outcome = await this.#inTime(this.#deps.store.take(takes));
     if (outcome.kind === "failed") {
       this.#lose(outcome.why);
+      this.#deps.local.giveBack(takes);
       return this.#takeHere(takes);
     }
     const { empty, spentUs } = outcome.answer;
     const levels = takes.map((take, index) => ({ take, spentUs: spentUs[index] ?? 0 }));
+    if (empty !== undefined) this.#deps.local.giveBack(takes);
     for (const { take, spentUs: spent } of levels) this.#deps.local.raise(take, spent);
     const scope = empty && takes[empty.index]?.scope;
     return empty === undefined || scope === undefined
