@@ -24,6 +24,8 @@ export interface SharedStore {
 /** How long a decision may take (N11). */
 const DEADLINE_MS = 45;
 
+const TOGETHER_MS = 5;
+
 /** What an operator must know of the store. */
 export interface StoreWatcher {
   /** From now on each replica decides by itself. */
@@ -55,6 +57,7 @@ type Outcome =
 export class SharedBuckets implements Buckets {
   readonly #deps: SharedBucketsDeps;
   readonly #pending = new Set<(outcome: Outcome) => void>();
+  #latest: Set<(outcome: Outcome) => void> | undefined;
   #state: "starting" | "shared" | "lost" = "starting";
   #probe: Promise<void> | undefined;
 
@@ -119,12 +122,13 @@ export class SharedBuckets implements Buckets {
   /** What a request to the store answers within the deadline, unless another finds first that the store is lost. */
   #inTime(request: Promise<SharedAnswer>): Promise<Outcome> {
     return new Promise((resolve) => {
-      const patience = this.#deps.timers.delay(DEADLINE_MS);
+      const together = this.#together();
       const settle = (outcome: Outcome): void => {
-        patience.cancel();
+        together.delete(settle);
         this.#pending.delete(settle);
         resolve(outcome);
       };
+      together.add(settle);
       this.#pending.add(settle);
       request.then(
         (answer) => {
@@ -134,13 +138,26 @@ export class SharedBuckets implements Buckets {
           settle({ kind: "failed", why: messageOf(thrown) });
         },
       );
-      // An answer that has arrived counts, however late this process itself comes to read it.
-      void patience.over
-        .then(() => this.#deps.timers.afterArrivals())
-        .then(() => {
-          settle({ kind: "failed", why: LATE });
-        });
     });
+  }
+
+  /** Those that began within the same few milliseconds have one deadline: a timer for each would cost more than what it watches. */
+  #together(): Set<(outcome: Outcome) => void> {
+    if (this.#latest !== undefined) return this.#latest;
+    const together = new Set<(outcome: Outcome) => void>();
+    this.#latest = together;
+    const { timers } = this.#deps;
+    void timers.delay(TOGETHER_MS).over.then(() => {
+      this.#latest = undefined;
+    });
+    // An answer that has arrived counts, however late this process itself comes to read it.
+    void timers
+      .delay(DEADLINE_MS)
+      .over.then(() => timers.afterArrivals())
+      .then(() => {
+        for (const settle of [...together]) settle({ kind: "failed", why: LATE });
+      });
+    return together;
   }
 
   #lose(why: string): void {

@@ -35,11 +35,12 @@ const SCRIPT_SHA = createHash("sha1").update(TAKE_SCRIPT).digest("hex");
 export function openRedis({ url, name }: RedisPlace): RedisBuckets {
   // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
   const prefix = `{macp-auth:${digestOf(name)}}`;
+  const nameOf = rememberedDigests();
   let unanswered = 0;
   let client = connect(url);
 
   const run = async (takes: readonly Take[]): Promise<SharedAnswer> => {
-    const keys = takes.map(({ scope, key }) => `${prefix}:${scope}:${digestOf(key)}`);
+    const keys = takes.map(({ scope, key }) => `${prefix}:${scope}:${nameOf(key)}`);
     const rest = [
       String(keys.length),
       ...keys,
@@ -95,6 +96,24 @@ function connect(url: Secret) {
 function digestOf(name: string): string {
   return createHash("sha256").update(name).digest("base64url").slice(0, DIGEST_CHARS);
 }
+
+const DIGESTS_MAX = 10_000;
+
+/** The same names come again and again. */
+function rememberedDigests(): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    if (known.size >= DIGESTS_MAX) known.clear();
+    const digest = digestOf(name);
+    if (name.length <= NAME_CHARS_MAX) known.set(name, digest);
+    return digest;
+  };
+}
+
+/** A sender may be longer; those are not remembered. */
+const NAME_CHARS_MAX = 256;
 
 /** 132 bits: no two names have the same. */
 const DIGEST_CHARS = 22;
