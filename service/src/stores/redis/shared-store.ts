@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createClient } from "@redis/client";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Secret } from "../../kernel/secret.ts";
+import type { Timers } from "../../kernel/timers.ts";
 import type { Take } from "../../limits/limit-plan.ts";
 import { paceOf } from "../../limits/rate.ts";
 import type { SharedAnswer, SharedStore } from "../../limits/shared-buckets.ts";
@@ -32,25 +33,38 @@ const PROBE: Take = { scope: "global", key: "probe", limit: { rate: PROBE_RATE, 
 const SCRIPT_SHA = createHash("sha1").update(TAKE_SCRIPT).digest("hex");
 
 /** Connects in the background, and again whenever the connection is lost. */
-export function openRedis({ url, name }: RedisPlace): RedisBuckets {
+export function openRedis({ url, name }: RedisPlace, timers: Pick<Timers, "afterArrivals">): RedisBuckets {
   // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
   const prefix = `{macp-auth:${digestOf(name)}}`;
   const nameOf = rememberedDigests();
   let unanswered = 0;
   let client = connect(url);
 
-  const run = async (takes: readonly Take[]): Promise<SharedAnswer> => {
-    const keys = takes.map(({ scope, key }) => `${prefix}:${scope}:${nameOf(key)}`);
-    const rest = [
-      String(keys.length),
-      ...keys,
-      ...takes.flatMap(({ limit: { pace } }) => [String(pace.intervalUs), String(pace.spanUs)]),
-    ];
-    const [empty = 0, retryAfterUs = 0, ...spentUs] = await evaluate(client, rest);
-    return { empty: empty === 0 ? undefined : { index: empty - 1, retryAfterUs }, spentUs };
+  const run = async (requests: readonly (readonly Take[])[]): Promise<readonly SharedAnswer[]> => {
+    const places = new Map<string, number>();
+    const placeOf = ({ scope, key }: Take): number => {
+      const name = `${prefix}:${scope}:${nameOf(key)}`;
+      const place = places.get(name) ?? places.size + 1;
+      places.set(name, place);
+      return place;
+    };
+    const rest = requests.flatMap((takes) => [
+      String(takes.length),
+      ...takes.flatMap((take) => {
+        const { intervalUs, spanUs } = take.limit.pace;
+        return [String(placeOf(take)), String(intervalUs), String(spanUs)];
+      }),
+    ]);
+    const numbers = await evaluate(client, [String(places.size), ...places.keys(), ...rest]);
+    let at = 0;
+    return requests.map(({ length }) => {
+      const [empty = 0, retryAfterUs = 0, ...spentUs] = numbers.slice(at, at + 2 + length);
+      at += 2 + length;
+      return { empty: empty === 0 ? undefined : { index: empty - 1, retryAfterUs }, spentUs };
+    });
   };
   return {
-    take: run,
+    take: gathered(run, timers),
     async probe() {
       unanswered += 1;
       if (unanswered > PROBES_UNANSWERED_MAX) {
@@ -58,13 +72,48 @@ export function openRedis({ url, name }: RedisPlace): RedisBuckets {
         client.destroy();
         client = connect(url);
       }
-      await run([PROBE]);
+      await run([[PROBE]]);
       unanswered = 0;
     },
     close: () => {
       client.destroy();
     },
   };
+}
+
+const TOGETHER_MAX = 128;
+
+/** Requests that arrive together are decided by one script: most of its cost is that it is called. */
+function gathered(
+  run: (requests: readonly (readonly Take[])[]) => Promise<readonly SharedAnswer[]>,
+  timers: Pick<Timers, "afterArrivals">,
+): SharedStore["take"] {
+  let waiting: Waiting[] = [];
+  const flush = (): void => {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length === 0) return;
+    run(batch.map(({ takes }) => takes)).then(
+      (answers) => {
+        for (const [index, answer] of answers.entries()) batch[index]?.resolve(answer);
+      },
+      (thrown: unknown) => {
+        for (const { reject } of batch) reject(thrown);
+      },
+    );
+  };
+  return (takes) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ takes, resolve, reject });
+      if (waiting.length === 1) void timers.afterArrivals().then(flush);
+      else if (waiting.length >= TOGETHER_MAX) flush();
+    });
+}
+
+interface Waiting {
+  readonly takes: readonly Take[];
+  readonly resolve: (answer: SharedAnswer) => void;
+  readonly reject: (thrown: unknown) => void;
 }
 
 /** The script by its hash, and whole where the server does not know it (yet, or after a restart). */

@@ -29,7 +29,8 @@ export async function loadCounting({
 }: Pick<Settings, "limits" | "tokens">): Promise<OpenCounting> {
   if (url === undefined) return (machine) => localCounting(machine, replicas);
   const { openRedis } = await import("../../stores/redis/shared-store.ts");
-  return (machine, log) => sharedCounting(openRedis({ url, name: tokens.issuer }), replicas, machine, log);
+  return (machine, log) =>
+    sharedCounting(openRedis({ url, name: tokens.issuer }, machine.timers), replicas, machine, log);
 }
 
 /** The limits of this process: what is counted is opened with the first document that has limits, and stays. */
