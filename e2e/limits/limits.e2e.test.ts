@@ -152,6 +152,15 @@ describe("limits of declared callers", () => {
     expect((await mint(honest.secret, "agent://planner")).text).not.toContain("failed credentials");
   });
 
+  test("the admin listener counts failed credentials by address too, and stays open to others", async () => {
+    const wrong = bearer(wrongSecretLike(honest));
+    const statuses: number[] = [];
+    for (let attempt = 0; attempt < 17; attempt += 1)
+      statuses.push((await from("127.0.3.1", Number(admin), "/readyz", wrong)).status);
+    expect(statuses).toEqual([...Array.from({ length: 15 }, () => 401), 429, 429]);
+    expect((await from("127.0.3.2", Number(admin), "/readyz", wrong)).status).toBe(401);
+  });
+
   test("an address has as many connections as are allowed; another has its own", async () => {
     const open = async (localAddress: string): Promise<Socket> => {
       const socket = connect({ host: "127.0.0.1", port: service.port, localAddress });
