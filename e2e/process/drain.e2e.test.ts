@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { IS_OVER_TLS } from "../support/over-tls.ts";
 import { ask, postTokens, RawConnection } from "../support/raw-http.ts";
 import { BOOT_MS_MAX, type RunningService, withService } from "../support/service-process.ts";
 
@@ -52,19 +53,24 @@ describe.concurrent("a service that is asked to stop", { timeout: BOOT_MS_MAX },
     });
   });
 
-  test("answers connections that the kernel had accepted before the signal, and that the service had not seen yet", async () => {
-    await withService(ENV, async (service) => {
-      let waiting: RawConnection[] = [];
-      await whileStopped(service, async () => {
-        waiting = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(service.port)));
-        for (const connection of waiting) connection.send(MINT + BODY);
-        service.signal("SIGTERM");
+  // Over TLS a stopped service cannot finish a handshake: there is no request yet.
+  const testOfPlain = IS_OVER_TLS ? () => undefined : test;
+  testOfPlain(
+    "answers connections that the kernel had accepted before the signal, and that the service had not seen yet",
+    async () => {
+      await withService(ENV, async (service) => {
+        let waiting: RawConnection[] = [];
+        await whileStopped(service, async () => {
+          waiting = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(service.port)));
+          for (const connection of waiting) connection.send(MINT + BODY);
+          service.signal("SIGTERM");
+        });
+        const answers = await Promise.all(waiting.map((connection) => connection.response()));
+        expect(answers.map((answer) => answer?.status)).toEqual(waiting.map(() => 200));
+        expect(await service.ended).toBe(0);
       });
-      const answers = await Promise.all(waiting.map((connection) => connection.response()));
-      expect(answers.map((answer) => answer?.status)).toEqual(waiting.map(() => 200));
-      expect(await service.ended).toBe(0);
-    });
-  });
+    },
+  );
 
   test("answers every pipelined request, and only the last answer carries Connection: close", async () => {
     await withService(ENV, async (service) => {
@@ -112,13 +118,14 @@ describe.concurrent("a service that is asked to stop", { timeout: BOOT_MS_MAX },
     const env = { ...ENV, MACP_AUTH_DRAIN_SECONDS: "2", MACP_AUTH_ADMIN_PORT: "0" };
     await withService(env, async (service) => {
       const admin = Number((await service.event("admin_listening"))["port"]);
-      expect((await ask(admin, { path: "/readyz" })).text).toBe('{"ready":true,"reasons":[]}');
+      expect((await ask(admin, { path: "/readyz" })).text).toMatch(/^\{"ready":true,"reasons":\[\]/);
       const idle = await idleConnection(service.port);
       const start = performance.now();
       service.signal("SIGTERM");
       await service.event("stopping");
       const readiness = await ask(admin, { path: "/readyz" });
-      expect([readiness.status, readiness.text]).toEqual([503, '{"ready":false,"reasons":["stopping"]}']);
+      expect(readiness.status).toBe(503);
+      expect(readiness.text).toMatch(/^\{"ready":false,"reasons":\["stopping"\]/);
       expect((await ask(service.port, { path: "/healthz" })).text).toBe('{"ok":true}');
       while (performance.now() - start < 1_500) {
         const minted = await postTokens(service.port, { sender: "a" });

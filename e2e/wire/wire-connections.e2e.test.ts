@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { transportSettings } from "../support/over-tls.ts";
 import { ask, postTokens, RawConnection } from "../support/raw-http.ts";
 import { BOOT_MS_MAX, withService } from "../support/service-process.ts";
 import { refusalOf } from "../support/token-check.ts";
@@ -19,7 +20,8 @@ test("the thousandth connection is answered, one more is dropped with a line, an
     thousandth.send(HEALTH);
     expect((await thousandth.response())?.status).toBe(200);
     expect(service.events("connection_dropped")).toEqual([]);
-    const late = await RawConnection.open(service.port);
+    // Over TLS there is not even a handshake.
+    const late = await RawConnection.openPlainly(service.port);
     late.send(HEALTH);
     expect(await late.response()).toBeUndefined();
     expect(await service.event("connection_dropped")).toMatchObject({
@@ -69,7 +71,7 @@ test("a log reader that ended does not stop the service from minting, and the se
   timeout: BOOT_MS_MAX,
 }, async () => {
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {
-    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...ES256 },
+    env: { PATH: process.env["PATH"] ?? "", PORT: "0", ...transportSettings(), ...ES256 },
     stdio: ["ignore", "pipe", "ignore"],
   });
   try {
