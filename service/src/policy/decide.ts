@@ -58,7 +58,7 @@ export function decide(policy: CompiledPolicy, caller: PolicyCaller, request: Po
 
 function decideByGrants(grants: readonly CompiledGrant[], inquiry: Inquiry): Decision {
   let narrowing: Decision | undefined;
-  let nearest: (Miss & { readonly rule: string }) | undefined;
+  let nearest: { readonly miss: Miss; readonly rule: string } | undefined;
   for (const compiled of grants) {
     const judgement = judgeGrant(compiled, inquiry);
     switch (judgement.kind) {
@@ -68,11 +68,14 @@ function decideByGrants(grants: readonly CompiledGrant[], inquiry: Inquiry): Dec
         narrowing ??= granted(compiled, inquiry, judgement.asked, judgement.narrowed);
         break;
       default:
-        if (nearest === undefined || isNearer(judgement.miss, nearest))
-          nearest = { ...judgement.miss, rule: compiled.grant.name };
+        if (nearest === undefined || isNearer(judgement.miss, nearest.miss))
+          nearest = { miss: judgement.miss, rule: compiled.grant.name };
     }
   }
-  return narrowing ?? { kind: "rejected", ...(nearest ?? { reason: "no_grant", rule: undefined }) };
+  if (narrowing !== undefined) return narrowing;
+  return nearest === undefined
+    ? { kind: "rejected", reason: "no_grant", rule: undefined }
+    : { kind: "rejected", ...nearest.miss, rule: nearest.rule };
 }
 
 /** The denies that a caller's requests are compared with: those for all callers before those that name it. */
@@ -91,6 +94,8 @@ export function denyMatches({ senders, audiences }: CompiledDeny, { sender, audi
 
 /** Whether the first miss came later in the order in which a grant is tried. */
 export function isNearer(one: Miss, other: Miss): boolean {
+  // Most grants of a caller are of other senders.
+  if (one.reason === other.reason) return false;
   return MISS_REASONS.indexOf(one.reason) > MISS_REASONS.indexOf(other.reason);
 }
 

@@ -95,8 +95,12 @@ export type Judgement =
   | { readonly kind: "narrows"; readonly asked: AskedRights; readonly narrowed: readonly NarrowedField[] }
   | { readonly kind: "misses"; readonly miss: Miss };
 
+/** Shared: most grants that are tried are of another sender. */
+const OF_ANOTHER_SENDER: Judgement = { kind: "misses", miss: { reason: "sender_not_granted" } };
+
 /** Tries one grant: does it apply, and does it give what is asked for? */
 export function judgeGrant(compiled: CompiledGrant, inquiry: Inquiry): Judgement {
+  if (!isSenderGranted(compiled, inquiry)) return OF_ANOTHER_SENDER;
   const miss = missOfApplying(compiled, inquiry);
   if (miss !== undefined) return { kind: "misses", miss };
   const { asked } = inquiry;
@@ -105,9 +109,8 @@ export function judgeGrant(compiled: CompiledGrant, inquiry: Inquiry): Judgement
     : judgeExcess(compiled, inquiry, asked);
 }
 
-/** Why a grant does not apply to a request, whatever scopes and TTL it asks for. */
+/** Why a grant of the sender does not apply to a request, whatever scopes and TTL it asks for. */
 function missOfApplying(compiled: CompiledGrant, inquiry: Inquiry): Miss | undefined {
-  if (!isSenderGranted(compiled, inquiry)) return { reason: "sender_not_granted" };
   const unmet = compiled.claims.find(([name, values]) => {
     const value = Object.hasOwn(inquiry.claims, name) ? inquiry.claims[name] : undefined;
     return value === undefined || !holds(values, segmented(value));

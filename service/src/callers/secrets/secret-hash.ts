@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../kernel/random.ts";
 import type { Secret } from "../../kernel/secret.ts";
 import { idOfSecret } from "./secret-text.ts";
@@ -37,19 +37,36 @@ export function writeSecretHash({ id, key, mac }: SecretHash): string {
 export function parseSecretHash(text: string): SecretHash | undefined {
   const [, id, keyText = "", macText = ""] = STORED.exec(text) ?? [];
   if (id === undefined) return undefined;
-  const hash = { id, key: Buffer.from(keyText, "base64url"), mac: Buffer.from(macText, "base64url") };
-  return writeSecretHash(hash) === text ? hash : undefined;
+  const read = { id, key: Buffer.from(keyText, "base64url"), mac: Buffer.from(macText, "base64url") };
+  return writeSecretHash(read) === text ? read : undefined;
 }
 
 /** Whether a text is the secret of a hash. Its time depends on the length of the text only. */
-export function isSecretOf(hash: SecretHash, text: string): boolean {
-  return timingSafeEqual(macOf(hash.key, text), hash.mac);
+export function isSecretOf({ key, mac }: SecretHash, text: string): boolean {
+  return timingSafeEqual(macOf(key, text), mac);
 }
 
 function base64url(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64url");
 }
 
+/**
+ * HMAC-SHA-256 (RFC 2104) by two hashes in one call each. Node's own `createHmac` makes an object outside of the heap for each
+ * request, which cost more than both hashes: 8 of 87 microseconds of a mint with ES256 (bench/callers.mjs).
+ */
 function macOf(key: Uint8Array, text: string): Buffer {
-  return createHmac("sha256", key).update(text).digest();
+  const inner = hash("sha256", padded(key, INNER_PAD, Buffer.from(text)), "buffer");
+  return hash("sha256", padded(key, OUTER_PAD, inner), "buffer");
+}
+
+const BLOCK_BYTES = 64;
+const INNER_PAD = 0x36;
+const OUTER_PAD = 0x5c;
+
+/** The key, which is shorter than a block, over the pad, and what follows it. */
+function padded(key: Uint8Array, pad: number, rest: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(BLOCK_BYTES + rest.length).fill(pad, 0, BLOCK_BYTES);
+  for (let index = 0; index < key.length; index += 1) bytes[index] = (key[index] ?? 0) ^ pad;
+  rest.copy(bytes, BLOCK_BYTES);
+  return bytes;
 }

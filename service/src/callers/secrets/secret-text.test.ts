@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemRandom } from "../../kernel/random.ts";
@@ -78,6 +79,15 @@ describe("the stored form of a secret", () => {
     "hmac-sha256:abcdefghijkl:AAAAAAAAAAAAAAAAAAAAAA:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
   ])("is not %j", (text) => {
     expect(parseSecretHash(text)).toBeUndefined();
+  });
+
+  test("holds the HMAC-SHA-256 that another program computes with the key and the secret", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 300 }), (text) => {
+        const { key, mac } = hashSecret(random, new Secret(text));
+        expect(Buffer.from(mac)).toEqual(createHmac("sha256", key).update(text).digest());
+      }),
+    );
   });
 
   test("of a secret that a setting holds may be of any text", () => {
