@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { foreignSigner } from "../../service/src/testing/callers.ts";
-import { accessFolder } from "../support/access.ts";
+import { foreignSigner, foreignToken } from "../../service/src/testing/callers.ts";
+import { accessFolder, ISSUER } from "../support/access.ts";
 import { descriptionAt } from "../support/held-description.ts";
 import { ask, sendRaw } from "../support/raw-http.ts";
 import { type RunningService, sharedService, withService } from "../support/service-process.ts";
@@ -104,6 +104,41 @@ test("while the store cannot be reached, operations on keys and readiness are an
       expect(await answered(fenced, method, path, needsKid ? { body } : {}), path).toBe(503);
     }
   });
+});
+
+test("while the store cannot be reached, every operation answers 503 to a client assertion, as it is described", async () => {
+  const signer = await foreignSigner("ci-key");
+  const proofs = [{ private_key_jwt: { jwks: { keys: [signer.publicJwk] } } }];
+  const folder = await accessFolder({ version: 1, callers: { ci: { role: "security", proofs } } });
+  const unreachable = {
+    ...WITH_TOKEN,
+    ...folder.env,
+    MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none",
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  };
+  const assertion = () => {
+    const now = Math.floor(Date.now() / 1_000);
+    const claims = { iss: "ci", sub: "ci", aud: ISSUER, jti: randomUUID(), iat: now, exp: now + 60 };
+    return foreignToken(signer, claims, { typ: "client-authentication+jwt" });
+  };
+  await withService(unreachable, async (fenced) => {
+    for (const [method, path] of guarded) {
+      const headers = { authorization: `Bearer ${await assertion()}` };
+      expect(await answered(fenced, method, path, { headers }), path).toBe(503);
+    }
+  });
+  await folder.remove();
+});
+
+test("after too many wrong credentials, every operation is answered 429 as it is described", async () => {
+  const folder = await accessFolder({ version: 1, limits: { failures_per_address: "1/1h" } });
+  await withService({ ...WITH_TOKEN, ...folder.env }, async (guessed) => {
+    const headers = { authorization: "Bearer wrong" };
+    expect(await answered(guessed, "GET", "/keys", { headers })).toBe(401);
+    for (const [method, path] of guarded)
+      expect(await answered(guessed, method, path, { headers }), path).toBe(429);
+  });
+  await folder.remove();
 });
 
 test("a body that cannot be read is answered as it is described", async () => {

@@ -174,6 +174,17 @@ test("where callers and a policy are enforced, minting answers 401, 403 and 200 
   await folder.remove();
 });
 
+test("beyond a limit, minting answers 429 as it is described", async () => {
+  const folder = await accessFolder({ version: 1, limits: { address: "2/1h" } });
+  await withService({ ...ENV, ...folder.env }, async (limited) => {
+    const statuses: number[] = [];
+    for (let count = 0; count < 3; count += 1)
+      statuses.push(expectDescribed("POST", "/tokens", await postTokens(limited.port, MINT)));
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+  await folder.remove();
+});
+
 test("every described answer was seen above, except those to unexpected faults", () => {
   expect([...held.seen].toSorted()).toEqual(held.described.toSorted());
 });

@@ -7,6 +7,7 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 import { ADMIN_ROUTES } from "./admin-server.ts";
+import { RATE_LIMIT_HEADERS } from "./limits/rate-limit-headers.ts";
 import { PROBLEMS, problem, type Reason } from "./problem.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
 import { type AnswerFacts, NO_SNIFF, type OpenRoute, type OperatorRoute, UNCACHED } from "./route.ts";
@@ -185,7 +186,7 @@ function operation(route: Route): ZodOpenApiOperationObject {
         },
       },
     }),
-    responses: responses(answers, own),
+    responses: responses(answers, own, access === "caller" ? RATE_LIMIT_HEADERS : {}),
   };
 }
 
@@ -217,10 +218,11 @@ function optionsOf({ operationId, tag, access, params }: Route, allow: string): 
   };
 }
 
-/** Every answer by its status. A status of both an answer and problems has either body. */
+/** Every answer by its status. A status of both an answer and problems has either body. `shared`: headers that any of them may carry. */
 function responses(
   answers: Readonly<Record<number, AnswerFacts>>,
   own: readonly Reason[],
+  shared: AnswerFacts["headers"] = {},
 ): ZodOpenApiOperationObject["responses"] {
   const reasons = [...own, ...COMMON_REASONS];
   const statuses = new Set([...Object.keys(answers).map(Number), ...reasons.map(statusOf)]);
@@ -233,6 +235,7 @@ function responses(
           status,
           answers[status],
           reasons.filter((reason) => statusOf(reason) === status),
+          shared,
         ),
       ]),
   );
@@ -242,8 +245,14 @@ function response(
   status: number,
   answer: AnswerFacts | undefined,
   reasons: readonly Reason[],
+  shared: AnswerFacts["headers"],
 ): ZodOpenApiResponseObject {
-  const headers = { "x-request-id": REQUEST_ID, ...answer?.headers, ...headersOf(status, reasons, answer) };
+  const headers = {
+    "x-request-id": REQUEST_ID,
+    ...shared,
+    ...answer?.headers,
+    ...headersOf(status, reasons, answer),
+  };
   const content = contentOf(answer, reasons);
   return {
     description: [answer?.description, reasons.join(", ")].filter(Boolean).join(" Or: "),

@@ -74,9 +74,4 @@ export function jsonAnswer(description: string, schema: z.ZodType): AnswerFacts 
   return { description, headers: UNCACHED, body: { mediaType: "application/json", schema } };
 }
 
-/** The same, with further headers by name. */
-export function withHeaders(facts: AnswerFacts, headers: AnswerFacts["headers"]): AnswerFacts {
-  return { ...facts, headers: { ...facts.headers, ...headers } };
-}
-
 export const UNCACHED = { "x-content-type-options": NO_SNIFF, "cache-control": NO_STORE } as const;

@@ -22,11 +22,10 @@ import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import { clientKeyOf } from "../limits/address-key.ts";
 import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
-import { RATE_LIMIT_HEADERS } from "../limits/rate-limit-headers.ts";
 import { textOf, warningOf } from "../mint-words.ts";
 import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem } from "../problem.ts";
-import { type Exchange, jsonAnswer, type OpenRoute, withHeaders } from "../route.ts";
+import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
 const MintResponseBody = z
@@ -74,7 +73,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     required: true,
     example: { sender: "agent://planner", scopes: {}, ttl_seconds: 300 },
   },
-  answers: { 200: withHeaders(jsonAnswer("The token.", MintResponseBody), RATE_LIMIT_HEADERS) },
+  answers: { 200: jsonAnswer("The token.", MintResponseBody) },
   reasons: [
     "sender_required",
     "scopes_invalid",
