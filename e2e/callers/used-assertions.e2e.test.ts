@@ -68,9 +68,9 @@ async function race(replicas: readonly RunningService[], credential: string, age
 async function story(replicas: readonly Environment[], afterRestart: number): Promise<void> {
   const start = async () => {
     const services = await Promise.all(replicas.map((env) => startService({ ...folder.env, ...env })));
-    // The replica that did not make the first key of a new store has none until its next round.
+    // The replica that did not make the first key of a new store has none until its next round, which comes every 10 s.
     for (const { port } of services)
-      await expect.poll(async () => await statusOf(port, await assertion()), { timeout: 10_000 }).toBe(200);
+      await expect.poll(async () => await statusOf(port, await assertion()), { timeout: 30_000 }).toBe(200);
     return services;
   };
   const first = await assertion();
@@ -134,7 +134,7 @@ describe("an assertion while the database does not answer", { timeout: 60_000 },
               .toEqual(["store_unavailable", "store_unavailable"]);
             proxy.restore();
             const fresh = async () => await statusOf(service.port, await assertion());
-            await expect.poll(fresh, { timeout: 10_000 }).toBe(200);
+            await expect.poll(fresh, { timeout: 30_000 }).toBe(200);
             // Whether it was recorded before the database fell silent is not known: then it counts as used.
             expect([200, 401]).toContain(await statusOf(service.port, unasked));
             expect(await statusOf(service.port, unasked)).toBe(401);
