@@ -5,10 +5,9 @@ import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inTurns, printRatios } from "./compare.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
-import { processorSeconds } from "./process-use.mjs";
-import { median } from "./stats.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
@@ -107,8 +106,6 @@ const SUBJECTS = {
 const loader = await findLoader();
 for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
   const key = makeBenchKey(alg);
-  /** @type {Record<string, { perSecond: number, processorUs: number }[]>} */
-  const measured = {};
   const running = await Promise.all(
     Object.entries(SUBJECTS).map(async ([name, { settings, bearer, bearersFile: file }]) => {
       const one = await startServiceForLoad(
@@ -124,25 +121,5 @@ for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
       };
     }),
   );
-  for (const { shot } of running) await loader.fire(shot, { seconds: 1 });
-  for (let round = 0; round < rounds; round += 1)
-    for (const { name, pid, shot } of running) {
-      const before = (await processorSeconds(pid)) ?? 0;
-      const { requests, perSecond } = await loader.fire(shot, { seconds });
-      const after = (await processorSeconds(pid)) ?? 0;
-      measured[name] = measured[name] ?? [];
-      measured[name].push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
-    }
-  for (const { stop } of running) await stop();
-  console.log(`\n| ${alg} | mints/s | to off | processor µs a mint | to off |\n|---|---|---|---|---|`);
-  const off = measured["off"] ?? [];
-  for (const [name, own] of Object.entries(measured)) {
-    const rate = median(own.map((one) => one.perSecond));
-    const use = median(own.map((one) => one.processorUs));
-    const ratio = median(own.map((one, round) => one.perSecond / (off[round]?.perSecond ?? 1)));
-    const useRatio = median(own.map((one, round) => one.processorUs / (off[round]?.processorUs ?? 1)));
-    console.log(
-      `| ${name} | ${Math.round(rate)} | ${ratio.toFixed(3)} | ${use.toFixed(1)} | ${useRatio.toFixed(3)} |`,
-    );
-  }
+  printRatios(alg, await inTurns(loader, running, rounds, seconds), "off");
 }

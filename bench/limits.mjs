@@ -6,10 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { inTurns, printRatios } from "./compare.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
-import { processorSeconds } from "./process-use.mjs";
-import { median } from "./stats.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
@@ -45,36 +44,14 @@ const SUBJECTS = {
 const loader = await findLoader();
 for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
   const key = makeBenchKey(alg);
-  /** @type {Record<string, { perSecond: number, processorUs: number }[]>} */
-  const measured = {};
   const running = await Promise.all(
-    Object.entries(SUBJECTS).map(async ([name, settings]) => ({
-      name,
-      ...(await startServiceForLoad(key, settings, {})),
-    })),
+    Object.entries(SUBJECTS).map(async ([name, settings]) => {
+      const { mint: shot, ...one } = await startServiceForLoad(key, settings, {});
+      return { name, ...one, shot };
+    }),
   );
   await pause(1_500);
-  for (const { mint } of running) await loader.fire(mint, { seconds: 1 });
-  for (let round = 0; round < rounds; round += 1)
-    for (const { name, pid, mint } of running) {
-      const before = (await processorSeconds(pid)) ?? 0;
-      const { requests, perSecond } = await loader.fire(mint, { seconds });
-      const after = (await processorSeconds(pid)) ?? 0;
-      measured[name] = measured[name] ?? [];
-      measured[name].push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
-    }
-  for (const { stop } of running) await stop();
-  console.log(`\n| ${alg} | mints/s | to off | processor µs a mint | to off |\n|---|---|---|---|---|`);
-  const off = measured["off"] ?? [];
-  for (const [name, own] of Object.entries(measured)) {
-    const perSecond = median(own.map((one) => one.perSecond));
-    const use = median(own.map((one) => one.processorUs));
-    const ratio = median(own.map((one, round) => one.perSecond / (off[round]?.perSecond ?? 1)));
-    const useRatio = median(own.map((one, round) => one.processorUs / (off[round]?.processorUs ?? 1)));
-    console.log(
-      `| ${name} | ${Math.round(perSecond)} | ${ratio.toFixed(3)} | ${use.toFixed(1)} | ${useRatio.toFixed(3)} |`,
-    );
-  }
+  printRatios(alg, await inTurns(loader, running, rounds, seconds), "off");
 }
 
 /** @type {typeof import("../service/src/limits/local-buckets.ts")} */

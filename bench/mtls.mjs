@@ -8,10 +8,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import autocannon from "autocannon";
+import { printRatios } from "./compare.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { CONNECTIONS } from "./load.mjs";
 import { processorSeconds } from "./process-use.mjs";
-import { median } from "./stats.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
 
 // The first answer of a server is read by fetch, which has no other way to accept a certificate of this run.
@@ -107,7 +107,7 @@ for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
       });
     }
   for (const { stop } of running) await stop();
-  print(alg, measured);
+  printRatios(alg, measured, "TLS, callers off");
 }
 
 /**
@@ -129,21 +129,4 @@ async function fire({ name, mint: { url, method, body = "", headers }, sent, tls
   if (result.non2xx + result.errors > 0)
     throw new Error(`${result.non2xx + result.errors} mints of ${name} failed`);
   return result["2xx"];
-}
-
-/**
- * @param {string} alg
- * @param {Record<string, { perSecond: number, processorUs: number }[]>} measured
- */
-function print(alg, measured) {
-  console.log(`\n| ${alg} | mints/s | to off | processor µs a mint | to off |\n|---|---|---|---|---|`);
-  const off = measured["TLS, callers off"] ?? [];
-  for (const [name, own] of Object.entries(measured)) {
-    const ratios = own.map((one, round) => one.perSecond / (off[round]?.perSecond ?? 1));
-    const uses = own.map((one, round) => one.processorUs / (off[round]?.processorUs ?? 1));
-    const [rate, use] = [median(own.map((one) => one.perSecond)), median(own.map((one) => one.processorUs))];
-    console.log(
-      `| ${name} | ${Math.round(rate)} | ${median(ratios).toFixed(3)} | ${use.toFixed(1)} | ${median(uses).toFixed(3)} |`,
-    );
-  }
 }

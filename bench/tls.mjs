@@ -8,10 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { inTurns, printRatios, printRows } from "./compare.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
 import { processorSeconds } from "./process-use.mjs";
-import { median } from "./stats.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
 
 // The first answer of a server is read by fetch, which has no other way to accept a certificate of this run.
@@ -40,26 +40,13 @@ const SUBJECTS = {
 const loader = await findLoader();
 for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
   const key = makeBenchKey(alg);
-  /** @type {Record<string, { perSecond: number, processorUs: number }[]>} */
-  const measured = {};
   const running = await Promise.all(
-    Object.entries(SUBJECTS).map(async ([name, settings]) => ({
-      name,
-      ...(await startServiceForLoad(key, settings, {})),
-    })),
+    Object.entries(SUBJECTS).map(async ([name, settings]) => {
+      const { mint: shot, ...one } = await startServiceForLoad(key, settings, {});
+      return { name, ...one, shot };
+    }),
   );
-  for (const { mint } of running) await loader.fire(mint, { seconds: 1 });
-  for (let round = 0; round < rounds; round += 1)
-    for (const { name, pid, mint } of running) {
-      const before = (await processorSeconds(pid)) ?? 0;
-      const { requests, perSecond } = await loader.fire(mint, { seconds });
-      const after = (await processorSeconds(pid)) ?? 0;
-      measured[name] = measured[name] ?? [];
-      measured[name].push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
-    }
-  for (const { stop } of running) await stop();
-  console.log(`\n| ${alg} | mints/s | to off | processor µs a mint | to off |\n|---|---|---|---|---|`);
-  print(measured, "off");
+  printRatios(alg, await inTurns(loader, running, rounds, seconds), "off");
 }
 
 const es256 = makeBenchKey("ES256");
@@ -91,24 +78,7 @@ for (const { stop } of [service, mutual, floor]) await stop();
 console.log(
   "\n| full handshakes, TLS 1.3 | a second | to bare | processor µs each | to bare |\n|---|---|---|---|---|",
 );
-print(handshakes, "bare node:https");
-
-/**
- * @param {Record<string, { perSecond: number, processorUs: number }[]>} measured
- * @param {string} base
- */
-function print(measured, base) {
-  const ofBase = measured[base] ?? [];
-  for (const [name, own] of Object.entries(measured)) {
-    const rate = median(own.map((one) => one.perSecond));
-    const use = median(own.map((one) => one.processorUs));
-    const ratio = median(own.map((one, round) => one.perSecond / (ofBase[round]?.perSecond ?? 1)));
-    const useRatio = median(own.map((one, round) => one.processorUs / (ofBase[round]?.processorUs ?? 1)));
-    console.log(
-      `| ${name} | ${Math.round(rate)} | ${ratio.toFixed(3)} | ${use.toFixed(1)} | ${useRatio.toFixed(3)} |`,
-    );
-  }
-}
+printRows(handshakes, "bare node:https");
 
 /**
  * How many handshakes one client of openssl finishes.

@@ -20,6 +20,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
     ...faultsOfBlanks(settings.access, labels),
+    ...faultsOfBlankTls(labels),
   ];
 }
 
@@ -122,6 +123,17 @@ function faultsOfBlanks({ mode }: AccessSettings, { of, isBlank, isGiven }: Labe
       `${of(setting)} is set and empty, and without it anyone may mint; give it its value or, if anyone may, set ${of("access.mode")}=off`,
   );
 }
+
+/** One that is empty beside one that is given is reported with the pair. */
+function faultsOfBlankTls({ of, isBlank, isGiven }: Labels): readonly string[] {
+  if (TLS_PAIR.some(isGiven)) return [];
+  return TLS_PAIR.filter(isBlank).map(
+    (setting) =>
+      `${of(setting)} is set and empty, and without it the service speaks plain HTTP; give it its value, or unset it`,
+  );
+}
+
+const TLS_PAIR: readonly SettingPath[] = ["tls.certFile", "tls.keyFile"];
 
 const GUARDS: readonly SettingPath[] = [
   "access.mode",

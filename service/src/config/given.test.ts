@@ -83,3 +83,16 @@ test("a service link does not hide what the settings file says, and is still war
   expect(settings.admin?.port).toBe(3201);
   expect(warnings).toEqual([expect.stringContaining("enableServiceLinks: false")]);
 });
+
+describe.each(["", " ", "\uFEFF"])("a variable of TLS that is %j", (blank) => {
+  test.each(["MACP_AUTH_TLS_CERT_FILE", "MACP_AUTH_TLS_KEY_FILE"])("never means plain HTTP: %s", (name) => {
+    for (const environment of [{ [name]: blank }, withoutBlanks({ [name]: blank })])
+      expect(readSettings(environment).faults).toEqual([
+        `${name} is set and empty, and without it the service speaks plain HTTP; give it its value, or unset it`,
+      ]);
+    const other = name.includes("CERT") ? "MACP_AUTH_TLS_KEY_FILE" : "MACP_AUTH_TLS_CERT_FILE";
+    expect(readSettings({ [name]: blank, [other]: "/x" }).faults).toEqual([
+      `${other} is set and ${name} is not; set both, or neither`,
+    ]);
+  });
+});

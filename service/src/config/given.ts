@@ -6,18 +6,20 @@ export type RawEnvironment = Readonly<Record<string, string | undefined>>;
 const MARK = /^\uFEFF/;
 
 /**
- * The variables without which anyone may mint. A blank one is kept, as "": whoever set it meant something, and a secret that did not
- * arrive must not open the mint.
+ * The variables without which anyone may mint, or everything is sent in plain. A blank one is kept, as "": somebody meant to set it, and
+ * a secret or a path that did not arrive must not open the service.
  */
 const GUARDS: ReadonlySet<string> = new Set([
   "MACP_AUTH_CALLER_AUTH",
   "MACP_AUTH_CONFIG_FILE",
   "MACP_AUTH_SHARED_SECRET",
   "MACP_AUTH_SHARED_SECRET_FILE",
+  "MACP_AUTH_TLS_CERT_FILE",
+  "MACP_AUTH_TLS_KEY_FILE",
 ]);
 
 /**
- * The variables that are set to something: a blank one counts as unset, except one that guards the mint. A byte order mark before a
+ * The variables that are set to something: a blank one counts as unset, except one that guards the service. A byte order mark before a
  * name or a value is dropped, as at the beginning of a file.
  */
 export function withoutBlanks(environment: RawEnvironment): Readonly<Record<string, string>> {

@@ -21,7 +21,7 @@ function accessIsValid({ settings, access }: AccessFacts): readonly Finding[] {
   ];
 }
 
-/** Who declares roles means operators to be told apart. */
+/** A document that declares roles expects different rights for different operators. */
 function rolesAreAskedFor({ settings, access }: AccessFacts): readonly Finding[] {
   if (settings.kind === "rejected" || access.kind !== "loaded") return [];
   const { admin } = settings.settings;
