@@ -15,7 +15,7 @@ import type { RotationRules } from "../../service/src/keys/managed/plan/rotation
 import { FIXED_TIMING } from "../../service/src/keys/timing.ts";
 import { type KeyRow, rowOf, setTagOf } from "../../service/src/stores/sql/key-rows.ts";
 import { rowTags } from "../../service/src/stores/sql/row-tags.ts";
-import { activate, publishFresh } from "../../service/src/testing/key-store-contract.ts";
+import { activate, publishFresh } from "../../service/src/testing/contracts/key-store-contract.ts";
 import {
   mayLeavePostgresOut,
   postgresPlace,

@@ -15,8 +15,8 @@ import {
   signedText,
 } from "../testing/callers.ts";
 import { type AuthenticateDeps, authenticate } from "./authenticate.ts";
-import { explainProof } from "./explain-proof.ts";
-import type { CallerEntry, IssuerEntry } from "./registry.ts";
+import type { CallerEntry, IssuerEntry } from "./declared/registry.ts";
+import { explainProof } from "./explain/explain-proof.ts";
 import { hashSecret } from "./secrets/secret-hash.ts";
 import { generateSecret } from "./secrets/secret-text.ts";
 

@@ -2,6 +2,7 @@ import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import { type Caller, parseCallerId, provedCaller } from "./caller.ts";
 import { checkCertificate } from "./certificates/check-certificate.ts";
 import { checkAssertion } from "./client-assertion.ts";
+import type { CallerEntry } from "./declared/registry.ts";
 import { type CallerDirectory, type HashedSecret, issuerOf } from "./directory.ts";
 import { type CompactJws, looksLikeJwt, readCompactJws } from "./foreign/compact-jws.ts";
 import { type ForeignClaims, readForeignClaims } from "./foreign/foreign-claims.ts";
@@ -9,12 +10,11 @@ import type { IssuerKeys, TokenReviewer } from "./foreign/issuer-keys.ts";
 import { isSignedByOne } from "./foreign/verify-signature.ts";
 import { credentialIn, isFromThisMachine, type Presented } from "./presented.ts";
 import { type Proved, whyNotNow } from "./proved.ts";
-import type { CallerEntry } from "./registry.ts";
 import { type Rejected, rejected } from "./rejection.ts";
 import { isSecretOf } from "./secrets/secret-hash.ts";
 import { idOfSecret, SECRET_PREFIX, writtenIdOf } from "./secrets/secret-text.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
-import { checkWorkload } from "./workload.ts";
+import { checkWorkload } from "./workloads/workload.ts";
 
 /** What the check of a proof needs of the world. `directory` is the snapshot of this request. */
 export interface AuthenticateDeps {

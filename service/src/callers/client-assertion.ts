@@ -1,10 +1,10 @@
 import { after, type Clock, epochSeconds } from "../kernel/clock.ts";
+import type { CallerEntry } from "./declared/registry.ts";
 import { keysFor } from "./foreign/choose-keys.ts";
 import type { CompactJws } from "./foreign/compact-jws.ts";
 import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "./foreign/foreign-claims.ts";
 import { isSignedByOne } from "./foreign/verify-signature.ts";
 import { firstFault, type ProofCheck, type Proved, whyNotNow } from "./proved.ts";
-import type { CallerEntry } from "./registry.ts";
 import { type Rejected, rejected } from "./rejection.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
 

@@ -3,14 +3,14 @@ import type { Secret } from "../kernel/secret.ts";
 import type { CallerId, ProofKind } from "./caller.ts";
 import { type CertificateRules, compileCertificateRules } from "./certificates/certificate-rules.ts";
 import { type ClientCa, openClientCa } from "./certificates/client-ca.ts";
+import type { CallerEntry, CallerRegistry, IssuerEntry } from "./declared/registry.ts";
 import { decoyKey } from "./foreign/decoy-key.ts";
 import type { ForeignClaims } from "./foreign/foreign-claims.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
 import { trustDomainOf } from "./foreign/spiffe-id.ts";
-import type { CallerEntry, CallerRegistry, IssuerEntry } from "./registry.ts";
-import { type RememberedCertificate, RememberedProofs } from "./remembered-proofs.ts";
 import { decoyHash, hashSecret, type SecretHash } from "./secrets/secret-hash.ts";
-import { type CompiledRule, compileRules, indexRules, type RuleIndex } from "./workload-rules.ts";
+import { type RememberedCertificate, RememberedProofs } from "./workloads/remembered-proofs.ts";
+import { type CompiledRule, compileRules, indexRules, type RuleIndex } from "./workloads/workload-rules.ts";
 
 /** A secret that is a setting of its own: any text, and the caller that it proves. */
 export interface SettingSecret {

@@ -1,5 +1,5 @@
 import type { ProofClaims, ProofKind } from "./caller.ts";
-import type { CallerEntry } from "./registry.ts";
+import type { CallerEntry } from "./declared/registry.ts";
 import type { AuthReason } from "./rejection.ts";
 
 /** What a proof shows, before it is asked whether its caller may call now. */

@@ -1,7 +1,7 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { CallerId } from "./caller.ts";
 
-/** Port. Which client assertions were used. Every adapter passes `testing/used-assertions-contract.ts`. */
+/** Port. Which client assertions were used. Every adapter passes `testing/contracts/used-assertions-contract.ts`. */
 export interface UsedAssertions {
   /**
    * Records an assertion as used, in one atomic step for all replicas: of any number of calls with the same caller and `jti`, one

@@ -9,12 +9,10 @@ import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { withSettingsFile } from "./input/settings-file.ts";
 import { issuersCommand } from "./issuers.ts";
-import { jwksCommand } from "./jwks.ts";
 import { kekCommand } from "./kek.ts";
 import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
 import { migrateCommand } from "./migrate.ts";
-import { mintCommand } from "./mint.ts";
 import { policyCommand } from "./policy.ts";
 import { secretCommand } from "./secret.ts";
 import { serveCommand } from "./serve.ts";
@@ -22,7 +20,9 @@ import { CommandEnd, couldNot } from "./terminal/command-end.ts";
 import { shown } from "./terminal/shown.ts";
 import { usageFault } from "./terminal/usage-fault.ts";
 import type { ExitCode, World } from "./terminal/world.ts";
-import { verifyCommand } from "./verify.ts";
+import { jwksCommand } from "./tokens/jwks.ts";
+import { mintCommand } from "./tokens/mint.ts";
+import { verifyCommand } from "./tokens/verify.ts";
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 the answer is no or it could not be done, 2 wrong usage.

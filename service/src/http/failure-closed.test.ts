@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { AuthenticateDeps } from "../callers/authenticate.ts";
-import type { CallerEntry } from "../callers/registry.ts";
+import type { CallerEntry } from "../callers/declared/registry.ts";
 import { hashSecret } from "../callers/secrets/secret-hash.ts";
 import { generateSecret } from "../callers/secrets/secret-text.ts";
 import { systemRandom } from "../kernel/random.ts";

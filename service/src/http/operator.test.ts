@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
-import type { CallerEntry } from "../callers/registry.ts";
+import type { CallerEntry } from "../callers/declared/registry.ts";
 import { hashSecret } from "../callers/secrets/secret-hash.ts";
 import { generateSecret } from "../callers/secrets/secret-text.ts";
 import { systemRandom } from "../kernel/random.ts";

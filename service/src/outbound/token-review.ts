@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
+import type { IssuerEntry, TokenReviewPlace } from "../callers/declared/registry.ts";
 import { bearerIn, type PostDocument } from "../callers/fetch-document.ts";
 import type { TokenReviewer } from "../callers/foreign/issuer-keys.ts";
 import { strictObject } from "../callers/foreign/strict-json.ts";
-import type { IssuerEntry, TokenReviewPlace } from "../callers/registry.ts";
 import type { Stopwatch } from "../kernel/clock.ts";
 
 export interface TokenReviewDeps {
@@ -15,7 +15,7 @@ export interface TokenReviewDeps {
 type Review = Awaited<ReturnType<TokenReviewer["review"]>>;
 
 const RESOURCE = "/apis/authentication.k8s.io/v1/tokenreviews";
-/** For this long a cluster that rejected a token is not asked about it again. What it accepted, the proof remembers (callers/workload.ts). */
+/** For this long a cluster that rejected a token is not asked about it again. What it accepted, the proof remembers (callers/workloads/workload.ts). */
 const REMEMBERED_SECONDS = 10;
 const REMEMBERED_MAX = 1000;
 /** At the same time; who comes then has no answer, and is rejected. */

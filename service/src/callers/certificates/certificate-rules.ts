@@ -1,6 +1,6 @@
 import type { CallerId } from "../caller.ts";
+import type { CallerEntry, CertificateRule } from "../declared/registry.ts";
 import { type ProofPattern, parseProofPattern } from "../foreign/proof-pattern.ts";
-import type { CallerEntry, CertificateRule } from "../registry.ts";
 import type { CertificateFacts } from "./certificate-facts.ts";
 
 /** A rule of a caller, with its name read. */

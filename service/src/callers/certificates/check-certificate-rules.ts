@@ -1,6 +1,6 @@
 import type { CallerId } from "../caller.ts";
+import type { CallerEntry, CertificateRule, ClientCaEntry } from "../declared/registry.ts";
 import { mayOverlap, type ProofPatternFault, parseProofPattern } from "../foreign/proof-pattern.ts";
-import type { CallerEntry, CertificateRule, ClientCaEntry } from "../registry.ts";
 import { comparedForm, compileCertificateRules } from "./certificate-rules.ts";
 import { type ClientCaFault, faultOfClientCa } from "./client-ca.ts";
 

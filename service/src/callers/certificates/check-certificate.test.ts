@@ -10,8 +10,8 @@ import {
   FOR_CLIENTS,
 } from "../../testing/client-certificates.ts";
 import { type AuthenticateDeps, authenticate } from "../authenticate.ts";
-import { explainProof } from "../explain-proof.ts";
-import type { CallerEntry, CertificateRule, ClientCaEntry } from "../registry.ts";
+import type { CallerEntry, CertificateRule, ClientCaEntry } from "../declared/registry.ts";
+import { explainProof } from "../explain/explain-proof.ts";
 import { hashSecret } from "../secrets/secret-hash.ts";
 import { generateSecret } from "../secrets/secret-text.ts";
 

@@ -5,7 +5,7 @@ import type { CallerDirectory } from "../directory.ts";
 import { SPIFFE_CLAIMS, spiffeClaims, trustDomainOf } from "../foreign/spiffe-id.ts";
 import { firstFault, type ProofCheck, type Proved } from "../proved.ts";
 import { type AuthReason, type Rejected, rejected } from "../rejection.ts";
-import type { RememberedCertificate } from "../remembered-proofs.ts";
+import type { RememberedCertificate } from "../workloads/remembered-proofs.ts";
 import { type CertificateFacts, certificateFacts } from "./certificate-facts.ts";
 import { type PathOutcome, pathTo } from "./certificate-path.ts";
 import { type CertificateNames, namesOf, rulesMet } from "./certificate-rules.ts";

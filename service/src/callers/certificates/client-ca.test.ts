@@ -5,8 +5,8 @@ import {
   type ClientAuthority,
   clientAuthorities,
 } from "../../testing/client-certificates.ts";
-import { checkRegistry } from "../check-registry.ts";
-import type { CertificateRule, ClientCaEntry } from "../registry.ts";
+import { checkRegistry } from "../declared/check-registry.ts";
+import type { CertificateRule, ClientCaEntry } from "../declared/registry.ts";
 
 let authorities: ClientAuthorities;
 let mesh: ClientAuthority;

@@ -1,4 +1,4 @@
-import type { ClientCaEntry } from "../registry.ts";
+import type { ClientCaEntry } from "../declared/registry.ts";
 import { type CertificateFacts, certificateFacts, certificatesIn } from "./certificate-facts.ts";
 import { type RevocationList, type RevocationListFault, revocationListsIn } from "./revocation-list.ts";
 

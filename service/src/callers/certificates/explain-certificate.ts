@@ -1,8 +1,8 @@
 import type { Clock } from "../../kernel/clock.ts";
+import type { CallerEntry } from "../declared/registry.ts";
 import type { CallerDirectory } from "../directory.ts";
-import type { ProofExplanation, RuleTrial } from "../explanation.ts";
+import type { ProofExplanation, RuleTrial } from "../explain/explanation.ts";
 import type { ProofCheck } from "../proved.ts";
-import type { CallerEntry } from "../registry.ts";
 import { certificatesIn } from "./certificate-facts.ts";
 import { isMet, namesOf } from "./certificate-rules.ts";
 import { type CertificateReading, claimsOf, readingOf, whoIs } from "./check-certificate.ts";

@@ -1,4 +1,4 @@
-import type { IssuerEntry } from "../registry.ts";
+import type { IssuerEntry } from "../declared/registry.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign-key.ts";
 
 /** What is known of an issuer's keys now. */

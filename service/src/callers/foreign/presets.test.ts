@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Preset } from "../registry.ts";
+import type { Preset } from "../declared/registry.ts";
 import { readForeignClaims } from "./foreign-claims.ts";
 import { PRESET_RULES, type WorkloadFacts } from "./presets.ts";
 

@@ -1,4 +1,4 @@
-import type { Preset } from "../registry.ts";
+import type { Preset } from "../declared/registry.ts";
 import type { ForeignClaims } from "./foreign-claims.ts";
 import { SPIFFE_CLAIMS, spiffeClaims } from "./spiffe-id.ts";
 

@@ -1,4 +1,5 @@
 import type { Stopwatch } from "../../kernel/clock.ts";
+import type { IssuerEntry, IssuerKeyPlace } from "../declared/registry.ts";
 import {
   bearerIn,
   type FetchDocument,
@@ -7,7 +8,6 @@ import {
 } from "../fetch-document.ts";
 import type { KeyUse } from "../foreign/read-foreign-key.ts";
 import { type ForeignKeySet, type KeySetFault, readKeySet } from "../foreign/read-key-set.ts";
-import type { IssuerEntry, IssuerKeyPlace } from "../registry.ts";
 import { type DiscoveryFault, discoveryUrlOf, jwksUrlOf } from "./discovery.ts";
 
 /** Why an issuer's keys could not be fetched or read: a closed set. */

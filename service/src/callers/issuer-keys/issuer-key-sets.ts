@@ -1,7 +1,7 @@
 import type { Clock } from "../../kernel/clock.ts";
+import type { IssuerEntry } from "../declared/registry.ts";
 import { keysFor } from "../foreign/choose-keys.ts";
 import type { IssuerKeys, KnownKeys } from "../foreign/issuer-keys.ts";
-import type { IssuerEntry } from "../registry.ts";
 import { type FetchedKeys, type FetchKeysDeps, fetchKeys, type KeysFailure } from "./fetch-keys.ts";
 import { afterFailure, afterSuccess, lifetimeOf, nextStep, type Step } from "./freshness.ts";
 import {

@@ -1,8 +1,8 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
+import type { IssuerEntry } from "../declared/registry.ts";
 import type { ForeignAlgorithm } from "../foreign/foreign-key.ts";
 import type { SkipReason } from "../foreign/read-foreign-key.ts";
 import { type ForeignKeySet, readKeySet } from "../foreign/read-key-set.ts";
-import type { IssuerEntry } from "../registry.ts";
 import { type KeysFailureReason, useOf } from "./fetch-keys.ts";
 import { type Attempts, type Lifetime, NO_ATTEMPTS } from "./freshness.ts";
 import { MissingKids } from "./missing-kids.ts";

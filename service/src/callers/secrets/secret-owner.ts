@@ -1,6 +1,6 @@
 import type { Secret } from "../../kernel/secret.ts";
 import type { CallerId } from "../caller.ts";
-import type { CallerRegistry } from "../registry.ts";
+import type { CallerRegistry } from "../declared/registry.ts";
 import { isSecretOf } from "./secret-hash.ts";
 import { writtenIdOf } from "./secret-text.ts";
 

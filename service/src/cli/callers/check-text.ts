@@ -1,4 +1,4 @@
-import type { ProofExplanation, RuleTrial } from "../../callers/explanation.ts";
+import type { ProofExplanation, RuleTrial } from "../../callers/explain/explanation.ts";
 import { shown } from "../terminal/shown.ts";
 import { table } from "../terminal/table.ts";
 import { utc } from "../terminal/time.ts";

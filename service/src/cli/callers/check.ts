@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from "commander";
-import type { ProofExplanation } from "../../callers/explanation.ts";
+import type { ProofExplanation } from "../../callers/explain/explanation.ts";
 import { type OpenDocument, openDocument } from "../access/open-document.ts";
 import { answeredNo, couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
@@ -57,7 +57,7 @@ async function explained(
   world: World,
 ): Promise<ProofExplanation> {
   const [{ explainProof }, { reviewDeps }] = await Promise.all([
-    import("../../callers/explain-proof.ts"),
+    import("../../callers/explain/explain-proof.ts"),
     import("../../wiring/access/review-deps.ts"),
   ]);
   return explainProof(

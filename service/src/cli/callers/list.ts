@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { CallerEntry } from "../../callers/registry.ts";
+import type { CallerEntry } from "../../callers/declared/registry.ts";
 import { documentArgument, type OpenDocument, openDocument } from "../access/open-document.ts";
 import { callerStateOf } from "../policy/caller-state.ts";
 import { counted } from "../terminal/count.ts";

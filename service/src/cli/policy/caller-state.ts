@@ -1,5 +1,5 @@
+import type { CallerEntry } from "../../callers/declared/registry.ts";
 import { whyNotNow } from "../../callers/proved.ts";
-import type { CallerEntry } from "../../callers/registry.ts";
 
 /** Whether a caller may call now. */
 export type CallerState = "active" | "disabled" | "expired";

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { DEFAULT_CALLER } from "../../callers/caller.ts";
-import type { CallerEntry } from "../../callers/registry.ts";
+import type { CallerEntry } from "../../callers/declared/registry.ts";
 import { ALGORITHMS, type Algorithm } from "../../keys/algorithm.ts";
 import type { RecordedRequest } from "../../policy/review/diff-policies.ts";
 import { documentArgument, type OpenDocument, openDocument } from "../access/open-document.ts";

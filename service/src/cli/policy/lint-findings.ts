@@ -1,7 +1,7 @@
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
 import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
+import type { CallerEntry, IssuerEntry, WorkloadRule } from "../../callers/declared/registry.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
-import type { CallerEntry, IssuerEntry, WorkloadRule } from "../../callers/registry.ts";
 import type { Place } from "../../config/access/read-yaml.ts";
 import { type CallerLintFacts, lintPolicy, type PolicyFinding } from "../../policy/review/lint-policy.ts";
 import type { OpenDocument } from "../access/open-document.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ROLES } from "../../callers/caller.ts";
+import { PRESETS } from "../../callers/declared/registry.ts";
 import { DEFAULT_FOREIGN_ALGORITHMS, FOREIGN_ALGORITHMS } from "../../callers/foreign/foreign-key.ts";
-import { PRESETS } from "../../callers/registry.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import { Limit, Limits } from "./limits-schema.ts";

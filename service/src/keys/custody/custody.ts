@@ -14,7 +14,7 @@ export interface HeldKey {
 }
 
 /**
- * Port. Makes, opens and destroys the private parts of one key set. Every adapter passes `testing/custody-contract.ts`. All methods
+ * Port. Makes, opens and destroys the private parts of one key set. Every adapter passes `testing/contracts/custody-contract.ts`. All methods
  * reject when the custody cannot be reached.
  */
 export interface KeyCustody {

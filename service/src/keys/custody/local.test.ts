@@ -2,8 +2,8 @@ import { createPublicKey } from "node:crypto";
 import { flattenedDecrypt } from "jose";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_KEY_SET, type KeySetName, parseKeySetName } from "../../kernel/ids.ts";
+import { custodyContract } from "../../testing/contracts/custody-contract.ts";
 import { apartCustody, custodyOf, keksUnder } from "../../testing/custodies.ts";
-import { custodyContract } from "../../testing/custody-contract.ts";
 import type { HeldKey, KeyCustody } from "./custody.ts";
 
 let sets = 0;

@@ -69,7 +69,7 @@ export interface Beat extends JwksFetches {
 }
 
 /**
- * Port. Where managed keys live. Every adapter passes `testing/key-store-contract.ts`. Methods reject with
+ * Port. Where managed keys live. Every adapter passes `testing/contracts/key-store-contract.ts`. Methods reject with
  * `StoreUnavailable` when the store cannot be reached in time and with `StoreCorrupt` when what it holds was altered.
  */
 export interface KeyStore {

@@ -1,4 +1,4 @@
-import { keyStoreContract } from "../../testing/key-store-contract.ts";
+import { keyStoreContract } from "../../testing/contracts/key-store-contract.ts";
 import { memoryPlace } from "../../testing/store-places.ts";
 
 keyStoreContract("memory", memoryPlace);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { after } from "../../kernel/clock.ts";
 import { callerId } from "../../testing/callers.ts";
+import { describeUsedAssertions } from "../../testing/contracts/used-assertions-contract.ts";
 import { TestClock } from "../../testing/moments.ts";
-import { describeUsedAssertions } from "../../testing/used-assertions-contract.ts";
 import { memoryUsedAssertions } from "./used-assertions.ts";
 
 describeUsedAssertions("memory", async () => {

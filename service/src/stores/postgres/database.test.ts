@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
-import { databaseContract } from "../../testing/database-contract.ts";
+import { databaseContract } from "../../testing/contracts/database-contract.ts";
 import {
   freshName,
   onPostgres,

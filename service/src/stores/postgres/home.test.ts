@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { KeySet, KeyStore } from "../../keys/managed/key-store.ts";
+import { activate, publishFresh } from "../../testing/contracts/key-store-contract.ts";
 import { keksUnder } from "../../testing/custodies.ts";
-import { activate, publishFresh } from "../../testing/key-store-contract.ts";
 import { freshName, onPostgres, onPostgresAt, urlOf } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, type OwnKeyStore, openKeyStore, storeAt } from "../../testing/store-places.ts";
 import { NO_RIGHT_ON_SCHEMA, PostgresFault, PostgresUnusable } from "./faults.ts";

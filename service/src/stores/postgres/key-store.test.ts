@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { epochSeconds } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { StatementRejected } from "../../kernel/store-faults.ts";
+import { beatOf, OTHER_SET, publishFresh } from "../../testing/contracts/key-store-contract.ts";
+import { storedKeysContract } from "../../testing/contracts/stored-keys-contract.ts";
 import { keksUnder } from "../../testing/custodies.ts";
-import { beatOf, OTHER_SET, publishFresh } from "../../testing/key-store-contract.ts";
 import { wideTypesPlace } from "../../testing/postgres/postgres-server.ts";
 import { mayLeavePostgresOut, postgresPlace } from "../../testing/store-places.ts";
-import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
 import { sqlKeyStore } from "../sql/key-store.ts";
 import { rowTags } from "../sql/row-tags.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { activate, publishFresh } from "../../testing/contracts/key-store-contract.ts";
 import { keksUnder } from "../../testing/custodies.ts";
-import { activate, publishFresh } from "../../testing/key-store-contract.ts";
 import { mayLeavePgbouncerOut, type Pgbouncer, startPgbouncer } from "../../testing/postgres/pgbouncer.ts";
 import { freshName, onPostgres, onPostgresAt, serverUrl } from "../../testing/postgres/postgres-server.ts";
 import { openKeyStore, storeAt } from "../../testing/store-places.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { after, epochSeconds } from "../../kernel/clock.ts";
 import { callerId } from "../../testing/callers.ts";
+import { describeUsedAssertions } from "../../testing/contracts/used-assertions-contract.ts";
 import {
   mayLeavePostgresOut,
   postgresPlace,
@@ -8,7 +9,6 @@ import {
   sqlitePlace,
   storeAt,
 } from "../../testing/store-places.ts";
-import { describeUsedAssertions } from "../../testing/used-assertions-contract.ts";
 import { openAdapter } from "../open.ts";
 import type { Database } from "./database.ts";
 import { migrate } from "./migrate.ts";

@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { Impossible } from "../../kernel/assert.ts";
 import { StoreCorrupt, StoreUnusable } from "../../kernel/store-faults.ts";
-import { databaseContract } from "../../testing/database-contract.ts";
+import { databaseContract } from "../../testing/contracts/database-contract.ts";
 import { sqlitePlace } from "../../testing/store-places.ts";
 import type { Database, Query } from "../sql/database.ts";
 

@@ -1,4 +1,4 @@
+import { storedKeysContract } from "../../testing/contracts/stored-keys-contract.ts";
 import { sqlitePlace } from "../../testing/store-places.ts";
-import { storedKeysContract } from "../../testing/stored-keys-contract.ts";
 
 storedKeysContract("SQLite", sqlitePlace);

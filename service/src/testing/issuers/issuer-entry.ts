@@ -1,4 +1,4 @@
-import type { IssuerEntry } from "../../callers/registry.ts";
+import type { IssuerEntry } from "../../callers/declared/registry.ts";
 
 /** An issuer whose keys are at a JWKS URL; a test changes what it is about. */
 export function issuerEntry(changes: Partial<IssuerEntry> = {}): IssuerEntry {

@@ -1,6 +1,6 @@
 import type { AuthenticateDeps } from "../../callers/authenticate.ts";
+import type { CallerRegistry } from "../../callers/declared/registry.ts";
 import type { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
-import type { CallerRegistry } from "../../callers/registry.ts";
 import type { CallerAuthMode, SettingPath } from "../../config/settings.ts";
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Machine } from "../../kernel/machine.ts";

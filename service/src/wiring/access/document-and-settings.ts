@@ -1,5 +1,5 @@
+import type { CallerRegistry } from "../../callers/declared/registry.ts";
 import type { SettingSecret } from "../../callers/directory.ts";
-import type { CallerRegistry } from "../../callers/registry.ts";
 import { ownerOfSecret } from "../../callers/secrets/secret-owner.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import type { Secret } from "../../kernel/secret.ts";

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import type { IssuerEntry } from "../../callers/registry.ts";
+import type { IssuerEntry } from "../../callers/declared/registry.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import { callerEntry, foreignSigner, issuerEntry } from "../../testing/callers.ts";
 import { documentWarner } from "./document-warnings.ts";

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
+import type { CallerEntry, CallerRegistry } from "../../callers/declared/registry.ts";
 import { PRESET_RULES } from "../../callers/foreign/presets.ts";
-import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
 import { readExpectations } from "../../cli/policy/read-requests.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import { loadSettings } from "../../config/environment.ts";
@@ -12,8 +12,8 @@ import { parseEnvironmentFile } from "../../config/environment-file.ts";
 import { checkExpectations } from "../../policy/review/check-expectations.ts";
 import { type CallerLintFacts, lintPolicy } from "../../policy/review/lint-policy.ts";
 import { type Authority, makeAuthority } from "../../testing/certificates.ts";
-import { expandAccess } from "./expand-access.ts";
-import { policyOf } from "./expand-policy.ts";
+import { expandAccess } from "./expand/expand-access.ts";
+import { policyOf } from "./expand/expand-policy.ts";
 
 // Each folder of deploy/examples is a worked deployment of docs/policy-guide.md.
 

@@ -1,8 +1,8 @@
 import { DEFAULT_CALLER } from "../../callers/caller.ts";
+import type { CallerEntry, CallerRegistry } from "../../callers/declared/registry.ts";
 import { openDirectory, type SettingSecret } from "../../callers/directory.ts";
 import type { TokenReviewer } from "../../callers/foreign/issuer-keys.ts";
 import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
-import type { CallerEntry, CallerRegistry } from "../../callers/registry.ts";
 import type { UsedAssertions } from "../../callers/used-assertions.ts";
 import { faultsOfBearer } from "../../config/bearer-secret.ts";
 import { attempt, ConfigError, faultsOf, valueOr } from "../../config/config-error.ts";

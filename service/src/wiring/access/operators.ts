@@ -1,6 +1,6 @@
 import type { AuthenticateDeps } from "../../callers/authenticate.ts";
+import { builtInOperator, withOperator } from "../../callers/declared/operators.ts";
 import { openDirectory } from "../../callers/directory.ts";
-import { builtInOperator, withOperator } from "../../callers/operators.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { Secret } from "../../kernel/secret.ts";

@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { type CallerId, DEFAULT_CALLER } from "../../callers/caller.ts";
-import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
+import type { CallerRegistry, ClientCaEntry } from "../../callers/declared/registry.ts";
 import type { AccessText } from "../../config/access/access-schema.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
@@ -12,7 +12,7 @@ import type { LimitPlan } from "../../limits/limit-plan.ts";
 import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
-import { expandAccess } from "./expand-access.ts";
+import { expandAccess } from "./expand/expand-access.ts";
 
 /** An access document that can be used. */
 export interface AccessDocument {

@@ -1,8 +1,8 @@
+import type { CallerRegistry } from "../../callers/declared/registry.ts";
 import { openDirectory } from "../../callers/directory.ts";
-import type { explainProof } from "../../callers/explain-proof.ts";
+import type { explainProof } from "../../callers/explain/explain-proof.ts";
 import type { FetchDocument } from "../../callers/fetch-document.ts";
 import { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
-import type { CallerRegistry } from "../../callers/registry.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { readSmallFile } from "../../files/small-file.ts";
 import type { Machine } from "../../kernel/machine.ts";

@@ -1,6 +1,6 @@
 import type { CallerId } from "../../callers/caller.ts";
 import type { CertificateFault } from "../../callers/certificates/check-certificate-rules.ts";
-import type { RegistryFault } from "../../callers/check-registry.ts";
+import type { RegistryFault } from "../../callers/declared/check-registry.ts";
 import type { SkipReason } from "../../callers/foreign/read-foreign-key.ts";
 import type { KeySetFault } from "../../callers/foreign/read-key-set.ts";
 import type { AccessFault, Place } from "../../config/access/read-yaml.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { CallerEntry } from "../../../callers/registry.ts";
+import type { CallerEntry } from "../../../callers/declared/registry.ts";
 import { loadSettings } from "../../../config/environment.ts";
 import { callerEntry, foreignSigner } from "../../../testing/callers.ts";
 import type { ConfigurationFacts } from "../facts/configuration-facts.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { CallerRegistry } from "../../../callers/declared/registry.ts";
 import type { IssuerKeySets } from "../../../callers/issuer-keys/issuer-key-sets.ts";
-import type { CallerRegistry } from "../../../callers/registry.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import { json } from "../../answer.ts";
 import { VIEWERS } from "../../operator.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readAccess } from "../../config/access/read-access.ts";
+import { readAccess } from "../../../config/access/read-access.ts";
 import { expandAccess } from "./expand-access.ts";
 
 const POLICY_RULES = { audience: "macp-runtime", defaultTtlSeconds: 300, maxTtlSeconds: 3_600 };

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { systemRandom } from "../kernel/random.ts";
-import { callerEntry, callerId, issuerEntry, OWN_ISSUER } from "../testing/callers.ts";
+import { systemRandom } from "../../kernel/random.ts";
+import { callerEntry, callerId, issuerEntry, OWN_ISSUER } from "../../testing/callers.ts";
+import { hashSecret } from "../secrets/secret-hash.ts";
+import { generateSecret } from "../secrets/secret-text.ts";
 import { checkRegistry } from "./check-registry.ts";
 import type { CallerEntry, IssuerEntry, WorkloadRule } from "./registry.ts";
-import { hashSecret } from "./secrets/secret-hash.ts";
-import { generateSecret } from "./secrets/secret-text.ts";
 
 const cluster = issuerEntry("cluster", { preset: "kubernetes" });
 const actions = issuerEntry("actions", { preset: "github" });

@@ -1,9 +1,9 @@
 import { Argument, Command } from "commander";
-import { importFaultWords } from "../wiring/words/key-fault-words.ts";
-import { couldNot, wrongCall } from "./terminal/command-end.ts";
-import { jsonOption } from "./terminal/json.ts";
-import { shown } from "./terminal/shown.ts";
-import type { World } from "./terminal/world.ts";
+import { importFaultWords } from "../../wiring/words/key-fault-words.ts";
+import { couldNot, wrongCall } from "../terminal/command-end.ts";
+import { jsonOption } from "../terminal/json.ts";
+import { shown } from "../terminal/shown.ts";
+import type { World } from "../terminal/world.ts";
 
 const STDIN_BYTES_MAX = 65_536;
 
@@ -24,10 +24,10 @@ export function jwksCommand(world: World): Command {
     .addHelpText("after", NOTES)
     .action(async (file: string, { json }: { readonly json?: true }) => {
       const [{ importKeys }, { servedAt }, { ringAtBoot }, { epochSeconds }] = await Promise.all([
-        import("../keys/import/import-key.ts"),
-        import("../keys/key-state.ts"),
-        import("../keys/given/plan-file-change.ts"),
-        import("../kernel/clock.ts"),
+        import("../../keys/import/import-key.ts"),
+        import("../../keys/key-state.ts"),
+        import("../../keys/given/plan-file-change.ts"),
+        import("../../kernel/clock.ts"),
       ]);
       const { text, place } = await readKeys(file, world);
       const outcome = importKeys(text);
@@ -45,7 +45,7 @@ async function readKeys(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (file !== "-") {
-    const { readSmallInput } = await import("../files/small-file.ts");
+    const { readSmallInput } = await import("../../files/small-file.ts");
     return { text: await readSmallInput(file), place: shown(file) };
   }
   if (world.stdinIsTerminal)

@@ -1,7 +1,7 @@
-import type { CallerId } from "./caller.ts";
-import type { ClaimValues, WorkloadFacts } from "./foreign/presets.ts";
-import { type ProofPattern, parseProofPattern } from "./foreign/proof-pattern.ts";
-import type { CallerEntry, WorkloadRule } from "./registry.ts";
+import type { CallerId } from "../caller.ts";
+import type { CallerEntry, WorkloadRule } from "../declared/registry.ts";
+import type { ClaimValues, WorkloadFacts } from "../foreign/presets.ts";
+import { type ProofPattern, parseProofPattern } from "../foreign/proof-pattern.ts";
 
 /** A rule of a caller, with its patterns read. */
 export interface CompiledRule {

@@ -1,20 +1,25 @@
-import { type AuthenticateDeps, assertingCaller, readToken } from "./authenticate.ts";
-import { explainCertificate } from "./certificates/explain-certificate.ts";
-import { checksOfAssertion } from "./client-assertion.ts";
-import { type HashedSecret, issuerOf } from "./directory.ts";
+import { type AuthenticateDeps, assertingCaller, readToken } from "../authenticate.ts";
+import { explainCertificate } from "../certificates/explain-certificate.ts";
+import { checksOfAssertion } from "../client-assertion.ts";
+import type { CallerEntry, IssuerEntry } from "../declared/registry.ts";
+import { type HashedSecret, issuerOf } from "../directory.ts";
+import { keysFor } from "../foreign/choose-keys.ts";
+import type { CompactJws } from "../foreign/compact-jws.ts";
+import type { ForeignClaims } from "../foreign/foreign-claims.ts";
+import type { ClaimValues, WorkloadFacts } from "../foreign/presets.ts";
+import { isSignedByOne } from "../foreign/verify-signature.ts";
+import { firstFault, type ProofCheck, whyNotNow } from "../proved.ts";
+import type { AuthReason } from "../rejection.ts";
+import { isSecretOf } from "../secrets/secret-hash.ts";
+import { idOfSecret, SECRET_PREFIX } from "../secrets/secret-text.ts";
+import { checksOfWorkload, factsOf, faultOfSignature } from "../workloads/workload.ts";
+import {
+  type CompiledRule,
+  matchesClaim,
+  matchesSubject,
+  resolveWorkload,
+} from "../workloads/workload-rules.ts";
 import type { ProofExplanation, RuleTrial } from "./explanation.ts";
-import { keysFor } from "./foreign/choose-keys.ts";
-import type { CompactJws } from "./foreign/compact-jws.ts";
-import type { ForeignClaims } from "./foreign/foreign-claims.ts";
-import type { ClaimValues, WorkloadFacts } from "./foreign/presets.ts";
-import { isSignedByOne } from "./foreign/verify-signature.ts";
-import { firstFault, type ProofCheck, whyNotNow } from "./proved.ts";
-import type { CallerEntry, IssuerEntry } from "./registry.ts";
-import type { AuthReason } from "./rejection.ts";
-import { isSecretOf } from "./secrets/secret-hash.ts";
-import { idOfSecret, SECRET_PREFIX } from "./secrets/secret-text.ts";
-import { checksOfWorkload, factsOf, faultOfSignature } from "./workload.ts";
-import { type CompiledRule, matchesClaim, matchesSubject, resolveWorkload } from "./workload-rules.ts";
 
 type ExplainDeps = Omit<AuthenticateDeps, "usedAssertions" | "tokenReviewer">;
 

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { epochSeconds } from "../kernel/clock.ts";
-import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
-import type { KeySet } from "../keys/managed/key-store.ts";
-import { migrateStore } from "../stores/open.ts";
-import { custodyOf, keksUnder, opens } from "./custodies.ts";
+import { epochSeconds } from "../../kernel/clock.ts";
+import { StoreCorrupt, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
+import type { KeySet } from "../../keys/managed/key-store.ts";
+import { migrateStore } from "../../stores/open.ts";
+import { custodyOf, keksUnder, opens } from "../custodies.ts";
+import type { OwnKeyStore, StoredPlace } from "../store-places.ts";
 import {
   activate,
   beatOf,
@@ -13,7 +14,6 @@ import {
   publishFresh,
   replicaOf,
 } from "./key-store-contract.ts";
-import type { OwnKeyStore, StoredPlace } from "./store-places.ts";
 
 /** What an adapter of `KeyStore` promises whose keys outlive the process: the contract of the port, and that nothing stored is believed. */
 export function storedKeysContract(name: string, makePlace: () => Promise<StoredPlace>): void {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { UsedAssertions } from "../callers/used-assertions.ts";
-import { after, type EpochSeconds } from "../kernel/clock.ts";
-import { callerId } from "./callers.ts";
+import type { UsedAssertions } from "../../callers/used-assertions.ts";
+import { after, type EpochSeconds } from "../../kernel/clock.ts";
+import { callerId } from "../callers.ts";
 
 /** A place where used assertions are recorded, empty: seen by two replicas, which may be one object. */
 export interface UsedAssertionsPlace {

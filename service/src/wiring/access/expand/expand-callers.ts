@@ -1,13 +1,13 @@
-import { type CallerId, DEFAULT_CALLER, parseCallerId } from "../../callers/caller.ts";
-import type { ForeignKey } from "../../callers/foreign/foreign-key.ts";
-import { readKeySet } from "../../callers/foreign/read-key-set.ts";
-import type { CallerEntry, CertificateRule, WorkloadRule } from "../../callers/registry.ts";
-import { parseSecretHash, type SecretHash } from "../../callers/secrets/secret-hash.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
-import { epochSeconds } from "../../kernel/clock.ts";
-import { keySetText, skippedText } from "../words/access-fault-words.ts";
-import { type Files, textOf } from "./named-files.ts";
+import { type CallerId, DEFAULT_CALLER, parseCallerId } from "../../../callers/caller.ts";
+import type { CallerEntry, CertificateRule, WorkloadRule } from "../../../callers/declared/registry.ts";
+import type { ForeignKey } from "../../../callers/foreign/foreign-key.ts";
+import { readKeySet } from "../../../callers/foreign/read-key-set.ts";
+import { parseSecretHash, type SecretHash } from "../../../callers/secrets/secret-hash.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault, Place } from "../../../config/access/read-yaml.ts";
+import { epochSeconds } from "../../../kernel/clock.ts";
+import { keySetText, skippedText } from "../../words/access-fault-words.ts";
+import { type Files, textOf } from "../named-files.ts";
 
 /** Where in the document the rules of a caller are, by their number. */
 export interface ProofPlaces {

@@ -1,9 +1,9 @@
-import type { Random } from "../kernel/random.ts";
-import type { Secret } from "../kernel/secret.ts";
-import { ADMIN_TOKEN_CALLER, type CallerId, THIS_MACHINE_CALLER } from "./caller.ts";
-import type { CallerDirectory, HashedSecret } from "./directory.ts";
+import type { Random } from "../../kernel/random.ts";
+import type { Secret } from "../../kernel/secret.ts";
+import { ADMIN_TOKEN_CALLER, type CallerId, THIS_MACHINE_CALLER } from "../caller.ts";
+import type { CallerDirectory, HashedSecret } from "../directory.ts";
+import { hashSecret } from "../secrets/secret-hash.ts";
 import type { CallerEntry } from "./registry.ts";
-import { hashSecret } from "./secrets/secret-hash.ts";
 
 /** The operators that an admin listener has without any declaration: exactly one of the two. */
 export type BuiltInOperator =

@@ -1,11 +1,11 @@
 import { createPublicKey, verify } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import type { Kid } from "../kernel/ids.ts";
-import type { Algorithm } from "../keys/algorithm.ts";
-import type { HeldKey, KeyCustody } from "../keys/custody/custody.ts";
-import { thumbprintOf } from "../keys/import/import-key.ts";
-import type { Signer } from "../keys/signer.ts";
-import { testKey } from "./test-keys.ts";
+import type { Kid } from "../../kernel/ids.ts";
+import type { Algorithm } from "../../keys/algorithm.ts";
+import type { HeldKey, KeyCustody } from "../../keys/custody/custody.ts";
+import { thumbprintOf } from "../../keys/import/import-key.ts";
+import type { Signer } from "../../keys/signer.ts";
+import { testKey } from "../test-keys.ts";
 
 const INPUT = Buffer.from("header.payload");
 

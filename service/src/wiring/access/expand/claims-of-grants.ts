@@ -1,8 +1,8 @@
-import { CERTIFICATE_CLAIMS } from "../../callers/certificates/check-certificate.ts";
-import { PRESET_RULES } from "../../callers/foreign/presets.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault } from "../../config/access/read-yaml.ts";
-import { claimsIn, parsePattern } from "../../kernel/patterns/pattern.ts";
+import { CERTIFICATE_CLAIMS } from "../../../callers/certificates/check-certificate.ts";
+import { PRESET_RULES } from "../../../callers/foreign/presets.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault } from "../../../config/access/read-yaml.ts";
+import { claimsIn, parsePattern } from "../../../kernel/patterns/pattern.ts";
 
 /**
  * The claims that grants require, or put into senders, and that no token of a declared issuer and no certificate can have: a mistyped name would make

@@ -1,8 +1,8 @@
-import type { EpochSeconds } from "../kernel/clock.ts";
-import type { CallerId, Role } from "./caller.ts";
-import type { Reach } from "./fetch-document.ts";
-import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
-import type { SecretHash } from "./secrets/secret-hash.ts";
+import type { EpochSeconds } from "../../kernel/clock.ts";
+import type { CallerId, Role } from "../caller.ts";
+import type { Reach } from "../fetch-document.ts";
+import type { ForeignAlgorithm, ForeignKey } from "../foreign/foreign-key.ts";
+import type { SecretHash } from "../secrets/secret-hash.ts";
 
 /** What a deployment declares: plain data. `checkRegistry` finds what is wrong with it; `openDirectory` makes an index of it. */
 export interface CallerRegistry {

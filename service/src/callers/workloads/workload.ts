@@ -1,14 +1,14 @@
-import type { Clock } from "../kernel/clock.ts";
-import type { CallerId, ProofClaims } from "./caller.ts";
-import type { CallerDirectory } from "./directory.ts";
-import type { CompactJws } from "./foreign/compact-jws.ts";
-import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "./foreign/foreign-claims.ts";
-import type { IssuerKeys, TokenReviewer } from "./foreign/issuer-keys.ts";
-import { type ClaimValues, PRESET_RULES, type WorkloadFacts } from "./foreign/presets.ts";
-import { isSignedByOne } from "./foreign/verify-signature.ts";
-import { firstFault, type ProofCheck, type Proved } from "./proved.ts";
-import type { IssuerEntry } from "./registry.ts";
-import { type AuthReason, type Rejected, rejected } from "./rejection.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { CallerId, ProofClaims } from "../caller.ts";
+import type { IssuerEntry } from "../declared/registry.ts";
+import type { CallerDirectory } from "../directory.ts";
+import type { CompactJws } from "../foreign/compact-jws.ts";
+import { type ForeignClaims, faultOfTimes, isForAudience, SKEW_SECONDS } from "../foreign/foreign-claims.ts";
+import type { IssuerKeys, TokenReviewer } from "../foreign/issuer-keys.ts";
+import { type ClaimValues, PRESET_RULES, type WorkloadFacts } from "../foreign/presets.ts";
+import { isSignedByOne } from "../foreign/verify-signature.ts";
+import { firstFault, type ProofCheck, type Proved } from "../proved.ts";
+import { type AuthReason, type Rejected, rejected } from "../rejection.ts";
 import { type RuleIndex, resolveWorkload } from "./workload-rules.ts";
 
 export interface WorkloadDeps {

@@ -1,7 +1,7 @@
-import { type CallerId, parseCallerId } from "../../callers/caller.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
-import type { Deny, Grant, Policy } from "../../policy/policy.ts";
+import { type CallerId, parseCallerId } from "../../../callers/caller.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault, Place } from "../../../config/access/read-yaml.ts";
+import type { Deny, Grant, Policy } from "../../../policy/policy.ts";
 
 type Faults = AccessFault[];
 

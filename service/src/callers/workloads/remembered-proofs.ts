@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { CallerId, ProofClaims } from "./caller.ts";
-import type { IssuerEntry } from "./registry.ts";
+import type { CallerId, ProofClaims } from "../caller.ts";
+import type { IssuerEntry } from "../declared/registry.ts";
 
 /** A token that was verified: what it proved, and until when that may be used again. */
 export interface RememberedProof {

@@ -1,10 +1,10 @@
-import type { CallerId, ProofKind } from "./caller.ts";
-import type { CertificateFacts } from "./certificates/certificate-facts.ts";
-import type { CompactJws } from "./foreign/compact-jws.ts";
-import type { ForeignClaims } from "./foreign/foreign-claims.ts";
-import type { WorkloadFacts } from "./foreign/presets.ts";
-import type { ProofCheck } from "./proved.ts";
-import type { AuthReason } from "./rejection.ts";
+import type { CallerId, ProofKind } from "../caller.ts";
+import type { CertificateFacts } from "../certificates/certificate-facts.ts";
+import type { CompactJws } from "../foreign/compact-jws.ts";
+import type { ForeignClaims } from "../foreign/foreign-claims.ts";
+import type { WorkloadFacts } from "../foreign/presets.ts";
+import type { ProofCheck } from "../proved.ts";
+import type { AuthReason } from "../rejection.ts";
 
 /** What a proof is worth: for the person who declared the callers, never for a stranger. */
 export interface ProofExplanation {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readAccess } from "../../config/access/read-access.ts";
+import { readAccess } from "../../../config/access/read-access.ts";
 import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 
 const CLUSTER = "cluster: {preset: kubernetes, issuer: 'https://cluster.example'}";

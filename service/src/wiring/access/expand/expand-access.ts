@@ -3,23 +3,23 @@ import {
   type CallerId,
   THIS_MACHINE_CALLER,
   UNPROVED_CALLER,
-} from "../../callers/caller.ts";
-import { checkRegistry } from "../../callers/check-registry.ts";
-import type { CallerRegistry, ClientCaEntry } from "../../callers/registry.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault } from "../../config/access/read-yaml.ts";
-import type { FileFault } from "../../files/file-fault.ts";
-import type { LimitPlan } from "../../limits/limit-plan.ts";
-import { type CompiledPolicy, compilePolicy } from "../../policy/compile-policy.ts";
-import type { Policy, PolicyRules } from "../../policy/policy.ts";
-import { policyFaultOf, registryFaultOf } from "../words/access-fault-words.ts";
+} from "../../../callers/caller.ts";
+import { checkRegistry } from "../../../callers/declared/check-registry.ts";
+import type { CallerRegistry, ClientCaEntry } from "../../../callers/declared/registry.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault } from "../../../config/access/read-yaml.ts";
+import type { FileFault } from "../../../files/file-fault.ts";
+import type { LimitPlan } from "../../../limits/limit-plan.ts";
+import { type CompiledPolicy, compilePolicy } from "../../../policy/compile-policy.ts";
+import type { Policy, PolicyRules } from "../../../policy/policy.ts";
+import { policyFaultOf, registryFaultOf } from "../../words/access-fault-words.ts";
+import { filesOf } from "../named-files.ts";
 import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 import { callerOf, type ProofPlaces } from "./expand-callers.ts";
 import { clientCasOf } from "./expand-client-cas.ts";
 import { issuerOf } from "./expand-issuers.ts";
 import { limitsOf } from "./expand-limits.ts";
 import { policyOf } from "./expand-policy.ts";
-import { filesOf } from "./named-files.ts";
 
 /** What a document is read with. */
 export interface ExpandContext {

@@ -1,7 +1,7 @@
-import type { ClientCaEntry } from "../../callers/registry.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault } from "../../config/access/read-yaml.ts";
-import { type Files, textOf } from "./named-files.ts";
+import type { ClientCaEntry } from "../../../callers/declared/registry.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault } from "../../../config/access/read-yaml.ts";
+import { type Files, textOf } from "../named-files.ts";
 
 /** The client CA that the settings make. */
 const DEFAULT_CLIENT_CA = "default";

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Impossible } from "../kernel/assert.ts";
-import { type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
-import { DEFAULT_KEY_SET, parseKeySetName } from "../kernel/ids.ts";
-import type { Algorithm } from "../keys/algorithm.ts";
-import type { KeyEncryptionKeys } from "../keys/custody/key-encryption-keys.ts";
-import type { KeyChange } from "../keys/managed/key-change.ts";
-import type { Beat, KeySet, KeyStore, VerifierSighting } from "../keys/managed/key-store.ts";
-import { isSigning, type ManagedKey } from "../keys/managed/managed-key.ts";
-import type { RotationSettings } from "../keys/managed/plan/rotation-rules.ts";
-import { leadThroughGraceSeconds } from "../keys/timing.ts";
-import { custodyOf, keksUnder } from "./custodies.ts";
-import { RULES } from "./managed-key-sets.ts";
-import type { StorePlace } from "./store-places.ts";
+import { Impossible } from "../../kernel/assert.ts";
+import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import { DEFAULT_KEY_SET, parseKeySetName } from "../../kernel/ids.ts";
+import type { Algorithm } from "../../keys/algorithm.ts";
+import type { KeyEncryptionKeys } from "../../keys/custody/key-encryption-keys.ts";
+import type { KeyChange } from "../../keys/managed/key-change.ts";
+import type { Beat, KeySet, KeyStore, VerifierSighting } from "../../keys/managed/key-store.ts";
+import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
+import type { RotationSettings } from "../../keys/managed/plan/rotation-rules.ts";
+import { leadThroughGraceSeconds } from "../../keys/timing.ts";
+import { custodyOf, keksUnder } from "../custodies.ts";
+import { RULES } from "../managed-key-sets.ts";
+import type { StorePlace } from "../store-places.ts";
 
 export type Publish = Extract<KeyChange, { kind: "publish" }>;
 

@@ -1,16 +1,16 @@
 import { Argument, Command, Option } from "commander";
-import { authoritiesIn, caFileOption } from "./client/ca-file.ts";
-import { below, readUrl, serviceUrl, urlOption } from "./client/service-url.ts";
-import { insistOnText, settingOr } from "./input/setting.ts";
-import { answeredNo, couldNot, wrongCall } from "./terminal/command-end.ts";
-import { jsonOption, printJson } from "./terminal/json.ts";
-import { shown } from "./terminal/shown.ts";
-import type { World } from "./terminal/world.ts";
-import type { Finding } from "./verify/finding.ts";
-import type { Expectation } from "./verify/judge-claims.ts";
-import type { TokenReport } from "./verify/report.ts";
-import type { TrustedKeys } from "./verify/trusted-keys.ts";
-import { whyNoAnswer } from "./words/no-answer.ts";
+import { authoritiesIn, caFileOption } from "../client/ca-file.ts";
+import { below, readUrl, serviceUrl, urlOption } from "../client/service-url.ts";
+import { insistOnText, settingOr } from "../input/setting.ts";
+import { answeredNo, couldNot, wrongCall } from "../terminal/command-end.ts";
+import { jsonOption, printJson } from "../terminal/json.ts";
+import { shown } from "../terminal/shown.ts";
+import type { World } from "../terminal/world.ts";
+import type { Finding } from "../verify/finding.ts";
+import type { Expectation } from "../verify/judge-claims.ts";
+import type { TokenReport } from "../verify/report.ts";
+import type { TrustedKeys } from "../verify/trusted-keys.ts";
+import { whyNoAnswer } from "../words/no-answer.ts";
 
 const STDIN_BYTES_MAX = 65_536;
 
@@ -58,7 +58,7 @@ export function verifyCommand(world: World): Command {
     .action(async (argument: string | undefined, options: VerifyOptions) => {
       insistOnText("--issuer", options.issuer);
       insistOnText("--audience", options.audience);
-      const { accepts, asDocument, asText } = await import("./verify/report.ts");
+      const { accepts, asDocument, asText } = await import("../verify/report.ts");
       const expected = {
         issuer: settingOr(options.issuer, "MACP_AUTH_ISSUER", "macp-auth-service", world),
         audience: settingOr(options.audience, "MACP_AUTH_AUDIENCE", "macp-runtime", world),
@@ -80,15 +80,15 @@ async function examine(
   keysOf: () => Promise<TrustedKeys & { readonly kind: "keys" }>,
   expected: Expectation,
 ): Promise<TokenReport> {
-  const { readToken } = await import("./verify/read-token.ts");
+  const { readToken } = await import("../verify/read-token.ts");
   const read = readToken(text);
   if (read.kind === "rejected")
     return { findings: [{ verdict: "rejected", about: "token", text: read.why }] };
 
   const { keys, symmetric } = await keysOf();
-  const { checkSignature } = await import("./verify/check-signature.ts");
-  const { judgeClaims, judgeSize } = await import("./verify/judge-claims.ts");
-  const { judgeScopes } = await import("./verify/judge-scopes.ts");
+  const { checkSignature } = await import("../verify/check-signature.ts");
+  const { judgeClaims, judgeSize } = await import("../verify/judge-claims.ts");
+  const { judgeScopes } = await import("../verify/judge-scopes.ts");
   return {
     findings: [
       ...(symmetric > 0 ? [SECRET_IN_SET] : []),
@@ -126,7 +126,7 @@ async function trustedKeys(
   { jwks, url, caFile }: VerifyOptions,
   world: World,
 ): Promise<TrustedKeys & { readonly kind: "keys" }> {
-  const { readTrustedKeys } = await import("./verify/trusted-keys.ts");
+  const { readTrustedKeys } = await import("../verify/trusted-keys.ts");
   const { text, place } = await jwksText(jwks, { url, caFile }, world);
   const keys = readTrustedKeys(text);
   if (keys.kind === "rejected") throw couldNot(`${place} ${keys.why}; name a JWK Set with --jwks`);
@@ -139,12 +139,12 @@ async function jwksText(
   world: World,
 ): Promise<{ readonly text: string; readonly place: string }> {
   if (jwks !== undefined && !/^[a-z][a-z0-9+.-]*:\/\//i.test(jwks)) {
-    const { readSmallInput } = await import("../files/small-file.ts");
+    const { readSmallInput } = await import("../../files/small-file.ts");
     return { text: await readSmallInput(jwks), place: shown(jwks) };
   }
   const address =
     jwks === undefined ? below(serviceUrl(url, world), "/.well-known/jwks.json") : readUrl(jwks, "--jwks");
-  const { ask } = await import("./client/http-client.ts");
+  const { ask } = await import("../client/http-client.ts");
   const answer = await ask(address, { method: "GET", ca: await authoritiesIn(caFile) }, world.stopwatch);
   if (answer.kind === "no-answer")
     throw couldNot(

@@ -1,9 +1,9 @@
-import { type CallerId, parseCallerId } from "./caller.ts";
-import { type CertificateFault, faultsOfCertificates } from "./certificates/check-certificate-rules.ts";
-import { PRESET_RULES } from "./foreign/presets.ts";
-import { mayOverlap, type ProofPatternFault, parseProofPattern } from "./foreign/proof-pattern.ts";
+import { type CallerId, parseCallerId } from "../caller.ts";
+import { type CertificateFault, faultsOfCertificates } from "../certificates/check-certificate-rules.ts";
+import { PRESET_RULES } from "../foreign/presets.ts";
+import { mayOverlap, type ProofPatternFault, parseProofPattern } from "../foreign/proof-pattern.ts";
+import { type CompiledRule, compileRules, placeOf } from "../workloads/workload-rules.ts";
 import type { CallerEntry, CallerRegistry, IssuerEntry, WorkloadRule } from "./registry.ts";
-import { type CompiledRule, compileRules, placeOf } from "./workload-rules.ts";
 
 /** What is wrong with what is declared. Places are indexes into the registry's lists; `rule` is one into `CallerEntry.workloads`. */
 export type RegistryFault =

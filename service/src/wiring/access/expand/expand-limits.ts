@@ -1,9 +1,9 @@
-import { type CallerId, parseCallerId } from "../../callers/caller.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault } from "../../config/access/read-yaml.ts";
-import { Impossible } from "../../kernel/assert.ts";
-import { type LimitPlan, planOf } from "../../limits/limit-plan.ts";
-import { parseRate, type Rate } from "../../limits/rate.ts";
+import { type CallerId, parseCallerId } from "../../../callers/caller.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault } from "../../../config/access/read-yaml.ts";
+import { Impossible } from "../../../kernel/assert.ts";
+import { type LimitPlan, planOf } from "../../../limits/limit-plan.ts";
+import { parseRate, type Rate } from "../../../limits/rate.ts";
 
 type LimitText = NonNullable<NonNullable<AccessText["limits"]>["caller"]>;
 

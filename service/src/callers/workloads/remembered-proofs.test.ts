@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callerId, issuerEntry } from "../testing/callers.ts";
+import { callerId, issuerEntry } from "../../testing/callers.ts";
 import { REMEMBERED_PROOFS_MAX, type RememberedProof, RememberedProofs } from "./remembered-proofs.ts";
 
 const proof = (until: number): RememberedProof => ({

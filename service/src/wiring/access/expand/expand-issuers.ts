@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { readKeySet } from "../../callers/foreign/read-key-set.ts";
-import type { IssuerEntry, IssuerKeyPlace, IssuerServer } from "../../callers/registry.ts";
-import type { AccessText } from "../../config/access/access-schema.ts";
-import type { AccessFault, Place } from "../../config/access/read-yaml.ts";
-import { isLoopback } from "../../kernel/loopback.ts";
-import { keySetText } from "../words/access-fault-words.ts";
-import { type Files, keyFileOf, textOf } from "./named-files.ts";
+import type { IssuerEntry, IssuerKeyPlace, IssuerServer } from "../../../callers/declared/registry.ts";
+import { readKeySet } from "../../../callers/foreign/read-key-set.ts";
+import type { AccessText } from "../../../config/access/access-schema.ts";
+import type { AccessFault, Place } from "../../../config/access/read-yaml.ts";
+import { isLoopback } from "../../../kernel/loopback.ts";
+import { keySetText } from "../../words/access-fault-words.ts";
+import { type Files, keyFileOf, textOf } from "../named-files.ts";
 
 type IssuerText = AccessText["issuers"][string];
 type KeysText = Exclude<IssuerText["keys"], string>;

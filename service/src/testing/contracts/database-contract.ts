@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { StatementRejected, StoreUnavailable, StoreUnusable } from "../kernel/store-faults.ts";
-import { openAdapter } from "../stores/open.ts";
-import type { Database, Query } from "../stores/sql/database.ts";
-import { insistOnSchema, migrate } from "../stores/sql/migrate.ts";
-import { MIGRATIONS, type Migration } from "../stores/sql/migrations.ts";
-import { CONFLICT, tryWrite, UniqueViolation } from "../stores/sql/try-write.ts";
-import { type StoredPlace, storeAt } from "./store-places.ts";
+import { StatementRejected, StoreUnavailable, StoreUnusable } from "../../kernel/store-faults.ts";
+import { openAdapter } from "../../stores/open.ts";
+import type { Database, Query } from "../../stores/sql/database.ts";
+import { insistOnSchema, migrate } from "../../stores/sql/migrate.ts";
+import { MIGRATIONS, type Migration } from "../../stores/sql/migrations.ts";
+import { CONFLICT, tryWrite, UniqueViolation } from "../../stores/sql/try-write.ts";
+import { type StoredPlace, storeAt } from "../store-places.ts";
 
 const RACERS = 24;
 

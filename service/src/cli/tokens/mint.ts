@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
-import { authoritiesIn, caFileOption } from "./client/ca-file.ts";
-import { below, serviceUrl, urlOption } from "./client/service-url.ts";
-import { objectIn } from "./input/json-object.ts";
-import { mintBody, scopesOption, ttlOption } from "./input/mint-options.ts";
-import { couldNot } from "./terminal/command-end.ts";
-import { jsonOption, printJson } from "./terminal/json.ts";
-import { shown } from "./terminal/shown.ts";
-import type { World } from "./terminal/world.ts";
-import { whyNoAnswer } from "./words/no-answer.ts";
+import { authoritiesIn, caFileOption } from "../client/ca-file.ts";
+import { below, serviceUrl, urlOption } from "../client/service-url.ts";
+import { objectIn } from "../input/json-object.ts";
+import { mintBody, scopesOption, ttlOption } from "../input/mint-options.ts";
+import { couldNot } from "../terminal/command-end.ts";
+import { jsonOption, printJson } from "../terminal/json.ts";
+import { shown } from "../terminal/shown.ts";
+import type { World } from "../terminal/world.ts";
+import { whyNoAnswer } from "../words/no-answer.ts";
 
 interface MintOptions {
   readonly url?: string;
@@ -64,7 +64,7 @@ async function post(
   ca: string | undefined,
   { stopwatch }: World,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { ask } = await import("./client/http-client.ts");
+  const { ask } = await import("../client/http-client.ts");
   const answer = await ask(url, { method: "POST", body, ca }, stopwatch);
   if (answer.kind === "no-answer")
     throw couldNot(
