@@ -103,6 +103,8 @@ export async function sendRaw(
   }
 }
 
+const OPENED_AT_ONCE = 250;
+
 /** A connection that sends exactly the bytes it is given and takes responses apart by itself. */
 export class RawConnection {
   readonly #socket: Socket;
@@ -128,6 +130,19 @@ export class RawConnection {
 
   static open(port: number, host = "127.0.0.1"): Promise<RawConnection> {
     return IS_OVER_TLS ? RawConnection.openSecurely(port, host) : RawConnection.openPlainly(port, host);
+  }
+
+  /**
+   * As many at once. The kernel queues 511 that wait to be accepted: what it cannot queue looks open to a client, and the server does not
+   * count it yet. So they are opened a part after the other.
+   */
+  static async openMany(port: number, count: number): Promise<RawConnection[]> {
+    const opened: RawConnection[] = [];
+    while (opened.length < count) {
+      const part = Math.min(OPENED_AT_ONCE, count - opened.length);
+      opened.push(...(await Promise.all(Array.from({ length: part }, () => RawConnection.open(port)))));
+    }
+    return opened;
   }
 
   static openPlainly(port: number, host = "127.0.0.1"): Promise<RawConnection> {

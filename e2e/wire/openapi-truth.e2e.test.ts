@@ -116,7 +116,7 @@ describe("POST /tokens answers as it is described", () => {
 
   test("with 503 when too many mints are under way", async () => {
     await withService(ENV, async (crowded) => {
-      const waiting = await Promise.all(Array.from({ length: 970 }, () => RawConnection.open(crowded.port)));
+      const waiting = await RawConnection.openMany(crowded.port, 970);
       for (const connection of waiting)
         connection.send(
           "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",

@@ -15,7 +15,7 @@ test("the thousandth connection is answered, one more is dropped with a line, an
   timeout: BOOT_MS_MAX,
 }, async () => {
   await withService(ES256, async (service) => {
-    const held = await Promise.all(Array.from({ length: 999 }, () => RawConnection.open(service.port)));
+    const held = await RawConnection.openMany(service.port, 999);
     const thousandth = await RawConnection.open(service.port);
     thousandth.send(HEALTH);
     expect((await thousandth.response())?.status).toBe(200);
