@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 import { noForgedBrands } from "./tools/no-forged-brands.mjs";
 
 /** Where the machine's own clock, chance and timers are made. */
-const PORTS = "service/src/kernel/{clock,random,timers}.ts";
+const PORTS = "service/src/kernel/{clock,random,thread-pool,timers}.ts";
 const TESTS = ["**/*.test.ts", "service/src/testing/**", "e2e/**", "bench/**", "tools/**", "*.config.ts"];
 
 const world = "Time, chance and the process are ports of kernel/, passed in by main.ts.";

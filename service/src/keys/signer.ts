@@ -1,6 +1,7 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
 import { Impossible } from "../kernel/assert.ts";
+import { inPoolTogether } from "../kernel/thread-pool.ts";
 import { ALGORITHM_FACTS, type Algorithm } from "./algorithm.ts";
 
 /** Port. Signs the bytes of a JWS signing input (RFC 7515 section 5.1) with one key and one algorithm. */
@@ -15,8 +16,6 @@ export interface Signer {
   sign(input: Buffer): Promise<Buffer>;
 }
 
-const signInPool = promisify(sign);
-
 /** Signs in libuv's thread pool, so the event loop never waits for a signature. */
 export function localSigner(alg: Algorithm, privateKey: KeyObject): Signer {
   const { hash, dsaEncoding, signatureChars } = ALGORITHM_FACTS[alg];
@@ -24,9 +23,11 @@ export function localSigner(alg: Algorithm, privateKey: KeyObject): Signer {
   return {
     alg,
     signatureChars: signatureChars(privateKey),
-    sign: (input) => signInPool(hash, input, key),
+    sign: (input) => inPoolTogether(() => signInPool(hash, input, key)),
   };
 }
+
+const signInPool = promisify(sign);
 
 /**
  * A signer whose signatures are verified with the public key until the first one passes. So a key that does not belong to its JWKS

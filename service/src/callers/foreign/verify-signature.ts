@@ -1,4 +1,6 @@
 import { constants, type KeyObject, verify } from "node:crypto";
+import { promisify } from "node:util";
+import { inPoolTogether } from "../../kernel/thread-pool.ts";
 import type { CompactJws } from "./compact-jws.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign-key.ts";
 
@@ -48,9 +50,8 @@ function verified(
   signature: Buffer,
 ): Promise<boolean> {
   const { hash, options } = SCHEMES[alg];
-  return new Promise((resolve) => {
-    verify(hash, Buffer.from(signed), { key: publicKey, ...options }, signature, (fault, isRight) => {
-      resolve(fault === null && isRight);
-    });
-  });
+  const key = { key: publicKey, ...options };
+  return inPoolTogether(() => verifyInPool(hash, Buffer.from(signed), key, signature)).catch(() => false);
 }
+
+const verifyInPool = promisify(verify);
