@@ -14,7 +14,7 @@ import { type Rejected, rejected } from "./rejection.ts";
 import { isSecretOf } from "./secrets/secret-hash.ts";
 import { idOfSecret, SECRET_PREFIX, writtenIdOf } from "./secrets/secret-text.ts";
 import type { UsedAssertions } from "./used-assertions.ts";
-import { checkWorkload } from "./workloads/workload.ts";
+import { checkKnownWorkload, checkWorkload } from "./workloads/workload.ts";
 
 /** What the check of a proof needs of the world. `directory` is the snapshot of this request. */
 export interface AuthenticateDeps {
@@ -92,6 +92,8 @@ function provedSecret({ caller, proof }: HashedSecret): Proved {
 
 /** A signed token: never one of ours; an assertion of a caller that has keys; else a token of a declared issuer. */
 async function checkToken(deps: AuthenticateDeps, text: string): Promise<Proved | Rejected> {
+  const known = checkKnownWorkload(deps, text);
+  if (known !== undefined) return known;
   const read = readToken(text);
   if (read.kind === "rejected") return read;
   const { jws, claims } = read;

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { CallerId, ProofClaims } from "../caller.ts";
 import type { IssuerEntry } from "../declared/registry.ts";
 
@@ -53,5 +53,5 @@ export class RememberedProofs<Proof extends { readonly until: number } = Remembe
 }
 
 function digestOf(token: string | Uint8Array): string {
-  return createHash("sha256").update(token).digest("base64");
+  return hash("sha256", token, "base64");
 }

@@ -24,22 +24,28 @@ const REVIEW_SECONDS_MAX = 10;
 const NO_RULES: RuleIndex = { bySubject: new Map(), byClaim: new Map(), others: [] };
 
 /**
- * A token of a declared issuer. One that was verified before is not verified again while its issuer's keys are the same; whether the
- * issuer and the caller are disabled, and whether it has expired, is looked at each time.
+ * A token that was verified before and is presented again: it is neither read nor verified while its issuer's keys are the same.
+ * Whether it has expired is looked at each time, as is whether its caller is disabled. `undefined`: it is not known.
  */
+export function checkKnownWorkload(deps: WorkloadDeps, token: string): Proved | Rejected | undefined {
+  const { directory, issuerKeys, clock } = deps;
+  const known = directory.remembered.find(token, clock.now());
+  if (known === undefined || known.generation !== issuerKeys.generationOf(known.issuer)) return undefined;
+  return provedWorkload(directory, known.caller, known.claims);
+}
+
+/** A token of a declared issuer. It is remembered once it is verified. */
 export async function checkWorkload(
   deps: WorkloadDeps,
   issuer: IssuerEntry,
   jws: CompactJws,
   claims: ForeignClaims,
 ): Promise<Proved | Rejected> {
-  const { directory, issuerKeys, clock } = deps;
+  const { directory, issuerKeys } = deps;
   const facts = { issuer: issuer.name, subject: claims.sub };
   if (issuer.isDisabled) return rejected("issuer_disabled", facts);
+  // Before the keys are looked for: those that come meanwhile have not verified it.
   const generation = issuerKeys.generationOf(issuer);
-  const known = directory.remembered.find(jws.text, clock.now());
-  if (known !== undefined && known.generation === generation && known.issuer === issuer)
-    return provedWorkload(directory, known.caller, known.claims);
   const outcome = await verifiedWorkload(deps, issuer, jws, claims);
   if (typeof outcome === "string") return rejected(outcome, facts);
   const until = Math.min(outcome.usableUntil, (claims.exp ?? 0) + SKEW_SECONDS);
