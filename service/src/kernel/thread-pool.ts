@@ -6,15 +6,11 @@ let ofThisTurn: (() => void)[] = [];
  * threads that are awake take most. A mint with ES256, a shared secret and a policy went from 145 to 104 microseconds of processor time.
  */
 export function inPoolTogether<T>(job: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const isFirst = ofThisTurn.length === 0;
     ofThisTurn.push(() => {
       // One that throws must not keep the others of its turn from starting.
-      try {
-        resolve(job());
-      } catch (thrown) {
-        reject(thrown as Error);
-      }
+      resolve((async () => job())());
     });
     if (isFirst) setImmediate(startTogether);
   });
