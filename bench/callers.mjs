@@ -1,6 +1,7 @@
 // `node bench/callers.mjs [ROUNDS SECONDS]`, after `npm run build`: what proofs and policy cost. The same service with callers off, with
 // shared secrets of 10 and of 10,000 callers who have 10 grants each, and with workload tokens (ES256) that are presented again and that
-// are new each time, in turns; medians, ratios to off, processor time a mint. Needs wrk.
+// are new each time, in turns; medians, ratios to off, processor time a mint. Beside them the floor, and the floor that verifies the
+// signature of each new token and nothing else: what any service on this machine pays for that. Needs wrk.
 import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,7 +91,7 @@ const [ten, many, workloads] = [
   documentOf(10, "workload"),
 ];
 
-/** @type {Record<string, { settings: Record<string, string>, bearer?: string, bearersFile?: string }>} */
+/** @type {Record<string, { settings: Record<string, string>, bearer?: string, bearersFile?: string, subject?: "floor" }>} */
 const SUBJECTS = {
   off: { settings: {} },
   "secret, 10 callers": { settings: { MACP_AUTH_CONFIG_FILE: ten.path }, bearer: ten.secret },
@@ -101,17 +102,25 @@ const SUBJECTS = {
     bearer: tokens[0] ?? "",
     bearersFile,
   },
+  floor: { settings: {}, subject: "floor" },
+  "floor that verifies new tokens": {
+    settings: { BENCH_VERIFY_JWK: JSON.stringify(jwk) },
+    bearer: tokens[0] ?? "",
+    bearersFile,
+    subject: "floor",
+  },
 };
 
 const loader = await findLoader();
 for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
   const key = makeBenchKey(alg);
   const running = await Promise.all(
-    Object.entries(SUBJECTS).map(async ([name, { settings, bearer, bearersFile: file }]) => {
+    Object.entries(SUBJECTS).map(async ([name, { settings, bearer, bearersFile: file, subject }]) => {
       const one = await startServiceForLoad(
         key,
         settings,
         bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+        subject,
       );
       return {
         name,

@@ -1,6 +1,7 @@
 // The floor: what node:http and node:crypto alone can do for the same request and the same answer. No validation, no log, no
-// routing beyond two comparisons, no error handling. It says on its first line of output which port it took.
-import { createPrivateKey, randomBytes, sign } from "node:crypto";
+// routing beyond two comparisons, no error handling. It says on its first line of output which port it took. With BENCH_VERIFY_JWK,
+// a public key (ES256), it also verifies the signature of the bearer token of each mint, and nothing else of it.
+import { createPrivateKey, createPublicKey, randomBytes, sign, verify } from "node:crypto";
 import { createServer } from "node:http";
 import { publicSetOf } from "./keys.mjs";
 import { AUDIENCE, ISSUER } from "./workload.mjs";
@@ -11,6 +12,14 @@ const key = {
   key: createPrivateKey({ key: JSON.parse(privateJwk), format: "jwk" }),
   dsaEncoding: /** @type {const} */ ("ieee-p1363"),
 };
+const callerJwk = process.env["BENCH_VERIFY_JWK"];
+const callerKey =
+  callerJwk === undefined
+    ? undefined
+    : {
+        key: createPublicKey({ key: JSON.parse(callerJwk), format: "jwk" }),
+        dsaEncoding: /** @type {const} */ ("ieee-p1363"),
+      };
 const header = Buffer.from(JSON.stringify({ alg, kid, typ: "JWT" })).toString("base64url");
 const jwks = Buffer.from(publicSetOf(privateJwk));
 const jwksHeaders = {
@@ -28,8 +37,27 @@ const server = createServer((incoming, outgoing) => {
   /** @type {Buffer[]} */
   const chunks = [];
   incoming.on("data", (chunk) => chunks.push(chunk));
-  incoming.on("end", () => mint(JSON.parse(Buffer.concat(chunks).toString("utf8")), outgoing));
+  incoming.on("end", () => {
+    const mintNow = () => mint(JSON.parse(Buffer.concat(chunks).toString("utf8")), outgoing);
+    if (callerKey === undefined) mintNow();
+    else verifyBearer(callerKey, incoming.headers.authorization ?? "", mintNow);
+  });
 });
+
+/**
+ * @param {import("node:crypto").VerifyKeyObjectInput} verifyKey
+ * @param {string} authorization
+ * @param {() => void} isRight
+ */
+function verifyBearer(verifyKey, authorization, isRight) {
+  const token = authorization.slice("Bearer ".length);
+  const end = token.lastIndexOf(".");
+  const signature = Buffer.from(token.slice(end + 1), "base64url");
+  verify("sha256", Buffer.from(token.slice(0, end)), verifyKey, signature, (fault, verified) => {
+    if (fault || !verified) throw fault ?? new Error("the bearer token does not verify");
+    isRight();
+  });
+}
 
 /**
  * @param {{ sender: string, scopes: object, ttl_seconds: number }} request

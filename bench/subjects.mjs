@@ -74,21 +74,23 @@ export async function startForLoad(subject, key) {
 }
 
 /**
- * Starts the service with more settings, and resolves once it has answered a mint with these headers. What it mints is not looked at.
+ * Starts the service or the floor with more settings, and resolves once it has answered a mint with these headers. What it mints is not
+ * looked at.
  * @param {import("./keys.mjs").BenchKey} key
  * @param {Record<string, string>} settings
  * @param {Record<string, string>} headers
+ * @param {"service" | "floor"} subject
  * @returns {Promise<Running>}
  */
-export async function startServiceForLoad(key, settings, headers) {
+export async function startServiceForLoad(key, settings, headers, subject = "service") {
   const port = await freePort();
-  const child = launch("service", key, port, openSync("/dev/null", "w"), settings);
-  const { mint, jwks } = shotsAt("service", port, "MACP_AUTH_TLS_CERT_FILE" in settings ? "https" : "http");
+  const child = launch(subject, key, port, openSync("/dev/null", "w"), settings);
+  const { mint, jwks } = shotsAt(subject, port, "MACP_AUTH_TLS_CERT_FILE" in settings ? "https" : "http");
   const shot = { ...mint, headers: { ...mint.headers, ...headers } };
   const giveUp = Date.now() + START_MS_MAX;
   while ((await firstToken(shot).catch(() => undefined)) === undefined) {
     if (child.exitCode !== null || Date.now() > giveUp)
-      throw new Error(`the service does not answer on port ${port}`);
+      throw new Error(`the ${subject} does not answer on port ${port}`);
     await pause(50);
   }
   return { pid: child.pid ?? 0, mint: shot, jwks, stop: () => stop(child) };
