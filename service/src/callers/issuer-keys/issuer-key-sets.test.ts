@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { issuerEntry } from "../../testing/issuers/issuer-entry.ts";
 import { documentOf, publicJwk, TestIssuer, TestStopwatch } from "../../testing/issuers/test-issuer.ts";
@@ -261,67 +260,6 @@ describe("an unknown key id", () => {
     await Promise.all(Array.from({ length: 10_000 }, (_, index) => find(`random-${index}`)));
 
     expect(server.asked.length).toBe(2);
-  });
-});
-
-describe("the number of fetches", () => {
-  test("lets 200 wait for the fetch, and judges others by the keys that are known", async () => {
-    server.publish([KEY_A]);
-    await find();
-    stopwatch.seconds += 31;
-    server.publish([KEY_A, KEY_B]);
-    let open = (): void => undefined;
-    server.gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    const ended: string[] = [];
-    const all = Array.from({ length: 300 }, (_, index) =>
-      find("b").then((known) => ended.push(`${String(index)} ${kidsOf(known).toString()}`)),
-    );
-    await settled();
-    expect(ended).toEqual(Array.from({ length: 100 }, (_, index) => `${String(200 + index)} `));
-    expect(kidsOf(await find("a"))).toEqual(["a"]);
-    open();
-    await Promise.all(all);
-    expect(ended.slice(100)).toEqual(Array.from({ length: 200 }, (_, index) => `${String(index)} b`));
-    // They have left: others may wait.
-    expect(kidsOf(await find("b"))).toEqual(["b"]);
-  });
-
-  test("is bounded, whatever is asked for, whatever the issuer answers", async () => {
-    const step = fc.record({
-      seconds: fc.constantFrom(0, 0.1, 1, 2, 5, 15, 30, 31, 60, 240, 301, 4000),
-      kid: fc.constantFrom("a", "b", "x", "y", undefined),
-      answer: fc.constantFrom("same", "a", "b", "none", "garbage", "gone"),
-      isGeneration: fc.boolean(),
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 150 }), async (steps) => {
-        server = new TestIssuer();
-        sets = newSets();
-        server.publish([KEY_A]);
-        const askedAt: number[] = [];
-        for (const { seconds, kid, answer, isGeneration } of steps) {
-          if (answer === "a") server.publish([KEY_A], 0);
-          if (answer === "b") server.publish([KEY_B], 0);
-          if (answer === "none") server.publish([], 0);
-          if (answer === "garbage") server.answers.set(KEYS_URL, documentOf("["));
-          if (answer === "gone") server.disappear();
-          stopwatch.seconds += seconds;
-          const before = server.asked.length;
-          if (isGeneration) sets.generationOf(entry);
-          await find(kid);
-          await settled();
-          expect(server.asked.length - before).toBeLessThanOrEqual(1);
-          if (server.asked.length > before) askedAt.push(stopwatch.seconds);
-        }
-        // Six in a minute while it answers nothing (1, 2, 4, … s apart), one in 30 s otherwise.
-        for (const [index, at] of askedAt.entries()) {
-          expect(askedAt.slice(index).filter((other) => other < at + 60).length).toBeLessThanOrEqual(8);
-        }
-      }),
-      { numRuns: 300 },
-    );
   });
 });
 

@@ -5,6 +5,7 @@ import type { IssuerKeys, KnownKeys } from "../foreign/issuer-keys.ts";
 import { type FetchedKeys, type FetchKeysDeps, fetchKeys, type KeysFailure } from "./fetch-keys.ts";
 import { afterFailure, afterSuccess, lifetimeOf, nextStep, type Step } from "./freshness.ts";
 import {
+  canJudge,
   hasKid,
   haveSameKeys,
   type IssuerState,
@@ -18,8 +19,8 @@ export interface IssuerKeySetsDeps extends FetchKeysDeps {
 }
 
 /**
- * How many tokens may wait for the keys of one issuer at once; others are judged by the keys that are known. Anyone can name an issuer
- * and an unknown key, and each that waits is one of the 1,000 mints that may be under way.
+ * How many tokens may wait for an issuer whose known keys can judge them; others are judged at once. Anyone can name an unknown key, and
+ * each that waits is one of the 1,000 mints that may be under way. Without such keys all wait, because any of them may be right.
  */
 const WAITING_MAX = 200;
 
@@ -38,7 +39,7 @@ export class IssuerKeySets implements IssuerKeys {
   async find(issuer: IssuerEntry, wanted: Wanted): Promise<KnownKeys> {
     const state = this.#stateOf(issuer);
     const step = this.#stepOf(state, wanted.kid);
-    if (step === "fetch" && state.waiting < WAITING_MAX) await this.#awaitFetch(state, wanted.kid);
+    if (step === "fetch" && this.#mayWait(state, wanted.kid)) await this.#awaitFetch(state, wanted.kid);
     if (step === "answer_and_fetch") void this.#fetch(state);
     // Looked up again: the keys may have been forgotten during the fetch.
     return this.#answer(this.#stateOf(issuer), wanted);
@@ -94,6 +95,10 @@ export class IssuerKeySets implements IssuerKeys {
     const now = this.#now();
     const isMissing = kid !== undefined && !hasKid(known, kid) && !missing.has(kid, now);
     return nextStep(known, attempts, now, isMissing);
+  }
+
+  #mayWait({ known, waiting }: IssuerState, kid: string | undefined): boolean {
+    return waiting < WAITING_MAX || !canJudge(known, kid, this.#now());
   }
 
   #answer({ known }: IssuerState, wanted: Wanted): KnownKeys {

@@ -89,6 +89,15 @@ export function hasKid(known: Known | undefined, kid: string): boolean {
   return known?.keySet.keys.some((key) => key.kid === kid) ?? false;
 }
 
+/**
+ * Whether the known keys say something of a token with this key id now: they are fresh, so that an id which is not among them was most
+ * likely made up, or they are usable and have it.
+ */
+export function canJudge(known: Known | undefined, kid: string | undefined, now: number): boolean {
+  if (known === undefined || now >= known.usableUntil) return false;
+  return now < known.freshUntil || kid === undefined || hasKid(known, kid);
+}
+
 /** What an operator sees of a state at a moment of the stopwatch. */
 export function statusOf({ entry, known, lastFailure }: IssuerState, now: number): IssuerStatus {
   const usable = known !== undefined && now < known.usableUntil ? known : undefined;
