@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Impossible } from "../../kernel/assert.ts";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET, parseKeySetName } from "../../kernel/ids.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import type { KeyEncryptionKeys } from "../../keys/custody/key-encryption-keys.ts";
 import type { KeyChange } from "../../keys/managed/key-change.ts";
@@ -234,24 +235,23 @@ function racePromises(place: () => StorePlace): void {
     const beats = others.map(async (other, index) => {
       for (let round = 1; round <= 5; round += 1) {
         const signings = [{ kid: first.kid, maxExp: epochSeconds(10 * index + round) }];
-        await other.beat(
-          beatOf({
-            replica: replicaOf(String(index), 1),
-            signings,
-            verifiers: [sighting({ fetches: 1 })],
-          }),
-        );
+        const beat = beatOf({
+          replica: replicaOf(String(index), 1),
+          signings,
+          verifiers: [sighting({ fetches: 1 })],
+        });
+        await inItsTurn(() => other.beat(beat));
       }
     });
     let ended = false;
     const pauses = (async () => {
       for (let version = 1; version <= 20; version += 1)
-        await store.replace(version, [{ kind: "pause", kid: first.kid, seconds: 1 }]);
+        await inItsTurn(() => store.replace(version, [{ kind: "pause", kid: first.kid, seconds: 1 }]));
       ended = true;
     })();
     const looks = others.map(async (other) => {
       while (!ended) {
-        const look = await other.load();
+        const look = await inItsTurn(() => other.load());
         expect(only(look, first)?.pausedSeconds).toBe(look.version - 1);
       }
     });
@@ -262,6 +262,18 @@ function racePromises(place: () => StorePlace): void {
     expect(set.replicas.map((replica) => replica.id).toSorted()).toEqual(["0", "1", "2", "3"]);
   });
 }
+
+/** What is done when the store has time for it: on a busy machine one of many that come at once may wait longer than the store's bound. */
+async function inItsTurn<T>(step: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await step();
+    } catch (thrown) {
+      if (!(thrown instanceof StoreUnavailable) || tries === TRIES_MAX) throw thrown;
+    }
+}
+
+const TRIES_MAX = 20;
 
 function beatPromises(place: () => StorePlace): void {
   test("a beat never changes the version; the latest expiry and the longest token life only grow", async () => {
