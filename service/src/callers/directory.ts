@@ -9,7 +9,11 @@ import type { ForeignClaims } from "./foreign/foreign-claims.ts";
 import type { ForeignAlgorithm, ForeignKey } from "./foreign/foreign-key.ts";
 import { trustDomainOf } from "./foreign/spiffe-id.ts";
 import { decoyHash, hashSecret, type SecretHash } from "./secrets/secret-hash.ts";
-import { type RememberedCertificate, RememberedProofs } from "./workloads/remembered-proofs.ts";
+import {
+  REMEMBERED_BYTES_MAX,
+  type RememberedCertificate,
+  RememberedProofs,
+} from "./workloads/remembered-proofs.ts";
 import { type CompiledRule, compileRules, indexRules, type RuleIndex } from "./workloads/workload-rules.ts";
 
 /** A secret that is a setting of its own: any text, and the caller that it proves. */
@@ -80,11 +84,11 @@ export function openDirectory(
     ),
     rules,
     ruleIndexes: new Map([...rules].map(([name, own]) => [name, indexRules(own)])),
-    remembered: new RememberedProofs(),
+    remembered: new RememberedProofs(REMEMBERED_BYTES_MAX.tokens),
     decoyKeys: decoyKeysFor(issuers, callers),
     clientCas: clientCas.map(openClientCa),
     certificateRules: compileCertificateRules(callers),
-    rememberedCertificates: new RememberedProofs(),
+    rememberedCertificates: new RememberedProofs(REMEMBERED_BYTES_MAX.certificates),
   };
 }
 
