@@ -32,11 +32,17 @@ export class RedisServer {
     return server;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get url(): string {
     return `redis://127.0.0.1:${String(this.#port)}`;
   }
 
+  /** Starts it where it does not run. */
   async start(): Promise<void> {
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) return;
     const options = [
       "--port",
       String(this.#port),

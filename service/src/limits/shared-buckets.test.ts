@@ -16,11 +16,15 @@ describe("buckets that replicas share", () => {
   let asked: number;
   let reports: string[];
   let buckets: SharedBuckets;
+  let seconds: number;
+  let decided: number[];
   beforeEach(async () => {
     timers = new TestTimers();
     answer = () => Promise.resolve({ empty: undefined, spentUs: [TOKEN_US] });
     asked = 0;
     reports = [];
+    seconds = 1;
+    decided = [];
     buckets = new SharedBuckets({
       store: {
         take: () => {
@@ -31,10 +35,12 @@ describe("buckets that replicas share", () => {
       },
       local: new LocalBuckets({ random: countingRandom(), stopwatch: { elapsed: () => 1 } }),
       timers,
+      stopwatch: { elapsed: () => seconds },
       replicas: 2,
       watcher: {
         lost: (why) => reports.push(`lost: ${why}`),
         found: () => reports.push("found"),
+        decided: (took) => decided.push(took),
       },
     });
     await buckets.look();
@@ -47,11 +53,13 @@ describe("buckets that replicas share", () => {
     const second = buckets.take([TAKE]);
     await timers.move(44);
     expect(reports).toEqual([]);
+    seconds += 0.045;
     await timers.move(1);
     expect([(await first).kind, (await second).kind]).toEqual(["taken", "taken"]);
     expect(reports).toEqual(["lost: deadline"]);
     expect(buckets.take([TAKE])).toMatchObject({ kind: "taken" });
     expect(asked).toBe(2);
+    expect(decided.map((took) => took.toFixed(3))).toEqual(["0.045", "0.045"]);
   });
 
   test("each replica then has its part of what was left when it last heard, and never more (N12)", async () => {
@@ -87,5 +95,30 @@ describe("buckets that replicas share", () => {
     await buckets.look();
     await buckets.look();
     expect([buckets.isLocal, reports]).toEqual([false, ["lost: gone", "found"]]);
+  });
+
+  test("a store that answers only just in time is not found: it would be lost again at once", async () => {
+    answer = () => Promise.reject(new Error("gone"));
+    await buckets.take([TAKE]);
+    const answers: (() => void)[] = [];
+    answer = () =>
+      new Promise((resolve) => {
+        answers.push(() => {
+          resolve({ empty: undefined, spentUs: [] });
+        });
+      });
+    const first = buckets.look();
+    await timers.move(20);
+    await first;
+    // The answer to the first probe comes while the second one waits.
+    const second = buckets.look();
+    answers[0]?.();
+    await timers.move(20);
+    await second;
+    expect([answers.length, buckets.isLocal]).toEqual([2, true]);
+    const third = buckets.look();
+    answers[2]?.();
+    await third;
+    expect(buckets.isLocal).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import type { Stopwatch } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/faults.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Buckets, Taken } from "./buckets.ts";
@@ -26,12 +27,20 @@ const DEADLINE_MS = 45;
 
 const TOGETHER_MS = 5;
 
+/**
+ * How long a probe may take. Much less than a decision: a server that answers only just in time would be lost again at once, and each
+ * loss makes requests wait.
+ */
+const PROBE_MS = 20;
+
 /** What an operator must know of the store. */
 export interface StoreWatcher {
   /** From now on each replica decides by itself. */
   lost(why: string): void;
   /** From now on the store decides again. */
   found(): void;
+  /** A decision for which the store was asked took so long, whoever made it in the end. */
+  decided(seconds: number): void;
 }
 
 export interface SharedBucketsDeps {
@@ -39,6 +48,7 @@ export interface SharedBucketsDeps {
   /** What is known here: of a bucket, as much as this replica has seen. */
   readonly local: LocalBuckets;
   readonly timers: Timers;
+  readonly stopwatch: Stopwatch;
   /** Among how many replicas a limit is divided while there is no store. */
   readonly replicas: number;
   readonly watcher: StoreWatcher;
@@ -59,7 +69,6 @@ export class SharedBuckets implements Buckets {
   readonly #pending = new Set<(outcome: Outcome) => void>();
   #latest: Set<(outcome: Outcome) => void> | undefined;
   #state: "starting" | "shared" | "lost" = "starting";
-  #probe: Promise<void> | undefined;
 
   constructor(deps: SharedBucketsDeps) {
     this.#deps = deps;
@@ -78,13 +87,10 @@ export class SharedBuckets implements Buckets {
     return near.kind === "limited" ? near : this.#ask(takes);
   }
 
-  /** Looks whether the store is there; one look at a time. Never rejects. */
+  /** Looks whether the store is there, and fast enough. Never rejects. */
   async look(): Promise<void> {
     if (this.#state === "shared") return;
-    this.#probe ??= this.#deps.store.probe().finally(() => {
-      this.#probe = undefined;
-    });
-    const outcome = await this.#inTime(this.#probe.then(() => NOTHING));
+    const outcome = await this.#probe();
     if (outcome.kind === "failed") {
       this.#lose(outcome.why);
       return;
@@ -94,8 +100,25 @@ export class SharedBuckets implements Buckets {
     if (wasLost) this.#deps.watcher.found();
   }
 
+  /** Each look has a probe of its own: the late answer to an older one says nothing about how fast the store is. */
+  #probe(): Promise<Outcome> {
+    const { store, timers } = this.#deps;
+    const patience = timers.delay(PROBE_MS);
+    const late = patience.over.then(() => timers.afterArrivals()).then(() => failed(LATE));
+    const answered = store.probe().then(
+      () => FOUND,
+      (thrown: unknown) => failed(messageOf(thrown)),
+    );
+    return Promise.race([answered, late]).finally(() => {
+      patience.cancel();
+    });
+  }
+
   async #ask(takes: readonly Take[]): Promise<Taken> {
+    const { stopwatch, watcher } = this.#deps;
+    const start = stopwatch.elapsed();
     const outcome = await this.#inTime(this.#deps.store.take(takes));
+    watcher.decided(stopwatch.elapsed() - start);
     if (outcome.kind === "failed") {
       this.#lose(outcome.why);
       this.#deps.local.giveBack(takes);
@@ -135,7 +158,7 @@ export class SharedBuckets implements Buckets {
           settle({ kind: "answer", answer });
         },
         (thrown: unknown) => {
-          settle({ kind: "failed", why: messageOf(thrown) });
+          settle(failed(messageOf(thrown)));
         },
       );
     });
@@ -155,7 +178,7 @@ export class SharedBuckets implements Buckets {
       .delay(DEADLINE_MS)
       .over.then(() => timers.afterArrivals())
       .then(() => {
-        for (const settle of [...together]) settle({ kind: "failed", why: LATE });
+        for (const settle of [...together]) settle(failed(LATE));
       });
     return together;
   }
@@ -164,9 +187,13 @@ export class SharedBuckets implements Buckets {
     const isNew = this.#state !== "lost";
     this.#state = "lost";
     if (isNew) this.#deps.watcher.lost(why);
-    for (const settle of [...this.#pending]) settle({ kind: "failed", why });
+    for (const settle of [...this.#pending]) settle(failed(why));
   }
 }
 
 const LATE = "deadline";
-const NOTHING: SharedAnswer = { empty: undefined, spentUs: [] };
+const FOUND: Outcome = { kind: "answer", answer: { empty: undefined, spentUs: [] } };
+
+function failed(why: string): Outcome {
+  return { kind: "failed", why };
+}

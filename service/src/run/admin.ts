@@ -55,6 +55,7 @@ export async function openAdmin(
     storeFailed: () => metrics.storeFailed(),
     fetchesDropped: (count) => metrics.fetchesDropped(count),
   });
+  limits.watch({ decided: (seconds) => metrics.limitDecided(seconds) });
   const listener = adminServer({
     ...shared,
     directory: upkeep.directory,

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
+import { decisionTimes } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
@@ -39,6 +40,8 @@ export interface Metrics extends Meter {
   keyAlarm(kind: string): void;
   storeFailed(): void;
   fetchesDropped(count: number): void;
+  /** A decision for which the server of shared limits was asked took so long. */
+  limitDecided(seconds: number): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -90,6 +93,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     keyAlarm: (kind) => alarms.inc({ kind }),
     storeFailed: () => store.inc(),
     fetchesDropped: (fetches) => dropped.inc(fetches),
+    limitDecided: decisionTimes(registers),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

@@ -11,7 +11,7 @@ const OPEN: LoadedAccess = {
     directory: undefined,
     look: () => Promise.resolve(),
     loops: [],
-    limits: { isLocal: () => undefined, close: () => undefined },
+    limits: { isLocal: () => undefined, watch: () => undefined, close: () => undefined },
   }),
 };
 

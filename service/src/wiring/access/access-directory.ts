@@ -9,6 +9,7 @@ import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+import type { LimitsWatcher } from "./open-counting.ts";
 
 /** Callers and policy whose files and secrets are read. */
 export interface LoadedAccess {
@@ -33,6 +34,7 @@ export interface OpenAccess {
   readonly limits: {
     /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
     isLocal(): boolean | undefined;
+    watch(watcher: LimitsWatcher): void;
     close(): void;
   };
 }

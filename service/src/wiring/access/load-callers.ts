@@ -75,7 +75,7 @@ export async function loadCallers(read: Read, adminToken: Secret | undefined): P
     files: first.paths,
     open: (log, machine, database) => {
       const warn = documentWarner(log, tokens.issuer, database?.kind === "sql");
-      const limits = openLimits(settings.limits, () => openCounting(machine, log));
+      const limits = openLimits(settings.limits, (watcher) => openCounting(machine, log, watcher));
       return openAccess({ read, own, source, warn, limits }, log, machine, {
         issuerKeys: new IssuerKeySets({
           ...machine,

@@ -20,7 +20,13 @@ export interface Counting {
 }
 
 /** How what is counted is opened: what it needs is loaded before. */
-export type OpenCounting = (machine: Machine, log: Log) => Counting;
+export type OpenCounting = (machine: Machine, log: Log, watcher: LimitsWatcher) => Counting;
+
+/** What is counted of the decisions themselves. */
+export interface LimitsWatcher {
+  /** A decision for which the server of shared limits was asked took so long. */
+  decided(seconds: number): void;
+}
 
 /** Loads what counting needs: the client of a shared store only where one is set. */
 export async function loadCounting({
@@ -29,8 +35,12 @@ export async function loadCounting({
 }: Pick<Settings, "limits" | "tokens">): Promise<OpenCounting> {
   if (url === undefined) return (machine) => localCounting(machine, replicas);
   const { openRedis } = await import("../../stores/redis/shared-store.ts");
-  return (machine, log) =>
-    sharedCounting(openRedis({ url, name: tokens.issuer }, machine.timers), replicas, machine, log);
+  return (machine, log, watcher) =>
+    sharedCounting(openRedis({ url, name: tokens.issuer }, machine.timers), replicas, {
+      machine,
+      log,
+      watcher,
+    });
 }
 
 /** The limits of this process: what is counted is opened with the first document that has limits, and stays. */
@@ -38,19 +48,28 @@ export interface ProcessLimits {
   /** The limits of a plan; none of none. */
   inForce(plan: LimitPlan | undefined): LimitsInForce | undefined;
   isLocal(): boolean | undefined;
+  watch(watcher: LimitsWatcher): void;
   readonly loops: readonly UpkeepLoop[];
   close(): void;
 }
 
-export function openLimits({ url }: Settings["limits"], open: () => Counting): ProcessLimits {
+export function openLimits(
+  { url }: Settings["limits"],
+  open: (watcher: LimitsWatcher) => Counting,
+): ProcessLimits {
   let counting: Counting | undefined;
+  let watcher: LimitsWatcher | undefined;
+  const decided = (seconds: number): void => watcher?.decided(seconds);
   return {
     inForce(plan) {
       if (plan === undefined) return undefined;
-      counting ??= open();
+      counting ??= open({ decided });
       return { plan, counted: counting.counted };
     },
     isLocal: () => counting?.isLocal(),
+    watch(one) {
+      watcher = one;
+    },
     loops:
       url === undefined
         ? []
@@ -73,13 +92,19 @@ function localCounting(machine: Machine, replicas: number): Counting {
 }
 
 /** The store is connected in the background: nothing waits for it. */
-function sharedCounting(store: RedisBuckets, replicas: number, machine: Machine, log: Log): Counting {
+function sharedCounting(
+  store: RedisBuckets,
+  replicas: number,
+  { machine, log, watcher }: { machine: Machine; log: Log; watcher: LimitsWatcher },
+): Counting {
   const tokens = new SharedBuckets({
     store,
     local: new LocalBuckets(machine),
     timers: machine.timers,
+    stopwatch: machine.stopwatch,
     replicas,
     watcher: {
+      ...watcher,
       lost: (why) => {
         const message = `this replica limits by itself, at 1/${replicas} of each limit; see docs/limits.md`;
         log.error({ event: "limits_store_lost", fault: why, replicas, message });
