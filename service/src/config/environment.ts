@@ -13,6 +13,7 @@ export const VARIABLES = {
   "listener.drainSeconds": "MACP_AUTH_DRAIN_SECONDS",
   "listener.plainPort": "MACP_AUTH_PLAIN_PORT",
   "listener.trustedProxies": "MACP_AUTH_TRUSTED_PROXIES",
+  "listener.proxyProtocol": "MACP_AUTH_PROXY_PROTOCOL",
   "tls.certFile": "MACP_AUTH_TLS_CERT_FILE",
   "tls.keyFile": "MACP_AUTH_TLS_KEY_FILE",
   "tls.clientCaFile": "MACP_AUTH_TLS_CLIENT_CA_FILE",

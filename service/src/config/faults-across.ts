@@ -1,8 +1,8 @@
 import { isLoopback } from "../kernel/loopback.ts";
 import { leadFloorSeconds } from "../keys/timing.ts";
 import { faultsOfBearer } from "./bearer-secret.ts";
+import { faultsOfNeeds } from "./listeners/faults-of-needs.ts";
 import { faultsOfPorts } from "./listeners/faults-of-ports.ts";
-import { faultsOfTls } from "./listeners/faults-of-tls.ts";
 import type { AccessSettings, AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
 import type { Labels } from "./source.ts";
 
@@ -11,7 +11,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
   const { keys, admin } = settings;
   return [
     ...faultsOfPairs(labels),
-    ...faultsOfTls(labels),
+    ...faultsOfNeeds(labels),
     ...faultsOfLead(settings, labels),
     ...(keys.source.kind === "managed"
       ? [...faultsOfStore(keys.source, labels), ...faultsOfPeriod(keys.source, settings, labels)]

@@ -49,6 +49,11 @@ export const Written = z.object({
       .describe(
         "addresses and networks of the proxies whose `Forwarded` and `X-Forwarded-For` are believed; unset means none",
       ),
+    proxyProtocol: oneOf(["v2"])
+      .optional()
+      .describe(
+        "`v2`: these proxies pass TCP on, and send the client's address ahead of each connection (PROXY protocol, version 2); their headers are then not read",
+      ),
   }),
   tls: z.object({
     certFile: path()

@@ -52,13 +52,17 @@ export class Connections {
     });
   }
 
-  /** The TLS connection on which HTTP is spoken: it takes the place of the TCP connection below it, which never brings a request. */
-  addSecured(secured: Socket): void {
+  /**
+   * The TLS connection on which HTTP is spoken: it takes the place of the TCP connection below it, which never brings a request.
+   * Gives that one; `undefined` when it has ended already.
+   */
+  addSecured(secured: Socket): Socket | undefined {
     const ends = endsOf(secured);
     const below = this.#handshakes.get(ends);
     if (below !== undefined) this.#owed.delete(below);
     this.#handshakes.delete(ends);
     this.#track(secured);
+    return below;
   }
 
   /** Whether this socket carries HTTP or a handshake. */

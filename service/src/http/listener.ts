@@ -14,10 +14,12 @@ import { parseRequestId, type RequestId, requestIds } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
+import { seldom } from "../telemetry/seldom.ts";
 import { type Answer, send } from "./answer.ts";
 import { Connections } from "./connections.ts";
 import { LINGER_MS, lingerOver, rejected, respond } from "./exchange.ts";
 import { addressKeyOf } from "./limits/address-key.ts";
+import { type AnnouncedClients, readHeaderOf } from "./peer/announced-clients.ts";
 import { peerOf, type TrustedProxies } from "./peer/peer-of.ts";
 import type { Reason } from "./problem.ts";
 import { type BoundRoute, routerOf } from "./router.ts";
@@ -42,6 +44,8 @@ export interface ListenerDeps {
   /** How long an idle connection is kept open. */
   readonly keepAliveSeconds: number;
   readonly proxies?: TrustedProxies;
+  /** Where declared proxies announce their clients: each of their connections must then begin with the header that does. */
+  readonly announced?: AnnouncedClients | undefined;
   /** How many connections an address may have; `undefined`: there is never a limit. */
   readonly addressLimit?: AddressLimit;
   /** Makes the server itself; `createServer` of `node:http` when left out. */
@@ -107,8 +111,7 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     send(outgoing, rejected(log, "expectation_unsupported", requestId), requestId);
     void lingerOver(incoming, timers);
   });
-  account(server, connections);
-  if (deps.addressLimit !== undefined) limitAddresses(server, connections, deps.addressLimit, deps);
+  accept(server, connections, deps);
   const refuseSocket = (socket: Socket, reason: Reason): void => {
     const requestId = newRequestId();
     rejectRaw(socket, connections.owedBy(socket), rejected(log, reason, requestId), requestId);
@@ -131,15 +134,31 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
   return { server, connections };
 }
 
+/**
+ * What is done with each accepted connection, in this order: it is registered; a declared proxy says whose it is; it is closed when
+ * its address has too many; Node speaks on it.
+ */
+function accept(server: Server | SecureServer, connections: Connections, deps: ListenerDeps): void {
+  const { addressLimit, announced } = deps;
+  // Each one is prepended, so that Node's own listener stays the last: a request that arrives at once is counted.
+  if (addressLimit !== undefined) limitAddresses(server, connections, addressLimit, deps);
+  if (announced !== undefined) awaitHeaders(server, deps, announced);
+  account(server, connections, announced);
+}
+
 /** Registers each connection under the socket that requests and errors name: under TLS that is not the accepted one. */
-function account(server: Server | SecureServer, connections: Connections): void {
-  // Runs before Node's own listeners, so that a request that arrives at once is counted.
+function account(
+  server: Server | SecureServer,
+  connections: Connections,
+  announced: AnnouncedClients | undefined,
+): void {
   if ("setSecureContext" in server) {
     server.prependListener("connection", (socket: Socket) => {
       connections.addHandshake(socket);
     });
     server.prependListener("secureConnection", (socket: Socket) => {
-      connections.addSecured(socket);
+      const below = connections.addSecured(socket);
+      if (below !== undefined) announced?.secured(below, socket);
     });
   } else {
     server.prependListener("connection", (socket: Socket) => {
@@ -148,7 +167,40 @@ function account(server: Server | SecureServer, connections: Connections): void 
   }
 }
 
-/** At most one line in this time: a flood of connections must not become a flood of lines. */
+/** Lets a connection of a declared proxy pass to the listeners that are there already once its header is read; any other at once. */
+function awaitHeaders(
+  server: Server | SecureServer,
+  { log, timers, proxies }: ListenerDeps,
+  announced: AnnouncedClients,
+): void {
+  const listeners = server.listeners("connection");
+  server.removeAllListeners("connection");
+  const pass = (socket: Socket): void => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+  const inALine = seldom(timers, LINE_MS);
+  server.on("connection", (socket: Socket) => {
+    const { proxy } = peerOf({ headers: {}, socket }, proxies);
+    if (proxy === undefined) {
+      pass(socket);
+      return;
+    }
+    readHeaderOf(socket, timers, LIMITS.headersTimeoutMs, (read) => {
+      if (read.kind === "faulty") {
+        socket.on("error", () => undefined);
+        socket.destroy();
+        inALine(() => {
+          log.warn({ event: "proxy_header_rejected", proxy, fault: read.fault });
+        });
+        return;
+      }
+      if (read.kind === "announced") announced.announce(socket, read.address);
+      pass(socket);
+    });
+  });
+}
+
+/** At most one line in this time. */
 const LINE_MS = 1_000;
 
 /** Closes a connection whose address has too many already, before anything of it is read. */
@@ -156,13 +208,14 @@ function limitAddresses(
   server: Server | SecureServer,
   connections: Connections,
   limit: AddressLimit,
-  { log, timers, proxies }: ListenerDeps,
+  { log, timers, proxies, announced }: ListenerDeps,
 ): void {
-  let isQuiet = false;
+  const inALine = seldom(timers, LINE_MS);
   server.prependListener("connection", (socket: Socket) => {
-    // The connections of a declared proxy are those of all its clients.
-    if (peerOf({ headers: {}, socket }, proxies).proxy !== undefined) return;
-    const address = addressKeyOf(socket.remoteAddress);
+    const client = announced?.of(socket);
+    // The connections of a declared proxy are those of all its clients, or its own.
+    if (client === undefined && peerOf({ headers: {}, socket }, proxies).proxy !== undefined) return;
+    const address = addressKeyOf(client ?? socket.remoteAddress);
     const count = connections.countAddress(address, socket);
     const max = limit.connectionsMax();
     if (max === undefined || count <= max || limit.exceeded() === "observed") return;
@@ -170,11 +223,8 @@ function limitAddresses(
     queueMicrotask(() => {
       socket.destroy();
     });
-    if (isQuiet) return;
-    isQuiet = true;
-    log.warn({ event: "connection_limited", remote: address, connections_max: max });
-    void timers.delay(LINE_MS).over.then(() => {
-      isQuiet = false;
+    inALine(() => {
+      log.warn({ event: "connection_limited", remote: address, connections_max: max });
     });
   });
 }

@@ -1,6 +1,9 @@
+import type { Settings } from "../config/settings.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import { OPEN_ACCESS } from "../http/access.ts";
 import type { AddressLimit } from "../http/listener.ts";
+import { AnnouncedClients } from "../http/peer/announced-clients.ts";
+import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Secret } from "../kernel/secret.ts";
@@ -36,23 +39,31 @@ export async function prepareListeners(
   { clock, random, timers }: Machine,
 ): Promise<Prepared> {
   const { settings, labels } = loaded;
-  const { port, host, keepAliveSeconds, trustedProxies: proxies } = settings.listener;
+  const { port, host, keepAliveSeconds } = settings.listener;
+  const proxies = declaredProxies(settings.listener);
   const shared = { log, random, clock, timers, keepAliveSeconds, proxies };
-  const secured = { ...shared, ...(tls !== undefined && { createServer: tls.createServer }) };
-  const ofAdmin = { ...secured, tls, isStopping };
-  const admin = await openAdmin(loaded, loaded.token, upkeep, access, ofAdmin);
+  const transport = tls !== undefined && { createServer: tls.createServer };
+  const admin = await openAdmin(loaded, loaded.token, upkeep, access, {
+    ...shared,
+    ...transport,
+    tls,
+    isStopping,
+  });
   const { jwksMaxAgeSeconds } = settings.keys.timing;
   const meter = admin?.metrics ?? noMeter;
   const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds };
+  // Programs of the operator connect to the admin listener themselves.
+  const forClients = { ...shared, announced: proxies?.announced };
   const listener = publicServer({
-    ...secured,
+    ...forClients,
+    ...transport,
     ...served,
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
-  const plain = plainListener({ ...shared, ...served }, loaded);
+  const plain = plainListener({ ...forClients, ...served }, loaded);
   return {
     main: { listener, place: { port, host, portVariable, hostVariable } },
     beside: [
@@ -60,6 +71,16 @@ export async function prepareListeners(
       ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
     ],
   };
+}
+
+/** With the PROXY protocol a proxy says it of each connection, else in each request. */
+function declaredProxies({ trustedProxies, proxyProtocol }: Settings["listener"]): TrustedProxies {
+  return (
+    trustedProxies && {
+      check: (address, family) => trustedProxies.check(address, family),
+      announced: proxyProtocol && new AnnouncedClients(),
+    }
+  );
 }
 
 /** Where there may be limits, connections are counted by address from the start. */

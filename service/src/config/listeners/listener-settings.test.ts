@@ -45,6 +45,21 @@ describe("MACP_AUTH_TRUSTED_PROXIES", () => {
   });
 });
 
+describe("MACP_AUTH_PROXY_PROTOCOL", () => {
+  test("is of no use without declared proxies", () => {
+    expect(faultsOf({ MACP_AUTH_PROXY_PROTOCOL: "v2" })).toEqual([
+      "MACP_AUTH_PROXY_PROTOCOL is set and MACP_AUTH_TRUSTED_PROXIES is not; set both, or neither",
+    ]);
+    expect(faultsOf({ MACP_AUTH_PROXY_PROTOCOL: "v2", MACP_AUTH_TRUSTED_PROXIES: "10.0.0.5" })).toEqual([]);
+  });
+
+  test.each(["v1", "2", "on"])("is not %s", (text) => {
+    expect(faultsOf({ MACP_AUTH_PROXY_PROTOCOL: text, MACP_AUTH_TRUSTED_PROXIES: "10.0.0.5" })).toEqual([
+      `MACP_AUTH_PROXY_PROTOCOL must be v2, and is "${text}"`,
+    ]);
+  });
+});
+
 describe("the files of TLS", () => {
   test.each([
     [["CERT"], ["MACP_AUTH_TLS_CERT_FILE is set and MACP_AUTH_TLS_KEY_FILE is not; set both, or neither"]],

@@ -7,10 +7,11 @@ const NEEDS: readonly (readonly [SettingPath, SettingPath])[] = [
   ["tls.keyFile", "tls.certFile"],
   ["tls.clientCaFile", "tls.certFile"],
   ["tls.crlFile", "tls.clientCaFile"],
+  ["listener.proxyProtocol", "listener.trustedProxies"],
 ];
 
-/** A line for each setting of TLS that lacks another one. */
-export function faultsOfTls({ of, isGiven }: Labels): readonly string[] {
+/** A line for each setting that lacks another one. */
+export function faultsOfNeeds({ of, isGiven }: Labels): readonly string[] {
   return NEEDS.filter(([one, other]) => isGiven(one) && !isGiven(other)).map(
     ([one, other]) => `${of(one)} is set and ${of(other)} is not; set both, or neither`,
   );
