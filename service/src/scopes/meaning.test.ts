@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Rights, readField, rightsOf } from "./meaning.ts";
-import { SCOPE_FIELDS, type Scopes } from "./scopes.ts";
+import { SCOPE_FIELDS, Scopes } from "./scopes.ts";
 
 const DEFAULTS: Rights = {
   can_start_sessions: true,
@@ -41,9 +42,44 @@ describe("one field of a wrong type makes the runtime reject the whole token", (
     ["allowed_modes", ["\ud800"]],
     ["max_open_sessions", -1],
     ["max_open_sessions", 1.5],
+    ["max_open_sessions", 0.9999999999999999],
+    ["max_open_sessions", 5e-324],
     ["max_open_sessions", 2 ** 64],
   ] as const)("%s %j", (field, value) => {
     expect(readField({ [field]: value }, field)).toEqual({ kind: "wrong_type" });
     expect(rightsOf({ [field]: value })).toBeUndefined();
   });
+});
+
+test("each field is read as the schema of the API has it, and modes must be Unicode", () => {
+  const number = fc.oneof(
+    fc.double(),
+    fc.integer(),
+    fc.constantFrom(
+      0,
+      -0,
+      1,
+      2 ** 53,
+      2 ** 64 - 2048,
+      2 ** 64,
+      1e300,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      0.1,
+    ),
+  );
+  const mode = fc.string({
+    unit: fc.oneof(fc.string({ minLength: 1, maxLength: 1 }), fc.constant("\ud800")),
+  });
+  const value = fc.oneof(number, fc.boolean(), mode, fc.array(fc.oneof(mode, mode, number)), fc.anything());
+  fc.assert(
+    fc.property(fc.constantFrom(...SCOPE_FIELDS), value, (field, given) => {
+      const isOfSchema = Scopes.shape[field].safeParse(given).success;
+      const isUnicode =
+        !Array.isArray(given) || given.every((one) => typeof one === "string" && one.isWellFormed());
+      const { kind } = readField({ [field]: given }, field);
+      expect(kind !== "wrong_type").toBe(isOfSchema && isUnicode);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -3,6 +3,11 @@ import { z } from "zod";
 /** The runtime reads `max_open_sessions` as an unsigned integer of 64 bits. */
 const U64_END = 2 ** 64;
 
+/** Whether the runtime reads a number as an unsigned integer of 64 bits. */
+export function isU64(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < U64_END;
+}
+
 /**
  * The five fields of `macp_scopes` that the runtime reads, each absent, null or of its type. One field of a wrong type makes
  * the runtime reject the whole token; fields that the runtime does not know pass through.
@@ -21,6 +26,8 @@ export const Scopes = z
       .multipleOf(1)
       .gte(0)
       .lt(U64_END)
+      // multipleOf takes 0.9999999999999999 for a multiple of 1, and the runtime would reject the whole token for it.
+      .refine(isU64)
       .nullish()
       .meta({ description: "How many sessions the agent may have open. Absent or null means no limit." }),
   })

@@ -36,7 +36,7 @@ describe("a body is rejected for the first thing that is wrong with it", () => {
     [{ sender: "a", scopes: { is_observer: [] } }, scopes("is_observer")],
     [{ sender: "a", scopes: { allowed_modes: "x" } }, scopes("allowed_modes")],
     [{ sender: "a", scopes: { allowed_modes: ["x", 1] } }, scopes("allowed_modes")],
-    ...[-1, 1.5, "3", 2 ** 64, Number.NaN].map((value): [unknown, InvalidRequest] => [
+    ...[-1, 1.5, 0.9999999999999999, "3", 2 ** 64, Number.NaN].map((value): [unknown, InvalidRequest] => [
       { sender: "a", scopes: { max_open_sessions: value } },
       scopes("max_open_sessions"),
     ]),
