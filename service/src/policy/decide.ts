@@ -101,14 +101,14 @@ export function isNearer(one: Miss, other: Miss): boolean {
 
 function granted(
   { grant, most }: CompiledGrant,
-  { scopes, ttlSeconds, audience }: Inquiry,
+  { scopes, unknownScopes, ttlSeconds, audience }: Inquiry,
   asked: AskedRights,
   narrowed: readonly NarrowedField[],
 ): Decision {
   return {
     kind: "granted",
     grant: grant.name,
-    scopes: boundedScopes(scopes, asked, most),
+    scopes: boundedScopes(scopes, asked, most, unknownScopes),
     ttlSeconds: Math.min(ttlSeconds, grant.maxTtlSeconds ?? ttlSeconds),
     audience: audience.text,
     narrowed,

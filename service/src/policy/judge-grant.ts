@@ -32,8 +32,6 @@ export interface PolicyRequest {
 export interface Inquiry {
   readonly claims: ProofClaims;
   readonly sender: SegmentedText;
-  /** Whether a person sees every character of the sender. */
-  readonly isSenderVisible: boolean;
   readonly audience: SegmentedText;
   readonly alg: Algorithm;
   readonly scopes: Scopes;
@@ -50,7 +48,6 @@ export function inquiryOf(rules: PolicyRules, caller: PolicyCaller, request: Pol
   return {
     claims: caller.claims,
     sender: segmented(request.sender),
-    isSenderVisible: isSeenWhole(request.sender),
     audience: segmented(request.audience ?? rules.audience),
     alg: request.alg,
     scopes: request.scopes,
@@ -123,8 +120,9 @@ function missOfApplying(compiled: CompiledGrant, inquiry: Inquiry): Miss | undef
 }
 
 /** A wildcard never stands for a character that nobody sees, such as a space at the end: two agents that look alike would be two (RFC 9700 section 4.15). */
-function isSenderGranted({ senders }: CompiledGrant, { sender, isSenderVisible, claims }: Inquiry): boolean {
-  return senders.exact.has(sender.text) || (isSenderVisible && matchesSome(senders.patterns, sender, claims));
+function isSenderGranted({ senders }: CompiledGrant, { sender, claims }: Inquiry): boolean {
+  if (senders.exact.has(sender.text)) return true;
+  return matchesSome(senders.patterns, sender, claims) && isSeenWhole(sender.text);
 }
 
 function judgeExcess({ grant, most }: CompiledGrant, inquiry: Inquiry, asked: AskedRights): Judgement {

