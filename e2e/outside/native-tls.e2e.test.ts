@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { makeAuthority } from "../../service/src/testing/certificates.ts";
+import { macpAuth } from "../support/operator.ts";
 import { BOOT_MS_MAX, type RunningService, startService } from "../support/service-process.ts";
 import { tlsConnection } from "../support/tls-client.ts";
 import { copyOfExample, type Example } from "./example.ts";
@@ -79,6 +80,8 @@ testWithCurl(
     expect(JSON.parse(await example.follow("MACP_AUTH_JWKS_JSON"))).toEqual({ keys });
     const mint = { method: "POST", headers: { "content-type": "application/json" }, body: '{"sender":"a"}' };
     expect((await plain("/tokens", mint)).status).toBe(404);
+    const { out } = macpAuth("doctor", "--url", `http://127.0.0.1:${String(plainPort)}`);
+    expect(out).toContain("POST /tokens is not served at this address");
   },
 );
 
