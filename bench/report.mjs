@@ -166,7 +166,8 @@ ${facts.map(([name, value]) => `- ${name}: ${value}`).join("\n")}
 - **service**: \`node service/bin/macp-auth.cjs serve\` with its defaults (one log line for each token, standard output on
   \`/dev/null\`), and a key in \`MACP_AUTH_SIGNING_KEY_JSON\` that is generated for the run.
 - **floor**: \`bench/floor.mjs\`, bare \`node:http\`: parses the same body, signs the same claims with \`node:crypto\` in the thread
-  pool, answers the same JSON; serves a JWKS rendered at start. No validation, no log, no security headers.
+  pool, answers the same JSON; serves a JWKS rendered at start. No validation, no log, no security headers. It hands each signature to the
+  thread pool at once. The service hands over those of one turn of the event loop together, so it can be the faster one.
 - **oidc-provider**: \`bench/peer.mjs\`, the \`client_credentials\` grant for a JWT access token with the same claims, by resource
   indicator, with its memory adapter. It also authenticates its client (\`client_secret_basic\`), which the service leaves to
   the surrounding network. Its authors support it on Node.js 22 and later.
