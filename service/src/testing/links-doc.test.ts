@@ -55,3 +55,11 @@ test.each(pages.map((path) => [relative(ROOT, path), path] as const))(
     expect(links.flatMap((link) => faultOf(path, link) ?? [])).toEqual([]);
   },
 );
+
+test("each test that SECURITY.md names exists", () => {
+  const named = [
+    ...readFileSync(join(ROOT, "SECURITY.md"), "utf8").matchAll(/`([a-z0-9/.-]+\.(?:ts|mjs|sh))`/g),
+  ];
+  const missing = named.map(([, file = ""]) => file).filter((file) => !existsSync(join(ROOT, file)));
+  expect([missing, named.length > 50]).toEqual([[], true]);
+});
