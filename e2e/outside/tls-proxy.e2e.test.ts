@@ -222,7 +222,7 @@ describe.each(PROXIES)("$name in front of the service", (kind) => {
   });
 
   testWithProxy(
-    "the admin listener is not behind the proxy, and would not take a request of it for one of this machine",
+    "the admin listener is not behind the proxy, and would reject what a misconfigured proxy passes on",
     async () => {
       for (const path of ["/readyz", "/metrics", "/keys"])
         expect([path, (await ask(port(), { path })).status]).toEqual([path, 404]);
