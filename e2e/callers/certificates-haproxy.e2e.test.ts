@@ -1,9 +1,4 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { makeAuthority } from "../../service/src/testing/certificates.ts";
 import { clientAuthorities } from "../../service/src/testing/client-certificates.ts";
@@ -11,59 +6,10 @@ import { hasHaproxy } from "../restarts/haproxy.ts";
 import { accessFolder } from "../support/access.ts";
 import { freePort } from "../support/free-port.ts";
 import { BOOT_MS_MAX, startService } from "../support/service-process.ts";
+import { startTcpHaproxy } from "../support/tcp-haproxy.ts";
 import { TlsClient } from "../support/tls-client.ts";
 
 // A proxy that passes TCP on passes the proof on: two replicas behind haproxy, callers with the certificates of their connections.
-
-const UP_MS_MAX = 5_000;
-
-async function startHaproxy(port: number, replicas: readonly number[]): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), "macp-auth-haproxy-"));
-  const servers = replicas.map(
-    (replica, index) => `  server replica${String(index)} 127.0.0.1:${String(replica)} check inter 200ms`,
-  );
-  await writeFile(
-    join(folder, "haproxy.cfg"),
-    `defaults
-  mode tcp
-  timeout connect 2s
-  timeout client 75s
-  timeout server 75s
-  retries 3
-  option redispatch 1
-frontend callers
-  bind 127.0.0.1:${String(port)}
-  default_backend replicas
-backend replicas
-  balance roundrobin
-${servers.join("\n")}
-`,
-  );
-  const child = spawn("haproxy", ["-db", "-f", join(folder, "haproxy.cfg")], { stdio: "ignore" });
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  for (const deadline = performance.now() + UP_MS_MAX; !(await accepts(port)); ) {
-    if (performance.now() > deadline) expect.unreachable("haproxy does not accept connections");
-    await pause(50);
-  }
-  return async () => {
-    process.off("exit", kill);
-    kill();
-    await rm(folder, { recursive: true });
-  };
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => {
-      resolve(false);
-    });
-  });
-}
 
 test.skipIf(!hasHaproxy() && process.env["CI"] === undefined)(
   "behind haproxy in TCP mode a certificate proves its caller at either replica, and at the other one when one stops",
@@ -95,10 +41,7 @@ test.skipIf(!hasHaproxy() && process.env["CI"] === undefined)(
     };
     const replicas = [await startService(env), await startService(env)];
     const port = await freePort();
-    const stopHaproxy = await startHaproxy(
-      port,
-      replicas.map((replica) => replica.port),
-    );
+    const stopHaproxy = await startTcpHaproxy([{ port, replicas: replicas.map((replica) => replica.port) }]);
     const minted = () => replicas.map((replica) => replica.events("token_minted").length);
     const mintOnce = async (identity: { readonly cert: string; readonly key: string } | undefined) => {
       const client = new TlsClient(port, { ca, ...identity });
