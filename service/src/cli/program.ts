@@ -69,7 +69,7 @@ function asHelpOption(program: Command, args: readonly string[]): string[] {
 }
 
 /** The command line as a tree: the program and its commands. */
-function macpAuth(world: World): Command {
+export function macpAuth(world: World): Command {
   const program = new Command("macp-auth")
     .description(
       "Mint the short-lived tokens with which MACP agents authenticate to the runtime, and manage the signing keys.",
