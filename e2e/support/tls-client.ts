@@ -9,6 +9,8 @@ export interface TlsIdentity {
   readonly ca: string;
   readonly cert?: string;
   readonly key?: string;
+  /** The address of this machine that it sends from. */
+  readonly localAddress?: string;
 }
 
 export interface TlsAnswer {
@@ -68,7 +70,10 @@ export class TlsClient {
 }
 
 /** One connection, whose handshake is complete. */
-export async function tlsConnection(port: number, options: ConnectionOptions): Promise<TLSSocket> {
+export async function tlsConnection(
+  port: number,
+  options: ConnectionOptions & Pick<TlsIdentity, "localAddress">,
+): Promise<TLSSocket> {
   const socket = connect({ port, host: "127.0.0.1", servername: "localhost", ...options });
   await once(socket, "secureConnect");
   return socket;

@@ -18,6 +18,11 @@ const PLAN = planOf({
 });
 
 const secret = (name: string): CredentialName => ({ kind: "secret", name, subject: undefined });
+const certificate = (name: string, subject?: string): CredentialName => ({
+  kind: "certificate",
+  name,
+  subject: subject === undefined ? undefined : () => subject,
+});
 const token = (name: string, subject: string): CredentialName => ({
   kind: "token",
   name,
@@ -116,5 +121,28 @@ describe("the budget of failed proofs (R36)", () => {
     let tries = 0;
     for (let host = 0; host < 100; host += 1) tries += guess(`198.51.100.${host}`, secret("a"));
     expect(tries).toBe(25);
+  });
+
+  test("a certificate gets 100 tries in all, and those of its address, which others have left", () => {
+    expect(guess("192.0.2.1", certificate("a"))).toBe(15);
+    let tries = 15;
+    for (let host = 0; host < 100; host += 1) tries += guess(`198.51.100.${host}`, certificate("a"));
+    expect(tries).toBe(100);
+    expect(isOpen("203.0.113.9", certificate("b"))).toBe(true);
+  });
+
+  test("an address on which a certificate proved right stays open for it and its successor, whatever its neighbours present", () => {
+    budget.succeeded({ address: "192.0.2.1", credential: certificate("a", "planner") });
+    expect(guess("192.0.2.1", certificate("forged"))).toBe(15);
+    expect(isOpen("192.0.2.1", certificate("a", "planner"))).toBe(true);
+    expect(isOpen("192.0.2.1", certificate("renewed", "planner"))).toBe(true);
+    expect(isOpen("192.0.2.1", certificate("other", "other"))).toBe(false);
+  });
+
+  test("a certificate that proved right once has its budget of failures too, and none of its neighbours pays for it", () => {
+    budget.succeeded({ address: "192.0.2.1", credential: certificate("a", "planner") });
+    expect(guess("192.0.2.1", certificate("a", "planner"))).toBe(100);
+    expect(isOpen("192.0.2.1", certificate("b", "planner"))).toBe(true);
+    expect(isOpen("192.0.2.1", certificate("c"))).toBe(true);
   });
 });

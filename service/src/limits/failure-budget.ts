@@ -21,15 +21,15 @@ const CREDENTIAL_SLOTS = 2 ** 18;
 const KNOWN_SLOTS = 2 ** 18;
 
 /**
- * How many proofs may fail (R36). Each failure counts against its address and, where it could be a guess, against the secret that it
- * names; when either budget is used up, nothing more is verified. An address on which the credential proved right within a day has a
+ * How many proofs may fail (R36). Each failure counts against its address and against the secret that it
+ * names, which it could be a guess at, or the certificate; when either budget is used up, nothing more is verified. An address on which the credential proved right within a day has a
  * budget of its own with it, so that nobody else can lock it out. It is of this process alone, and stays closed whatever becomes of a
  * shared store (N12a). Only keyed hashes are stored.
  */
 export class FailureBudget {
   readonly #deps: LocalBucketsDeps;
   readonly #byAddress: BucketTable;
-  readonly #bySecret: BucketTable;
+  readonly #byCredential: BucketTable;
   /** Of an address and a credential together. A stored moment is when the pair is forgotten. */
   readonly #known: BucketTable;
   readonly #byPair: BucketTable;
@@ -37,13 +37,13 @@ export class FailureBudget {
   /** Until then some pair has failures. */
   #pairsSpentUntilUs = 0;
 
-  /** `replicas`: how many processes share the budget of a secret. */
+  /** `replicas`: how many processes share the budget of a credential. */
   constructor(deps: LocalBucketsDeps, replicas: number) {
     const seed = newSeed(deps.random.bytes(8));
     this.#deps = deps;
     this.#replicas = replicas;
     this.#byAddress = new BucketTable(ADDRESS_SLOTS, seed);
-    this.#bySecret = new BucketTable(CREDENTIAL_SLOTS, seed);
+    this.#byCredential = new BucketTable(CREDENTIAL_SLOTS, seed);
     this.#known = new BucketTable(KNOWN_SLOTS, seed);
     this.#byPair = new BucketTable(KNOWN_SLOTS, seed);
   }
@@ -52,14 +52,18 @@ export class FailureBudget {
   waitUs(plan: LimitPlan, { address, credential }: Attempt): number {
     const nowUs = microseconds(this.#deps.stopwatch);
     const secretPace = this.#secretPace(plan);
+    const ofCredential = hasBudget(credential)
+      ? waitOf(this.#byCredential, credential.name, secretPace, nowUs)
+      : 0;
     const waits = Math.max(
       waitOf(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs),
-      credential?.kind === "secret" ? waitOf(this.#bySecret, credential.name, secretPace, nowUs) : 0,
+      ofCredential,
     );
     // Nearly always: nothing is used up, and no pair has failures of its own.
     if (credential === undefined || (waits === 0 && this.#pairsSpentUntilUs <= nowUs)) return waits;
     const pair = this.#knownPair(address, credential, nowUs);
-    return pair === undefined ? waits : waitOf(this.#byPair, pair, secretPace, nowUs);
+    if (pair === undefined) return waits;
+    return isOwned(credential) ? ofCredential : waitOf(this.#byPair, pair, secretPace, nowUs);
   }
 
   /** A proof failed. */
@@ -67,15 +71,15 @@ export class FailureBudget {
     const nowUs = microseconds(this.#deps.stopwatch);
     const secretPace = this.#secretPace(plan);
     const pair = credential && this.#knownPair(address, credential, nowUs);
-    if (pair !== undefined) {
+    if (pair !== undefined && !isOwned(credential)) {
       this.#pairsSpentUntilUs = Math.max(
         this.#pairsSpentUntilUs,
         spend(this.#byPair, pair, secretPace, nowUs),
       );
       return;
     }
-    spend(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs);
-    if (credential?.kind === "secret") spend(this.#bySecret, credential.name, secretPace, nowUs);
+    if (pair === undefined) spend(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs);
+    if (hasBudget(credential)) spend(this.#byCredential, credential.name, secretPace, nowUs);
   }
 
   /**
@@ -88,7 +92,7 @@ export class FailureBudget {
     const pair = pairOf(address, credential.name);
     if (this.#pairsSpentUntilUs > nowUs) forget(this.#byPair, pair, nowUs);
     if (this.#remember(pair, nowUs)) return;
-    if (credential.kind === "secret") forget(this.#bySecret, credential.name, nowUs);
+    if (hasBudget(credential)) forget(this.#byCredential, credential.name, nowUs);
     const subject = credential.subject?.();
     if (subject !== undefined) this.#remember(pairOf(address, subject), nowUs);
   }
@@ -119,6 +123,19 @@ export class FailureBudget {
   #secretPace({ failuresPerCredential: { pace } }: LimitPlan): Pace {
     return partOf(pace, this.#replicas);
   }
+}
+
+/**
+ * Whether failures count from all addresses together. Not those of a token: a signature is not guessed, and the name in it may be that of
+ * another caller.
+ */
+function hasBudget(credential: CredentialName | undefined): credential is CredentialName {
+  return credential !== undefined && credential.kind !== "token";
+}
+
+/** Whether nobody but its caller can present it, so that its failures are its own wherever they come from. */
+function isOwned(credential: CredentialName | undefined): boolean {
+  return credential?.kind === "certificate";
 }
 
 function waitOf(table: BucketTable, key: string, pace: Pace, nowUs: number): number {
