@@ -128,26 +128,32 @@ export class RawConnection {
     socket.on("error", end);
   }
 
-  static open(port: number, host = "127.0.0.1"): Promise<RawConnection> {
-    return IS_OVER_TLS ? RawConnection.openSecurely(port, host) : RawConnection.openPlainly(port, host);
+  static open(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawConnection> {
+    return IS_OVER_TLS
+      ? RawConnection.openSecurely(port, host)
+      : RawConnection.openPlainly(port, host, localAddress);
   }
 
   /**
    * As many at once. The kernel queues 511 that wait to be accepted: what it cannot queue looks open to a client, and the server does not
    * count it yet. So they are opened a part after the other.
    */
-  static async openMany(port: number, count: number): Promise<RawConnection[]> {
+  static async openMany(
+    port: number,
+    count: number,
+    openOne: (port: number) => Promise<RawConnection> = RawConnection.open,
+  ): Promise<RawConnection[]> {
     const opened: RawConnection[] = [];
     while (opened.length < count) {
       const part = Math.min(OPENED_AT_ONCE, count - opened.length);
-      opened.push(...(await Promise.all(Array.from({ length: part }, () => RawConnection.open(port)))));
+      opened.push(...(await Promise.all(Array.from({ length: part }, () => openOne(port)))));
     }
     return opened;
   }
 
-  static openPlainly(port: number, host = "127.0.0.1"): Promise<RawConnection> {
+  static openPlainly(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host });
+      const socket = connect({ port, host, ...(localAddress !== undefined && { localAddress }) });
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject);

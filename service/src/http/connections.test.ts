@@ -54,6 +54,8 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
   let listener: Listener;
   let release: () => void;
   let logged: Record<string, unknown>[];
+  /** How many requests for `/later` have come. */
+  let underWay: number;
 
   beforeAll(async () => {
     authority = await makeAuthority();
@@ -63,6 +65,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
 
   beforeEach(async () => {
     logged = [];
+    underWay = 0;
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
@@ -84,6 +87,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
           method: "GET",
           path: "/later",
           handle: async () => {
+            underWay += 1;
             await released;
             return json(200, { later: true });
           },
@@ -225,17 +229,43 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
       });
     });
 
-  test("beyond the thousandth is dropped with a line in the log, and there is room when some have ended", async () => {
+  test("beyond the thousandth takes the place of those that have done nothing for the longest, with a line in the log", async () => {
     // Without a handshake: connections that only begin one count too.
     const held = await RawConnection.openMany(portOf(), 1_000);
     await expect.poll(() => accepted(), { timeout: 3_000 }).toBe(1_000);
-    const late = await RawConnection.open(portOf());
-    expect(await late.msUntilEnd(3_000)).toBeLessThan(3_000);
-    expect(logged).toEqual([
+    const late = await idle();
+    await held[0]?.msUntilEnd(3_000);
+    expect(held.filter(({ ended }) => !ended).length).toBeGreaterThan(950);
+    expect(held.slice(-900).some(({ ended }) => ended)).toBe(false);
+    expect(late.ended).toBe(false);
+    expect(logged).toContainEqual(
       expect.objectContaining({ event: "connection_dropped", connections_max: 1_000 }),
-    ]);
-    for (const connection of held) connection.destroy();
-    await expect.poll(async () => (await idle()).ended).toBe(false);
+    );
+    for (const connection of [...held, late]) connection.destroy();
+  });
+
+  test("is closed to make room only when its address has as many as any other", async () => {
+    const few = await RawConnection.openPlainly(portOf(), "127.0.0.1", "127.0.0.2");
+    const held = await RawConnection.openMany(portOf(), 1_000);
+    const late = await idle();
+    await held[0]?.msUntilEnd(3_000);
+    expect(few.ended).toBe(false);
+    for (const connection of [few, ...held, late]) connection.destroy();
+  });
+
+  test("is not closed to make room while its answer is pending, but the next connection is", async () => {
+    const held: RawConnection[] = [];
+    while (held.length < 1_000) {
+      const part = await Promise.all(Array.from({ length: 100 }, open));
+      for (const connection of part) connection.send(LATER);
+      held.push(...part);
+    }
+    await expect.poll(() => underWay, { timeout: 20_000 }).toBe(held.length);
+    const late = await RawConnection.openPlainly(portOf());
+    await late.msUntilEnd(3_000);
+    release();
+    for (const connection of held) expect((await connection.response())?.status).toBe(200);
+    for (const connection of [...held, late]) connection.destroy();
   });
 
   test.each(BAD_HANDSHAKES[scheme])("that sends what %s ends without HTTP on it", async (_, bytes) => {

@@ -1,19 +1,34 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { connectionsToClose } from "./limits/make-room.ts";
 
 /** How long a connection must be quiet before the shutdown closes it. */
 const QUIET_SECONDS = 1;
+/** How many are closed at once to make room, at most: the look at all of them is then not made for each new one. */
+const CLOSED_AT_ONCE = 16;
+/** And at most this share of those that could be. */
+const CLOSED_SHARE = 1 / 8;
+
+interface Entry {
+  /** By what connections of one client are counted; `undefined`: it stands alone. */
+  address: string | undefined;
+  /** The responses that it owes or owed last: those already given are dropped at the next look. */
+  readonly owed: ServerResponse[];
+  /** Its place in the order of what connections begin: its opening, or its last request. */
+  activeAt: number;
+}
 
 /** The connections of one server, the answers that each of them owes, and how they end at a shutdown. */
 export class Connections {
-  /** With each connection the responses that it owes or owed last: those already given are dropped at the next look. */
-  readonly #owed = new Map<Socket, ServerResponse[]>();
+  readonly #open = new Map<Socket, Entry>();
   /** The TCP connections whose TLS handshake is under way, by their two ends: the TLS socket that follows has the same. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #quiet = new WeakMap<Socket, { readonly bytesRead: number; readonly since: number }>();
   /** How many there are by address, counted where there may be a limit. */
   readonly #byAddress = new Map<string, number>();
   #accepted = 0;
+  /** Grows with everything that a connection begins. */
+  #begun = 0;
   #isEnding = false;
 
   /** How many connections were accepted since the start. */
@@ -21,10 +36,24 @@ export class Connections {
     return this.#accepted;
   }
 
-  /** A connection on which HTTP is spoken. */
-  add(socket: Socket): void {
+  /** A connection on which HTTP is spoken, of a client that is counted by this address. */
+  add(socket: Socket, address: string | undefined): void {
     this.#accepted += 1;
-    this.#track(socket);
+    this.#track(socket, address);
+  }
+
+  /** The client of a connection is counted by this address, as a declared proxy has announced. */
+  announce(socket: Socket, address: string): void {
+    const entry = this.#open.get(socket);
+    if (entry !== undefined) entry.address = address;
+  }
+
+  /** A request on a connection, and the response that is owed for it. */
+  addRequest(socket: Socket, response: ServerResponse): void {
+    const entry = this.#open.get(socket);
+    if (entry === undefined) return;
+    entry.owed.push(response);
+    entry.activeAt = this.#next();
   }
 
   /**
@@ -43,8 +72,8 @@ export class Connections {
   }
 
   /** A TCP connection on which a TLS handshake begins. */
-  addHandshake(socket: Socket): void {
-    this.add(socket);
+  addHandshake(socket: Socket, address: string | undefined): void {
+    this.add(socket, address);
     const ends = endsOf(socket);
     this.#handshakes.set(ends, socket);
     socket.once("close", () => {
@@ -59,20 +88,42 @@ export class Connections {
   addSecured(secured: Socket): Socket | undefined {
     const ends = endsOf(secured);
     const below = this.#handshakes.get(ends);
-    if (below !== undefined) this.#owed.delete(below);
+    const address = below && this.#open.get(below)?.address;
+    if (below !== undefined) this.#open.delete(below);
     this.#handshakes.delete(ends);
-    this.#track(secured);
+    this.#track(secured, address);
     return below;
   }
 
   /** Whether this socket carries HTTP or a handshake. */
   has(socket: Socket): boolean {
-    return this.#owed.has(socket);
+    return this.#open.has(socket);
   }
 
-  #track(socket: Socket): void {
-    this.#owed.set(socket, []);
-    socket.once("close", () => this.#owed.delete(socket));
+  #track(socket: Socket, address: string | undefined): void {
+    this.#open.set(socket, { address, owed: [], activeAt: this.#next() });
+    socket.once("close", () => this.#open.delete(socket));
+  }
+
+  #next(): number {
+    this.#begun += 1;
+    return this.#begun;
+  }
+
+  /**
+   * Which connections are closed so that no more than `max` are open: of those that wait for their clients, as `connectionsToClose`
+   * says, and a few more than necessary. The one that was just opened is among them when all others have an answer to come.
+   */
+  toMakeRoom(max: number): readonly Socket[] {
+    if (this.#open.size <= max) return [];
+    const open = [...this.#open].filter(([socket]) => !socket.destroyed);
+    const excess = open.length - max;
+    if (excess <= 0) return [];
+    const waiting = open
+      .filter(([socket]) => this.owedBy(socket).every(({ req }) => !req.complete))
+      .map(([connection, { address, activeAt }]) => ({ connection, address, activeAt }));
+    const spare = Math.min(CLOSED_AT_ONCE, Math.floor(waiting.length * CLOSED_SHARE));
+    return connectionsToClose(waiting, Math.max(excess, spare));
   }
 
   /**
@@ -80,7 +131,7 @@ export class Connections {
    * its request had arrived whole.
    */
   owedBy(socket: Socket): ServerResponse[] {
-    const responses = this.#owed.get(socket) ?? [];
+    const responses = this.#open.get(socket)?.owed ?? [];
     // They are given in this order too (RFC 9112 section 9.3.2).
     while (responses[0]?.closed === true && responses[0].req.complete) responses.shift();
     return responses;
@@ -103,7 +154,7 @@ export class Connections {
    * learns that the connection ends; a connection that brings the first bytes of a request is not quiet.
    */
   closeQuiet(nowSeconds: number): void {
-    for (const socket of this.#owed.keys()) {
+    for (const socket of this.#open.keys()) {
       const { bytesRead } = socket;
       const before = this.#quiet.get(socket);
       const isQuiet = this.owedBy(socket).length === 0 && before?.bytesRead === bytesRead;

@@ -84,7 +84,7 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
       incoming.socket.destroy();
       return;
     }
-    owed.push(outgoing);
+    connections.addRequest(incoming.socket, outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
     void respond(exchangeDeps, incoming, outgoing, requestId);
   };
@@ -103,9 +103,10 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     onRequest,
   );
   server.timeout = LIMITS.stillMsMax;
-  server.maxConnections = LIMITS.connectionsMax;
+  // One more, which makes room for itself; Node would close it whatever the others do.
+  server.maxConnections = LIMITS.connectionsMax + 1;
   server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    connections.owedBy(incoming.socket).push(outgoing);
+    connections.addRequest(incoming.socket, outgoing);
     const requestId = newRequestId();
     connections.prepare(outgoing);
     send(outgoing, rejected(log, "expectation_unsupported", requestId), requestId);
@@ -126,9 +127,6 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
     endAfterConnect(socket, timers);
     refuseSocket(socket, "not_found");
   });
-  server.on("drop", () => {
-    log.warn({ event: "connection_dropped", connections_max: LIMITS.connectionsMax });
-  });
   // `close` would end idle connections at once, also one whose next request is on its way: they end as Connections says.
   server.closeIdleConnections = () => undefined;
   return { server, connections };
@@ -142,34 +140,45 @@ function accept(server: Server | SecureServer, connections: Connections, deps: L
   const { addressLimit, announced } = deps;
   // Each one is prepended, so that Node's own listener stays the last: a request that arrives at once is counted.
   if (addressLimit !== undefined) limitAddresses(server, connections, addressLimit, deps);
-  if (announced !== undefined) awaitHeaders(server, deps, announced);
-  account(server, connections, announced);
+  if (announced !== undefined) awaitHeaders(server, connections, deps, announced);
+  account(server, connections, deps);
 }
 
 /** Registers each connection under the socket that requests and errors name: under TLS that is not the accepted one. */
-function account(
-  server: Server | SecureServer,
-  connections: Connections,
-  announced: AnnouncedClients | undefined,
-): void {
-  if ("setSecureContext" in server) {
-    server.prependListener("connection", (socket: Socket) => {
-      connections.addHandshake(socket);
-    });
+function account(server: Server | SecureServer, connections: Connections, deps: ListenerDeps): void {
+  const { proxies, announced } = deps;
+  const dropped = droppedLines(deps);
+  const isSecure = "setSecureContext" in server;
+  server.prependListener("connection", (socket: Socket) => {
+    // The connections of a declared proxy are those of all its clients, until it announces whose they are.
+    const isOfProxy = peerOf({ headers: {}, socket }, proxies).proxy !== undefined;
+    const address = isOfProxy ? undefined : addressKeyOf(socket.remoteAddress);
+    if (isSecure) connections.addHandshake(socket, address);
+    else connections.add(socket, address);
+    for (const other of connections.toMakeRoom(LIMITS.connectionsMax)) {
+      dropped();
+      destroySoonest(other);
+    }
+  });
+  server.on("drop", dropped);
+  if (isSecure)
     server.prependListener("secureConnection", (socket: Socket) => {
       const below = connections.addSecured(socket);
       if (below !== undefined) announced?.secured(below, socket);
     });
-  } else {
-    server.prependListener("connection", (socket: Socket) => {
-      connections.add(socket);
-    });
-  }
+}
+
+/** A connection that was just accepted has listeners that come later, with a whole socket to set up. */
+function destroySoonest(socket: Socket): void {
+  queueMicrotask(() => {
+    socket.destroy();
+  });
 }
 
 /** Lets a connection of a declared proxy pass to the listeners that are there already once its header is read; any other at once. */
 function awaitHeaders(
   server: Server | SecureServer,
+  connections: Connections,
   { log, timers, proxies }: ListenerDeps,
   announced: AnnouncedClients,
 ): void {
@@ -194,7 +203,10 @@ function awaitHeaders(
         });
         return;
       }
-      if (read.kind === "announced") announced.announce(socket, read.address);
+      if (read.kind === "announced") {
+        announced.announce(socket, read.address);
+        connections.announce(socket, addressKeyOf(read.address));
+      }
       pass(socket);
     });
   });
@@ -202,6 +214,19 @@ function awaitHeaders(
 
 /** At most one line in this time. */
 const LINE_MS = 1_000;
+
+/** To be called for each connection that is closed because there are too many. */
+function droppedLines({ log, timers }: ListenerDeps): () => void {
+  const inALine = seldom(timers, LINE_MS);
+  let connections = 0;
+  return () => {
+    connections += 1;
+    inALine(() => {
+      log.warn({ event: "connection_dropped", connections, connections_max: LIMITS.connectionsMax });
+      connections = 0;
+    });
+  };
+}
 
 /** Closes a connection whose address has too many already, before anything of it is read. */
 function limitAddresses(
@@ -219,10 +244,7 @@ function limitAddresses(
     const count = connections.countAddress(address, socket);
     const max = limit.connectionsMax();
     if (max === undefined || count <= max || limit.exceeded() === "observed") return;
-    // Those that hear of it too have a whole socket to set up.
-    queueMicrotask(() => {
-      socket.destroy();
-    });
+    destroySoonest(socket);
     inALine(() => {
       log.warn({ event: "connection_limited", remote: address, connections_max: max });
     });
