@@ -56,6 +56,8 @@ describe.skipIf(!hasBusybox)("the HEALTHCHECK of deploy/Dockerfile", { timeout: 
       await withService(env, async (service) => {
         expect(await inBusybox(healthLine(), { ...env, ...portOf(service) })).toMatchObject({ code: 0 });
         expect(await inBusybox(healthLine(), portOf(service))).toMatchObject({ code: 1 });
+        const spiffe = { MACP_AUTH_SPIFFE_SOCKET: "unix:///agent.sock", ...portOf(service) };
+        expect(await inBusybox(healthLine(), spiffe)).toMatchObject({ code: 0 });
       });
       await withService({}, async (service) => {
         const blank = { MACP_AUTH_TLS_CERT_FILE: " ", ...portOf(service) };

@@ -18,6 +18,8 @@ export const VARIABLES = {
   "tls.keyFile": "MACP_AUTH_TLS_KEY_FILE",
   "tls.clientCaFile": "MACP_AUTH_TLS_CLIENT_CA_FILE",
   "tls.crlFile": "MACP_AUTH_TLS_CRL_FILE",
+  "tls.spiffeSocket": "MACP_AUTH_SPIFFE_SOCKET",
+  "tls.spiffeId": "MACP_AUTH_SPIFFE_ID",
   "tokens.issuer": "MACP_AUTH_ISSUER",
   "tokens.audience": "MACP_AUTH_AUDIENCE",
   "tokens.maxTtlSeconds": "MACP_AUTH_MAX_TTL_SECONDS",

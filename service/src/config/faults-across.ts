@@ -30,6 +30,8 @@ const EITHER_OR: readonly (readonly [SettingPath, SettingPath])[] = [
   ["keys.kek", "keys.kekFile"],
   ["admin.token", "admin.tokenFile"],
   ["access.sharedSecret", "access.sharedSecretFile"],
+  ["tls.certFile", "tls.spiffeSocket"],
+  ["tls.keyFile", "tls.spiffeSocket"],
 ];
 
 function faultsOfPairs({ of, isGiven }: Labels): string[] {
@@ -126,14 +128,14 @@ function faultsOfBlanks({ mode }: AccessSettings, { of, isBlank, isGiven }: Labe
 
 /** One that is empty beside one that is given is reported with the pair. */
 function faultsOfBlankTls({ of, isBlank, isGiven }: Labels): readonly string[] {
-  if (TLS_PAIR.some(isGiven)) return [];
-  return TLS_PAIR.filter(isBlank).map(
+  if (TLS_SOURCES.some(isGiven)) return [];
+  return TLS_SOURCES.filter(isBlank).map(
     (setting) =>
       `${of(setting)} is set and empty, and without it the service speaks plain HTTP; give it its value, or unset it`,
   );
 }
 
-const TLS_PAIR: readonly SettingPath[] = ["tls.certFile", "tls.keyFile"];
+const TLS_SOURCES: readonly SettingPath[] = ["tls.certFile", "tls.keyFile", "tls.spiffeSocket"];
 
 const GUARDS: readonly SettingPath[] = [
   "access.mode",

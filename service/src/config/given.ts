@@ -16,6 +16,7 @@ const GUARDS: ReadonlySet<string> = new Set([
   "MACP_AUTH_SHARED_SECRET_FILE",
   "MACP_AUTH_TLS_CERT_FILE",
   "MACP_AUTH_TLS_KEY_FILE",
+  "MACP_AUTH_SPIFFE_SOCKET",
 ]);
 
 /**

@@ -38,10 +38,16 @@ test("without settings the service behaves as its predecessor", () => {
   expect(warnings).toEqual([]);
 });
 
-test("a variable that is set to nothing counts as unset, where anyone may mint by will, except the pair of TLS", () => {
+const TLS: ReadonlySet<string> = new Set([
+  VARIABLES["tls.certFile"],
+  VARIABLES["tls.keyFile"],
+  VARIABLES["tls.spiffeSocket"],
+]);
+
+test("a variable that is set to nothing counts as unset, where anyone may mint by will, except what turns TLS on", () => {
   const blank = Object.fromEntries(
     Object.values(VARIABLES)
-      .filter((name) => name !== VARIABLES["tls.certFile"] && name !== VARIABLES["tls.keyFile"])
+      .filter((name) => !TLS.has(name))
       .map((name, index) => [name, index % 2 === 0 ? "" : "  "]),
   );
   blank[VARIABLES["access.mode"]] = "off";

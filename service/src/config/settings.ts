@@ -14,6 +14,8 @@ import {
   verbatim,
   whole,
 } from "./fields.ts";
+import { spiffeEndpoint, spiffeId } from "./listeners/spiffe-endpoint.ts";
+import { type TlsSettings, tlsSettings } from "./listeners/tls-settings.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
 
 /** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
@@ -64,6 +66,14 @@ export const Written = z.object({
       .optional()
       .describe("authorities of client certificates, PEM; clients are asked for one; watched"),
     crlFile: path().optional().describe("revocation lists of those authorities, one of each, PEM; watched"),
+    spiffeSocket: spiffeEndpoint()
+      .optional()
+      .describe(
+        "the SPIFFE Workload API, `unix:///PATH` or `tcp://ADDRESS:PORT`, which gives the listeners their certificate and key in place of files; turns TLS on; watched",
+      ),
+    spiffeId: spiffeId()
+      .optional()
+      .describe("which of the SPIFFE ids that it issues is served; unset means the first"),
   }),
   tokens: z.object({
     issuer: verbatim().default(DEFAULT_ISSUER).describe("the `iss` of every token"),
@@ -182,14 +192,6 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly tls: TlsSettings | undefined;
 }
 
-/** The files of the listeners' TLS, PEM. */
-export interface TlsSettings {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly clientCaFile: string | undefined;
-  readonly crlFile: string | undefined;
-}
-
 /** Who may call, and what each may have minted. */
 export interface AccessSettings {
   readonly mode: CallerAuthMode;
@@ -287,12 +289,6 @@ function accessSettings(
       sharedSecretFile,
     ),
   };
-}
-
-/** Certificate and key are given together, or a fault says so. */
-function tlsSettings({ certFile, keyFile, clientCaFile, crlFile }: Written["tls"]): TlsSettings | undefined {
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  return { certFile, keyFile, clientCaFile, crlFile };
 }
 
 /** The key sources that are named, of which only one may be; the first is used. */

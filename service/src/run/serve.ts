@@ -72,10 +72,11 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const { timers } = world;
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
   const upkeep = await loaded.keys.open(log, world);
+  let tls: OpenTls | undefined;
   try {
     await upkeep.round();
     const access = loaded.access.open(log, world, upkeep.database);
-    const tls = loaded.tls?.open(log);
+    tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
     let isStopping = false;
     const parts = { log, upkeep, access, tls, isStopping: () => isStopping };
@@ -107,6 +108,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     log.info({ event: "stopped", code });
     return code;
   } finally {
+    tls?.close();
     await within(timers, STEP_MS_MAX, upkeep.close());
     await within(timers, STEP_MS_MAX, flush());
   }
@@ -138,6 +140,9 @@ async function within(timers: Timers, milliseconds: number, step: Promise<void>)
   patience.cancel();
 }
 
+/** How long a start waits for the SPIFFE Workload API: an agent may start at the same time, and learns of a registration within seconds. */
+const SPIFFE_MS_MAX = 30_000;
+
 /** Settings that can be run with, and what their files hold. */
 export interface Loaded extends LoadedSettings {
   readonly token: Secret | undefined;
@@ -148,12 +153,13 @@ export interface Loaded extends LoadedSettings {
 }
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
-async function loadAll({ environment, random, clock, timers }: ServeWorld): Promise<Loaded> {
+async function loadAll({ environment, random, clock, timers, err }: ServeWorld): Promise<Loaded> {
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
   const access = await attempt(() => loadAccess(read, valueOr(token, undefined)));
-  const tls = await attempt(() => loadTls(read, { clock, timers }));
+  const wait = { msMax: SPIFFE_MS_MAX, notice: (line: string) => err(`macp-auth: ${line}\n`) };
+  const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
   const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";

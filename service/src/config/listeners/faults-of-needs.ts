@@ -1,18 +1,19 @@
 import type { SettingPath } from "../settings.ts";
 import type { Labels } from "../source.ts";
 
-/** What each of these settings is of no use without. */
-const NEEDS: readonly (readonly [SettingPath, SettingPath])[] = [
-  ["tls.certFile", "tls.keyFile"],
-  ["tls.keyFile", "tls.certFile"],
-  ["tls.clientCaFile", "tls.certFile"],
-  ["tls.crlFile", "tls.clientCaFile"],
-  ["listener.proxyProtocol", "listener.trustedProxies"],
+/** What each of these settings is of no use without: one of the others. The first is named. */
+const NEEDS: readonly (readonly [SettingPath, readonly [SettingPath, ...SettingPath[]]])[] = [
+  ["tls.certFile", ["tls.keyFile"]],
+  ["tls.keyFile", ["tls.certFile"]],
+  ["tls.clientCaFile", ["tls.certFile", "tls.spiffeSocket"]],
+  ["tls.crlFile", ["tls.clientCaFile"]],
+  ["tls.spiffeId", ["tls.spiffeSocket"]],
+  ["listener.proxyProtocol", ["listener.trustedProxies"]],
 ];
 
 /** A line for each setting that lacks another one. */
 export function faultsOfNeeds({ of, isGiven }: Labels): readonly string[] {
-  return NEEDS.filter(([one, other]) => isGiven(one) && !isGiven(other)).map(
-    ([one, other]) => `${of(one)} is set and ${of(other)} is not; set both, or neither`,
+  return NEEDS.filter(([one, others]) => isGiven(one) && !others.some(isGiven)).map(
+    ([one, [other]]) => `${of(one)} is set and ${of(other)} is not; set both, or neither`,
   );
 }

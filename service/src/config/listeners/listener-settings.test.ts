@@ -80,6 +80,82 @@ describe("the files of TLS", () => {
   });
 });
 
+describe("MACP_AUTH_SPIFFE_SOCKET", () => {
+  const tlsOf = (text: string) => readSettings({ MACP_AUTH_SPIFFE_SOCKET: text }).settings.tls?.spiffe;
+
+  test.each([
+    ["unix:///run/spire/sockets/agent.sock", { kind: "unix", path: "/run/spire/sockets/agent.sock" }],
+    ["unix:/run/agent.sock", { kind: "unix", path: "/run/agent.sock" }],
+    ["  unix:///run/with%20blank.sock\r\n", { kind: "unix", path: "/run/with blank.sock" }],
+    ["tcp://127.0.0.1:8000", { kind: "tcp", address: "127.0.0.1", port: 8_000 }],
+    ["tcp://[::1]:8000", { kind: "tcp", address: "::1", port: 8_000 }],
+  ])("%j names an endpoint", (text, endpoint) => {
+    expect(tlsOf(text)).toEqual({ endpoint, id: undefined });
+  });
+
+  test.each([
+    "/run/agent.sock",
+    "unix://agent.sock",
+    "unix://host/run/agent.sock",
+    "unix:run/agent.sock",
+    "unix:///run/agent.sock?x",
+    "unix:///run/agent.sock#x",
+    "unix:///run/%zz.sock",
+    "unix:///",
+    "tcp://localhost:8000",
+    "tcp://127.0.0.1",
+    "tcp://127.0.0.1:0",
+    "tcp://127.0.0.1:65536",
+    "tcp://127.0.0.1:8000/foo",
+    "tcp://::1:8000",
+    "tcp://[127.0.0.1]:8000",
+    "tcp://[fe80::1%eth0]:8000",
+    "tcp://user@127.0.0.1:8000",
+    "http://127.0.0.1:8000",
+  ])("%j is a fault that shows it", (text) => {
+    expect(faultsOf({ MACP_AUTH_SPIFFE_SOCKET: text })).toEqual([
+      `MACP_AUTH_SPIFFE_SOCKET must be unix:///PATH or tcp://ADDRESS:PORT with an IP address, as SPIFFE_ENDPOINT_SOCKET is, and is "${text}"`,
+    ]);
+  });
+
+  test("and the files of a certificate are two sources, of which one must be chosen", () => {
+    const given = {
+      MACP_AUTH_SPIFFE_SOCKET: "unix:///run/agent.sock",
+      MACP_AUTH_TLS_CERT_FILE: "/c",
+      MACP_AUTH_TLS_KEY_FILE: "/k",
+    };
+    expect(faultsOf(given)).toEqual(
+      ["CERT", "KEY"].map(
+        (name) =>
+          `MACP_AUTH_TLS_${name}_FILE and MACP_AUTH_SPIFFE_SOCKET are both set; unset the one that is not meant`,
+      ),
+    );
+  });
+
+  test.each(["", " "])("that is %j does not mean plain HTTP", (blank) => {
+    expect(faultsOf({ MACP_AUTH_SPIFFE_SOCKET: blank })).toEqual([
+      expect.stringMatching(
+        /^MACP_AUTH_SPIFFE_SOCKET is set and empty, and without it the service speaks plain/,
+      ),
+    ]);
+  });
+
+  test("goes with client authorities in files, and is needed by MACP_AUTH_SPIFFE_ID", () => {
+    const socket = { MACP_AUTH_SPIFFE_SOCKET: "unix:///run/agent.sock" };
+    expect(
+      faultsOf({ ...socket, MACP_AUTH_TLS_CLIENT_CA_FILE: "/ca", MACP_AUTH_TLS_CRL_FILE: "/crl" }),
+    ).toEqual([]);
+    const id = { MACP_AUTH_SPIFFE_ID: "spiffe://example.org/macp-auth" };
+    expect(readSettings({ ...socket, ...id }).settings.tls?.spiffe?.id).toBe(id.MACP_AUTH_SPIFFE_ID);
+    expect(faultsOf(id)).toEqual([
+      "MACP_AUTH_SPIFFE_ID is set and MACP_AUTH_SPIFFE_SOCKET is not; set both, or neither",
+    ]);
+    expect(faultsOf({ ...socket, MACP_AUTH_SPIFFE_ID: "spiffe://Example.org/x" })).toEqual([
+      'MACP_AUTH_SPIFFE_ID must be a SPIFFE id such as spiffe://example.org/macp-auth, and is "spiffe://Example.org/x"',
+    ]);
+  });
+});
+
 describe("the ports of the listeners", () => {
   test.each([
     [

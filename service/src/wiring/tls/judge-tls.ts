@@ -11,8 +11,9 @@ export interface CertificateFacts {
   readonly serial: string;
   /** SHA-256, as Node writes it. */
   readonly fingerprint: string;
+  readonly notBefore: EpochSeconds;
   readonly notAfter: EpochSeconds;
-  /** Whether it names a host that clients look for: they read no other name. */
+  /** Whether it names a host or an address, which clients look for: but for those that know SPIFFE, they read no other name. */
   readonly hasNames: boolean;
 }
 
@@ -148,8 +149,9 @@ function factsOf(leaf: X509Certificate): CertificateFacts {
   return {
     serial: leaf.serialNumber,
     fingerprint: leaf.fingerprint256,
+    notBefore: momentOf(leaf.validFrom),
     notAfter: notAfterOf(leaf),
-    hasNames: leaf.subjectAltName !== undefined,
+    hasNames: /(?:^|, )(?:DNS|IP Address):/.test(leaf.subjectAltName ?? ""),
   };
 }
 

@@ -1,41 +1,45 @@
 import type { RequestListener, ServerOptions } from "node:http";
 import type { Server } from "node:https";
 import { ConfigError } from "../../config/config-error.ts";
-import type { SettingPath, TlsSettings } from "../../config/settings.ts";
-import type { Labels } from "../../config/source.ts";
+import type { TlsSettings } from "../../config/listeners/tls-settings.ts";
+import type { SettingPath } from "../../config/settings.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
 import type { Clock, EpochSeconds } from "../../kernel/clock.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
+import type { Random } from "../../kernel/random.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
-import { tlsFaultLine } from "../words/tls-fault-words.ts";
 import { type Authorities, contextOptions } from "./context-options.ts";
 import { expiryWatch } from "./expiry.ts";
 import { judgeTls, type TlsMaterial } from "./judge-tls.ts";
 import { ServedTls } from "./served-tls.ts";
-import { pathsOf, readTlsFiles, TLS_FILES, type TlsFilesRead } from "./tls-files.ts";
+import { pathsOf, type TlsFilesRead } from "./tls-files.ts";
+import { followedOf, type TlsSource } from "./tls-source.ts";
 import { trialHandshake } from "./trial-handshake.ts";
 
-/** What following the files needs of the world. */
+/** What following it needs of the world. */
 export interface TlsMachine {
   readonly clock: Clock;
   readonly timers: Pick<Timers, "delay">;
+  readonly random: Random;
 }
 
-/** Files of TLS that were read and can be served. */
+/** A certificate that was read and can be served. */
 export interface LoadedTls {
-  /** The settings whose files may change while the service runs. */
+  /** The settings whose material may change while the service runs. */
   readonly followed: readonly SettingPath[];
   /** What the operator should know of the certificate, a line each. */
   readonly warnings: readonly string[];
   readonly notAfter: EpochSeconds;
+  /** For how long it is valid as a whole. */
+  readonly lifeSeconds: number;
   open(log: Log): OpenTls;
 }
 
-/** The TLS of the listeners, as the files say it now. */
+/** The TLS of the listeners as it is now. */
 export interface OpenTls {
-  /** Makes a server that speaks TLS, and follows every later change of the files. */
+  /** Makes a server that speaks TLS, and follows every later change. */
   readonly createServer: (
     options: ServerOptions & { readonly handshakeTimeout: number },
     onRequest: RequestListener,
@@ -49,6 +53,8 @@ export interface OpenTls {
   look(): Promise<void>;
   readonly loops: readonly UpkeepLoop[];
   status(): TlsStatus;
+  /** Ends what is open to follow changes. */
+  close(): void;
 }
 
 /** What an operator sees of it. */
@@ -58,36 +64,32 @@ export interface TlsStatus {
   readonly notAfter: EpochSeconds;
   /** When the last authority of clients in the settings expires; `undefined`: the settings name none. */
   readonly authoritiesNotAfter: EpochSeconds | undefined;
-  /** Whether the files have changed into ones that cannot be served, so that older ones are. */
+  /** Whether what is newest cannot be served, or cannot be known, so that something older is. */
   readonly isStale: boolean;
 }
 
-/** Reads the files that the settings name. Throws `ConfigError` with every fault at once. */
-export async function loadTlsFiles(
+/** Reads what the settings name. Throws `ConfigError` with every fault at once. */
+export async function loadTlsFrom(
+  source: TlsSource,
   tls: TlsSettings,
-  labels: Labels,
   machine: TlsMachine,
 ): Promise<LoadedTls> {
-  const reader: Reader = { tls, labels, machine };
-  const first = await readMarked(pathsOf(tls), () => readTlsFiles(tls, labels));
+  const reader: Reader = { source, machine };
+  const first = await readMarked(pathsOf(tls), source.read);
   const served = await servable(reader, first.read);
   if (served.kind === "faulty") throw new ConfigError(served.faults);
   const { material } = served;
   return {
-    followed: TLS_FILES.filter((name) => tls[name] !== undefined).map((name) => `tls.${name}` as const),
-    warnings: material.facts.hasNames
-      ? []
-      : [
-          `${labels.of("tls.certFile")}: the certificate has no subjectAltName, and clients accept no other name; issue it with one`,
-        ],
+    followed: followedOf(tls),
+    warnings: source.warningsOf(material.facts),
     notAfter: material.facts.notAfter,
+    lifeSeconds: material.facts.notAfter - material.facts.notBefore,
     open: (log) => openTls(reader, first, material, log),
   };
 }
 
 interface Reader {
-  readonly tls: TlsSettings;
-  readonly labels: Labels;
+  readonly source: TlsSource;
   readonly machine: TlsMachine;
 }
 
@@ -97,24 +99,22 @@ type Servable =
   | { readonly kind: "faulty"; readonly faults: readonly string[] };
 
 /** What was read, once it has gone through a handshake. */
-async function servable({ tls, labels, machine }: Reader, read: TlsFilesRead): Promise<Servable> {
+async function servable({ source, machine }: Reader, read: TlsFilesRead): Promise<Servable> {
   if (read.kind === "unreadable") return { kind: "faulty", faults: read.faults };
   const judged = judgeTls(read.texts, machine.clock.now());
-  if (judged.kind === "faulty")
-    return { kind: "faulty", faults: judged.faults.map((fault) => tlsFaultLine(fault, tls, labels)) };
+  if (judged.kind === "faulty") return { kind: "faulty", faults: judged.faults.map(source.lineOf) };
   const { material } = judged;
   const trial = await trialHandshake(contextOptions(material, material.authorities), machine.timers);
   const isServed = trial.kind === "done" && trial.fingerprint === material.facts.fingerprint;
   if (isServed) return { kind: "servable", material };
   const code = trial.kind === "failed" ? trial.code : "another certificate";
-  const fault = { file: "certFile", why: { kind: "rejected", code } } as const;
-  return { kind: "faulty", faults: [tlsFaultLine(fault, tls, labels)] };
+  return { kind: "faulty", faults: [source.lineOf({ file: "certFile", why: { kind: "rejected", code } })] };
 }
 
 function openTls(reader: Reader, first: MarkedRead<TlsFilesRead>, started: TlsMaterial, log: Log): OpenTls {
-  const { tls, labels, machine } = reader;
+  const { source, machine } = reader;
   const served = new ServedTls(started);
-  /** The faults of the newest files, as they were reported last; none: they are served. */
+  /** The faults of what is newest, as they were reported last; none: it is served. */
   let faults: readonly string[] = [];
   const warnOfExpiry = expiryWatch(log);
 
@@ -131,19 +131,28 @@ function openTls(reader: Reader, first: MarkedRead<TlsFilesRead>, started: TlsMa
     const { facts } = outcome.material;
     log.info({ event: "tls_changed", serial: facts.serial, not_after: facts.notAfter });
   };
-  const reread = (): Promise<TlsFilesRead> => readTlsFiles(tls, labels);
-  const follow = groupFollower(first, reread);
-  // A signal looks too, while a look may be waiting for the disk.
+  const follow = groupFollower(first, source.read);
+  // A signal looks too, and what is in no file may change, while a look may be waiting for the disk.
   const inTurn = oneAtATime();
+  let hasChanged = false;
   const look = (): Promise<void> =>
     inTurn(async () => {
-      // Unchanged files may become servable: a certificate that is valid later, a folder that may be read again.
-      const read = (await follow()) ?? (faults.length > 0 ? await reread() : undefined);
+      // What is unchanged may become servable: a certificate that is valid later, a folder that may be read again.
+      const mustRead = hasChanged || faults.length > 0;
+      hasChanged = false;
+      const read = (await follow()) ?? (mustRead ? await source.read() : undefined);
       if (read !== undefined) put(await servable(reader, read));
       warnOfExpiry(served.material, machine.clock.now());
     });
   log.info({ event: "tls_loaded", serial: started.facts.serial, not_after: started.facts.notAfter });
   warnOfExpiry(started, machine.clock.now());
+  const close = source.follow(log, () => {
+    hasChanged = true;
+    // A look that fails is repeated by the loop, which reports why.
+    look().catch(() => {
+      hasChanged = true;
+    });
+  });
   return {
     createServer: (options, onRequest) => served.createServer(options, onRequest),
     trust: (beside) => {
@@ -155,7 +164,8 @@ function openTls(reader: Reader, first: MarkedRead<TlsFilesRead>, started: TlsMa
       serial: served.material.facts.serial,
       notAfter: served.material.facts.notAfter,
       authoritiesNotAfter: served.material.authoritiesNotAfter,
-      isStale: faults.length > 0,
+      isStale: faults.length > 0 || source.isLost(),
     }),
+    close,
   };
 }

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { TlsSettings } from "../../config/settings.ts";
+import type { TlsSettings } from "../../config/listeners/tls-settings.ts";
 import type { Labels } from "../../config/source.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { readSmallFile } from "../../files/small-file.ts";

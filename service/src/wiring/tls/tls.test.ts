@@ -9,6 +9,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/environment.ts";
 import { after, systemClock } from "../../kernel/clock.ts";
+import { systemRandom } from "../../kernel/random.ts";
 import { systemTimers } from "../../kernel/timers.ts";
 import { openLog } from "../../telemetry/log.ts";
 import { type Authority, type Certificate, makeAuthority } from "../../testing/certificates.ts";
@@ -66,20 +67,22 @@ const pairOf = ({ certificate, key }: Certificate) => ({
   MACP_AUTH_TLS_KEY_FILE: key,
 });
 
+const NO_WAIT = { msMax: 0, notice: () => undefined };
 const machine = {
   clock: { now: () => after(systemClock.now(), now - systemClock.now()) },
   timers: systemTimers,
+  random: systemRandom(),
 };
 
 async function opened(environment: Record<string, string>): Promise<OpenTls> {
-  const tls = await loadTls(loadSettings(environment), machine);
+  const tls = await loadTls(loadSettings(environment), machine, NO_WAIT);
   const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
   if (tls === undefined) throw new Error("TLS is off");
   return tls.open(openLog("info", { write }));
 }
 
 async function faultOf(environment: Record<string, string>): Promise<string> {
-  return loadTls(loadSettings(environment), machine).then(
+  return loadTls(loadSettings(environment), machine, NO_WAIT).then(
     () => "",
     (thrown: unknown) => (thrown as Error).message.replaceAll(folder, ""),
   );

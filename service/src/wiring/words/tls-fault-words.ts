@@ -1,4 +1,4 @@
-import type { TlsSettings } from "../../config/settings.ts";
+import type { TlsSettings } from "../../config/listeners/tls-settings.ts";
 import type { Labels } from "../../config/source.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { TlsFault } from "../tls/judge-tls.ts";
@@ -42,6 +42,6 @@ export function tlsFaultLine(fault: TlsFault, tls: TlsSettings, labels: Labels):
 }
 
 /** A moment in UTC, to the second. */
-function momentText(at: number): string {
+export function momentText(at: number): string {
   return new Date(at * 1_000).toISOString().replace(".000Z", "Z");
 }

@@ -1,7 +1,8 @@
 import { attempt, faultsOf, valueOr } from "../../../config/config-error.ts";
 import { environmentSource } from "../../../config/environment.ts";
 import type { EnvironmentFile } from "../../../config/environment-file.ts";
-import type { SettingPath, TlsSettings } from "../../../config/settings.ts";
+import type { TlsSettings } from "../../../config/listeners/tls-settings.ts";
+import type { SettingPath } from "../../../config/settings.ts";
 import { type LoadedSettings, readSources, type SettingsRead } from "../../../config/sources.ts";
 import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
@@ -38,12 +39,12 @@ export interface ConfigurationFacts {
   readonly now: EpochSeconds;
 }
 
-/** The files of the listeners' TLS. */
+/** The TLS of the listeners. */
 export type TlsFound =
   /** The settings name none, or must be fixed first. */
   | { readonly kind: "none" }
   | { readonly kind: "rejected"; readonly faults: readonly string[] }
-  | ({ readonly kind: "servable" } & Pick<LoadedTls, "notAfter" | "warnings">);
+  | ({ readonly kind: "servable" } & Pick<LoadedTls, "notAfter" | "lifeSeconds" | "warnings">);
 
 type SettingsFound =
   | ({ readonly kind: "read" } & LoadedSettings)
@@ -106,8 +107,11 @@ export async function gatherConfiguration(
   };
 }
 
+/** An agent that is asked for a certificate answers at once. */
+const SPIFFE_WAIT = { msMax: 2_000, notice: () => undefined };
+
 async function readTls(read: Omit<SettingsRead, "faults">, world: World): Promise<TlsFound> {
-  const loaded = await attempt(() => loadTls(read, world));
+  const loaded = await attempt(() => loadTls(read, world, SPIFFE_WAIT));
   if (loaded.kind === "faulty") return { kind: "rejected", faults: loaded.faults };
   return loaded.value === undefined ? { kind: "none" } : { kind: "servable", ...loaded.value };
 }
@@ -168,7 +172,7 @@ function filesOfAccess(file: string | undefined, found: AccessRead): readonly Na
 
 function filesOfTls({ keyFile, clientCaFile }: TlsSettings): readonly Named[] {
   const authorities = clientCaFile === undefined ? [] : [{ path: clientCaFile, holds: "tls-trust" } as const];
-  return [otherSecret(keyFile), ...authorities];
+  return [...(keyFile === undefined ? [] : [otherSecret(keyFile)]), ...authorities];
 }
 
 function otherSecret(path: string): NamedFile {

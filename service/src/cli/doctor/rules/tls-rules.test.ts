@@ -10,6 +10,7 @@ const facts = (tls: TlsFound): ConfigurationFacts =>
 const servable = (days: number, warnings: readonly string[] = []): TlsFound => ({
   kind: "servable",
   notAfter: epochSeconds(NOW + days * 86_400),
+  lifeSeconds: 90 * 86_400,
   warnings,
 });
 
@@ -17,6 +18,14 @@ test("a certificate that is valid for more than 30 days is ok, for less it is a 
   expect(certificateIsServable(facts({ kind: "none" }))).toEqual([]);
   expect(certificateIsServable(facts(servable(31)))).toMatchObject([{ grade: "ok" }]);
   expect(certificateIsServable(facts(servable(30)))).toMatchObject([{ grade: "warn", fix: "renew it" }]);
+});
+
+test("a certificate that lives for an hour is ok until a quarter of that is left", () => {
+  const hour = (minutes: number) => ({ ...servable(minutes / 1_440), lifeSeconds: 3_600 });
+  expect(certificateIsServable(facts(hour(16)))).toMatchObject([
+    { grade: "ok", found: "the certificate of the listeners is valid for 16 more minutes" },
+  ]);
+  expect(certificateIsServable(facts(hour(15)))).toMatchObject([{ grade: "warn", fix: "renew it" }]);
 });
 
 test("files that a start would reject fail, each fault once, and what a start warns of is a warning", () => {

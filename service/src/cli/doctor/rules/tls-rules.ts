@@ -1,5 +1,5 @@
 import { unsafeClientCertificates } from "../../words/node-line.ts";
-import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
+import type { ConfigurationFacts, TlsFound } from "../facts/configuration-facts.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 const DAY_SECONDS = 86_400;
@@ -15,12 +15,25 @@ export function certificateIsServable({ tls, now }: ConfigurationFacts): readonl
     case "rejected":
       return tls.faults.map((fault) => fail(check, fault));
     case "servable": {
-      const days = Math.floor((tls.notAfter - now) / DAY_SECONDS);
-      const found = `the certificate of the listeners is valid for ${String(days)} more days`;
-      const ofDate = days > DAYS_LEFT_MIN ? ok(check, found) : warn(check, found, "renew it");
-      return [ofDate, ...tls.warnings.map((warning) => warn(check, warning))];
+      return [ofDate(check, tls, now), ...tls.warnings.map((warning) => warn(check, warning))];
     }
   }
+}
+
+function ofDate(
+  check: string,
+  { notAfter, lifeSeconds }: Pick<Extract<TlsFound, { kind: "servable" }>, "notAfter" | "lifeSeconds">,
+  now: number,
+): Finding {
+  const left = notAfter - now;
+  // What lives for hours is renewed by a program, in time or not at all.
+  const isShort = lifeSeconds < 2 * DAY_SECONDS;
+  const time = isShort
+    ? `${String(Math.floor(left / 60))} more minutes`
+    : `${String(Math.floor(left / DAY_SECONDS))} more days`;
+  const found = `the certificate of the listeners is valid for ${time}`;
+  const isLate = isShort ? left <= lifeSeconds / 4 : left < (DAYS_LEFT_MIN + 1) * DAY_SECONDS;
+  return isLate ? warn(check, found, "renew it") : ok(check, found);
 }
 
 /** Where clients are asked for certificates, Node has the fixes for that. */
