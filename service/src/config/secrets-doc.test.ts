@@ -32,7 +32,7 @@ function secretVariables(): readonly string[] {
     .map(([, variable]) => variable)
     .filter((variable) => held.includes(variable.replace(/_FILE$/, "")));
   const keyFiles = names.map(([, variable]) => variable).filter((variable) => variable.endsWith("_KEY_FILE"));
-  return [...new Set([...held, ...files, ...keyFiles, "MACP_AUTH_STORE_URL"])];
+  return [...new Set([...held, ...files, ...keyFiles, "MACP_AUTH_STORE_URL", "MACP_AUTH_LIMITS_URL"])];
 }
 
 test("docs/secrets.md names each setting that holds a secret, and the access document", () => {
