@@ -12,7 +12,7 @@ import {
   reload,
   wrongSecretLike,
 } from "../support/access.ts";
-import { BOOT_MS_MAX, type RunningService, startService } from "../support/service-process.ts";
+import { BOOT_MS_MAX, type RunningService, startService, withService } from "../support/service-process.ts";
 
 interface Answer {
   readonly status: number;
@@ -220,5 +220,13 @@ describe("a document with limits and nothing else", () => {
     await folder.put({ version: 1, limits: { address: "1000/1s" } });
     await reload(service);
     expect((await mint()).status).toBe(401);
+  });
+});
+
+test("a start warns of a server of shared limits that no limits make use of", async () => {
+  await withService({ HOST: "127.0.0.1", MACP_AUTH_LIMITS_URL: "redis://127.0.0.1:1" }, async (service) => {
+    expect(String((await service.event("setting_warning"))["message"])).toMatch(
+      /^MACP_AUTH_LIMITS_URL has no effect without a section limits/,
+    );
   });
 });

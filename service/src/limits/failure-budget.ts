@@ -48,6 +48,16 @@ export class FailureBudget {
     this.#byPair = new BucketTable(KNOWN_SLOTS, seed);
   }
 
+  /** How many times a budget found no place of its own, by what it counts. */
+  overflows(): ReadonlyMap<string, number> {
+    return new Map([
+      ["failures_address", this.#byAddress.overflows],
+      ["failures_credential", this.#byCredential.overflows],
+      ["known", this.#known.overflows],
+      ["failures_known", this.#byPair.overflows],
+    ]);
+  }
+
   /** Microseconds until a proof may be tried; 0: now. Takes nothing. */
   waitUs(plan: LimitPlan, { address, credential }: Attempt): number {
     const nowUs = microseconds(this.#deps.stopwatch);

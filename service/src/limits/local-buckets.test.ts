@@ -125,4 +125,17 @@ describe("the buckets of a process", () => {
     nowUs += 10_000;
     expect(take(limitOf("100/1s", 1)).kind).toBe("taken");
   });
+
+  test("say how many found no place of their own, and limit those together", () => {
+    const buckets = new LocalBuckets({ random: countingRandom(), stopwatch: { elapsed: () => 1 } });
+    const limit = limitOf("1/1h");
+    const take = (scope: Scope, key: string) => buckets.take([{ scope, key, limit }]).kind;
+    let limited = 0;
+    for (let caller = 0; caller < 2 ** 17 + 5_000; caller += 1)
+      if (take("caller", `caller-${String(caller)}`) === "limited") limited += 1;
+    expect(take("sender", "agent://a")).toBe("taken");
+    const overflows = buckets.overflows();
+    expect(overflows.get("caller")).toBe(limited + 1);
+    expect(overflows.get("sender")).toBe(0);
+  });
 });

@@ -68,6 +68,11 @@ export class LocalBuckets implements Buckets {
     table.write(slot, Math.max(table.fullAtUs(slot), nowUs + spentUs));
   }
 
+  /** How many times a bucket found no place of its own, by scope. */
+  overflows(): ReadonlyMap<Scope, number> {
+    return new Map([...this.#tables].map(([scope, { overflows }]) => [scope, overflows]));
+  }
+
   #look(takes: readonly Take[], nowUs: number, paceIn: (limit: Limit) => Pace): readonly Look[] {
     return takes.map((take) => {
       const table = this.#table(take.scope);

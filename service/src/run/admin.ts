@@ -49,6 +49,7 @@ export async function openAdmin(
     tls: () => tls?.status(),
     clientCas: () => clientCaEnds(declared),
     limitsAreLocal: () => limits.isLocal(),
+    limitOverflows: () => limits.overflows(),
   });
   upkeep.watch({
     alarm: (kind) => metrics.keyAlarm(kind),

@@ -164,7 +164,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";
   if (!isDone || faults.length > 0) throw new ConfigError(faults);
-  const warnings = [...read.warnings, ...(tls.value?.warnings ?? [])];
+  const warnings = [...read.warnings, ...access.value.warnings, ...(tls.value?.warnings ?? [])];
   const parts = { token: token.value, keys: keys.value, access: access.value, tls: tls.value };
   return { ...read, warnings, ...parts };
 }

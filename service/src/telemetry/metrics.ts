@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
-import { decisionTimes } from "./limit-metrics.ts";
+import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
@@ -15,6 +15,8 @@ export interface Gauges {
   tls(): TlsFigures | undefined;
   /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
   limitsAreLocal(): boolean | undefined;
+  /** How many times a bucket of limits found no place of its own, by table. */
+  limitOverflows?(): ReadonlyMap<string, number>;
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -80,6 +82,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   const alarms = count("key_alarms_total", "Rotation rounds that found a problem, by kind.", ["kind"]);
   const store = count("store_failures_total", "Background rounds in which the key store failed.", []);
   const dropped = count("fetches_dropped_total", "JWKS fetches that could not be stored.", []);
+  overflowCounter(registers, () => gauges.limitOverflows?.() ?? new Map());
   keyGauges(registry, gauges);
   return {
     minted: (kid) => minted.inc({ kid }),

@@ -1,17 +1,26 @@
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Secret } from "../kernel/secret.ts";
-import type { LoadedAccess } from "./access/access-directory.ts";
+import type { LoadedAccess, LoadedCallers } from "./access/access-directory.ts";
+import { limitWarnings } from "./limits/limit-warnings.ts";
 
-const OPEN: LoadedAccess = {
+type Read = Pick<LoadedSettings, "settings" | "labels">;
+
+const OPEN: LoadedCallers = {
   mode: "off",
   followed: [],
   registry: { issuers: [], callers: [], clientCas: [] },
   files: [],
+  hasLimits: false,
   open: () => ({
     directory: undefined,
     look: () => Promise.resolve(),
     loops: [],
-    limits: { isLocal: () => undefined, watch: () => undefined, close: () => undefined },
+    limits: {
+      isLocal: () => undefined,
+      overflows: () => new Map(),
+      watch: () => undefined,
+      close: () => undefined,
+    },
   }),
 };
 
@@ -20,10 +29,12 @@ const OPEN: LoadedAccess = {
  * read, so that a mistake in it cannot keep a service down. `adminToken`: of the admin listener, which no caller may have as its secret.
  * Throws `ConfigError` with every fault at once.
  */
-export async function loadAccess(
-  read: Pick<LoadedSettings, "settings" | "labels">,
-  adminToken: Secret | undefined,
-): Promise<LoadedAccess> {
+export async function loadAccess(read: Read, adminToken: Secret | undefined): Promise<LoadedAccess> {
+  const loaded = await loadDeclared(read, adminToken);
+  return { ...loaded, warnings: limitWarnings(read.labels, loaded.hasLimits) };
+}
+
+async function loadDeclared(read: Read, adminToken: Secret | undefined): Promise<LoadedCallers> {
   if (read.settings.access.mode === "off") return OPEN;
   const { loadCallers } = await import("./access/load-callers.ts");
   return loadCallers(read, adminToken);

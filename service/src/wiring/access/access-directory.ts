@@ -9,10 +9,15 @@ import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
-import type { LimitsWatcher } from "./open-counting.ts";
+import type { LimitsWatcher, Overflows } from "../limits/open-counting.ts";
+
+/** Callers and policy whose files and secrets are read, and what the operator should know of their settings, a line each. */
+export interface LoadedAccess extends LoadedCallers {
+  readonly warnings: readonly string[];
+}
 
 /** Callers and policy whose files and secrets are read. */
-export interface LoadedAccess {
+export interface LoadedCallers {
   /** Whether callers are asked at startup; a document that changes may make it stricter, never less strict. */
   readonly mode: CallerAuthMode;
   /** The settings whose files may change while the service runs. */
@@ -21,6 +26,8 @@ export interface LoadedAccess {
   readonly registry: CallerRegistry;
   /** The access document and the files that it names. */
   readonly files: readonly string[];
+  /** Whether the access document has limits. */
+  readonly hasLimits: boolean;
   /** `database`: the one of the process, which all replicas share; `undefined` where the keys need none. */
   open(log: Log, machine: Machine, database: OpenDatabase | undefined): OpenAccess;
 }
@@ -34,6 +41,8 @@ export interface OpenAccess {
   readonly limits: {
     /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
     isLocal(): boolean | undefined;
+    /** How many times a bucket found no place of its own because its table was full, by table. */
+    overflows(): Overflows;
     watch(watcher: LimitsWatcher): void;
     close(): void;
   };

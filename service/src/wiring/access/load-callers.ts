@@ -20,13 +20,13 @@ import { tokenReviewer } from "../../outbound/token-review.ts";
 import { usedAssertions } from "../../stores/used-assertions.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
+import { loadCounting, openLimits, type ProcessLimits } from "../limits/open-counting.ts";
 import { readSecret } from "../read-secret.ts";
-import type { AccessView, LoadedAccess, OpenAccess } from "./access-directory.ts";
+import type { AccessView, LoadedCallers, OpenAccess } from "./access-directory.ts";
 import { modeOf } from "./access-mode.ts";
 import { clientCaLoop } from "./client-ca-watch.ts";
 import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
 import { documentWarner } from "./document-warnings.ts";
-import { loadCounting, openLimits, type ProcessLimits } from "./open-counting.ts";
 import { readDocumentApart } from "./read-apart.ts";
 import {
   type AccessDocument,
@@ -49,7 +49,7 @@ type Read = Pick<LoadedSettings, "settings" | "labels">;
  * Reads the access document and the shared secret of a mode that asks for callers; opens nothing. `adminToken`: of the admin listener,
  * where it could be read. Throws `ConfigError` with every fault at once.
  */
-export async function loadCallers(read: Read, adminToken: Secret | undefined): Promise<LoadedAccess> {
+export async function loadCallers(read: Read, adminToken: Secret | undefined): Promise<LoadedCallers> {
   const { settings, labels } = read;
   const { access, tokens } = settings;
   const { file, sharedSecret } = access;
@@ -73,6 +73,7 @@ export async function loadCallers(read: Read, adminToken: Secret | undefined): P
     followed: file === undefined ? [] : ["access.file"],
     registry: first.document.registry,
     files: first.paths,
+    hasLimits: hasLimits(documentIn(source?.first.read)),
     open: (log, machine, database) => {
       const warn = documentWarner(log, tokens.issuer, database?.kind === "sql");
       const limits = openLimits(settings.limits, (watcher) => openCounting(machine, log, watcher));
@@ -157,6 +158,10 @@ interface Opened {
 
 function documentIn(read: DocumentRead | undefined): AccessDocument | undefined {
   return read?.kind === "read" ? read.document : undefined;
+}
+
+function hasLimits(document: AccessDocument | undefined): boolean {
+  return document?.limits !== undefined;
 }
 
 function reportFaults(log: Log, faults: readonly string[], inForce: AccessDocument | undefined): void {

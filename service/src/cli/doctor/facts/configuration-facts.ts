@@ -67,7 +67,7 @@ type KeysRead =
 type AccessRead =
   /** The settings must be fixed first. */
   | { readonly kind: "unknown" }
-  | { readonly kind: "loaded"; readonly loaded: Pick<LoadedAccess, "registry" | "files"> }
+  | { readonly kind: "loaded"; readonly loaded: Pick<LoadedAccess, "registry" | "files" | "warnings"> }
   /** The access document, or a secret beside it. */
   | { readonly kind: "rejected"; readonly faults: readonly string[] };
 

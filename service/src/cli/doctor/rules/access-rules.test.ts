@@ -13,7 +13,10 @@ const ADMIN = { MACP_AUTH_ADMIN_PORT: "3201" };
 function findings(environment: Record<string, string>, ...callers: readonly CallerEntry[]) {
   const facts: Pick<ConfigurationFacts, "settings" | "access"> = {
     settings: { kind: "read", ...loadSettings(environment) },
-    access: { kind: "loaded", loaded: { registry: { issuers: [], callers, clientCas: [] }, files: [] } },
+    access: {
+      kind: "loaded",
+      loaded: { registry: { issuers: [], callers, clientCas: [] }, files: [], warnings: [] },
+    },
   };
   return judge(ACCESS_RULES, facts);
 }

@@ -41,9 +41,12 @@ function startWarnsOfNothing({ settings, access }: AccessFacts): readonly Findin
   if (settings.kind === "rejected" || access.kind !== "loaded") return [];
   const { keys, tokens } = settings.settings;
   const isUseStored = keys.source.kind === "managed" && keys.source.store.kind !== "memory";
-  return warningsOf(access.loaded, tokens.issuer, isUseStored).map(({ event, message }) =>
-    warn(event.replaceAll("_", "-"), message),
-  );
+  return [
+    ...warningsOf(access.loaded, tokens.issuer, isUseStored).map(({ event, message }) =>
+      warn(event.replaceAll("_", "-"), message),
+    ),
+    ...access.loaded.warnings.map((message) => warn("limits-settings", message)),
+  ];
 }
 
 export const ACCESS_RULES: readonly Rule<AccessFacts>[] = [

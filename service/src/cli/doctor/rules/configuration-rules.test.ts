@@ -34,7 +34,10 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
     environment: { kind: "process", values: FINE },
     settings: { kind: "read", ...loadSettings(FINE) },
     keys: { kind: "imported", keys: [testKey("signing")] },
-    access: { kind: "loaded", loaded: { registry: { issuers: [], callers: [], clientCas: [] }, files: [] } },
+    access: {
+      kind: "loaded",
+      loaded: { registry: { issuers: [], callers: [], clientCas: [] }, files: [], warnings: [] },
+    },
     store: undefined,
     tls: { kind: "none" },
     nodeVersion: "v24.22.3",

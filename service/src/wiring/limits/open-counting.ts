@@ -12,12 +12,17 @@ import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 /** What is counted from now on, until the process ends. */
 export interface Counting {
   readonly counted: CountedSoFar;
+  /** How many times a bucket found no place of its own, by table. */
+  overflows(): Overflows;
   /** Whether this replica counts by itself, though it shares its limits; `undefined`: it shares none. */
   isLocal(): boolean | undefined;
   /** Looks once whether a lost store is there again. Never rejects. */
   look(): Promise<void>;
   close(): void;
 }
+
+/** A closed set of names. */
+export type Overflows = ReadonlyMap<string, number>;
 
 /** How what is counted is opened: what it needs is loaded before. */
 export type OpenCounting = (machine: Machine, log: Log, watcher: LimitsWatcher) => Counting;
@@ -48,6 +53,7 @@ export interface ProcessLimits {
   /** The limits of a plan; none of none. */
   inForce(plan: LimitPlan | undefined): LimitsInForce | undefined;
   isLocal(): boolean | undefined;
+  overflows(): Overflows;
   watch(watcher: LimitsWatcher): void;
   readonly loops: readonly UpkeepLoop[];
   close(): void;
@@ -67,6 +73,7 @@ export function openLimits(
       return { plan, counted: counting.counted };
     },
     isLocal: () => counting?.isLocal(),
+    overflows: () => counting?.overflows() ?? NO_OVERFLOWS,
     watch(one) {
       watcher = one;
     },
@@ -80,11 +87,21 @@ export function openLimits(
   };
 }
 
+const NO_OVERFLOWS: Overflows = new Map();
+
+function overflowsOf(buckets: readonly LocalBuckets[], failures: FailureBudget): Overflows {
+  const all = new Map<string, number>(failures.overflows());
+  for (const [scope, count] of buckets.flatMap((one) => [...one.overflows()]))
+    all.set(scope, (all.get(scope) ?? 0) + count);
+  return all;
+}
+
 function localCounting(machine: Machine, replicas: number): Counting {
   const door = new LocalBuckets(machine);
   const failures = new FailureBudget(machine, replicas);
   return {
     counted: { door, failures, tokens: door, areShared: false },
+    overflows: () => overflowsOf([door], failures),
     isLocal: () => undefined,
     look: () => Promise.resolve(),
     close: () => undefined,
@@ -97,9 +114,11 @@ function sharedCounting(
   replicas: number,
   { machine, log, watcher }: { machine: Machine; log: Log; watcher: LimitsWatcher },
 ): Counting {
+  const [door, local] = [new LocalBuckets(machine), new LocalBuckets(machine)];
+  const failures = new FailureBudget(machine, replicas);
   const tokens = new SharedBuckets({
     store,
-    local: new LocalBuckets(machine),
+    local,
     timers: machine.timers,
     stopwatch: machine.stopwatch,
     replicas,
@@ -115,12 +134,8 @@ function sharedCounting(
     },
   });
   return {
-    counted: {
-      door: new LocalBuckets(machine),
-      failures: new FailureBudget(machine, replicas),
-      tokens,
-      areShared: true,
-    },
+    counted: { door, failures, tokens, areShared: true },
+    overflows: () => overflowsOf([door, local], failures),
     isLocal: () => tokens.isLocal,
     look: () => tokens.look(),
     close: () => {
