@@ -16,7 +16,7 @@ export function missText(miss: Miss): string {
     case "scopes_unreadable":
       return "the runtime would reject a token with these scopes";
     case "scopes_exceeded":
-      return `the request has more than it gives: ${miss.fields.join(", ")}`;
+      return `the request names more than it gives: ${miss.fields.join(", ")}`;
     case "unknown_scope":
       return `it does not pass on scopes that the runtime does not know: ${miss.fields.map((field) => shown(field)).join(", ")}`;
     case "ttl_exceeded":

@@ -44,7 +44,7 @@ describe("a fault of the syntax is one plain line with its place and the fix", (
     ],
     ["a name that is a list", "version: 1\ncallers: {? [a] : {}}", "2:10 a name here is no text"],
     ["__proto__", "version: 1\ncallers: {__proto__: {}}", '2:11 "__proto__" is no name'],
-    ["a tab as indentation", "version: 1\ncallers:\n\ta: {}", "3:1 a tab stands where only spaces may"],
+    ["a tab as indentation", "version: 1\ncallers:\n\ta: {}", "3:1 a tab is used for indentation"],
     ["an unclosed quote", 'version: 1\ncallers: {a: {owner: "x}}', "2:26 a quote, a bracket, a comma"],
     ["a second colon", "version: 1\ncallers: a: b", '2:10 the line has a second ":"'],
     ["a second document", "version: 1\n---\nversion: 1", "2:1 a second document begins"],

@@ -6,16 +6,17 @@ const TEXTS: Partial<Readonly<Record<ErrorCode, string>>> = {
   BAD_ALIAS: 'a "*" or "&" begins a reference here; put the text in quotes',
   BAD_DIRECTIVE: 'a line that begins with "%" is not allowed; remove it',
   BAD_DQ_ESCAPE: 'a "\\" begins an escape that YAML does not have; put the text in single quotes',
-  BAD_INDENT: "the line is not indented as its neighbours; use two spaces for each level",
+  BAD_INDENT: "the indentation differs from that of the lines around it; use two spaces for each level",
   BAD_SCALAR_START: "a text begins with a character that YAML reserves; put the text in quotes",
   BLOCK_AS_IMPLICIT_KEY: 'the line has a second ":" or "-"; put the text in quotes, or begin a new line',
-  BLOCK_IN_FLOW: "lines stand inside of [ ] or { }; write the part in one of the two ways",
+  BLOCK_IN_FLOW: "indented lines are inside [ ] or { }; write this part in only one of the two styles",
   KEY_OVER_1024_CHARS: "a name has more than 1,024 characters; shorten it",
   MISSING_CHAR: 'a quote, a bracket, a comma, or the space after a ":" is missing here or before; add it',
-  MULTILINE_IMPLICIT_KEY: 'a name runs over two lines; add the ":" after the name before, or close its quote',
+  MULTILINE_IMPLICIT_KEY:
+    'a name continues on the next line; add the missing ":" after it, or close its quote',
   MULTIPLE_DOCS: "a second document begins; keep one in a file",
-  RESOURCE_EXHAUSTION: "the document is nested too deeply; write it flatter",
-  TAB_AS_INDENT: "a tab stands where only spaces may; indent with spaces",
+  RESOURCE_EXHAUSTION: "the document is nested too deeply; reduce the nesting",
+  TAB_AS_INDENT: "a tab is used for indentation; use spaces",
 };
 
 const TAGGED = "a tag or an anchor is not allowed here; remove it";

@@ -104,7 +104,7 @@ describe("a document that becomes bad while the service runs changes nothing, is
     ["an unclosed quote", `${FIRST}  second: {owner: "x`, /missing here or before/],
     ["a second document", `${FIRST}---\n${FIRST}`, /a second document begins/],
     ["a name twice", `${FIRST}  first: {}\n`, /"first" stands here twice/],
-    ["a tab", `${FIRST}\tsecond: {}\n`, /a tab stands/],
+    ["a tab", `${FIRST}\tsecond: {}\n`, /a tab is used/],
     ["yes", "version: 1\ncallers: {first: {disabled: yes}}", /must be true or false/],
     ["a NUL", `${FIRST}  sec\0nd: {}\n`, /U\+0000/],
     ["UTF-16", Buffer.from(`${byteOrderMark}${FIRST}`, "utf16le"), /not UTF-8/],
@@ -214,7 +214,7 @@ describe("as Kubernetes mounts it, behind links that are replaced at once", () =
     await look(4);
     expect([callers(), kids()]).toEqual([["first"], ["one"]]);
     expect(faults()).toEqual([
-      expect.stringMatching(/access\.yaml:3:[0-9]+ callers\.first\.proofs\[0\].*names a member twice/),
+      expect.stringMatching(/access\.yaml:3:[0-9]+ callers\.first\.proofs\[0\].*has a member twice/),
       expect.stringMatching(/access\.yaml:4:[0-9]+ callers\.second/),
     ]);
     await swap("..v1");

@@ -68,11 +68,11 @@ function registryText(fault: OtherFault, places: RulePlaces): string {
     case "issuer_twice":
       return `has the name or the issuer of ${fault.other}; a token must lead to one entry`;
     case "pattern_invalid":
-      return `has ${shownValue(fault.source)}, which is no pattern: ${patternText(fault.fault)}`;
+      return `has ${shownValue(fault.source)}, which is not a valid pattern: ${patternText(fault.fault)}`;
     case "claim_unknown":
-      return `is no claim of this preset; known are ${fault.known.join(", ")}`;
+      return `is not a claim of this preset; its claims are ${fault.known.join(", ")}`;
     case "id_claim_missing":
-      return `names only what may belong to somebody else later; also require one of ${fault.known.join(", ")}`;
+      return `matches only names, which may belong to somebody else later; also require one of ${fault.known.join(", ")}`;
     case "rules_overlap": {
       const other = places.get(fault.other.caller)?.workloads[fault.other.rule];
       return `may match a token that also proves ${fault.other.caller}${other === undefined ? "" : ` (proof ${String(Number(other[3]) + 1)})`}; make the subjects or the claims exclude each other`;
@@ -120,7 +120,7 @@ function ruleText(fault: RuleFaultKind): string {
     case "mode_invalid":
       return "must be a mode of at most 512 visible characters";
     default:
-      return `is no pattern: ${patternText(fault)}`;
+      return `is not a valid pattern: ${patternText(fault)}`;
   }
 }
 
@@ -128,11 +128,11 @@ function ruleText(fault: RuleFaultKind): string {
 export function keySetText(fault: KeySetFault): string {
   switch (fault) {
     case "not_a_key_set":
-      return "is not a JWK Set (RFC 7517 section 5), or names a member twice; write one there";
+      return "is not a JWK Set (RFC 7517 section 5), or has a member twice; put a JWK Set there";
     case "too_many_keys":
       return "has more than 100 keys; remove those that are no longer used";
     case "kid_repeated":
-      return "has two keys of one kid; give each a kid of its own";
+      return "has two keys with the same kid; give each its own";
     case "sequence_invalid":
       return "has a spiffe_sequence that is not a whole number; write the bundle as SPIRE does";
   }
@@ -143,5 +143,5 @@ export function skippedText(skipped: readonly SkipReason[]): string | undefined 
   const [first] = skipped;
   return first === undefined
     ? undefined
-    : `has ${String(skipped.length)} of its keys that cannot be used (${[...new Set(skipped)].join(", ").replaceAll("_", " ")}); remove or replace them`;
+    : `has ${String(skipped.length)} keys that cannot be used (${[...new Set(skipped)].join(", ").replaceAll("_", " ")}); remove or replace them`;
 }

@@ -27,7 +27,7 @@ export function certificateFaultOf(fault: CertificateFault, places: CertificateP
         fault.fault === "subject_malformed"
           ? "write the whole subject, such as CN=planner,O=Example; callers check prints it"
           : patternText(fault.fault);
-      return { place, text: `has ${shownValue(fault.source)}, which is no name to match: ${why}` };
+      return { place, text: `has ${shownValue(fault.source)}, which is not a valid name: ${why}` };
     }
     case "certificate_rules_overlap":
       return {
@@ -39,16 +39,16 @@ export function certificateFaultOf(fault: CertificateFault, places: CertificateP
 
 const CLIENT_CA_TEXTS: Readonly<Record<ClientCaFault["reason"], string>> = {
   not_certificates:
-    "names a file that is not certificates in PEM alone; write those of the authorities there",
+    "names a file that does not contain only PEM certificates; put those of the authorities there",
   not_an_authority:
     "has a certificate that is not of an authority (CA:TRUE); name the one that issues the certificates",
-  not_a_list: "names a file that is not revocation lists in PEM; convert a list with openssl crl -inform DER",
-  next_update_missing:
-    "has a list without nextUpdate, so that nobody knows when it ends; let the authority set it",
+  not_a_list:
+    "names a file that does not contain only PEM revocation lists; convert a list with openssl crl -inform DER",
+  next_update_missing: "has a list without nextUpdate, which would never end; let the authority set it",
   algorithm_not_allowed:
     "has a list whose signature algorithm is not accepted; sign it with SHA-256 or better",
   extension_not_supported:
-    "has a delta list, an indirect one, or one for some certificates only; write whole lists",
+    "has a delta list, an indirect list, or a list for some certificates only; use complete lists",
   signature_invalid:
-    "has a list that the authority of its name in ca_file did not sign; write both of one authority",
+    "has a list that the authority of that name in ca_file did not sign; use the list and the certificate of the same authority",
 };

@@ -8,7 +8,7 @@ const PLAIN = {
   no_certificate: "holds no certificate; name a PEM file with a CERTIFICATE block",
   no_key: "holds no private key; name a PEM file with a PRIVATE KEY block",
   no_list: "holds no revocation list; name a PEM file with X509 CRL blocks",
-  several_keys: "holds more than one private key; leave the one of the certificate",
+  several_keys: "holds more than one private key; keep only that of the certificate",
   encrypted_key:
     "is an encrypted key; decrypt it into a file that only the service can read: openssl pkey -in FILE -out PLAIN",
   not_of_certificate: "is not the key of the certificate; name the two files that were issued together",
