@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { parse as parseContentType } from "content-type";
@@ -9,6 +8,10 @@ import { type Problem, problem } from "./problem.ts";
 
 /** How much a body may hold, as it arrives and after inflation. */
 const BODY_BYTES_MAX = 102_400;
+/** In how many pieces it may arrive. Each costs about as much as a whole small request, also a chunk of one byte. */
+const BODY_PIECES_MAX = 1_024;
+/** More are joined: a piece of one byte takes hundreds. */
+const PIECES_APART_MAX = 64;
 /** How deep a body's arrays and objects may be nested. */
 const JSON_DEPTH_MAX = 32;
 
@@ -136,31 +139,44 @@ function isDeeperThan(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
 }
 
-/** All of a stream's bytes, or `too-large` as soon as they are too many; the rest is then left unread. */
-function collect(stream: Readable): Promise<Buffer | "too-large"> {
+/**
+ * All bytes of a body, or `too-large` as soon as they are too many; the rest is then left unread. Rejects when the connection broke
+ * before, also by this function, where the pieces are too many.
+ */
+function collect(incoming: IncomingMessage): Promise<Buffer | "too-large"> {
   return new Promise((resolve, reject) => {
     // Its handler may have waited for something else first, and the events of a connection that broke do not come again.
-    if (stream.destroyed) {
+    if (incoming.destroyed) {
       reject(brokenOff());
       return;
     }
-    const chunks: Buffer[] = [];
-    let size = 0;
-    stream.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= BODY_BYTES_MAX) {
-        chunks.push(chunk);
+    const pieces: Buffer[] = [];
+    let [size, count] = [0, 0];
+    const take = (piece: Buffer): void => {
+      size += piece.length;
+      count += 1;
+      if (size > BODY_BYTES_MAX) {
+        pieces.length = 0;
+        incoming.off("data", take);
+        incoming.pause();
+        resolve("too-large");
         return;
       }
-      stream.pause();
-      resolve("too-large");
+      // No answer: to keep the connection until it is read, all other pieces that have arrived would have to be taken apart.
+      if (count > BODY_PIECES_MAX) {
+        incoming.socket.destroy();
+        return;
+      }
+      pieces.push(piece);
+      if (pieces.length > PIECES_APART_MAX) pieces.splice(0, pieces.length, Buffer.concat(pieces));
+    };
+    incoming.on("data", take);
+    incoming.once("end", () => {
+      resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
     });
-    stream.once("end", () => {
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
-    });
-    stream.once("error", reject);
-    stream.once("close", () => {
-      if (stream.readableEnded) return;
+    incoming.once("error", reject);
+    incoming.once("close", () => {
+      if (incoming.readableEnded) return;
       reject(brokenOff());
     });
   });

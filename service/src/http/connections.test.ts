@@ -268,6 +268,28 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     for (const connection of [...held, late]) connection.destroy();
   });
 
+  describe("whose body comes in chunks of one byte", () => {
+    const bodyIn = (chunks: number): string =>
+      `POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\n \r\n".repeat(chunks - 2)}1\r\n{\r\n1\r\n}\r\n0\r\n\r\n`;
+
+    test("is answered up to 1,024 of them", async () => {
+      const connection = await open();
+      connection.send(bodyIn(1_024));
+      expect((await connection.response())?.text).toBe('{"kind":"json"}');
+      connection.destroy();
+    });
+
+    test("ends without an answer at one more, and others do not", async () => {
+      const other = await idle();
+      const connection = await open();
+      connection.send(bodyIn(1_025));
+      expect(await connection.responsesToEnd()).toEqual([]);
+      other.send(NOW);
+      expect((await other.response())?.status).toBe(200);
+      other.destroy();
+    });
+  });
+
   test.each(BAD_HANDSHAKES[scheme])("that sends what %s ends without HTTP on it", async (_, bytes) => {
     const connection = await RawConnection.open(portOf());
     connection.send(bytes);

@@ -12,6 +12,9 @@ import type { Router } from "./router.ts";
 /** How long and how much is read of a request that is already answered. */
 export const LINGER_MS = 500;
 const LINGER_BYTES_MAX = 64 * 1024 * 1024;
+/** Of fewer bytes than that, for each costs about as much as a small request. */
+const LINGER_SMALL_PIECES_MAX = 1_024;
+const SMALL_PIECE_BYTES = 1_024;
 
 export interface ExchangeDeps {
   readonly log: Log;
@@ -85,7 +88,8 @@ function headerLines(rawHeaders: readonly string[]): { hosts: number; spaced: bo
  * may lose the answer on its way. Then the connection ends.
  */
 export async function lingerOver(incoming: IncomingMessage, timers: Timers): Promise<void> {
-  let bytes = 0;
+  const { socket } = incoming;
+  let [bytes, smallPieces] = [0, 0];
   const patience = timers.delay(LINGER_MS);
   const ended = new Promise<"ended">((resolve) => {
     for (const event of ["end", "close", "error"]) {
@@ -97,11 +101,16 @@ export async function lingerOver(incoming: IncomingMessage, timers: Timers): Pro
   const flooded = new Promise<void>((resolve) => {
     incoming.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > LINGER_BYTES_MAX) resolve();
+      if (chunk.length < SMALL_PIECE_BYTES) smallPieces += 1;
+      if (bytes > LINGER_BYTES_MAX || smallPieces > LINGER_SMALL_PIECES_MAX) resolve();
+      // Node reads on while there is more, up to 2 MB at a time: one read, and then it is the turn of others.
+      if (socket.isPaused()) return;
+      socket.pause();
+      void timers.afterArrivals().then(() => socket.resume());
     });
   });
   incoming.resume();
   const how = await Promise.race([ended, flooded, patience.over]);
   patience.cancel();
-  if (how !== "ended") incoming.socket.destroySoon();
+  if (how !== "ended") socket.destroySoon();
 }
