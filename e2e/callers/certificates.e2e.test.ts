@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { unsafeClientCertificates } from "../../service/src/cli/words/node-line.ts";
 import { type Authority, type Certificate, makeAuthority } from "../../service/src/testing/certificates.ts";
 import {
   type CertificateOrder,
@@ -452,6 +453,9 @@ test("the example with SPIFFE serves a workload and an operator, and the JWKS in
     const plain = Number((await running.event("plain_listening"))["port"]);
     expect((await fetch(`http://127.0.0.1:${String(plain)}/.well-known/jwks.json`)).status).toBe(200);
     for (const client of [workload, operator]) client.close();
+    // The document names the authorities, no setting does.
+    const unsafe = unsafeClientCertificates(process.version) === undefined ? 0 : 1;
+    expect(running.events("node_client_certificates")).toHaveLength(unsafe);
   });
   await rm(example, { recursive: true });
 });

@@ -18,6 +18,7 @@ import { adminToken } from "../wiring/admin-token.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { loadTls } from "../wiring/tls.ts";
 import { drain, listenAll } from "./listen.ts";
@@ -221,8 +222,9 @@ function announce(
   });
   const ended = endedNode(world.nodeVersion, world.clock.now());
   if (ended !== undefined) log.warn({ event: "node_end_of_life", message: `${ended.found}; ${ended.fix}` });
-  const unsafe = settings.tls?.clientCaFile && unsafeClientCertificates(world.nodeVersion);
-  if (unsafe) log.warn({ event: "node_client_certificates", message: `${unsafe.found}; ${unsafe.fix}` });
+  const unsafe = unsafeClientCertificates(world.nodeVersion);
+  if (unsafe !== undefined && asksForCertificates(settings.tls, access.registry))
+    log.warn({ event: "node_client_certificates", message: `${unsafe.found}; ${unsafe.fix}` });
   for (const warning of warnings) log.warn({ event: "setting_warning", message: warning });
   if (wiredKeySource(settings.keys.source).endsWithProcess) {
     const message = `EPHEMERAL KEY: after every restart all earlier tokens are rejected, and a second instance cannot share the key; set ${labels.of("keys.file")}, or ${labels.of("keys.store")}`;

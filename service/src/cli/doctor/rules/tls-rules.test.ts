@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { CallerRegistry } from "../../../callers/declared/registry.ts";
 import { loadSettings } from "../../../config/environment.ts";
 import { epochSeconds } from "../../../kernel/clock.ts";
 import type { ConfigurationFacts, TlsFound } from "../facts/configuration-facts.ts";
@@ -6,7 +7,7 @@ import { certificateIsServable, nodeIsSafeForClientCertificates } from "./tls-ru
 
 const NOW = epochSeconds(1_800_000_000);
 const facts = (tls: TlsFound): ConfigurationFacts =>
-  ({ tls, now: NOW }) as Partial<ConfigurationFacts> as ConfigurationFacts;
+  ({ tls, now: NOW, access: { kind: "unknown" } }) as Partial<ConfigurationFacts> as ConfigurationFacts;
 const servable = (days: number, warnings: readonly string[] = []): TlsFound => ({
   kind: "servable",
   notAfter: epochSeconds(NOW + days * 86_400),
@@ -39,6 +40,7 @@ test("files that a start would reject fail, each fault once, and what a start wa
   ]);
 });
 
+type ClientCa = CallerRegistry["clientCas"][number];
 const TLS = { MACP_AUTH_TLS_CERT_FILE: "/a", MACP_AUTH_TLS_KEY_FILE: "/b" };
 
 test.each([
@@ -59,4 +61,10 @@ test.each([
   expect(
     nodeIsSafeForClientCertificates({ ...facts({ kind: "none" }), settings: without, nodeVersion }),
   ).toEqual([]);
+  const mesh = { name: "mesh" } as Partial<ClientCa> as ClientCa;
+  const registry = { issuers: [], callers: [], clientCas: [mesh] };
+  const access = { kind: "loaded", loaded: { registry, files: [], warnings: [] } } as const;
+  expect(
+    nodeIsSafeForClientCertificates({ ...facts({ kind: "none" }), settings: without, access, nodeVersion }),
+  ).toMatchObject([{ grade }]);
 });

@@ -1,3 +1,4 @@
+import { asksForCertificates } from "../../../wiring/tls/asks-for-certificates.ts";
 import { unsafeClientCertificates } from "../../words/node-line.ts";
 import type { ConfigurationFacts, TlsFound } from "../facts/configuration-facts.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
@@ -39,10 +40,12 @@ function ofDate(
 /** Where clients are asked for certificates, Node has the fixes for that. */
 export function nodeIsSafeForClientCertificates({
   settings,
+  access,
   nodeVersion,
 }: ConfigurationFacts): readonly Finding[] {
   const check = "node-client-certificates";
-  if (settings.kind !== "read" || settings.settings.tls?.clientCaFile === undefined) return [];
+  const registry = access.kind === "loaded" ? access.loaded.registry : undefined;
+  if (settings.kind !== "read" || !asksForCertificates(settings.settings.tls, registry)) return [];
   const unsafe = unsafeClientCertificates(nodeVersion);
   return unsafe === undefined ? [ok(check, `Node ${nodeVersion}`)] : [warn(check, unsafe.found, unsafe.fix)];
 }
