@@ -97,6 +97,31 @@ export async function startServiceForLoad(key, settings, headers, subject = "ser
 }
 
 /**
+ * Starts auth-service 1.0.0, built in that folder, and resolves once it has answered with a token that verifies.
+ * @param {string} folder
+ * @param {import("./keys.mjs").BenchKey} key
+ * @returns {Promise<Running>}
+ */
+export async function startUpstreamForLoad(folder, key) {
+  const port = await freePort();
+  const child = launch("service", key, port, openSync("/dev/null", "w"), { UV_THREADPOOL_SIZE: THREADS }, [
+    join(folder, "dist/index.js"),
+  ]);
+  const { mint, jwks } = shotsAt("service", port);
+  const giveUp = Date.now() + START_MS_MAX;
+  for (;;) {
+    const token = await firstToken(mint).catch(() => undefined);
+    if (token !== undefined) {
+      checkToken(key, token);
+      return { pid: child.pid ?? 0, mint, jwks, stop: () => stop(child) };
+    }
+    if (child.exitCode !== null || Date.now() > giveUp)
+      throw new Error(`auth-service 1.0.0 in ${folder} does not answer on port ${port}`);
+    await pause(50);
+  }
+}
+
+/**
  * Starts a subject with its standard output on a pipe, waits for its first line, which says that it listens, and asks for a
  * token. Resolves to the milliseconds from before the start to the whole answer.
  * @param {Subject} subject
@@ -126,9 +151,10 @@ export async function startToFirstTokenMs(subject, key) {
  * @param {number} port
  * @param {number | "pipe"} stdout
  * @param {Record<string, string>} settings
+ * @param {readonly string[]} program
  */
-function launch(subject, key, port, stdout, settings = {}) {
-  const child = spawn(process.execPath, PROGRAMS[subject], {
+function launch(subject, key, port, stdout, settings = {}, program = PROGRAMS[subject]) {
+  const child = spawn(process.execPath, program, {
     stdio: ["ignore", stdout, subject === "peer" ? "ignore" : "inherit"],
     env: {
       PATH: process.env["PATH"],
