@@ -20,7 +20,7 @@ import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
-import { loadTls } from "../wiring/tls.ts";
+import { bundlesOf, loadTls } from "../wiring/tls.ts";
 import { drain, listenAll } from "./listen.ts";
 import { prepareListeners } from "./open-listeners.ts";
 import { openServiceLog } from "./service-log.ts";
@@ -158,9 +158,10 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
-  const access = await attempt(() => loadAccess(read, valueOr(token, undefined)));
   const wait = { msMax: SPIFFE_MS_MAX, notice: (line: string) => err(`macp-auth: ${line}\n`) };
   const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
+  const bundles = bundlesOf(read, valueOr(tls, undefined));
+  const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles));
   const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";

@@ -1,6 +1,7 @@
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { LoadedAccess, LoadedCallers } from "./access/access-directory.ts";
+import type { BundlesNow } from "./access/load-callers.ts";
 import { limitWarnings } from "./limits/limit-warnings.ts";
 
 type Read = Pick<LoadedSettings, "settings" | "labels">;
@@ -27,15 +28,23 @@ const OPEN: LoadedCallers = {
 /**
  * Who may call, and what each may have minted. Without callers nothing of it is loaded; while it is off, a document is not even
  * read, so that a mistake in it cannot keep a service down. `adminToken`: of the admin listener, which no caller may have as its secret.
- * Throws `ConfigError` with every fault at once.
+ * `bundles`: of the SPIFFE agent, where one is named. Throws `ConfigError` with every fault at once.
  */
-export async function loadAccess(read: Read, adminToken: Secret | undefined): Promise<LoadedAccess> {
-  const loaded = await loadDeclared(read, adminToken);
+export async function loadAccess(
+  read: Read,
+  adminToken: Secret | undefined,
+  bundles?: BundlesNow,
+): Promise<LoadedAccess> {
+  const loaded = await loadDeclared(read, adminToken, bundles);
   return { ...loaded, warnings: limitWarnings(read.labels, loaded.hasLimits) };
 }
 
-async function loadDeclared(read: Read, adminToken: Secret | undefined): Promise<LoadedCallers> {
+async function loadDeclared(
+  read: Read,
+  adminToken: Secret | undefined,
+  bundles: BundlesNow | undefined,
+): Promise<LoadedCallers> {
   if (read.settings.access.mode === "off") return OPEN;
   const { loadCallers } = await import("./access/load-callers.ts");
-  return loadCallers(read, adminToken);
+  return loadCallers(read, adminToken, bundles);
 }

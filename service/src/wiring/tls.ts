@@ -1,4 +1,5 @@
 import type { LoadedSettings } from "../config/sources.ts";
+import type { BundlesNow } from "./access/load-callers.ts";
 import type { LoadedTls, TlsMachine } from "./tls/open-tls.ts";
 import type { SvidWait } from "./tls/spiffe/svid-source.ts";
 
@@ -19,4 +20,17 @@ export async function loadTls(
   }
   const { loadSvidSource } = await import("./tls/spiffe/svid-source.ts");
   return loadTlsFrom(await loadSvidSource(tls, labels, machine, wait), tls, machine);
+}
+
+const NO_BUNDLES = new Map<string, string>();
+
+/**
+ * The trust bundles of the SPIFFE agent, as they are now; `undefined`: the settings name no agent. `loaded`: `undefined` where it gave
+ * nothing, which is a fault of its own; its trust domains prove nobody then.
+ */
+export function bundlesOf(
+  { settings: { tls } }: Pick<LoadedSettings, "settings">,
+  loaded: LoadedTls | undefined,
+): BundlesNow | undefined {
+  return tls?.spiffe && (loaded?.bundles ?? (() => NO_BUNDLES));
 }

@@ -102,6 +102,23 @@ describe("a client certificate", () => {
     });
   });
 
+  test("of the bundle of a trust domain proves only SPIFFE ids of this trust domain, whatever the rule accepts", async () => {
+    const ofDomain = (trustDomain: string, caPem = mesh.certificate) =>
+      declared({
+        callers: [callerWith("planner", { name: "spiffe://*/ns/prod/sa/planner" })],
+        clientCas: [entryOf(mesh, { caPem, trustDomain })],
+      });
+    expect(await outcomeOf(ofDomain("example.org"), planner.certificate)).toBe("planner");
+    expect(await outcomeOf(ofDomain("example.com"), planner.certificate)).toBe("certificate_untrusted");
+    expect(await outcomeOf(ofDomain("example.org", ""), planner.certificate)).toBe("certificate_untrusted");
+    const named = await mesh.issue("named host", { names: "DNS:planner.prod.example" });
+    const byName = declared({
+      callers: [callerWith("planner", { of: "dns", name: "planner.prod.example" })],
+      clientCas: [entryOf(mesh, { trustDomain: "example.org" })],
+    });
+    expect(await outcomeOf(byName, named.certificate)).toBe("certificate_untrusted");
+  });
+
   test.each<[string, Partial<CertificateRule>, string]>([
     ["its SPIFFE id", { name: PLANNER }, "planner"],
     ["a pattern of it", { name: "spiffe://example.org/ns/prod/**" }, "planner"],

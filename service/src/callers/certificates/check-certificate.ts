@@ -83,7 +83,9 @@ export function readingOf(
   if (leaf === undefined || formFault !== undefined)
     return { checks: [form], leaf: undefined, authorities: [], until: 0 };
   const whole = facts.filter((one) => one !== undefined);
-  const outcomes = clientCas.map((ca) => ({ name: ca.name, ...pathTo(ca, whole, now) }));
+  const outcomes = clientCas
+    .filter((ca) => mayProve(ca, leaf))
+    .map((ca) => ({ name: ca.name, ...pathTo(ca, whole, now) }));
   const found = outcomes.filter((one) => one.kind === "path");
   // Which of several paths TLS found is not known, so a path with constraints counts only alone.
   const paths = found.length > 1 ? found.filter(({ isConstrained }) => !isConstrained) : found;
@@ -93,6 +95,11 @@ export function readingOf(
     authorities: paths.map(({ name }) => name),
     until: Math.min(...paths.map(({ until }) => until)),
   };
+}
+
+/** The authorities of a trust domain prove its own SPIFFE ids, and no other name (SPIFFE Workload API section 4.6). */
+function mayProve({ trustDomain }: ClientCa, { uris }: CertificateFacts): boolean {
+  return trustDomain === undefined || trustDomain === trustDomainOf(uris[0] ?? "");
 }
 
 /** A certificate of SPIFFE has one URI, which is a SPIFFE id (X509-SVID section 2). */

@@ -64,6 +64,11 @@ describe("client CAs and the rules for certificates are checked as a whole", () 
     const delta = await mesh.revocationList(60, ["2.5.29.27=critical,ASN1:INTEGER:1"]);
     const list = await mesh.revocationList();
     expect(reasonsOf({}, { caPem: "" })).toEqual(["ca_file not_certificates"]);
+    // A bundle may come later.
+    expect(reasonsOf({}, { caPem: "", trustDomain: "example.org" })).toEqual([]);
+    expect(reasonsOf({}, { caPem: "", trustDomain: "example.org", crlPem: "x" })).toEqual([
+      "crl_file not_a_list",
+    ]);
     expect(reasonsOf({}, { caPem: `${mesh.certificate}${leaf.key}` })).toEqual(["ca_file not_certificates"]);
     expect(reasonsOf({}, { caPem: leaf.certificate })).toEqual(["ca_file not_an_authority"]);
     expect(reasonsOf({}, { crlPem: mesh.certificate })).toEqual(["crl_file not_a_list"]);

@@ -52,8 +52,10 @@ export interface CertificateRule {
 /** Authorities of client certificates, under one name. */
 export interface ClientCaEntry {
   readonly name: string;
-  /** Their certificates, as PEM. */
+  /** Their certificates, as PEM. Empty only where they are the bundle of a trust domain that is not known: then they prove nobody. */
   readonly caPem: string;
+  /** They prove only SPIFFE ids of this trust domain (SPIFFE Workload API section 4.6); `undefined`: any name. */
+  readonly trustDomain?: string | undefined;
   /** The revocation lists of them and of their intermediates, as PEM. With one, a certificate whose issuer has none is rejected. */
   readonly crlPem: string | undefined;
 }

@@ -36,6 +36,8 @@ export async function openDocument(named: string | undefined, world: World): Pro
     tokens: settings.tokens,
     hasDefaultCaller: sharedSecret !== undefined,
     clientCa: clientCaFilesOf(settings),
+    // A command asks no agent: its trust domains prove nobody here.
+    bundles: new Map(),
   });
   if (read.kind === "rejected") throw couldNot(...read.faults);
   return { ...read.document, file, settings, labels, lineOf: read.lineOf };

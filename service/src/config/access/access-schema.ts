@@ -133,13 +133,23 @@ const Issuer = z.strictObject({
 
 const ClientCa = z
   .strictObject({
-    ca_file: path.meta({ description: "Their certificates, PEM." }),
+    ca_file: path.optional().meta({ description: "Their certificates, PEM." }),
+    spiffe_trust_domain: z
+      .string()
+      .regex(/^[a-z0-9._-]{1,255}$/, { error: "must be a trust domain such as example.org" })
+      .optional()
+      .meta({
+        description:
+          "In place of `ca_file`: the trust domain whose bundle the SPIFFE agent of MACP_AUTH_SPIFFE_SOCKET gives. They prove only SPIFFE ids of this trust domain.",
+      }),
     crl_file: path.optional().meta({
       description:
         "The revocation lists of them and of their intermediates, PEM. With it, a certificate whose issuer has no list in force is rejected.",
     }),
   })
-  .meta({ description: "Authorities of client certificates." });
+  .meta({
+    description: "Authorities of client certificates: either `ca_file` or `spiffe_trust_domain` names them.",
+  });
 
 const ca = name("the name of a client CA").default("default").meta({
   description: "The client CA that it leads to; `default` is that of MACP_AUTH_TLS_CLIENT_CA_FILE.",

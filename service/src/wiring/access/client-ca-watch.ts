@@ -5,8 +5,9 @@ import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 import type { AccessDirectory, AccessView } from "./access-directory.ts";
 
 const DAY_SECONDS = 86_400;
-/** How long before the last authority of a client CA expires this is reported. */
+/** How long before the last authority of a client CA expires this is reported, and of what lives shorter which part of its life. */
 const NOTICE_SECONDS = 7 * DAY_SECONDS;
+const NOTICE_PART = 1 / 4;
 
 /** When each client CA that is in force ends; none where nobody is asked who they are. */
 export function clientCaEnds(declared: Pick<AccessDirectory, "view"> | undefined): readonly ClientCaEnds[] {
@@ -32,13 +33,16 @@ export function clientCaWatch(log: Log): (cas: readonly ClientCa[], now: EpochSe
     write();
   };
   return (cas, now) => {
-    for (const { name, authoritiesEnd, listsEnd } of cas.map(endsOfClientCa)) {
+    for (const { name, authoritiesEnd, authoritySeconds, listsEnd } of cas.map(endsOfClientCa)) {
       const facts = { client_ca: name, not_after: authoritiesEnd };
-      if (now > authoritiesEnd)
+      if (authoritiesEnd > 0) reported.delete(`${name} empty`);
+      if (authoritiesEnd === 0)
+        report(`${name} empty`, () => log.error({ event: "client_ca_empty", client_ca: name }));
+      else if (now > authoritiesEnd)
         report(`${name} over ${String(authoritiesEnd)}`, () =>
           log.error({ event: "client_ca_expired", ...facts }),
         );
-      else if (authoritiesEnd - now <= NOTICE_SECONDS)
+      else if (authoritiesEnd - now <= Math.min(NOTICE_SECONDS, authoritySeconds * NOTICE_PART))
         report(`${name} ${String(authoritiesEnd)}`, () => log.warn({ event: "client_ca_expires", ...facts }));
       if (listsEnd !== undefined && now >= listsEnd)
         report(`${name} list ${String(listsEnd)}`, () => {

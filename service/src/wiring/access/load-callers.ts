@@ -27,6 +27,7 @@ import { modeOf } from "./access-mode.ts";
 import { clientCaLoop } from "./client-ca-watch.ts";
 import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
 import { documentWarner } from "./document-warnings.ts";
+import type { TrustBundles } from "./expand/expand-client-cas.ts";
 import { readDocumentApart } from "./read-apart.ts";
 import {
   type AccessDocument,
@@ -43,21 +44,29 @@ interface AccessParts {
   readonly usedAssertions: UsedAssertions;
 }
 
+/** The trust bundles that the SPIFFE agent gives at this moment. */
+export type BundlesNow = () => TrustBundles;
+
 type Read = Pick<LoadedSettings, "settings" | "labels">;
 
 /**
  * Reads the access document and the shared secret of a mode that asks for callers; opens nothing. `adminToken`: of the admin listener,
- * where it could be read. Throws `ConfigError` with every fault at once.
+ * where it could be read. `bundles`: of the SPIFFE agent, where one is named. Throws `ConfigError` with every fault at once.
  */
-export async function loadCallers(read: Read, adminToken: Secret | undefined): Promise<LoadedCallers> {
+export async function loadCallers(
+  read: Read,
+  adminToken: Secret | undefined,
+  bundles?: BundlesNow,
+): Promise<LoadedCallers> {
   const { settings, labels } = read;
   const { access, tokens } = settings;
   const { file, sharedSecret } = access;
-  const rules: DocumentRules = {
+  const rules = (): DocumentRules => ({
     tokens,
     hasDefaultCaller: sharedSecret !== undefined,
     clientCa: clientCaFilesOf(settings),
-  };
+    bundles: bundles?.(),
+  });
   const shared = await attempt(() => defaultCallers(sharedSecret, labels));
   const own: OwnSecrets = { adminToken, shared: valueOr(shared, []) };
   const check = (found: DocumentRead) => withoutTwins(found, own, read);
@@ -103,18 +112,26 @@ export function outbound({ timers }: Machine): Parameters<typeof fetchDocument>[
 interface DocumentSource {
   readonly first: MarkedRead<DocumentRead>;
   readonly reread: (timers: Machine["timers"]) => Promise<DocumentRead>;
+  /** Whether it would be read into something else although its files are the same. */
+  readonly isOutdated: () => boolean;
 }
 
 /** `check`: what is looked at in a document beside itself, each time. */
 async function sourceOf(
   path: string,
   setting: string,
-  rules: DocumentRules,
+  rules: () => DocumentRules,
   check: (found: DocumentRead) => DocumentRead,
 ): Promise<DocumentSource> {
+  let used = rules();
+  const current = (): DocumentRules => {
+    used = rules();
+    return used;
+  };
   return {
-    first: await readMarked([path], () => readDocument(path, setting, rules).then(check)),
-    reread: (timers) => readDocumentApart({ path, setting, rules }, timers).then(check),
+    first: await readMarked([path], () => readDocument(path, setting, current()).then(check)),
+    reread: (timers) => readDocumentApart({ path, setting, rules: current() }, timers).then(check),
+    isOutdated: () => rules().bundles !== used.bundles,
   };
 }
 
@@ -247,7 +264,7 @@ function documentLoop(run: () => Promise<void>): UpkeepLoop {
 
 /** Looks at a document once. A signal looks too, while a look may be waiting for its thread. */
 function looker(
-  { first, reread }: DocumentSource,
+  { first, reread, isOutdated }: DocumentSource,
   timers: Machine["timers"],
   put: (read: DocumentRead) => void,
 ): () => Promise<void> {
@@ -255,11 +272,11 @@ function looker(
   const inTurn = oneAtATime();
   return () =>
     inTurn(async () => {
-      const read = await follow();
+      const read = (await follow()) ?? (isOutdated() ? await reread(timers) : undefined);
       if (read !== undefined) put(read);
     });
 }
 
 function clientCasIn({ clientCas }: CallerRegistry): readonly string[] {
-  return clientCas.map(({ caPem }) => caPem);
+  return clientCas.flatMap(({ caPem }) => (caPem === "" ? [] : [caPem]));
 }

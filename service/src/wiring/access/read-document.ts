@@ -13,6 +13,7 @@ import type { CompiledPolicy } from "../../policy/compile-policy.ts";
 import type { Policy } from "../../policy/policy.ts";
 import { fileFaultLine } from "../words/file-fault-words.ts";
 import { expandAccess } from "./expand/expand-access.ts";
+import type { TrustBundles } from "./expand/expand-client-cas.ts";
 
 /** An access document that can be used. */
 export interface AccessDocument {
@@ -40,6 +41,8 @@ export type DocumentRules = Pick<Settings, "tokens"> & {
   readonly hasDefaultCaller: boolean;
   /** The files that the settings make the client CA `default` of; `undefined`: none. */
   readonly clientCa: ClientCaFiles | undefined;
+  /** What the SPIFFE agent gives now; `undefined`: none is named. */
+  readonly bundles: TrustBundles | undefined;
 };
 
 /** The certificates of authorities, and their revocation lists. */
@@ -76,7 +79,7 @@ export type DocumentExamined =
 export async function examineDocument(
   path: string,
   setting: string | undefined,
-  { tokens, hasDefaultCaller, clientCa }: DocumentRules,
+  { tokens, hasDefaultCaller, clientCa, bundles }: DocumentRules,
 ): Promise<DocumentExamined> {
   const paths = [path];
   const text = await readText(path, DOCUMENT_MEBIBYTES_MAX);
@@ -93,6 +96,7 @@ export async function examineDocument(
     policyRules: tokens,
     reserved: hasDefaultCaller ? RESERVED : [],
     defaultClientCa,
+    bundles,
     pathOf: (named) => resolve(dirname(path), named),
     readFile: async (named) => {
       const whole = resolve(dirname(path), named);

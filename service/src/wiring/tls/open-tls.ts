@@ -9,6 +9,7 @@ import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { BundlesNow } from "../access/load-callers.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
 import { type Authorities, contextOptions } from "./context-options.ts";
 import { expiryWatch } from "./expiry.ts";
@@ -34,6 +35,8 @@ export interface LoadedTls {
   readonly notAfter: EpochSeconds;
   /** For how long it is valid as a whole. */
   readonly lifeSeconds: number;
+  /** As they are now, also while it is open; `undefined`: no SPIFFE agent is asked. */
+  readonly bundles: BundlesNow | undefined;
   open(log: Log): OpenTls;
 }
 
@@ -84,6 +87,7 @@ export async function loadTlsFrom(
     warnings: source.warningsOf(material.facts),
     notAfter: material.facts.notAfter,
     lifeSeconds: material.facts.notAfter - material.facts.notBefore,
+    bundles: source.bundles,
     open: (log) => openTls(reader, first, material, log),
   };
 }

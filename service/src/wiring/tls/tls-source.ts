@@ -2,6 +2,7 @@ import type { TlsFileSettings, TlsSettings } from "../../config/listeners/tls-se
 import type { SettingPath } from "../../config/settings.ts";
 import type { Labels } from "../../config/source.ts";
 import type { Log } from "../../telemetry/log.ts";
+import type { BundlesNow } from "../access/load-callers.ts";
 import { tlsFaultLine } from "../words/tls-fault-words.ts";
 import type { CertificateFacts, TlsFault } from "./judge-tls.ts";
 import { readTlsFiles, TLS_FILES, type TlsFilesRead } from "./tls-files.ts";
@@ -18,6 +19,8 @@ export interface TlsSource {
   readonly follow: (log: Log, changed: () => void) => () => void;
   /** Whether it cannot be known what is newest. */
   readonly isLost: () => boolean;
+  /** The trust bundles that come with the certificate, as they are now; `undefined`: it is none of SPIFFE's. */
+  readonly bundles: BundlesNow | undefined;
 }
 
 /** The files that the settings name. */
@@ -33,6 +36,7 @@ export function fileSource(tls: TlsSettings & TlsFileSettings, labels: Labels): 
           ],
     follow: () => () => undefined,
     isLost: () => false,
+    bundles: undefined,
   };
 }
 

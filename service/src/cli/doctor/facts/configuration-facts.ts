@@ -1,4 +1,4 @@
-import { attempt, faultsOf, valueOr } from "../../../config/config-error.ts";
+import { type Attempt, attempt, faultsOf, valueOr } from "../../../config/config-error.ts";
 import { environmentSource } from "../../../config/environment.ts";
 import type { EnvironmentFile } from "../../../config/environment-file.ts";
 import type { TlsSettings } from "../../../config/listeners/tls-settings.ts";
@@ -8,13 +8,14 @@ import { type FileFacts, lookAtFile } from "../../../files/file-facts.ts";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { ImportedKey } from "../../../keys/import/import-key.ts";
 import type { LoadedAccess } from "../../../wiring/access/access-directory.ts";
+import type { BundlesNow } from "../../../wiring/access/load-callers.ts";
 import { loadAccess } from "../../../wiring/access.ts";
 import { adminToken } from "../../../wiring/admin-token.ts";
 import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
 import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
 import type { LoadedTls } from "../../../wiring/tls/open-tls.ts";
-import { loadTls } from "../../../wiring/tls.ts";
+import { bundlesOf, loadTls } from "../../../wiring/tls.ts";
 import type { World } from "../../terminal/world.ts";
 
 /** The environment to grade: the process's own, or a file's. */
@@ -95,14 +96,15 @@ export async function gatherConfiguration(
     return { ...base, ...nothing, settings, keys: unknown, access: unknown };
   }
   const { source } = read.settings.keys;
-  const access = await readAccess(read);
+  const tls = await attempt(() => loadTls(read, world, SPIFFE_WAIT));
+  const access = await readAccess(read, bundlesOf(read, valueOr(tls, undefined)));
   return {
     ...base,
     access,
     settings: { kind: "read", ...read },
     keys: await readKeys(read, world),
     secretFiles: await lookAtFiles(read, environment, access),
-    tls: await readTls(read, world),
+    tls: tlsFound(tls),
     store: source.kind === "managed" ? await wiredStore(source.store).look() : undefined,
   };
 }
@@ -110,8 +112,7 @@ export async function gatherConfiguration(
 /** An agent that is asked for a certificate answers at once. */
 const SPIFFE_WAIT = { msMax: 2_000, notice: () => undefined };
 
-async function readTls(read: Omit<SettingsRead, "faults">, world: World): Promise<TlsFound> {
-  const loaded = await attempt(() => loadTls(read, world, SPIFFE_WAIT));
+function tlsFound(loaded: Attempt<LoadedTls | undefined>): TlsFound {
   if (loaded.kind === "faulty") return { kind: "rejected", faults: loaded.faults };
   return loaded.value === undefined ? { kind: "none" } : { kind: "servable", ...loaded.value };
 }
@@ -125,9 +126,12 @@ async function readKeys(read: Omit<SettingsRead, "faults">, { random }: World): 
 }
 
 /** Callers and policy, with the token of the admin listener, as a start reads them. */
-async function readAccess(read: Omit<SettingsRead, "faults">): Promise<AccessRead> {
+async function readAccess(
+  read: Omit<SettingsRead, "faults">,
+  bundles: BundlesNow | undefined,
+): Promise<AccessRead> {
   const token = await attempt(() => adminToken(read.settings, read.labels));
-  const loaded = await attempt(() => loadAccess(read, valueOr(token, undefined)));
+  const loaded = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles));
   const faults = [...faultsOf(token), ...faultsOf(loaded)];
   return loaded.kind === "faulty" || faults.length > 0
     ? { kind: "rejected", faults }

@@ -21,3 +21,38 @@ test.each(["admin-token", "this-machine", "anyone"])(
     ]);
   },
 );
+
+test.each<[string, object, ReadonlyMap<string, string> | undefined, readonly string[]]>([
+  ["a trust domain whose bundle is not known", { spiffe_trust_domain: "example.org" }, new Map(), []],
+  [
+    "a trust domain without an agent",
+    { spiffe_trust_domain: "example.org" },
+    undefined,
+    [
+      "client_cas.mesh.spiffe_trust_domain is given by a SPIFFE agent, and none is named; set MACP_AUTH_SPIFFE_SOCKET",
+    ],
+  ],
+  ["neither", {}, new Map(), ["client_cas.mesh needs one of ca_file and spiffe_trust_domain, and not both"]],
+  [
+    "a SPIFFE id in place of a trust domain",
+    { spiffe_trust_domain: "spiffe://example.org" },
+    new Map(),
+    ["client_cas.mesh.spiffe_trust_domain must be a trust domain such as example.org"],
+  ],
+])("a client CA with %s: %#", async (_, text, bundles, faults) => {
+  const read = readAccess("access.yaml", JSON.stringify({ version: 1, client_cas: { mesh: text } }));
+  const lines =
+    read.kind === "rejected"
+      ? read.faults
+      : await expandAccess(read.access, {
+          ownIssuer: "https://auth.example",
+          policyRules: POLICY_RULES,
+          reserved: [],
+          bundles,
+          pathOf: (path) => path,
+          readFile: () => Promise.reject(new Error("no file is named")),
+        }).then((expanded) => (expanded.kind === "rejected" ? expanded.faults.map(read.lineOf) : []));
+  expect(lines.map((line) => line.replace(/^access.yaml:1:\d+ /, ""))).toEqual(
+    faults.map((fault) => expect.stringMatching(fault.replaceAll(/[.]/g, "[.]")) as string),
+  );
+});

@@ -16,7 +16,7 @@ import { policyFaultOf, registryFaultOf } from "../../words/access-fault-words.t
 import { filesOf } from "../named-files.ts";
 import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 import { callerOf, type ProofPlaces } from "./expand-callers.ts";
-import { clientCasOf } from "./expand-client-cas.ts";
+import { clientCasOf, type TrustBundles } from "./expand-client-cas.ts";
 import { issuerOf } from "./expand-issuers.ts";
 import { limitsOf } from "./expand-limits.ts";
 import { policyOf } from "./expand-policy.ts";
@@ -30,6 +30,8 @@ export interface ExpandContext {
   readonly reserved: readonly CallerId[];
   /** What the settings make the client CA `default`; `undefined`: nothing. */
   readonly defaultClientCa?: Omit<ClientCaEntry, "name"> | undefined;
+  /** What the SPIFFE agent gives; `undefined`: none is named. */
+  readonly bundles?: TrustBundles | undefined;
   /** A path of the document: a relative one starts at its folder. */
   readonly pathOf: (named: string) => string;
   /** Reads a file that the document names. */
@@ -64,7 +66,8 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const callers = Object.entries(access.callers).map(([name, text]) =>
     callerOf(name, text, files, proofPlaces, faults),
   );
-  const clientCas = clientCasOf(access, context.defaultClientCa, files, faults);
+  const beside = { ofSettings: context.defaultClientCa, bundles: context.bundles };
+  const clientCas = clientCasOf(access, beside, files, faults);
   const registry = { issuers, callers, clientCas };
   const { ownIssuer, reserved, policyRules } = context;
   // A caller of the settings is no fault in a grant, only among the callers.

@@ -8,12 +8,14 @@ import type { X509SvidMessage } from "../../../outbound/workload-api/messages.ts
 import { streamOpener } from "../../../outbound/workload-api/open-stream.ts";
 import type { StreamFailure } from "../../../outbound/workload-api/stream-failure.ts";
 import type { Log } from "../../../telemetry/log.ts";
+import type { TrustBundles } from "../../access/expand/expand-client-cas.ts";
 import { streamFailureWords, svidFaultWords, svidMaterialWords } from "../../words/spiffe-fault-words.ts";
 import { tlsFaultLine } from "../../words/tls-fault-words.ts";
 import type { CertificateFacts } from "../judge-tls.ts";
 import type { TlsMachine } from "../open-tls.ts";
 import { readTlsFiles, type TlsFilesRead } from "../tls-files.ts";
 import type { TlsSource } from "../tls-source.ts";
+import { bundlesIn } from "./bundles.ts";
 import { type SvidTexts, svidIn } from "./svid-texts.ts";
 
 /** How a start waits for the Workload API. */
@@ -50,6 +52,7 @@ export async function loadSvidSource(
   });
   if ("kind" in first) throw new ConfigError([`${place} ${streamFailureWords(first)}`]);
   const given = new Given(place, newestIn(first, id, place));
+  given.putBundles(first);
   return {
     read: async () => withSvid(await readTlsFiles(tls, labels), given.newest),
     lineOf: (fault) =>
@@ -61,6 +64,7 @@ export async function loadSvidSource(
       followSvids(open, machine, {
         onMessage: (message) => {
           given.found(log);
+          given.putBundles(message);
           if (given.put(newestIn(message, id, place))) changed();
         },
         onFailure: (failure) => {
@@ -68,6 +72,7 @@ export async function loadSvidSource(
         },
       }),
     isLost: () => given.isLost,
+    bundles: () => given.bundles,
   };
 }
 
@@ -76,6 +81,7 @@ class Given {
   readonly #place: string;
   #newest: Newest;
   #id = "";
+  #bundles: TrustBundles = new Map();
   /** Why nothing more is given, as it was reported. */
   #loss: string | undefined;
 
@@ -96,6 +102,17 @@ class Given {
 
   get isLost(): boolean {
     return this.#loss !== undefined;
+  }
+
+  get bundles(): TrustBundles {
+    return this.#bundles;
+  }
+
+  /** What a whole message does not have any more is not trusted any more (SPIFFE Workload API section 4.4). */
+  putBundles(message: X509SvidMessage): void {
+    if (message.svids.length === 0) return;
+    const next = bundlesIn(message);
+    if (textOfBundles(next) !== textOfBundles(this.#bundles)) this.#bundles = next;
   }
 
   /** Whether it is another one: the message of a stream that is opened again is most often the same. */
@@ -130,6 +147,10 @@ function newestIn(message: X509SvidMessage, id: string | undefined, place: strin
 function textOf(newest: Newest): string {
   if (newest.kind === "faulty") return newest.line;
   return newest.texts.certificate + newest.texts.key.reveal();
+}
+
+function textOfBundles(bundles: TrustBundles): string {
+  return JSON.stringify([...bundles].sort());
 }
 
 function withSvid(files: TlsFilesRead, newest: Newest): TlsFilesRead {

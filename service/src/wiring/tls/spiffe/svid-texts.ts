@@ -64,7 +64,7 @@ function faulty(fault: SvidFault): SvidsJudgement {
 }
 
 /** Certificates in DER that stand one after the other; `undefined` when one of them cannot be read. */
-function certificatesIn(octets: Buffer): readonly CertificateFacts[] | undefined {
+export function certificatesIn(octets: Buffer): readonly CertificateFacts[] | undefined {
   try {
     const found = elementsIn(octets).flatMap(
       ({ whole }) => certificateFacts(new X509Certificate(whole)) ?? [undefined],
