@@ -8,7 +8,7 @@ import { CONNECTIONS_PER_ADDRESS, type Deployment, deploy, GREEDY, REPLICAS } fr
 import { ANSWER_MS_MAX, type Ask, askSteadily, fetches, mints, type Seen } from "./honest.ts";
 
 // A service outside the cluster, with everything on: two replicas that share managed keys and limits, TLS and client certificates,
-// haproxy in TCP mode before them. `MACP_STORY_SECONDS=120` tells it at length.
+// haproxy in TCP mode before them. `MACP_STORY_SECONDS=120` makes it longer.
 
 const SECONDS = Number(process.env["MACP_STORY_SECONDS"] ?? 14);
 const STORY_MS_MAX = SECONDS * 1_000 + 100_000;
