@@ -30,7 +30,7 @@ export function checkCertificate(
   { isVerified, chain }: PresentedCertificate,
 ): Proved | Rejected {
   const now = clock.now();
-  const octets = Buffer.concat(chain.map(({ raw }) => raw));
+  const octets = octetsOf(chain);
   const known = isVerified ? directory.rememberedCertificates.find(octets, now) : undefined;
   if (known !== undefined) return proved(directory, known);
 
@@ -45,6 +45,17 @@ export function checkCertificate(
   directory.rememberedCertificates.remember(octets, proof);
   return proved(directory, proof);
 }
+
+/** All requests of a connection have one chain, and each `raw` is a copy. */
+function octetsOf(chain: PresentedCertificate["chain"]): Buffer {
+  const found = octetsByChain.get(chain);
+  if (found !== undefined) return found;
+  const octets = Buffer.concat(chain.map(({ raw }) => raw));
+  octetsByChain.set(chain, octets);
+  return octets;
+}
+
+const octetsByChain = new WeakMap<PresentedCertificate["chain"], Buffer>();
 
 function proved(
   { callers }: CallerDirectory,

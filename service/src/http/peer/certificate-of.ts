@@ -6,11 +6,22 @@ import type { PresentedCertificate } from "../../callers/certificates/check-cert
 const ISSUERS_MAX = 10;
 
 /**
- * The client certificate of a connection, read again for each request; `undefined` on plain HTTP, and where the client has none.
- * A TLS 1.3 session that was resumed without a certificate reports that it is authorised, so both are asked.
+ * The client certificate of a connection; `undefined` on plain HTTP, and where the client has none. A TLS 1.3 session that was resumed
+ * without a certificate reports that it is authorised, so both are asked, for each request.
  */
 export function certificateOf(socket: object): PresentedCertificate | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
+  const chain = chains.get(socket) ?? readChain(socket);
+  return chain && { isVerified: socket.authorized, chain };
+}
+
+/**
+ * A connection has the certificate of its handshake until it ends: clients are asked only in TLS 1.3, where nothing is negotiated again,
+ * and never after the handshake. So it is read once; what it is worth is decided for each request.
+ */
+const chains = new WeakMap<TLSSocket, readonly X509Certificate[]>();
+
+function readChain(socket: TLSSocket): readonly X509Certificate[] | undefined {
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return undefined;
   const chain = [leaf];
@@ -19,5 +30,6 @@ export function certificateOf(socket: object): PresentedCertificate | undefined 
     chain.push(issuer);
     issuer = issuer.issuerCertificate;
   }
-  return { isVerified: socket.authorized, chain };
+  chains.set(socket, chain);
+  return chain;
 }
