@@ -246,3 +246,22 @@ test.skipIf(process.platform !== "linux")(
     expect(await threads({ UV_THREADPOOL_SIZE: "1" })).toBeLessThan(unset);
   },
 );
+
+test("an access document for which there is not enough memory ends the start with one line", {
+  timeout: 2 * BOOT_MS_MAX,
+}, async () => {
+  const path = join(folder, "large.yaml");
+  const callers = Array.from(
+    { length: 20_000 },
+    (_, index) => `  caller-${String(index)}: {owner: "team"}\n`,
+  );
+  await writeFile(path, `version: 1\ncallers:\n${callers.join("")}`);
+  const { code, stderr } = await runToExit({
+    MACP_AUTH_CONFIG_FILE: path,
+    NODE_OPTIONS: "--max-old-space-size=32",
+  });
+  expect(stderr).toEqual([
+    `macp-auth: ${path} cannot be read (not enough memory); make it smaller, write it as JSON, or give this machine more memory`,
+  ]);
+  expect(code).toBe(1);
+});

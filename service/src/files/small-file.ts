@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { codeOf } from "../kernel/faults.ts";
 import { FileFault } from "./file-fault.ts";
 
@@ -24,6 +24,14 @@ export function readSmallFile(path: string, mebibytesMax = 1): Promise<string> {
  */
 export function readSmallInput(path: string): Promise<string> {
   return readFile(path, constants.O_RDONLY | constants.O_NOCTTY, 1, () => Promise.resolve());
+}
+
+/** How many bytes a file has; 0 when that cannot be known, as while it is not there. */
+export async function sizeOfFile(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
 }
 
 async function readFile(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ids, policyOf, TEST_RULES, testDeny, testGrant } from "../testing/policies.ts";
+import { callerId } from "../testing/callers.ts";
+import { compiledPolicy, ids, policyOf, TEST_RULES, testDeny, testGrant } from "../testing/policies.ts";
 import { compilePolicy } from "./compile-policy.ts";
 import type { Deny, Grant, Policy } from "./policy.ts";
 import { POLICY_BOUNDS } from "./policy-faults.ts";
@@ -64,6 +65,32 @@ describe("a policy with a fault is rejected as a whole, and each fault has its p
 
   test("an empty mode is none: the runtime asks for it for ambient signals", () => {
     expect(faultsOfGrant({ scopes: { ...testGrant({}).scopes, allowed_modes: [""] } })).toEqual([]);
+  });
+});
+
+describe("a policy of many callers", () => {
+  const grants = [
+    testGrant({ name: "all", callers: ids("a", "b", "c") }),
+    testGrant({ name: "some", callers: ids("a", "c", "a"), senders: ["agent://*"] }),
+    testGrant({ name: "one", callers: ids("b") }),
+  ];
+  const compiled = compiledPolicy({ grants });
+  const listOf = (name: string) => compiled.grantsByCaller.get(callerId(name));
+
+  test("has for each caller its grants in their order, each once", () => {
+    const namesOf = (id: string) => listOf(id)?.map(({ grant }) => grant.name);
+    expect([namesOf("a"), namesOf("b"), namesOf("c")]).toEqual([
+      ["all", "some"],
+      ["all", "one"],
+      ["all", "some"],
+    ]);
+  });
+
+  test("holds one list for callers with the same grants, and once what several grants give", () => {
+    expect(listOf("a")).toBe(listOf("c"));
+    const [first, second] = listOf("a") ?? [];
+    expect(first?.most).toBe(second?.most);
+    expect(listOf("b")).not.toBe(listOf("a"));
   });
 });
 

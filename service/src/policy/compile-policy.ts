@@ -2,6 +2,8 @@ import type { CallerId } from "../callers/caller.ts";
 import { type TextSet, textSetOf } from "../kernel/patterns/text-set.ts";
 import type { Algorithm } from "../keys/algorithm.ts";
 import { type MaximumRights, maximumOf } from "../scopes/bound.ts";
+import type { Rights } from "../scopes/meaning.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import { faultsOfRules } from "./check-rules.ts";
 import type { Deny, Grant, Policy, PolicyRules } from "./policy.ts";
 import { type CallerFault, POLICY_BOUNDS, type PolicyFault } from "./policy-faults.ts";
@@ -45,11 +47,12 @@ export function compilePolicy(policy: Policy, rules: PolicyRules): CompiledOrFau
   const named = policy.denies.filter((deny) => deny.callers !== undefined);
   // Read as a name and not as a pattern: the service's own audience may hold any character.
   const ownAudience: TextSet = { exact: new Set([rules.audience]), patterns: [] };
+  const mostOf = sharedMaximums();
   const compiled: CompiledPolicy = {
     hash: hashPolicy(policy),
     rules,
     grantsByCaller: byCaller(
-      policy.grants.map((grant) => [grant.callers, compiledGrant(grant, ownAudience)] as const),
+      policy.grants.map((grant) => [grant.callers, compiledGrant(grant, ownAudience, mostOf)] as const),
     ),
     deniesByCaller: byCaller(named.map((deny) => [deny.callers ?? [], compiledDeny(deny)] as const)),
     deniesForAll: policy.denies.filter((deny) => deny.callers === undefined).map(compiledDeny),
@@ -58,7 +61,22 @@ export function compilePolicy(policy: Policy, rules: PolicyRules): CompiledOrFau
   return tooMuch.length > 0 ? { kind: "invalid", faults: tooMuch } : { kind: "compiled", policy: compiled };
 }
 
-function compiledGrant(grant: Grant, ownAudience: TextSet): CompiledGrant {
+/** Most grants of a policy give the same: what they give is read once and held once. */
+function sharedMaximums(): (scopes: Rights) => MaximumRights {
+  const known = new Map<string, MaximumRights>();
+  return (scopes) => {
+    const key = canonicalJson(scopes);
+    const most = known.get(key) ?? maximumOf(scopes);
+    known.set(key, most);
+    return most;
+  };
+}
+
+function compiledGrant(
+  grant: Grant,
+  ownAudience: TextSet,
+  mostOf: (scopes: Rights) => MaximumRights,
+): CompiledGrant {
   const { audiences, algorithms, claims } = grant;
   return {
     grant,
@@ -66,7 +84,7 @@ function compiledGrant(grant: Grant, ownAudience: TextSet): CompiledGrant {
     audiences: audiences === undefined ? ownAudience : textSetOf(audiences).set,
     algorithms,
     claims: Object.entries(claims).map(([name, values]) => [name, textSetOf(values).set]),
-    most: maximumOf(grant.scopes),
+    most: mostOf(grant.scopes),
   };
 }
 
@@ -79,16 +97,21 @@ function compiledDeny(deny: Deny): CompiledDeny {
   };
 }
 
+/** The rules of each caller, in their order. Callers with the same rules share one list: it is read by every decision, for any of them. */
 function byCaller<Rule>(
   rules: readonly (readonly [callers: readonly CallerId[], rule: Rule])[],
 ): ReadonlyMap<CallerId, readonly Rule[]> {
-  const index = new Map<CallerId, Rule[]>();
-  for (const [callers, rule] of rules)
+  const index = new Map<CallerId, readonly Rule[]>();
+  const none: readonly Rule[] = [];
+  for (const [callers, rule] of rules) {
+    const longer = new Map<readonly Rule[], readonly Rule[]>();
     for (const caller of new Set(callers)) {
-      const own = index.get(caller);
-      if (own === undefined) index.set(caller, [rule]);
-      else own.push(rule);
+      const own = index.get(caller) ?? none;
+      const list = longer.get(own) ?? [...own, rule];
+      longer.set(own, list);
+      index.set(caller, list);
     }
+  }
   return index;
 }
 

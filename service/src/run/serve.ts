@@ -161,7 +161,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const wait = { msMax: SPIFFE_MS_MAX, notice: (line: string) => err(`macp-auth: ${line}\n`) };
   const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
   const bundles = bundlesOf(read, valueOr(tls, undefined));
-  const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles));
+  const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles, timers));
   const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";

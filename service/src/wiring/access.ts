@@ -1,5 +1,6 @@
 import type { LoadedSettings } from "../config/sources.ts";
 import type { Secret } from "../kernel/secret.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { LoadedAccess, LoadedCallers } from "./access/access-directory.ts";
 import type { BundlesNow } from "./access/load-callers.ts";
 import { limitWarnings } from "./limits/limit-warnings.ts";
@@ -28,14 +29,15 @@ const OPEN: LoadedCallers = {
 /**
  * Who may call, and what each may have minted. Without callers nothing of it is loaded; while it is off, a document is not even
  * read, so that a mistake in it cannot keep a service down. `adminToken`: of the admin listener, which no caller may have as its secret.
- * `bundles`: of the SPIFFE agent, where one is named. Throws `ConfigError` with every fault at once.
+ * `bundles`: of the SPIFFE agent, where one is named. `timers`: of a service. Throws `ConfigError` with every fault at once.
  */
 export async function loadAccess(
   read: Read,
   adminToken: Secret | undefined,
   bundles?: BundlesNow,
+  timers?: Timers,
 ): Promise<LoadedAccess> {
-  const loaded = await loadDeclared(read, adminToken, bundles);
+  const loaded = await loadDeclared(read, adminToken, bundles, timers);
   return { ...loaded, warnings: limitWarnings(read.labels, loaded.hasLimits) };
 }
 
@@ -43,8 +45,9 @@ async function loadDeclared(
   read: Read,
   adminToken: Secret | undefined,
   bundles: BundlesNow | undefined,
+  timers: Timers | undefined,
 ): Promise<LoadedCallers> {
   if (read.settings.access.mode === "off") return OPEN;
   const { loadCallers } = await import("./access/load-callers.ts");
-  return loadCallers(read, adminToken, bundles);
+  return loadCallers(read, adminToken, bundles, timers);
 }

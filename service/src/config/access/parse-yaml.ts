@@ -1,10 +1,11 @@
-import { Composer, type CST, type Document, Lexer, Parser } from "yaml";
+import { Composer, type CST, type Document, Lexer, type Node, Parser } from "yaml";
 import { type FaultAt, faultsIn, unreadableIn } from "./document-faults.ts";
+import { plainJson } from "./plain-json.ts";
 import { syntaxText } from "./yaml-words.ts";
 
-/** A document without a fault of its syntax, and what it means; or its faults. */
+/** What a document without a fault of its syntax means, or its faults. */
 export type YamlParsed =
-  | { readonly kind: "parsed"; readonly document: Document.Parsed; readonly value: unknown }
+  | { readonly kind: "parsed"; readonly value: unknown }
   | { readonly kind: "broken"; readonly faults: readonly FaultAt[] };
 
 /** No document here needs more than ten. */
@@ -18,6 +19,8 @@ const VALUES_MAX = 5_000_000;
 export function parseYaml(text: string): YamlParsed {
   const unreadable = unreadableIn(text);
   if (unreadable !== undefined) return broken(unreadable);
+  const json = plainJson(text);
+  if (json !== undefined && !isTooLarge(json)) return { kind: "parsed", value: json };
   const documents = documentsOf(text);
   if (!Array.isArray(documents)) return broken(documents);
   const [document, another] = documents;
@@ -31,7 +34,16 @@ export function parseYaml(text: string): YamlParsed {
   const inside = faultsIn(document, text);
   if (inside.length > 0) return broken(...inside);
   const value = meaningOf(document);
-  return value === undefined ? broken({ offset: 0, text: TOO_LARGE }) : { kind: "parsed", document, value };
+  return value === undefined ? broken({ offset: 0, text: TOO_LARGE }) : { kind: "parsed", value };
+}
+
+/**
+ * The nodes of a document that was parsed, for the places of faults. They take twenty times the size of the document, so they are not
+ * kept while it is checked: who looks for a fault parses it again.
+ */
+export function nodesOf(text: string): Node | null {
+  const documents = documentsOf(text);
+  return Array.isArray(documents) ? (documents[0]?.contents ?? null) : null;
 }
 
 function broken(...faults: readonly FaultAt[]): YamlParsed {

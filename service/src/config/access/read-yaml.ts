@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { holdsLikelySecret } from "../../kernel/printable.ts";
 import { shownValue } from "../shown-value.ts";
 import type { FaultAt } from "./document-faults.ts";
-import { parseYaml } from "./parse-yaml.ts";
+import { nodesOf, parseYaml } from "./parse-yaml.ts";
 import { schemaText } from "./schema-words.ts";
 
 /** Where something stands in the document: names and numbers from its top. */
@@ -43,9 +43,11 @@ export function readYaml<T>(file: string, text: string, schema: z.ZodType<T>, na
   };
   const parsed = parseYaml(unmarked);
   if (parsed.kind === "broken") return rejected(parsed.faults.map(lineAt));
-  const root = parsed.document.contents;
-  const lineOf = ({ place, text: fault }: AccessFault): string =>
-    lineAt({ offset: offsetOf(root, place), text: `${placeText(place)}${fault}` });
+  let root: Node | null | undefined;
+  const lineOf = ({ place, text: fault }: AccessFault): string => {
+    root ??= nodesOf(unmarked);
+    return lineAt({ offset: offsetOf(root, place), text: `${placeText(place)}${fault}` });
+  };
   const { data, error } = schema.safeParse(parsed.value, { error: schemaText });
   if (error === undefined) return { kind: "read", value: data, lineOf };
   const unknown = `is not a name that is known here; see ${names}`;

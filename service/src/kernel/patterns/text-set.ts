@@ -30,8 +30,11 @@ export function textSetOf(
     else if (parsed.kind === "pattern") patterns.push(parsed.pattern);
     else faults.push({ index, fault: parsed.fault });
   }
-  return { set: { exact, patterns }, faults };
+  return { set: { exact: exact.size === 0 ? NO_TEXTS : exact, patterns }, faults };
 }
+
+/** Shared: a set takes 250 bytes also when it is empty, and a policy may have 100,000 grants. */
+const NO_TEXTS: ReadonlySet<string> = new Set();
 
 /** Whether a text is in the set, by name or by a pattern. */
 export function holds(set: TextSet, text: SegmentedText, values: TemplateValues = {}): boolean {

@@ -10,7 +10,7 @@ import type { SecretSource } from "../../config/settings.ts";
 import type { Labels } from "../../config/source.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-group.ts";
-import { readSmallFile } from "../../files/small-file.ts";
+import { readSmallFile, sizeOfFile } from "../../files/small-file.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
 import { Secret } from "../../kernel/secret.ts";
@@ -26,6 +26,7 @@ import type { AccessView, LoadedCallers, OpenAccess } from "./access-directory.t
 import { modeOf } from "./access-mode.ts";
 import { clientCaLoop } from "./client-ca-watch.ts";
 import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
+import type { DocumentTask } from "./document-thread.ts";
 import { documentWarner } from "./document-warnings.ts";
 import type { TrustBundles } from "./expand/expand-client-cas.ts";
 import { readDocumentApart } from "./read-apart.ts";
@@ -50,13 +51,21 @@ export type BundlesNow = () => TrustBundles;
 type Read = Pick<LoadedSettings, "settings" | "labels">;
 
 /**
+ * A larger document is read in a thread at the start too: what the reading leaves behind, up to a hundred times the document, goes with
+ * the thread. In the service's own heap it would stay, make each collection of garbage slower, and so every mint.
+ */
+const READ_APART_BYTES = 256 * 1_024;
+
+/**
  * Reads the access document and the shared secret of a mode that asks for callers; opens nothing. `adminToken`: of the admin listener,
- * where it could be read. `bundles`: of the SPIFFE agent, where one is named. Throws `ConfigError` with every fault at once.
+ * where it could be read. `bundles`: of the SPIFFE agent, where one is named. `timers`: of a service, which reads a large document in a
+ * thread. Throws `ConfigError` with every fault at once.
  */
 export async function loadCallers(
   read: Read,
   adminToken: Secret | undefined,
   bundles?: BundlesNow,
+  timers?: Machine["timers"],
 ): Promise<LoadedCallers> {
   const { settings, labels } = read;
   const { access, tokens } = settings;
@@ -71,7 +80,13 @@ export async function loadCallers(
   const own: OwnSecrets = { adminToken, shared: valueOr(shared, []) };
   const check = (found: DocumentRead) => withoutTwins(found, own, read);
   const source =
-    file === undefined ? undefined : await sourceOf(file, labels.of("access.file"), rules, check);
+    file === undefined
+      ? undefined
+      : await sourceOf(
+          () => ({ path: file, setting: labels.of("access.file"), rules: rules() }),
+          check,
+          timers,
+        );
   const first = source?.first.read ?? NO_DOCUMENT;
   const faults = [...faultsOf(shared), ...twinsInSettings(own, read)];
   if (first.kind === "rejected") faults.push(...first.faults);
@@ -118,20 +133,22 @@ interface DocumentSource {
 
 /** `check`: what is looked at in a document beside itself, each time. */
 async function sourceOf(
-  path: string,
-  setting: string,
-  rules: () => DocumentRules,
+  taskNow: () => DocumentTask,
   check: (found: DocumentRead) => DocumentRead,
+  timers: Machine["timers"] | undefined,
 ): Promise<DocumentSource> {
-  let used = rules();
-  const current = (): DocumentRules => {
-    used = rules();
+  let used = taskNow();
+  const current = (): DocumentTask => {
+    used = taskNow();
     return used;
   };
+  const isApart = timers !== undefined && (await sizeOfFile(used.path)) > READ_APART_BYTES;
+  const readHere = ({ path, setting, rules }: DocumentTask) => readDocument(path, setting, rules);
+  const read = () => (isApart ? readDocumentApart(current(), timers) : readHere(current()));
   return {
-    first: await readMarked([path], () => readDocument(path, setting, current()).then(check)),
-    reread: (timers) => readDocumentApart({ path, setting, rules: current() }, timers).then(check),
-    isOutdated: () => rules().bundles !== used.bundles,
+    first: await readMarked([used.path], () => read().then(check)),
+    reread: (ofMachine) => readDocumentApart(current(), ofMachine).then(check),
+    isOutdated: () => taskNow().rules.bundles !== used.rules.bundles,
   };
 }
 

@@ -13,6 +13,9 @@ const THREAD = import.meta.url.endsWith(".ts")
 /** The largest document that is allowed takes a part of this. */
 const READ_MS_MAX = 120_000;
 
+/** What Node says of a thread whose heap reached its limit, which it makes of the memory of the machine or the container. */
+const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
+
 /** Reads an access document in a thread of its own, so that no mint waits for it. A thread that fails is a fault of the document. */
 export async function readDocumentApart(
   task: DocumentTask,
@@ -30,7 +33,8 @@ export async function readDocumentApart(
       await thread.terminate();
     }
   } catch (thrown) {
-    return rejectedFor(task, codeOf(thrown) ?? messageOf(thrown));
+    const code = codeOf(thrown);
+    return rejectedFor(task, code === OUT_OF_MEMORY ? "not enough memory" : (code ?? messageOf(thrown)));
   } finally {
     patience.cancel();
   }
@@ -47,6 +51,6 @@ function answerOf(thread: Worker): Promise<DocumentRead> {
 }
 
 function rejectedFor({ path }: DocumentTask, why: string): DocumentRead {
-  const fault = `${printablePath(path)} cannot be read (${why}); make it smaller, or give this machine more memory`;
+  const fault = `${printablePath(path)} cannot be read (${why}); make it smaller, write it as JSON, or give this machine more memory`;
   return { kind: "rejected", faults: [fault], mayPass: true, paths: [path] };
 }

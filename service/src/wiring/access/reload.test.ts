@@ -149,6 +149,19 @@ describe("a document that becomes bad while the service runs changes nothing, is
     await expectRecovery();
   });
 
+  test("a large document is read in the thread at the start too, and its fault has its place", async () => {
+    const large = documentOf(...Array.from({ length: 20_000 }, (_, index) => `caller-${String(index)}`));
+    const startApart = async (text: string) => {
+      await writeFile(at("access.yaml"), text);
+      const read = loadSettings({ MACP_AUTH_CONFIG_FILE: at("access.yaml") });
+      return loadCallers(read, undefined, undefined, systemTimers);
+    };
+    expect((await startApart(large)).registry.callers.length).toBe(20_000);
+    await expect(startApart(`${large}  last: {ower: a}\n`)).rejects.toThrow(
+      /access\.yaml:20003:10 callers\.last\.ower is not a name that is known here/,
+    );
+  });
+
   test("a document of 10 MB is read beside the service, which answers all the time", async () => {
     await writeFile(at("access.yaml"), FIRST);
     await start();
