@@ -141,7 +141,7 @@ export class RawConnection {
   static async openMany(
     port: number,
     count: number,
-    openOne: (port: number) => Promise<RawConnection> = RawConnection.open,
+    openOne: (port: number) => Promise<RawConnection> = (at) => RawConnection.open(at),
   ): Promise<RawConnection[]> {
     const opened: RawConnection[] = [];
     while (opened.length < count) {

@@ -16,7 +16,7 @@ test("the thousandth connection is answered, and one more in the place of the fi
 }, async () => {
   await withService(ES256, async (service) => {
     // Over TLS without a handshake: a thousand of them may take longer than a silent connection lives.
-    const held = await RawConnection.openMany(service.port, 999, RawConnection.openPlainly);
+    const held = await RawConnection.openMany(service.port, 999, (port) => RawConnection.openPlainly(port));
     const thousandth = await RawConnection.open(service.port);
     thousandth.send(HEALTH);
     expect((await thousandth.response())?.status).toBe(200);
