@@ -1,4 +1,5 @@
-// Prints JWT-SVIDs as the server of SPIRE signs them, and the bundle that it publishes. With a folder it writes X509-SVIDs there.
+// Prints JWT-SVIDs as the server of SPIRE signs them, and the bundle that it publishes. With a folder it writes X509-SVIDs there; with
+// a socket it serves them.
 package main
 
 import (
@@ -33,6 +34,7 @@ func (noChecks) AddCheck(string, health.Checkable) error { return nil }
 
 // program TRUST_DOMAIN AUDIENCE
 // program TRUST_DOMAIN x509 FOLDER SVID_SECONDS
+// program TRUST_DOMAIN workload-api SOCKET SVID_SECONDS
 func main() {
 	domain := spiffeid.RequireTrustDomainFromString(os.Args[1])
 	audience := os.Args[2]
@@ -48,10 +50,13 @@ func main() {
 		Log: log, Metrics: telemetry.Blackhole{}, TrustDomain: domain,
 		CredBuilder: builder, CredValidator: validator, HealthChecker: noChecks{},
 	})
-	if audience == "x509" {
+	if audience == "x509" || audience == "workload-api" {
 		seconds, err := strconv.Atoi(os.Args[4])
 		must(err)
-		writeX509(domain, builder, authority, os.Args[3], time.Duration(seconds)*time.Second)
+		put := map[string]func(spiffeid.TrustDomain, *credtemplate.Builder, *ca.CA, string, time.Duration){
+			"x509": writeX509, "workload-api": serveWorkloadAPI,
+		}[audience]
+		put(domain, builder, authority, os.Args[3], time.Duration(seconds)*time.Second)
 		return
 	}
 	authority.SetJWTKey(&ca.JWTKey{Signer: key, Kid: "spire-key-1", NotAfter: time.Now().Add(time.Hour)})

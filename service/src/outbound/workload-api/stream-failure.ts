@@ -27,11 +27,15 @@ const KINDS: ReadonlyMap<number, Exclude<StreamFailure["kind"], "ended" | "no_an
 
 const DETAILS_CHARS_MAX = 200;
 
+/** What gRPC writes around the fault of the connection. */
+const CAUSE = /^No connection established. Last error: (?:Error: )?(.+?)[.]? Resolution note: ?$/;
+
 /** What the status of a call says (SPIFFE Workload Endpoint section 6). */
 export function failureOf(code: status, details: string): StreamFailure {
   // We hear nothing of a call that we cancelled ourselves.
   if (code === status.OK || code === status.CANCELLED) return { kind: "ended" };
-  const shown = printable(details.slice(0, DETAILS_CHARS_MAX));
+  const cause = CAUSE.exec(details)?.[1] ?? details;
+  const shown = printable(cause.slice(0, DETAILS_CHARS_MAX));
   return { kind: KINDS.get(code) ?? "failed", details: `${status[code]}: ${shown}` };
 }
 

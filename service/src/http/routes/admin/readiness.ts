@@ -49,7 +49,7 @@ const ReadinessBody = z
         not_after: z.int().meta({ description: "When it expires, in seconds since 1970." }),
         stale: z
           .boolean()
-          .meta({ description: "Whether the files have changed into ones that cannot be served." }),
+          .meta({ description: "Whether what is newest cannot be served, or a SPIFFE agent is lost." }),
       })
       .optional()
       .meta({ description: "Only where the listeners speak TLS. It is never a reason not to be ready." }),
