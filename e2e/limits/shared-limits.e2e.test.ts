@@ -10,7 +10,7 @@ const TOLERANCE = 1.02;
 
 /** Much less than the server is late by, and much more than a slow machine adds to the 45 ms after which a replica decides. */
 const ANSWER_MS_MAX = 2_000;
-const SECONDS_LATE_MS = 4_000;
+const SECONDS_LATE_MS = 2_500;
 
 /** How long a flood lasts. */
 const SECONDS = 1.5;

@@ -3,9 +3,10 @@ import { createClient } from "@redis/client";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Secret } from "../../kernel/secret.ts";
 import type { Timers } from "../../kernel/timers.ts";
-import type { Take } from "../../limits/limit-plan.ts";
+import type { Scope, Take } from "../../limits/limit-plan.ts";
 import { paceOf } from "../../limits/rate.ts";
 import type { SharedAnswer, SharedStore } from "../../limits/shared-buckets.ts";
+import { REQUESTS_TOGETHER_MAX, readAnswers, writeRequests } from "./take-command.ts";
 import { TAKE_SCRIPT } from "./take-script.ts";
 
 export interface RedisPlace {
@@ -36,33 +37,12 @@ const SCRIPT_SHA = createHash("sha1").update(TAKE_SCRIPT).digest("hex");
 export function openRedis({ url, name }: RedisPlace, timers: Pick<Timers, "afterArrivals">): RedisBuckets {
   // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
   const prefix = `{macp-auth:${digestOf(name)}}`;
-  const nameOf = rememberedDigests();
+  const keyOf = rememberedKeys(prefix);
   let unanswered = 0;
   let client = connect(url);
 
-  const run = async (requests: readonly (readonly Take[])[]): Promise<readonly SharedAnswer[]> => {
-    const places = new Map<string, number>();
-    const placeOf = ({ scope, key }: Take): number => {
-      const name = `${prefix}:${scope}:${nameOf(key)}`;
-      const place = places.get(name) ?? places.size + 1;
-      places.set(name, place);
-      return place;
-    };
-    const rest = requests.flatMap((takes) => [
-      String(takes.length),
-      ...takes.flatMap((take) => {
-        const { intervalUs, spanUs } = take.limit.pace;
-        return [String(placeOf(take)), String(intervalUs), String(spanUs)];
-      }),
-    ]);
-    const numbers = await evaluate(client, [String(places.size), ...places.keys(), ...rest]);
-    let at = 0;
-    return requests.map(({ length }) => {
-      const [empty = 0, retryAfterUs = 0, ...spentUs] = numbers.slice(at, at + 2 + length);
-      at += 2 + length;
-      return { empty: empty === 0 ? undefined : { index: empty - 1, retryAfterUs }, spentUs };
-    });
-  };
+  const run = async (requests: readonly (readonly Take[])[]): Promise<readonly SharedAnswer[]> =>
+    readAnswers(requests, await evaluate(client, writeRequests(requests, keyOf)));
   return {
     take: gathered(run, timers),
     async probe() {
@@ -80,8 +60,6 @@ export function openRedis({ url, name }: RedisPlace, timers: Pick<Timers, "after
     },
   };
 }
-
-const TOGETHER_MAX = 128;
 
 /** Requests that arrive together are decided by one script: most of its cost is that it is called. */
 function gathered(
@@ -106,7 +84,7 @@ function gathered(
     new Promise((resolve, reject) => {
       waiting.push({ takes, resolve, reject });
       if (waiting.length === 1) void timers.afterArrivals().then(flush);
-      else if (waiting.length >= TOGETHER_MAX) flush();
+      else if (waiting.length >= REQUESTS_TOGETHER_MAX) flush();
     });
 }
 
@@ -117,12 +95,12 @@ interface Waiting {
 }
 
 /** The script by its hash, and whole where the server does not know it (yet, or after a restart). */
-async function evaluate(client: Client, rest: readonly string[]): Promise<readonly number[]> {
+async function evaluate(client: Client, rest: readonly string[]): Promise<string> {
   try {
-    return await client.sendCommand<number[]>(["EVALSHA", SCRIPT_SHA, ...rest]);
+    return await client.sendCommand<string>(["EVALSHA", SCRIPT_SHA, ...rest]);
   } catch (thrown) {
     if (!messageOf(thrown).startsWith("NOSCRIPT")) throw thrown;
-    return client.sendCommand<number[]>(["EVAL", TAKE_SCRIPT, ...rest]);
+    return client.sendCommand<string>(["EVAL", TAKE_SCRIPT, ...rest]);
   }
 }
 
@@ -146,18 +124,20 @@ function digestOf(name: string): string {
   return createHash("sha256").update(name).digest("base64url").slice(0, DIGEST_CHARS);
 }
 
-const DIGESTS_MAX = 10_000;
+const KEYS_MAX = 10_000;
 
 /** The same names come again and again. */
-function rememberedDigests(): (name: string) => string {
-  const known = new Map<string, string>();
-  return (name) => {
-    const found = known.get(name);
+function rememberedKeys(prefix: string): (take: Pick<Take, "scope" | "key">) => string {
+  const scopes = new Map<Scope, Map<string, string>>();
+  return ({ scope, key }) => {
+    const known = scopes.get(scope) ?? new Map<string, string>();
+    const found = known.get(key);
     if (found !== undefined) return found;
-    if (known.size >= DIGESTS_MAX) known.clear();
-    const digest = digestOf(name);
-    if (name.length <= NAME_CHARS_MAX) known.set(name, digest);
-    return digest;
+    scopes.set(scope, known);
+    if (known.size >= KEYS_MAX) known.clear();
+    const written = `${prefix}:${scope}:${digestOf(key)}`;
+    if (key.length <= NAME_CHARS_MAX) known.set(key, written);
+    return written;
   };
 }
 
