@@ -16,6 +16,7 @@ interface Entry {
   readonly owed: ServerResponse[];
   /** Its place in the order of what connections begin: its opening, or its last request. */
   activeAt: number;
+  hasAsked: boolean;
 }
 
 /** The connections of one server, the answers that each of them owes, and how they end at a shutdown. */
@@ -54,6 +55,7 @@ export class Connections {
     if (entry === undefined) return;
     entry.owed.push(response);
     entry.activeAt = this.#next();
+    entry.hasAsked = true;
   }
 
   /**
@@ -101,7 +103,7 @@ export class Connections {
   }
 
   #track(socket: Socket, address: string | undefined): void {
-    this.#open.set(socket, { address, owed: [], activeAt: this.#next() });
+    this.#open.set(socket, { address, owed: [], activeAt: this.#next(), hasAsked: false });
     socket.once("close", () => this.#open.delete(socket));
   }
 
@@ -121,7 +123,7 @@ export class Connections {
     if (excess <= 0) return [];
     const waiting = open
       .filter(([socket]) => this.owedBy(socket).every(({ req }) => !req.complete))
-      .map(([connection, { address, activeAt }]) => ({ connection, address, activeAt }));
+      .map(([connection, { address, activeAt, hasAsked }]) => ({ connection, address, activeAt, hasAsked }));
     const spare = Math.min(CLOSED_AT_ONCE, Math.floor(waiting.length * CLOSED_SHARE));
     return connectionsToClose(waiting, Math.max(excess, spare));
   }

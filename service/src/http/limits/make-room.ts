@@ -5,18 +5,34 @@ export interface Waiting<Connection> {
   readonly address: string | undefined;
   /** When it last began something: its opening, or a request. Any number that grows. */
   readonly activeAt: number;
+  /** Whether it has ever brought a request. */
+  readonly hasAsked: boolean;
 }
 
 /**
- * Which `count` of the waiting connections are closed to make room for others: each time one of the address that has the most of them,
- * and there, as among addresses that have as many, the one that has done nothing for the longest. So a client with many
- * connections makes room by its own, and one that was just opened has the time to ask for something.
+ * Which `count` of the waiting connections are closed to make room for others, at most the half that has begun nothing for the
+ * longest: a client that uses its connections now keeps them, and one that was just opened has the time to ask for something.
+ * Of that half those that never asked for anything come first. Each time it is one of the address that has the most of
+ * them, and there, as among addresses that have as many, the one that has begun nothing for the longest: a client with many
+ * connections makes room by its own.
  */
 export function connectionsToClose<Connection>(
   waiting: readonly Waiting<Connection>[],
   count: number,
 ): Connection[] {
-  const groups = groupsOf(waiting);
+  const byAge = waiting.toSorted((a, b) => a.activeAt - b.activeAt);
+  const older = byAge.slice(0, Math.ceil(byAge.length / 2));
+  const silent = older.filter(({ hasAsked }) => !hasAsked);
+  const chosen = chooseFairly(silent, count);
+  const used = older.filter(({ hasAsked }) => hasAsked);
+  return [...chosen, ...chooseFairly(used, count - chosen.length)];
+}
+
+/** The connections of one address, the one that has begun nothing for the longest first. */
+type Group<Connection> = Waiting<Connection>[];
+
+function chooseFairly<Connection>(byAge: readonly Waiting<Connection>[], count: number): Connection[] {
+  const groups = groupsOf(byAge);
   const chosen: Connection[] = [];
   while (chosen.length < count) {
     const next = groups.reduce<Group<Connection> | undefined>(
@@ -30,13 +46,10 @@ export function connectionsToClose<Connection>(
   return chosen;
 }
 
-/** The waiting connections of one address, the one that has done nothing for the longest first. */
-type Group<Connection> = Waiting<Connection>[];
-
-function groupsOf<Connection>(waiting: readonly Waiting<Connection>[]): Group<Connection>[] {
+function groupsOf<Connection>(byAge: readonly Waiting<Connection>[]): Group<Connection>[] {
   const byAddress = new Map<string, Group<Connection>>();
   const alone: Group<Connection>[] = [];
-  for (const one of waiting.toSorted((a, b) => a.activeAt - b.activeAt)) {
+  for (const one of byAge) {
     const group = one.address === undefined ? undefined : byAddress.get(one.address);
     if (group !== undefined) group.push(one);
     else if (one.address === undefined) alone.push([one]);
