@@ -15,7 +15,8 @@ export function transportSettings(): Readonly<Record<string, string>> {
   return made;
 }
 
-function selfSigned(): Readonly<Record<string, string>> {
+/** A certificate of its own for loopback, as settings of a service; it lives as long as this process. */
+export function selfSigned(): Readonly<Record<string, string>> {
   const folder = mkdtempSync(join(tmpdir(), "macp-auth-tls-"));
   process.once("exit", () => {
     rmSync(folder, { recursive: true, force: true });
