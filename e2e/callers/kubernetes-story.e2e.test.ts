@@ -104,6 +104,13 @@ describe("a projected service account token of a local OIDC issuer", () => {
       caller: "agents",
       grant: "own-agents",
       narrowed: expect.any(Array) as unknown,
+      granted: {
+        can_start_sessions: true,
+        can_manage_mode_registry: false,
+        is_observer: false,
+        allowed_modes: ["macp.mode.decision.v1"],
+        max_open_sessions: 5,
+      },
     });
     expect(cluster.asked).toEqual({ "/.well-known/openid-configuration": 1, "/keys": 1 });
   });

@@ -4,6 +4,7 @@ import type { Rejected } from "../../callers/rejection.ts";
 import { printable } from "../../kernel/printable.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Decision } from "../../policy/decide.ts";
+import { scopesInLog } from "../../scopes/scopes-in-log.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type MintDeps, type MintOutcome, type MintRefusal, mint } from "../../tokens/mint.ts";
@@ -198,10 +199,11 @@ function nameOf(caller: Caller): string {
   return caller.kind === "declared" ? caller.id : UNPROVED_CALLER;
 }
 
-/** What the log says of a decision: which rule of which policy made it. */
+/** What the log says of a decision: which rule of which policy made it, and what it gave. Not as `scopes`: the lines are read as requests by `policy diff`. */
 function factsOf(decision: Decision): object {
   if (decision.kind === "rejected") return { rule: decision.rule };
-  return { grant: decision.grant, ...(decision.narrowed.length > 0 ? { narrowed: decision.narrowed } : {}) };
+  const { grant, scopes, narrowed } = decision;
+  return { grant, granted: scopesInLog(scopes), ...(narrowed.length > 0 ? { narrowed } : {}) };
 }
 
 /** A request without a caller: the stranger learns nothing of the why, the log has it. */
