@@ -12,6 +12,10 @@ const BODY_BYTES_MAX = 102_400;
 const BODY_PIECES_MAX = 1_024;
 /** More are joined: a piece of one byte takes hundreds. */
 const PIECES_APART_MAX = 64;
+/** What a body holds above this is counted for all bodies together. No known caller sends so much. */
+const UNSHARED_BYTES_MAX = 16_384;
+/** So much may all bodies hold above it: a thousand that never end would otherwise hold 100 MB. */
+const SHARED_BYTES_MAX = 16 * 1_024 * 1_024;
 /** How deep a body's arrays and objects may be nested. */
 const JSON_DEPTH_MAX = 32;
 
@@ -141,7 +145,7 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 
 /**
  * All bytes of a body, or `too-large` as soon as they are too many; the rest is then left unread. Rejects when the connection broke
- * before, also by this function, where the pieces are too many.
+ * before, also by this function, where the pieces are too many or all bodies together hold too much.
  */
 function collect(incoming: IncomingMessage): Promise<Buffer | "too-large"> {
   return new Promise((resolve, reject) => {
@@ -151,19 +155,21 @@ function collect(incoming: IncomingMessage): Promise<Buffer | "too-large"> {
       return;
     }
     const pieces: Buffer[] = [];
+    const share = newShare();
     let [size, count] = [0, 0];
     const take = (piece: Buffer): void => {
       size += piece.length;
       count += 1;
       if (size > BODY_BYTES_MAX) {
         pieces.length = 0;
+        share.giveBack();
         incoming.off("data", take);
         incoming.pause();
         resolve("too-large");
         return;
       }
       // No answer: to keep the connection until it is read, all other pieces that have arrived would have to be taken apart.
-      if (count > BODY_PIECES_MAX) {
+      if (count > BODY_PIECES_MAX || !share.holds(size)) {
         incoming.socket.destroy();
         return;
       }
@@ -172,14 +178,37 @@ function collect(incoming: IncomingMessage): Promise<Buffer | "too-large"> {
     };
     incoming.on("data", take);
     incoming.once("end", () => {
+      share.giveBack();
       resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
     });
     incoming.once("error", reject);
     incoming.once("close", () => {
+      share.giveBack();
       if (incoming.readableEnded) return;
       reject(brokenOff());
     });
   });
+}
+
+/** How much all bodies of this process hold above what each may. */
+let sharedBytes = 0;
+
+/** What one body holds of the bytes that all share. */
+function newShare(): { holds(bodyBytes: number): boolean; giveBack(): void } {
+  let own = 0;
+  return {
+    /** Counts a body of so many bytes; whether all together hold no more than they may. */
+    holds(bodyBytes) {
+      const grown = Math.max(0, bodyBytes - UNSHARED_BYTES_MAX);
+      sharedBytes += grown - own;
+      own = grown;
+      return own === 0 || sharedBytes <= SHARED_BYTES_MAX;
+    },
+    giveBack() {
+      sharedBytes -= own;
+      own = 0;
+    },
+  };
 }
 
 function brokenOff(): Error {

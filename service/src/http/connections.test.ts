@@ -268,6 +268,32 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     for (const connection of [...held, late]) connection.destroy();
   });
 
+  describe("while two hundred others hold 100 KB of a body each", () => {
+    const head = (length: number): string =>
+      `POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(length)}\r\n\r\n`;
+
+    test("is answered to a body of 16 KiB, and some of the others end; later a large one is answered too", async () => {
+      const others = await Promise.all(Array.from({ length: 200 }, open));
+      for (const other of others) other.send(head(102_400) + " ".repeat(102_399));
+      await expect.poll(() => others.some(({ ended }) => ended), { timeout: 10_000 }).toBe(true);
+      expect(others.filter(({ ended }) => !ended).length).toBeGreaterThan(150);
+      const small = await open();
+      small.send(`${head(16_384)}{${" ".repeat(16_382)}}`);
+      expect((await small.response())?.text).toBe('{"kind":"json"}');
+      for (const one of [...others, small]) one.destroy();
+      await expect
+        .poll(
+          async () => {
+            const large = await open();
+            large.send(`${head(102_400)}{${" ".repeat(102_398)}}`);
+            return (await large.response())?.text;
+          },
+          { timeout: 10_000 },
+        )
+        .toBe('{"kind":"json"}');
+    });
+  });
+
   describe("whose body comes in chunks of one byte", () => {
     const bodyIn = (chunks: number): string =>
       `POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\n \r\n".repeat(chunks - 2)}1\r\n{\r\n1\r\n}\r\n0\r\n\r\n`;
