@@ -499,6 +499,23 @@ describe("a token of a cluster that is asked about it", () => {
     deps.clock.move(1);
     expect(await outcomeOf(deps, `Bearer ${token}`)).toBe("review_rejected");
   });
+
+  test("is asked about again 10 s after the question, however long the answer took", async () => {
+    let questions = 0;
+    const deps = cluster({ tokenReview: review });
+    const tokenReviewer = {
+      review: () => {
+        questions += 1;
+        deps.clock.move(4);
+        return Promise.resolve(confirmed);
+      },
+    };
+    const token = await foreignToken(theirs, podClaims);
+    await outcomeOf({ ...deps, tokenReviewer }, `Bearer ${token}`);
+    deps.clock.move(6);
+    await outcomeOf({ ...deps, tokenReviewer }, `Bearer ${token}`);
+    expect(questions).toBe(2);
+  });
 });
 
 describe("a client assertion", () => {
