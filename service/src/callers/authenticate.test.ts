@@ -500,6 +500,20 @@ describe("a token of a cluster that is asked about it", () => {
     expect(await outcomeOf(deps, `Bearer ${token}`)).toBe("review_rejected");
   });
 
+  test("whose keys change while it is verified is verified again", async () => {
+    const deps = cluster();
+    const { issuerKeys } = deps;
+    const find = issuerKeys.find.bind(issuerKeys);
+    issuerKeys.find = (...asked) => {
+      issuerKeys.generation += 1;
+      return find(...asked);
+    };
+    const token = await foreignToken(theirs, podClaims);
+    await outcomeOf(deps, `Bearer ${token}`);
+    await outcomeOf(deps, `Bearer ${token}`);
+    expect(issuerKeys.asked.length).toBe(2);
+  });
+
   test("is asked about again 10 s after the question, however long the answer took", async () => {
     let questions = 0;
     const deps = cluster({ tokenReview: review });
@@ -536,6 +550,19 @@ describe("a client assertion", () => {
     expect(await outcomeOf(deps, `Bearer ${await foreignToken(ours, { ...assertion, jti: "a-2" })}`)).toBe(
       "private_key_jwt ci",
     );
+  });
+
+  test("with a part of a second in its end is remembered for as long as it can be sent", async () => {
+    const untils: number[] = [];
+    const usedAssertions: AuthenticateDeps["usedAssertions"] = {
+      insert: (...[, , until]) => {
+        untils.push(until);
+        return Promise.resolve("fresh");
+      },
+    };
+    const token = await foreignToken(ours, { ...assertion, exp: NOW + 60.5 });
+    expect(await outcomeOf({ ...withKeys(), usedAssertions }, `Bearer ${token}`)).toBe("private_key_jwt ci");
+    expect(untils).toEqual([NOW + 61 + 30]);
   });
 
   test("of which 100 come at once proves its caller once", async () => {
