@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
-import { hasSafeClientCertificates, nodeLineAt } from "../../kernel/node-line.ts";
+import { hasSafeClientCertificates, nodeLineAt } from "./node-support.ts";
 
 /** What is wrong with a Node version, and what to do about it. */
 export interface EndedNode {

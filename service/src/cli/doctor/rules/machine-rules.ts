@@ -1,6 +1,6 @@
 import type { EpochSeconds } from "../../../kernel/clock.ts";
-import { nodeLineAt } from "../../../kernel/node-line.ts";
 import { endedNode } from "../../words/node-line.ts";
+import { nodeLineAt } from "../../words/node-support.ts";
 import { type Finding, fail, ok, type Rule, warn } from "../finding.ts";
 
 /** What the process that would serve runs on and as. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { epochSeconds } from "./clock.ts";
-import { nodeLineAt } from "./node-line.ts";
+import { epochSeconds } from "../../kernel/clock.ts";
+import { nodeLineAt } from "./node-support.ts";
 
 const at = (moment: string) => epochSeconds(Date.parse(moment) / 1_000);
 const kindOn = (nodeVersion: string, day: string) => nodeLineAt(nodeVersion, at(`${day}T12:00:00Z`)).kind;

@@ -1,4 +1,4 @@
-import { type EpochSeconds, epochSeconds } from "./clock.ts";
+import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 
 /** The last day of each Node line's support, in UTC, as the Node project's release schedule has it. */
 const LAST_DAYS: Readonly<Record<number, string>> = {
