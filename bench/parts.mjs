@@ -59,13 +59,6 @@ const PARTS = [
     goals:
       "Goal: with RS256, 1.2 times the rate of auth-service 1.0.0, which has nothing to turn on. `BENCH_UPSTREAM` names the folder where it was built; without it, there is only the service with nothing on. ab sends the requests.",
   },
-  {
-    title: "Everything on",
-    file: "everything.mjs",
-    takesRounds: true,
-    goals:
-      "TLS, client certificates, policy and limits beside nothing on. Goal: 1.2 times the rate of auth-service 1.0.0 with nothing on (RS256), if `BENCH_UPSTREAM` names its folder. ab sends the requests and shares the cores.",
-  },
 ];
 
 const PAGE = join(import.meta.dirname, "../docs/benchmarks-parts.md");
