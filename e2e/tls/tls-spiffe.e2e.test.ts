@@ -217,6 +217,16 @@ describe("a start", () => {
     );
   });
 
+  test("that has another fault does not wait for an agent, and reports both", async () => {
+    api.stop();
+    const start = launched({ ...environment(), MACP_AUTH_PROXY_PROTOCOL: "v2" });
+    expect(await start.ended).toBe(1);
+    expect(start.err).not.toContain("waiting");
+    expect(start.err).toContain("MACP_AUTH_PROXY_PROTOCOL is set and MACP_AUTH_TRUSTED_PROXIES is not");
+    expect(start.err).toContain("MACP_AUTH_SPIFFE_SOCKET: unix:");
+    expect(start.err.trimEnd().split("\n").length).toBe(2);
+  });
+
   test("that is stopped while nobody answers at the socket ends", async () => {
     api.stop();
     const silent = createServer(() => undefined);

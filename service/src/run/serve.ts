@@ -143,6 +143,8 @@ async function within(timers: Timers, milliseconds: number, step: Promise<void>)
 
 /** How long a start waits for the SPIFFE Workload API: an agent may start at the same time, and learns of a registration within seconds. */
 const SPIFFE_MS_MAX = 30_000;
+/** A start that fails in any case only asks whether the agent answers now, to report that too. */
+const SPIFFE_LOST = { msMax: 2_000, notice: () => undefined };
 
 /** Settings that can be run with, and what their files hold. */
 export interface Loaded extends LoadedSettings {
@@ -158,7 +160,10 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
-  const wait = { msMax: SPIFFE_MS_MAX, notice: (line: string) => err(`macp-auth: ${line}\n`) };
+  const isLost = ownFaults.length > 0 || [token, keys].flatMap(faultsOf).length > 0;
+  const wait = isLost
+    ? SPIFFE_LOST
+    : { msMax: SPIFFE_MS_MAX, notice: (line: string) => err(`macp-auth: ${line}\n`) };
   const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
   const bundles = bundlesOf(read, valueOr(tls, undefined));
   const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles, timers));
