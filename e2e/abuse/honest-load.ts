@@ -1,5 +1,6 @@
 import { Agent, request } from "node:http";
 import { request as requestSecurely, Agent as SecureAgent } from "node:https";
+import { outcomeOf } from "../support/outcome-of.ts";
 
 const ANSWER_MS_MAX = 10_000;
 const TICK_MS = 5;
@@ -50,7 +51,7 @@ export function honestLoad(target: Target, rates: Rates): HonestLoad {
   const note = async (kind: "mints" | "jwks", answer: () => Promise<string>): Promise<void> => {
     const begun = performance.now();
     const outcome = await answer();
-    if (outcome === "good") seen[kind].push(performance.now() - begun);
+    if (outcome === "200") seen[kind].push(performance.now() - begun);
     else seen.failures[`${kind}: ${outcome}`] = (seen.failures[`${kind}: ${outcome}`] ?? 0) + 1;
   };
   const start = (kind: "mints" | "jwks", answer: () => Promise<string>): void => {
@@ -91,42 +92,24 @@ function latencyOf(times: number[]): Latency {
   return { count: times.length, p50: at(0.5), p99: at(0.99) };
 }
 
-/** `good`, or why not. */
+/** `200`, or why not. */
 function ask(
   { port, overTls }: Target,
   agent: Agent | false,
   path: string,
   body: string | undefined,
-  expected: string,
+  sign: string,
 ): Promise<string> {
-  return new Promise((resolve) => {
-    const send = overTls ? requestSecurely : request;
-    const out = send({
-      agent,
-      port,
-      path,
-      host: "127.0.0.1",
-      localAddress: HONEST_ADDRESS,
-      method: body === undefined ? "GET" : "POST",
-      headers:
-        body === undefined ? {} : { "content-type": "application/json", "content-length": body.length },
-      ...(overTls && { rejectUnauthorized: false }),
-    });
-    out.setTimeout(ANSWER_MS_MAX, () => out.destroy(new Error("no answer")));
-    out.on("error", (fault: NodeJS.ErrnoException) => {
-      resolve(fault.code ?? fault.message);
-    });
-    out.on("response", (incoming) => {
-      let text = "";
-      incoming.on("data", (piece: Buffer) => (text += piece.toString()));
-      incoming.on("error", (fault: NodeJS.ErrnoException) => {
-        resolve(`cut off: ${fault.code ?? fault.message}`);
-      });
-      incoming.on("end", () => {
-        const isGood = incoming.statusCode === 200 && text.includes(expected);
-        resolve(isGood ? "good" : `${String(incoming.statusCode)} ${text.slice(0, 80)}`);
-      });
-    });
-    out.end(body);
+  const send = overTls ? requestSecurely : request;
+  const out = send({
+    agent,
+    port,
+    path,
+    host: "127.0.0.1",
+    localAddress: HONEST_ADDRESS,
+    method: body === undefined ? "GET" : "POST",
+    headers: body === undefined ? {} : { "content-type": "application/json", "content-length": body.length },
+    ...(overTls && { rejectUnauthorized: false }),
   });
+  return outcomeOf(out, { body, sign, msMax: ANSWER_MS_MAX });
 }

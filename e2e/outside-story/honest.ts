@@ -1,5 +1,6 @@
 import { Agent as PlainAgent, request as requestPlainly } from "node:http";
 import { Agent, request } from "node:https";
+import { outcomeOf } from "../support/outcome-of.ts";
 import type { TlsIdentity } from "../support/tls-client.ts";
 
 /** As long as the callers of the MACP project wait for an answer. */
@@ -71,7 +72,7 @@ export function mints({ port, localAddress, identity, sender, headers = {}, isFr
   const agent = new Agent({ ...identity, keepAlive: isFresh !== true, servername: "localhost" });
   const body = JSON.stringify({ sender });
   return () =>
-    outcomeOf((options) => request({ ...options, agent }), {
+    sent((options) => request({ ...options, agent }), {
       ...{ host: "127.0.0.1", port, localAddress, path: "/tokens", method: "POST" },
       headers: {
         "content-type": "application/json",
@@ -86,7 +87,7 @@ export function mints({ port, localAddress, identity, sender, headers = {}, isFr
 export function fetches(port: number, localAddress: string): Ask {
   const agent = new PlainAgent();
   return () =>
-    outcomeOf((options) => requestPlainly({ ...options, agent }), {
+    sent((options) => requestPlainly({ ...options, agent }), {
       ...{ host: "127.0.0.1", port, localAddress, path: "/.well-known/jwks.json", method: "GET" },
       ...{ headers: {}, body: "", sign: '"kid":"' },
     });
@@ -104,31 +105,9 @@ interface Sent {
   readonly sign: string;
 }
 
-function outcomeOf(
+function sent(
   send: (options: Omit<Sent, "body" | "sign">) => ReturnType<typeof request>,
   { body, sign, ...options }: Sent,
 ): Promise<string> {
-  return new Promise((resolve) => {
-    const out = send(options);
-    const late = setTimeout(() => out.destroy(new Error("no answer in time")), ANSWER_MS_MAX);
-    const end = (outcome: string): void => {
-      clearTimeout(late);
-      resolve(outcome);
-    };
-    out.on("error", (fault: NodeJS.ErrnoException) => {
-      end(fault.code ?? fault.message);
-    });
-    out.on("response", (incoming) => {
-      let text = "";
-      incoming.on("data", (piece: Buffer) => (text += piece.toString()));
-      incoming.on("error", (fault: NodeJS.ErrnoException) => {
-        end(`cut off: ${fault.code ?? fault.message}`);
-      });
-      incoming.on("end", () => {
-        const isRight = incoming.statusCode === 200 && text.includes(sign);
-        end(isRight ? "200" : `${String(incoming.statusCode)} ${text.slice(0, 80)}`);
-      });
-    });
-    out.end(body);
-  });
+  return outcomeOf(send(options), { body, sign, msMax: ANSWER_MS_MAX });
 }

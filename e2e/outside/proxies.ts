@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Certificate } from "../../service/src/testing/certificates.ts";
-import { freePort } from "../support/free-port.ts";
+import { accepts, freePort } from "../support/free-port.ts";
 import { type Change, changed } from "./example.ts";
 
 /** Where a proxy passes requests on to. Without a port to check, haproxy does not ask whether the service is ready. */
@@ -136,16 +135,4 @@ export async function startProxy(
 /** With SIGTERM: the worker processes of nginx would outlive a SIGKILL. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.kill("SIGTERM")) await once(child, "close");
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => {
-      resolve(false);
-    });
-  });
 }

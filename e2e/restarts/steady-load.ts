@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import { outcomeOf } from "../support/outcome-of.ts";
 
 const ANSWER_MS_MAX = 10_000;
 const TICK_MS = 5;
@@ -56,30 +57,13 @@ export function steadyLoad(port: number, perSecond: number): Load {
 
 /** One mint: its status when a token came, else why not. */
 function post(agent: Agent, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const out = request({
-      agent,
-      port,
-      host: "127.0.0.1",
-      method: "POST",
-      path: "/tokens",
-      headers: { "content-type": "application/json", "content-length": BODY.length },
-    });
-    out.setTimeout(ANSWER_MS_MAX, () => out.destroy(new Error("no answer")));
-    out.on("error", (fault: NodeJS.ErrnoException) => {
-      resolve(fault.code ?? fault.message);
-    });
-    out.on("response", (incoming) => {
-      let text = "";
-      incoming.on("data", (piece: Buffer) => (text += piece.toString()));
-      incoming.on("error", (fault: NodeJS.ErrnoException) => {
-        resolve(`cut off: ${fault.code ?? fault.message}`);
-      });
-      incoming.on("end", () => {
-        const isMinted = incoming.statusCode === 200 && text.includes('"token":"');
-        resolve(isMinted ? "200" : `${String(incoming.statusCode)} ${text.slice(0, 80)}`);
-      });
-    });
-    out.end(BODY);
+  const out = request({
+    agent,
+    port,
+    host: "127.0.0.1",
+    method: "POST",
+    path: "/tokens",
+    headers: { "content-type": "application/json", "content-length": BODY.length },
   });
+  return outcomeOf(out, { body: BODY, sign: '"token":"', msMax: ANSWER_MS_MAX });
 }

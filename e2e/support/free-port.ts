@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 /** A free port below those that the kernel gives to outgoing connections: it stays free while its service is down. */
 export async function freePort(): Promise<number> {
@@ -15,4 +15,17 @@ export async function freePort(): Promise<number> {
     server.close();
     return port;
   }
+}
+
+/** Whether something accepts connections there. */
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => {
+      resolve(false);
+    });
+  });
 }

@@ -39,7 +39,7 @@ export interface StoreWatcher {
   lost(why: string): void;
   /** From now on the store decides again. */
   found(): void;
-  /** A decision for which the store was asked took so long, whoever made it in the end. */
+  /** How long a decision took for which the store was asked, whether the store or this replica made it in the end. */
   decided(seconds: number): void;
 }
 

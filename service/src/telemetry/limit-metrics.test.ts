@@ -12,7 +12,7 @@ test("a bucket without a place of its own is counted by its table, as often as i
     expect(await registry.metrics()).toContain('macp_auth_limits_overflows_total{table="address"} 7');
 });
 
-test("a decision that took as long as one may is told from one that took longer", async () => {
+test("a decision at the bound is counted apart from one that took longer", async () => {
   const registry = new Registry();
   const decided = decisionTimes([registry]);
   for (const seconds of [0.0451, 0.0499, 0.051]) decided(seconds);
