@@ -12,7 +12,7 @@ import type { Router } from "./router.ts";
 /** How long and how much is read of a request that is already answered. */
 export const LINGER_MS = 500;
 const LINGER_BYTES_MAX = 64 * 1024 * 1024;
-/** Of fewer bytes than that, for each costs about as much as a small request. */
+/** How many small pieces are read, and below which size a piece is small: each costs about as much as a small request. */
 const LINGER_SMALL_PIECES_MAX = 1_024;
 const SMALL_PIECE_BYTES = 1_024;
 

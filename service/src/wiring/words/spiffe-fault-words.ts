@@ -19,11 +19,11 @@ export function streamFailureWords(failure: StreamFailure): string {
     case "too_large":
       return `gave more than this service reads (${failure.details}); issue this workload fewer identities and federated trust domains`;
     case "no_answer":
-      return `did not answer within ${String(failure.seconds)} seconds; look at the SPIFFE agent`;
+      return `did not answer within ${String(failure.seconds)} seconds; read the log of the SPIFFE agent`;
     case "ended":
-      return "ended the stream without an identity; look at the SPIFFE agent";
+      return "ended the stream without an identity; read the log of the SPIFFE agent";
     case "failed":
-      return `failed (${failure.details}); look at the SPIFFE agent`;
+      return `failed (${failure.details}); read the log of the SPIFFE agent`;
   }
 }
 
@@ -37,7 +37,7 @@ export function svidFaultWords(fault: SvidFault): string {
     case "not_a_spiffe_id":
       return `gave an identity for ${shownId(fault.id)}, which is no SPIFFE id with a path; correct its registration`;
     default:
-      return `gave ${shownId(fault.id)} ${WHAT[fault.kind]}; look at the SPIFFE agent`;
+      return `gave ${shownId(fault.id)} ${WHAT[fault.kind]}; read the log of the SPIFFE agent`;
   }
 }
 
@@ -54,18 +54,18 @@ export function svidMaterialWords({ why }: TlsFault, id: string): string {
   const subject = `gave ${shownId(id)}`;
   switch (why.kind) {
     case "expired":
-      return `${subject} with a certificate that expired at ${momentText(why.at)}; look at the SPIFFE agent, and at the clock of this machine`;
+      return `${subject} with a certificate that expired at ${momentText(why.at)}; read the log of the SPIFFE agent, and check the clock of this machine`;
     case "not_yet_valid":
       return `${subject} with a certificate that is not valid before ${momentText(why.at)}; check the clock of this machine, or wait`;
     case "not_of_certificate":
     case "certificate_not_first":
-      return `${subject} with a key that is not of its certificate; look at the SPIFFE agent`;
+      return `${subject} with a key that is not of its certificate; read the log of the SPIFFE agent`;
     case "key_damaged":
-      return `${subject} with a private key that cannot be read (${why.code}); look at the SPIFFE agent`;
+      return `${subject} with a private key that cannot be read (${why.code}); read the log of the SPIFFE agent`;
     case "rejected":
       return `${subject} with what cannot be served (${why.code}); let it issue an RSA key of 2048 bits or more, or a P-256 key`;
     default:
-      return `${subject} with what cannot be read (${why.kind}); look at the SPIFFE agent`;
+      return `${subject} with what cannot be read (${why.kind}); read the log of the SPIFFE agent`;
   }
 }
 

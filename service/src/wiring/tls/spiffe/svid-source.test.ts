@@ -187,7 +187,9 @@ describe("a start", () => {
     expect(await faultOf()).toMatch(/with the certificate of an authority/);
     api.give({ svids: [first.given] });
     now += 2 * HOUR_SECONDS;
-    expect(await faultOf()).toMatch(/that expired at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; look at the SPIFFE/);
+    expect(await faultOf()).toMatch(
+      /that expired at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ; read the log of the SPIFFE agent/,
+    );
     now -= 4 * HOUR_SECONDS;
     expect(await faultOf()).toMatch(/that is not valid before/);
   });
@@ -205,7 +207,9 @@ describe("a start", () => {
       "MACP_AUTH_SPIFFE_SOCKET: PLACE has no identity for this process (PERMISSION_DENIED: no identity issued); register one, for SPIRE with: spire-server entry create",
     );
     api.beSilent();
-    expect(await faultOf()).toMatch(/PLACE did not answer within 0.5 seconds; look at the SPIFFE agent$/);
+    expect(await faultOf()).toMatch(
+      /PLACE did not answer within 0.5 seconds; read the log of the SPIFFE agent$/,
+    );
     api.stop();
     expect(await faultOf()).toMatch(/PLACE cannot be reached \(UNAVAILABLE: .*ENOENT/);
   });
