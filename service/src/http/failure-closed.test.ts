@@ -136,7 +136,7 @@ describe("no token is minted when there fails", () => {
     [
       "the clock of the proofs",
       ALL,
-      () => ({ access: enforcing({ ...rightProofs(), clock: { now: broken } }) }),
+      () => ({ access: enforcing({ ...rightProofs(), clock: { now: broken, nowMs: broken } }) }),
     ],
     [
       "the fetching of keys",
@@ -219,6 +219,6 @@ test("a check of an operator that fails is no proof of one, for the admin listen
   };
   const deps = rightProofs({ role: "viewer" });
   expect(await proveOperator(deps, VIEWERS, presented)).toMatchObject({ kind: "operator" });
-  for (const part of [{ clock: { now: broken } }, { directory: brokenCopy(deps.directory) }])
+  for (const part of [{ clock: { now: broken, nowMs: broken } }, { directory: brokenCopy(deps.directory) }])
     await expect(proveOperator({ ...deps, ...part }, VIEWERS, presented)).rejects.toThrow("broken");
 });

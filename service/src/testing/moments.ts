@@ -1,4 +1,4 @@
-import { type Clock, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
+import { type Clock, type EpochMs, type EpochSeconds, epochMs, epochSeconds } from "../kernel/clock.ts";
 
 /** A clock that only a test moves. */
 export class TestClock implements Clock {
@@ -10,6 +10,10 @@ export class TestClock implements Clock {
 
   now(): EpochSeconds {
     return this.#now;
+  }
+
+  nowMs(): EpochMs {
+    return epochMs(this.#now * 1_000);
   }
 
   move(seconds: number): void {

@@ -1,4 +1,4 @@
-import type { EpochSeconds } from "../../kernel/clock.ts";
+import { clockOf, type EpochSeconds } from "../../kernel/clock.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { KeyChange } from "../../keys/managed/key-change.ts";
 import type { Beat, KeySet, KeyStore } from "../../keys/managed/key-store.ts";
@@ -18,7 +18,7 @@ export class ModelStore implements KeyStore {
 
   constructor(now: () => EpochSeconds) {
     this.#now = now;
-    this.#inner = memoryKeyStore({ now: () => this.#replayedAt ?? now() });
+    this.#inner = memoryKeyStore(clockOf(() => this.#replayedAt ?? now()));
   }
 
   get writes(): number {

@@ -1,5 +1,12 @@
 import { anyone } from "../../callers/anyone.ts";
-import { after, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
+import {
+  after,
+  clockOf,
+  type EpochMs,
+  type EpochSeconds,
+  epochMs,
+  epochSeconds,
+} from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
@@ -111,6 +118,9 @@ export class Seat {
   now(): EpochSeconds {
     return after(this.#world.now(), this.skewSeconds);
   }
+  nowMs(): EpochMs {
+    return epochMs(this.now() * 1_000);
+  }
 
   /** Ends this life and begins another, which knows what it saw from its version file. */
   restart(versionSeen = this.keys.versionSeen): void {
@@ -208,7 +218,7 @@ export class Watcher {
         expLeewaySeconds: MODEL_TIMING.expLeewaySeconds,
       },
       {
-        clock: { now: () => after(world.now(), this.#clockOffSeconds) },
+        clock: clockOf(() => after(world.now(), this.#clockOffSeconds)),
         stopwatch: { elapsed: () => world.now() - START },
         fetch: async () => {
           const body = world.answer(this.source);

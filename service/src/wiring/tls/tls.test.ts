@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { loadSettings } from "../../config/environment.ts";
-import { after, systemClock } from "../../kernel/clock.ts";
+import { clockOf, systemClock } from "../../kernel/clock.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { systemTimers } from "../../kernel/timers.ts";
 import { openLog } from "../../telemetry/log.ts";
@@ -69,7 +69,7 @@ const pairOf = ({ certificate, key }: Certificate) => ({
 
 const NO_WAIT = { msMax: 0, notice: () => undefined };
 const machine = {
-  clock: { now: () => after(systemClock.now(), now - systemClock.now()) },
+  clock: clockOf(() => now),
   timers: systemTimers,
   random: systemRandom(),
 };

@@ -8,7 +8,7 @@ import { connect } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { loadSettings } from "../../../config/environment.ts";
-import { after, systemClock } from "../../../kernel/clock.ts";
+import { clockOf, systemClock } from "../../../kernel/clock.ts";
 import { systemRandom } from "../../../kernel/random.ts";
 import { systemTimers } from "../../../kernel/timers.ts";
 import { openLog } from "../../../telemetry/log.ts";
@@ -55,7 +55,7 @@ afterEach(() => {
 });
 
 const machine = {
-  clock: { now: () => after(systemClock.now(), now - systemClock.now()) },
+  clock: clockOf(() => now),
   timers: systemTimers,
   random: systemRandom(),
 };
