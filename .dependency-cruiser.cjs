@@ -6,7 +6,8 @@ const CORE = {
   callers: ["kernel", "keys"],
   policy: ["kernel", "scopes", "keys", "callers"],
   limits: ["kernel", "callers"],
-  tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits"],
+  ledger: ["kernel", "scopes", "keys", "callers"],
+  tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits", "ledger"],
 };
 const core = Object.keys(CORE);
 /**
@@ -17,13 +18,13 @@ const ROOMS = {
   ...CORE,
   files: ["kernel"],
   outbound: ["kernel", "callers"],
-  telemetry: ["kernel", "keys", "limits"],
-  config: ["kernel", "keys", "callers", "limits"],
+  telemetry: ["kernel", "keys", "limits", "ledger"],
+  config: ["kernel", "keys", "callers", "limits", "ledger"],
   stores: [...core, "files"],
   http: [...core, "telemetry"],
   wiring: [...core, "files", "outbound", "telemetry", "config", "stores"],
   cli: [...core, "files", "config", "stores", "http", "wiring"],
-  run: ["kernel", "keys", "limits", "telemetry", "config", "http", "wiring", "cli"],
+  run: ["kernel", "keys", "limits", "ledger", "telemetry", "config", "http", "wiring", "cli"],
 };
 
 const tests = "[.]test[.]ts$|^service/src/testing/";

@@ -48,6 +48,7 @@ export const VARIABLES = {
   "access.sharedSecretFile": "MACP_AUTH_SHARED_SECRET_FILE",
   "limits.url": "MACP_AUTH_LIMITS_URL",
   "limits.replicas": "MACP_AUTH_LIMITS_REPLICAS",
+  "ledger.mode": "MACP_AUTH_LEDGER",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

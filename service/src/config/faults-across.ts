@@ -3,7 +3,14 @@ import { leadFloorSeconds } from "../keys/timing.ts";
 import { faultsOfBearer } from "./bearer-secret.ts";
 import { faultsOfNeeds } from "./listeners/faults-of-needs.ts";
 import { faultsOfPorts } from "./listeners/faults-of-ports.ts";
-import type { AccessSettings, AdminSettings, ManagedSource, SettingPath, Settings } from "./settings.ts";
+import {
+  type AccessSettings,
+  type AdminSettings,
+  hasLastingStore,
+  type ManagedSource,
+  type SettingPath,
+  type Settings,
+} from "./settings.ts";
 import type { Labels } from "./source.ts";
 
 /** A line for each fault of settings that do not go together. A setting with a fault of its own is not judged again. */
@@ -16,6 +23,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
     ...(keys.source.kind === "managed"
       ? [...faultsOfStore(keys.source, labels), ...faultsOfPeriod(keys.source, settings, labels)]
       : []),
+    ...faultsOfLedger(settings, labels),
     ...faultsOfPorts(settings, labels),
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
@@ -52,6 +60,16 @@ function faultsOfLead({ keys: { leadSeconds, timing } }: Settings, { of, areRead
   return canTell && leadSeconds < floor
     ? [
         `${of("keys.leadSeconds")} is ${String(leadSeconds)}, and verifiers with these settings need ${String(floor)} to learn of a new key; use 7200, or at least ${String(floor)}`,
+      ]
+    : [];
+}
+
+/** What is recorded must outlive the process. */
+function faultsOfLedger({ ledger, keys }: Settings, { of, areRead }: Labels): string[] {
+  const canTell = areRead("ledger.mode", "keys.store", "keys.rotationSeconds");
+  return canTell && ledger.mode !== "off" && !hasLastingStore(keys.source)
+    ? [
+        `${of("ledger.mode")} is ${ledger.mode}, and there is no store that outlives the process; set ${of("keys.store")} to sqlite:PATH or postgres://…, or ${of("ledger.mode")}=off`,
       ]
     : [];
 }

@@ -3,6 +3,7 @@ import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
+import { LEDGER_MODES, type LedgerMode } from "../ledger/ledger.ts";
 import {
   host,
   oneOf,
@@ -163,6 +164,13 @@ export const Written = z.object({
         "how many replicas there are: what each may admit by itself is divided by it while that server is lost",
       ),
   }),
+  ledger: z.object({
+    mode: oneOf(LEDGER_MODES)
+      .optional()
+      .describe(
+        "whether each mint is recorded: `durable` before its token leaves, `async` soon after, `off` not at all (default `durable` with a store that outlives the process, else `off`)",
+      ),
+  }),
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -190,6 +198,12 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly access: AccessSettings;
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: TlsSettings | undefined;
+  readonly ledger: LedgerSettings;
+}
+
+/** What is recorded of mints. */
+export interface LedgerSettings {
+  readonly mode: LedgerMode;
 }
 
 /** Who may call, and what each may have minted. */
@@ -239,7 +253,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tls, tokens, keys, verifiers, admin, access, limits, log } = written;
+  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -266,8 +280,14 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     access: accessSettings(access, isGiven),
     tls: tlsSettings(tls),
     limits,
+    ledger: { mode: ledger.mode ?? (hasLastingStore(source) ? "durable" : "off") },
     log,
   };
+}
+
+/** Whether the store of this source outlives the process. */
+export function hasLastingStore(source: KeySource): boolean {
+  return source.kind === "managed" && source.store.kind !== "memory";
 }
 
 /** One who declares callers means them to be asked: without a mode, what is given decides, whether it can be read or not. */

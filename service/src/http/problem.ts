@@ -32,6 +32,12 @@ export const PROBLEMS = {
   },
   not_allowed: { status: 403, text: "the policy does not allow this token" },
   no_signing_key: { status: 503, text: "no signing key is available", headers: ["retry-after", "5"] },
+  ledger_unavailable: {
+    status: 503,
+    text: "the token cannot be recorded now",
+    headers: ["retry-after", "1"],
+  },
+  revoked: { status: 403, text: "this sender, run or parent was revoked" },
   busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
   // Sent with the time until the bucket has a token.
   limit_address: { status: 429, text: "too many requests from this address", headers: LATER },
@@ -98,18 +104,9 @@ export function problem(reason: Reason, text: string = PROBLEMS[reason].text): P
 
 /** The problem of a mint that was rejected. */
 export function problemOf(refusal: MintRefusal): Problem {
-  switch (refusal.reason) {
-    case "token_too_large":
-      return problem(
-        refusal.reason,
-        `the token would be ${String(refusal.bytes)} bytes long, more than ${String(refusal.bytesMax)}: send a shorter sender or fewer scopes`,
-      );
-    case "not_allowed":
-    case "no_signing_key":
-    case "limit_address":
-    case "limit_caller":
-    case "limit_sender":
-    case "limit_global":
-      return problem(refusal.reason);
-  }
+  if (refusal.reason !== "token_too_large") return problem(refusal.reason);
+  return problem(
+    refusal.reason,
+    `the token would be ${String(refusal.bytes)} bytes long, more than ${String(refusal.bytesMax)}: send a shorter sender or fewer scopes`,
+  );
 }

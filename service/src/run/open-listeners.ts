@@ -11,6 +11,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type Meter, noMeter } from "../telemetry/meter.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import { openAdmin } from "./admin.ts";
 import type { OpenListener } from "./listen.ts";
@@ -22,6 +23,7 @@ export interface ServedParts {
   readonly access: OpenAccess;
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: OpenTls | undefined;
+  readonly ledger: OpenLedger;
   readonly isStopping: () => boolean;
 }
 
@@ -35,7 +37,7 @@ interface Prepared {
 /** Prepares every listener that the settings ask for. */
 export async function prepareListeners(
   loaded: Pick<LoadedSettings, "settings" | "labels"> & { readonly token: Secret | undefined },
-  { log, upkeep, access, tls, isStopping }: ServedParts,
+  { log, upkeep, access, tls, ledger: { ledger }, isStopping }: ServedParts,
   { clock, random, timers }: Machine,
 ): Promise<Prepared> {
   const { settings, labels } = loaded;
@@ -60,6 +62,7 @@ export async function prepareListeners(
     ...served,
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
+    ledger,
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];

@@ -18,6 +18,7 @@ import { adminToken } from "../wiring/admin-token.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import { openLedger } from "../wiring/ledger/open-ledger.ts";
 import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { bundlesOf, loadTls } from "../wiring/tls.ts";
@@ -79,15 +80,16 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const access = loaded.access.open(log, world, upkeep.database);
     tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
+    const ledger = openLedger(settings, upkeep.database, world, { log, version: world.version });
     let isStopping = false;
-    const parts = { log, upkeep, access, tls, isStopping: () => isStopping };
+    const parts = { log, upkeep, access, tls, ledger, isStopping: () => isStopping };
     const { main, beside } = await prepareListeners(loaded, parts, world);
     const listeners = await listenAll([main, ...beside]);
     started();
     announce(world, log, loaded, upkeep, addressOf(main.listener));
     for (const { event, listener } of beside) log.info({ event, ...placeOf(addressOf(listener)) });
 
-    const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? [])];
+    const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? []), ...ledger.loops];
     const stopUpkeep = startUpkeep(loops, { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
@@ -105,6 +107,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
       world.signals.stopAtOnce,
     );
     await within(timers, STEP_MS_MAX, stopUpkeep());
+    await within(timers, STEP_MS_MAX, ledger.close());
     access.limits.close();
     log.info({ event: "stopped", code });
     return code;

@@ -4,11 +4,13 @@ import { newJti, type Sender } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { SigningKey } from "../keys/key-view.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { MintLimited } from "../limits/limit-reason.ts";
 import type { Decision, Rejection } from "../policy/decide.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
-import { decisionOn, entitledTo, type PolicyInForce } from "./entitlement.ts";
+import { decisionOn, type Entitlement, entitledTo, type PolicyInForce } from "./entitlement.ts";
+import { type MintContext, mintFactsOf } from "./mint-facts.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { signed, signingInputOf, tokenBytes } from "./signing-input.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
@@ -20,6 +22,8 @@ export interface MintDeps {
   /** Is notified of each signature before it is made; `undefined` when nothing counts them. */
   readonly usage: KeyUsage | undefined;
   readonly rules: TokenRules;
+  /** Records each token before it leaves; `undefined`: nothing is recorded. */
+  readonly ledger?: Ledger | undefined;
 }
 
 /** A signed token and what the caller should know of it, or why there is none. */
@@ -43,6 +47,12 @@ export type MintRefusal =
   | { readonly reason: "not_allowed"; readonly rejection: Rejection | undefined }
   | { readonly reason: "token_too_large"; readonly bytes: number; readonly bytesMax: number }
   | { readonly reason: "no_signing_key" }
+  /** Its entry is not known to be on the disk. */
+  | { readonly reason: "ledger_unavailable" }
+  /** Too many entries wait already. */
+  | { readonly reason: "busy" }
+  /** Its sender, its parent or its run was revoked before it left. */
+  | { readonly reason: "revoked" }
   | MintLimited;
 
 /** Asked once a caller is entitled to a token: why it is not minted now; `undefined`: it is. */
@@ -53,7 +63,7 @@ export type Admit = (
 
 /**
  * Mints one token (RFC 7519, RFC 7515 compact form): find the key, decide what the caller may have, ask whether it may have one more
- * now, write the claims, check them, sign. A request that the policy rejects takes nothing from the limits: else a caller could use up
+ * now, write the claims, check them, sign and record side by side. A request that the policy rejects takes nothing from the limits: else a caller could use up
  * those of a sender that it may not speak for.
  */
 export async function mint(
@@ -62,6 +72,7 @@ export async function mint(
   request: MintRequest,
   inForce: PolicyInForce,
   admit?: Admit,
+  context?: MintContext,
 ): Promise<MintOutcome> {
   let ready = readyToSign(deps);
   if (ready === undefined) return rejected({ reason: "no_signing_key" });
@@ -82,7 +93,24 @@ export async function mint(
     if (ready === undefined) return rejected({ reason: "no_signing_key" });
   }
 
-  const { signing, now, left } = ready;
+  return issue(deps, { caller, request, decision, entitled, ready }, context);
+}
+
+/** What was decided about a token. */
+interface Decided {
+  readonly caller: Caller;
+  readonly request: MintRequest;
+  readonly decision: Decision | undefined;
+  readonly entitled: Entitlement;
+  readonly ready: Ready;
+}
+
+/** Writes the claims, checks them, and signs and records the token side by side: it leaves when both are done. */
+async function issue(
+  deps: MintDeps,
+  { caller, request, decision, entitled, ready: { signing, now, left } }: Decided,
+  context: MintContext | undefined,
+): Promise<MintOutcome> {
   const rules = rulesFor(entitled.audience, deps.rules);
   const claims = checkClaims(
     claimsOf(rules, {
@@ -101,15 +129,28 @@ export async function mint(
     return rejected({ reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX });
 
   deps.usage?.noteSigned(signing.kid, claims.exp);
+  const recording =
+    context &&
+    deps.ledger?.recordMint(mintFactsOf(caller, request, decision, context, { signing, claims, input }));
   const token = await signed(signing, input);
+  const release = await recording;
+  if (release !== undefined && release !== "released") return rejected({ reason: REASONS[release] });
+
   const surprises = surprisesIn(request.scopes);
   return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises };
 }
 
+/** Why a token that is signed must not leave. */
+const REASONS = { unavailable: "ledger_unavailable", busy: "busy", stopped: "revoked" } as const;
+
 /** The key that signs now, and how many seconds it has left: a token never outlives its key. */
-function readyToSign(
-  deps: MintDeps,
-): { readonly signing: SigningKey; readonly now: EpochSeconds; readonly left: number } | undefined {
+interface Ready {
+  readonly signing: SigningKey;
+  readonly now: EpochSeconds;
+  readonly left: number;
+}
+
+function readyToSign(deps: MintDeps): Ready | undefined {
   const now = deps.clock.now();
   const { signing } = deps.keys.view();
   if (signing === undefined) return undefined;

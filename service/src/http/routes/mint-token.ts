@@ -8,6 +8,7 @@ import { scopesInLog } from "../../scopes/scopes-in-log.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { type MintDeps, type MintOutcome, type MintRefusal, mint } from "../../tokens/mint.ts";
+import type { MintContext } from "../../tokens/mint-facts.ts";
 import { MintRequestBody, parseMintRequest } from "../../tokens/mint-request.ts";
 import {
   type Access,
@@ -24,9 +25,10 @@ import { readJsonBody } from "../body.ts";
 import { clientKeyOf } from "../limits/address-key.ts";
 import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
 import { textOf, warningOf } from "../mint-words.ts";
-import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
+import { peerOf, remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem } from "../problem.ts";
 import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
+import { traceIdOf } from "../trace-context.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
 const MintResponseBody = z
@@ -96,6 +98,8 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "charset_unsupported",
     "encoding_unsupported",
     "no_signing_key",
+    "ledger_unavailable",
+    "revoked",
     "busy",
   ],
   handle: async (deps, exchange) => {
@@ -133,12 +137,31 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   if (parsed.kind === "invalid")
     return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange, caller);
 
-  const outcome = await mint(deps, caller, parsed.request, policyOf(access), passage.admit);
+  const outcome = await mint(
+    deps,
+    caller,
+    parsed.request,
+    policyOf(access),
+    passage.admit,
+    contextOf(deps, access, exchange),
+  );
   if (outcome.kind === "rejected")
     return reject(deps, passage.problemOf(outcome.refusal), exchange, caller, { ...outcome.refusal, access });
 
   report(deps, exchange, outcome, known.unproved ?? contradiction, access);
   return minted(outcome, passage);
+}
+
+/** What is recorded of the request, where anything is. */
+function contextOf(
+  { ledger, proxies }: MintRouteDeps,
+  access: AccessInForce,
+  { incoming, requestId }: Exchange,
+): MintContext | undefined {
+  if (ledger === undefined) return undefined;
+  const { address } = peerOf(incoming, proxies);
+  const policy = access.mode === "off" ? undefined : access.policy?.hash;
+  return { policy, request: { request_id: requestId, trace_id: traceIdOf(incoming), address } };
 }
 
 /** A wrong proof counts where it is rejected. */

@@ -30,6 +30,11 @@ export interface Dialect {
   readonly now: string;
   /** A SELECT of the names of our tables as `name`. */
   readonly tables: string;
+  /**
+   * Statements at the start of a transaction: any number may hold the ledger together, one that revokes holds it alone. `undefined`
+   * where only one transaction writes at a time.
+   */
+  readonly ledgerLocks: { readonly shared: string; readonly alone: string } | undefined;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { z } from "zod";
+import { fromAscii, toAscii } from "../../kernel/ascii.ts";
 import { epochSeconds } from "../../kernel/clock.ts";
 import type { KeySetName } from "../../kernel/ids.ts";
 import type { JwksFetches, UntrackedFetches, VerifierSighting } from "../../keys/managed/key-store.ts";
 import { mergeFetches } from "../../keys/managed/verifier-sightings.ts";
-import { fromAscii, toAscii } from "./ascii.ts";
 import { type Parameter, parseRows, type Query, Whole } from "./database.ts";
 import { insertRows } from "./insert-rows.ts";
 

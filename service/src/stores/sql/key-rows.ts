@@ -1,11 +1,11 @@
 import { z } from "zod";
+import { asciiJson, toAscii } from "../../kernel/ascii.ts";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { KeySetName } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
 import { isSigning, type ManagedKey } from "../../keys/managed/managed-key.ts";
 import { KidText, PublicJwk } from "../../keys/public-jwk.ts";
-import { asciiJson, toAscii } from "./ascii.ts";
 import { Whole } from "./database.ts";
 import type { RowTags } from "./row-tags.ts";
 

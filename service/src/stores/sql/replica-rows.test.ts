@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { toAscii } from "../../kernel/ascii.ts";
 import { after } from "../../kernel/clock.ts";
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import { StoreCorrupt } from "../../kernel/store-faults.ts";
@@ -16,7 +17,6 @@ import {
   signingKey,
   standbyKey,
 } from "../../testing/managed-key-sets.ts";
-import { toAscii } from "./ascii.ts";
 import { keysOf, rowOf, setTagOf } from "./key-rows.ts";
 import { replicas } from "./replica-rows.ts";
 import { rowTags } from "./row-tags.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fromAscii, toAscii } from "../../kernel/ascii.ts";
 import { type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { KeySetName } from "../../kernel/ids.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
@@ -6,7 +7,6 @@ import type { Replica } from "../../keys/managed/key-store.ts";
 import { GATES, type RotationSettings } from "../../keys/managed/plan/rotation-rules.ts";
 import { SECONDS_MAX } from "../../keys/timing.ts";
 import { isForgotten } from "../replica-life.ts";
-import { fromAscii, toAscii } from "./ascii.ts";
 import { parseRows, type Query, Whole } from "./database.ts";
 
 /** As far as the settings themselves go: the row has no tag, and a key that is activated by it must be one that can be read. */

@@ -5,4 +5,5 @@ export const SQLITE: Dialect = {
   name: "sqlite",
   now: "SELECT unixepoch() AS now",
   tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'",
+  ledgerLocks: undefined,
 };

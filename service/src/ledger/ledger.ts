@@ -1,0 +1,76 @@
+import type { EpochSeconds } from "../kernel/clock.ts";
+import type { Jti, Kid, Sender } from "../kernel/ids.ts";
+import type { MintFacts, RejectionFacts } from "./entry.ts";
+import type { LedgerWriter } from "./writer.ts";
+
+/** How a ledger records: `async` may lose what a crash or an outage of the store overtakes, and says how much. */
+export const LEDGER_MODES = ["off", "async", "durable"] as const;
+export type LedgerMode = (typeof LEDGER_MODES)[number];
+
+/** What decides whether a token is stopped. `run` and `caller` are known of tokens that the ledger was asked for. */
+export interface TokenFacts {
+  readonly jti: Jti;
+  readonly sub: Sender;
+  readonly iat: EpochSeconds;
+  readonly kid: Kid;
+  readonly parent?: Jti | undefined;
+  readonly run?: string | undefined;
+  readonly caller?: string | undefined;
+}
+
+/** Port. What is revoked, as this replica knows it: from memory, without waiting. */
+export interface Revocations {
+  /** How many revocations this replica knows. */
+  readonly epoch: number;
+  /** Resolves when it knows at least this many; rejects with `StoreUnavailable`. */
+  catchUp(epoch: number): Promise<void>;
+  /** Whether a token is stopped, or its parent, or all of its run. */
+  isStopped(token: TokenFacts): boolean;
+  /** The first second in which a token of this sender would not be stopped at once; `undefined`: any. */
+  firstFreeSecond(sender: Sender): EpochSeconds | undefined;
+}
+
+/** What becomes of a token whose entry was asked for. */
+export type Release =
+  /** It may leave. */
+  | "released"
+  /** It was stopped before it left. */
+  | "stopped"
+  | "unavailable"
+  | "busy";
+
+/** Port. The ledger as minting sees it. */
+export interface Ledger {
+  readonly revocations: Revocations;
+  /** Resolves when the token may leave, or why it must not. Never rejects for the store. */
+  recordMint(facts: MintFacts): Promise<Release>;
+  /** Never waits for anything. */
+  recordRejection(facts: RejectionFacts): void;
+}
+
+/** A ledger that lets a token leave once its entry is on the disk, and no revocation that was committed before stops it. */
+export function durableLedger(writer: Pick<LedgerWriter, "record">, revocations: Revocations): Ledger {
+  return {
+    revocations,
+    async recordMint(facts) {
+      const recorded = await writer.record({ kind: "mint", facts });
+      if (recorded.kind !== "recorded") return recorded.kind;
+      // What was committed after the entry found it; what was committed before may be news here.
+      if (recorded.epoch > revocations.epoch) {
+        try {
+          await revocations.catchUp(recorded.epoch);
+        } catch {
+          return "unavailable";
+        }
+      }
+      return revocations.isStopped(tokenOf(facts)) ? "stopped" : "released";
+    },
+    recordRejection(facts) {
+      void writer.record({ kind: "rejection", facts });
+    },
+  };
+}
+
+function tokenOf({ jti, sender, iat, kid, parent, run, caller }: MintFacts): TokenFacts {
+  return { jti, sub: sender, iat, kid, parent, run, caller };
+}

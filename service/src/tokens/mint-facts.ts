@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { type Caller, UNPROVED_CALLER } from "../callers/caller.ts";
+import type { SigningKey } from "../keys/key-view.ts";
+import type { MintFacts, RequestFacts } from "../ledger/entry.ts";
+import type { Decision } from "../policy/decide.ts";
+import type { CheckedClaims } from "./claims.ts";
+import type { MintRequest } from "./mint-request.ts";
+import type { SigningInput } from "./signing-input.ts";
+
+/** What is recorded of a request beside what it asks for. */
+export interface MintContext {
+  readonly request: RequestFacts;
+  /** The hash of the policy in force; `undefined`: there is none. */
+  readonly policy: string | undefined;
+}
+
+/** A token that is about to be signed. */
+interface AboutToBeSigned {
+  readonly signing: SigningKey;
+  readonly claims: CheckedClaims;
+  readonly input: SigningInput;
+}
+
+/** What the ledger records of a token. */
+export function mintFactsOf(
+  caller: Caller,
+  { scopes: asked, ttlSeconds }: MintRequest,
+  decision: Decision | undefined,
+  { request, policy }: MintContext,
+  { signing, claims, input }: AboutToBeSigned,
+): MintFacts {
+  const { jti, sub, aud, iat, exp, macp_scopes: scopes } = claims;
+  const isProved = caller.kind === "declared";
+  return {
+    jti,
+    kid: signing.kid,
+    alg: signing.signer.alg,
+    caller: isProved ? caller.id : UNPROVED_CALLER,
+    proof: isProved ? caller.proof : undefined,
+    sender: sub,
+    audience: aud,
+    scopes_asked: asked,
+    scopes,
+    ttl_asked: ttlSeconds,
+    iat,
+    exp,
+    policy,
+    ...(decision?.kind === "granted" ? { grant: decision.grant, narrowed: decision.narrowed } : {}),
+    digest: createHash("sha256").update(input, "latin1").digest("base64url"),
+    ...request,
+  };
+}
