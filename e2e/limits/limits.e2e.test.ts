@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -13,37 +12,7 @@ import {
   wrongSecretLike,
 } from "../support/access.ts";
 import { BOOT_MS_MAX, type RunningService, startService, withService } from "../support/service-process.ts";
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
-/** One request from an address of this machine. */
-async function from(
-  localAddress: string,
-  port: number,
-  path: string,
-  headers: Readonly<Record<string, string>> = {},
-  sender = "agent://planner",
-): Promise<Answer> {
-  const isMint = path === "/tokens";
-  const sent = request({
-    host: "127.0.0.1",
-    port,
-    path,
-    localAddress,
-    agent: false,
-    method: isMint ? "POST" : "GET",
-    headers: { ...(isMint ? { "content-type": "application/json" } : {}), ...headers },
-  });
-  sent.end(isMint ? JSON.stringify({ sender }) : undefined);
-  const [answer] = (await once(sent, "response")) as [import("node:http").IncomingMessage];
-  let text = "";
-  for await (const part of answer) text += String(part);
-  return { status: answer.statusCode ?? 0, headers: answer.headers, text };
-}
+import { type Answer, from } from "./from-address.ts";
 
 describe("limits of declared callers", () => {
   let greedy: OwnSecret;

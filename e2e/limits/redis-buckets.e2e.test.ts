@@ -27,7 +27,10 @@ describe.skipIf(!HAS_REDIS)("the buckets in Redis", () => {
   const local = new LocalBuckets({ random: systemRandom(), stopwatch: systemStopwatch });
   beforeAll(async () => {
     redis = await RedisServer.start();
-    shared = openRedis({ url: new Secret(redis.url), name: "https://auth.example" }, systemTimers);
+    shared = openRedis(
+      { url: new Secret(redis.url), name: "https://auth.example" },
+      { timers: systemTimers, random: systemRandom() },
+    );
     // The connection is made in the background.
     for (let tries = 0; tries < 200; tries += 1) {
       const isThere = await shared.probe().then(

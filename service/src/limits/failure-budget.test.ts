@@ -145,4 +145,77 @@ describe("the budget of failed proofs (R36)", () => {
     expect(isOpen("192.0.2.1", certificate("b", "planner"))).toBe(true);
     expect(isOpen("192.0.2.1", certificate("c"))).toBe(true);
   });
+
+  describe("at a replica that has not accepted the caller itself, and knows from another one that it may", () => {
+    let noted: string[];
+    let known: Set<string>;
+    beforeEach(() => {
+      noted = [];
+      known = new Set(["192.0.2.1 a", "192.0.2.2 a", "192.0.2.1 planner"]);
+      const shared = {
+        isKnown: (pair: string) => known.has(pair),
+        note: (pair: string) => {
+          noted.push(pair);
+          known.add(pair);
+        },
+      };
+      budget = new FailureBudget(
+        { random: countingRandom(), stopwatch: { elapsed: () => seconds } },
+        1,
+        shared,
+      );
+    });
+    const exhaust = () => {
+      for (let host = 0; host < 100; host += 1) guess(`198.51.100.${host}`, secret("a"));
+    };
+
+    test("its address stays open while others use up the budget of its secret", () => {
+      exhaust();
+      expect(isOpen("203.0.113.9", secret("a"))).toBe(false);
+      expect(isOpen("192.0.2.1", secret("a"))).toBe(true);
+    });
+
+    test.each([
+      ["secret", secret("a")],
+      ["token", token("new", "planner")],
+      ["certificate", certificate("new", "planner")],
+    ])("its address stays open for its %s while its neighbours guess at others", (_, credential) => {
+      expect(guess("192.0.2.1", secret("b"))).toBe(15);
+      expect(isOpen("192.0.2.1", secret("c"))).toBe(false);
+      expect(isOpen("192.0.2.1", credential)).toBe(true);
+    });
+
+    test("its work here gives a guesser no new tries", () => {
+      exhaust();
+      budget.succeeded({ address: "192.0.2.1", credential: secret("a") });
+      expect(isOpen("203.0.113.9", secret("a"))).toBe(false);
+      expect(isOpen("192.0.2.1", secret("a"))).toBe(true);
+    });
+
+    test("a store that names every address gives a guesser twice the tries, and no more", () => {
+      for (let host = 0; host < 5_000; host += 1) known.add(`198.51.100.${host} a`);
+      let tries = 0;
+      for (let host = 0; host < 5_000; host += 1) tries += guess(`198.51.100.${host}`, secret("a"));
+      expect(tries).toBe(100);
+      for (let host = 0; host < 100; host += 1) tries += guess(`203.0.113.${host}`, secret("a"));
+      expect(tries).toBe(200);
+    });
+
+    test("what proves right is noted once a day while it is used, a token and a certificate by whom they speak for", () => {
+      const use = () => {
+        budget.succeeded({ address: "192.0.2.9", credential: secret("a") });
+        budget.succeeded({ address: "192.0.2.9", credential: token(`at ${seconds}`, "issuer agent") });
+        budget.succeeded({ address: "192.0.2.9", credential: certificate("b", "certificate planner") });
+      };
+      const all = ["192.0.2.9 a", "192.0.2.9 issuer agent", "192.0.2.9 certificate planner"];
+      use();
+      expect(noted).toEqual(all);
+      seconds += 80_000;
+      use();
+      expect(noted).toEqual(all);
+      seconds += 10_000;
+      use();
+      expect(noted).toEqual([...all, ...all]);
+    });
+  });
 });

@@ -4,6 +4,7 @@ import { takeOne } from "./gcra.ts";
 import type { LimitPlan } from "./limit-plan.ts";
 import { type LocalBucketsDeps, microseconds } from "./local-buckets.ts";
 import { type Pace, partOf } from "./rate.ts";
+import type { SharedPairs } from "./shared-pairs.ts";
 
 /** A proof as it is presented, before anything of it is checked. */
 export interface Attempt {
@@ -20,11 +21,19 @@ const ADDRESS_SLOTS = 2 ** 18;
 const CREDENTIAL_SLOTS = 2 ** 18;
 const KNOWN_SLOTS = 2 ** 18;
 
+/** A pair whose credential proved right at its address. */
+interface KnownPair {
+  readonly pair: string;
+  /** Whether it proved right here, or only at another replica by what the store says. */
+  readonly isOwn: boolean;
+}
+
 /**
- * How many proofs may fail (R36). Each failure counts against its address and against the secret that it
- * names, which it could be a guess at, or the certificate; when either budget is used up, nothing more is verified. An address on which the credential proved right within a day has a
- * budget of its own with it, so that nobody else can lock it out. It is of this process alone, and stays closed whatever becomes of a
- * shared store (N12a). Only keyed hashes are stored.
+ * How many proofs may fail (R36). Each failure counts against its address and against the secret that it names, which it could be a guess
+ * at, or the certificate; when either budget is used up, nothing more is verified. An address on which the credential proved right within
+ * a day, here or at another replica, has a budget of its own with it, so that nobody else can lock it out. What is counted is of this
+ * process alone. A shared store only says which pairs other replicas know, and all that are known by its word alone share one more budget
+ * of the credential: who writes to the store gets no more than twice the tries (N12a). Only keyed hashes are stored.
  */
 export class FailureBudget {
   readonly #deps: LocalBucketsDeps;
@@ -34,14 +43,16 @@ export class FailureBudget {
   readonly #known: BucketTable;
   readonly #byPair: BucketTable;
   readonly #replicas: number;
+  readonly #shared: Pick<SharedPairs, "isKnown" | "note"> | undefined;
   /** Until then some pair has failures. */
   #pairsSpentUntilUs = 0;
 
-  /** `replicas`: how many processes share the budget of a credential. */
-  constructor(deps: LocalBucketsDeps, replicas: number) {
+  /** `replicas`: how many processes share the budget of a credential. `shared`: the pairs that they all know. */
+  constructor(deps: LocalBucketsDeps, replicas: number, shared?: Pick<SharedPairs, "isKnown" | "note">) {
     const seed = newSeed(deps.random.bytes(8));
     this.#deps = deps;
     this.#replicas = replicas;
+    this.#shared = shared;
     this.#byAddress = new BucketTable(ADDRESS_SLOTS, seed);
     this.#byCredential = new BucketTable(CREDENTIAL_SLOTS, seed);
     this.#known = new BucketTable(KNOWN_SLOTS, seed);
@@ -71,24 +82,28 @@ export class FailureBudget {
     );
     // Nearly always: nothing is used up, and no pair has failures of its own.
     if (credential === undefined || (waits === 0 && this.#pairsSpentUntilUs <= nowUs)) return waits;
-    const pair = this.#knownPair(address, credential, nowUs);
-    if (pair === undefined) return waits;
-    return isOwned(credential) ? ofCredential : waitOf(this.#byPair, pair, secretPace, nowUs);
+    const known = this.#knownPair(address, credential, nowUs);
+    if (known === undefined) return waits;
+    if (isOwned(credential)) return ofCredential;
+    const ofPair = waitOf(this.#byPair, known.pair, secretPace, nowUs);
+    return known.isOwn || !hasBudget(credential)
+      ? ofPair
+      : Math.max(ofPair, waitOf(this.#byCredential, elsewhere(credential), secretPace, nowUs));
   }
 
   /** A proof failed. */
   failed(plan: LimitPlan, { address, credential }: Attempt): void {
     const nowUs = microseconds(this.#deps.stopwatch);
     const secretPace = this.#secretPace(plan);
-    const pair = credential && this.#knownPair(address, credential, nowUs);
-    if (pair !== undefined && !isOwned(credential)) {
-      this.#pairsSpentUntilUs = Math.max(
-        this.#pairsSpentUntilUs,
-        spend(this.#byPair, pair, secretPace, nowUs),
-      );
+    const known = credential && this.#knownPair(address, credential, nowUs);
+    if (known !== undefined && !isOwned(credential)) {
+      const spent = [spend(this.#byPair, known.pair, secretPace, nowUs)];
+      if (!known.isOwn && hasBudget(credential))
+        spent.push(spend(this.#byCredential, elsewhere(credential), secretPace, nowUs));
+      this.#pairsSpentUntilUs = Math.max(this.#pairsSpentUntilUs, ...spent);
       return;
     }
-    if (pair === undefined) spend(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs);
+    if (known === undefined) spend(this.#byAddress, address, plan.failuresPerAddress.pace, nowUs);
     if (hasBudget(credential)) spend(this.#byCredential, credential.name, secretPace, nowUs);
   }
 
@@ -101,28 +116,36 @@ export class FailureBudget {
     const nowUs = microseconds(this.#deps.stopwatch);
     const pair = pairOf(address, credential.name);
     if (this.#pairsSpentUntilUs > nowUs) forget(this.#byPair, pair, nowUs);
-    if (this.#remember(pair, nowUs)) return;
-    if (hasBudget(credential)) forget(this.#byCredential, credential.name, nowUs);
-    const subject = credential.subject?.();
-    if (subject !== undefined) this.#remember(pairOf(address, subject), nowUs);
+    const before = this.#remember(pair, nowUs);
+    if (before === "known") return;
+    const lasting = lastingName(credential);
+    const lastingPair = pairOf(address, lasting);
+    const isNew = before === "new" && !this.#isKnownElsewhere(lastingPair);
+    if (isNew && hasBudget(credential)) forget(this.#byCredential, credential.name, nowUs);
+    const isNoted = lasting !== credential.name && this.#remember(lastingPair, nowUs) === "known";
+    if (!isNoted) this.#shared?.note(lastingPair, lasting);
   }
 
-  /** Whether the pair was known already. */
-  #remember(pair: string, nowUs: number): boolean {
+  /** What is known of the pair so far. One that is in use becomes due once a day, and not at each request. */
+  #remember(pair: string, nowUs: number): "new" | "due" | "known" {
     const slot = this.#known.slotOf(pair, nowUs);
-    if (this.#known.isOverflow(slot)) return false;
+    if (this.#known.isOverflow(slot)) return "new";
     const until = this.#known.fullAtUs(slot);
-    // A pair in use is written once a day, not at each request.
-    if (until < nowUs + KNOWN_US) this.#known.write(slot, nowUs + 2 * KNOWN_US);
-    return until > nowUs;
+    if (until >= nowUs + KNOWN_US) return "known";
+    this.#known.write(slot, nowUs + 2 * KNOWN_US);
+    return until > nowUs ? "due" : "new";
   }
 
-  #knownPair(address: string, { name, subject }: CredentialName, nowUs: number): string | undefined {
-    const pair = pairOf(address, name);
-    if (this.#isKnown(pair, nowUs)) return pair;
-    const other = subject?.();
-    const otherPair = other === undefined ? undefined : pairOf(address, other);
-    return otherPair !== undefined && this.#isKnown(otherPair, nowUs) ? otherPair : undefined;
+  #knownPair(address: string, credential: CredentialName, nowUs: number): KnownPair | undefined {
+    const pair = pairOf(address, credential.name);
+    if (this.#isKnown(pair, nowUs)) return { pair, isOwn: true };
+    const lasting = pairOf(address, lastingName(credential));
+    if (lasting !== pair && this.#isKnown(lasting, nowUs)) return { pair: lasting, isOwn: true };
+    return this.#isKnownElsewhere(lasting) ? { pair: lasting, isOwn: false } : undefined;
+  }
+
+  #isKnownElsewhere(pair: string): boolean {
+    return this.#shared?.isKnown(pair) === true;
   }
 
   #isKnown(pair: string, nowUs: number): boolean {
@@ -141,6 +164,11 @@ export class FailureBudget {
  */
 function hasBudget(credential: CredentialName | undefined): credential is CredentialName {
   return credential !== undefined && credential.kind !== "token";
+}
+
+/** A token or a certificate has a successor: what lasts is whom it speaks for. */
+function lastingName({ name, subject }: CredentialName): string {
+  return subject?.() ?? name;
 }
 
 /** Whether nobody but its caller can present it, so that its failures are its own wherever they come from. */
@@ -166,6 +194,11 @@ function spend(table: BucketTable, key: string, pace: Pace, nowUs: number): numb
 function forget(table: BucketTable, key: string, nowUs: number): void {
   const slot = table.slotOf(key, nowUs);
   if (!table.isOverflow(slot) && table.fullAtUs(slot) > nowUs) table.write(slot, 0);
+}
+
+/** What counts failures at addresses that are known by the word of the store alone. No credential has such a name: each begins with a realm. */
+function elsewhere({ name }: CredentialName): string {
+  return ` ${name}`;
 }
 
 /** A space: no address has one. */

@@ -121,4 +121,14 @@ describe("buckets that replicas share", () => {
     await third;
     expect(buckets.isLocal).toBe(false);
   });
+
+  test("a store of which something else failed is looked at again, and lost only when it does not decide", async () => {
+    await buckets.lookAgain();
+    expect([buckets.isLocal, reports]).toEqual([false, []]);
+    answer = () => Promise.reject(new Error("ECONNREFUSED"));
+    await buckets.look();
+    expect(buckets.isLocal).toBe(false);
+    await buckets.lookAgain();
+    expect([buckets.isLocal, reports]).toEqual([true, ["lost: ECONNREFUSED"]]);
+  });
 });

@@ -89,7 +89,11 @@ export class SharedBuckets implements Buckets {
 
   /** Looks whether the store is there, and fast enough. Never rejects. */
   async look(): Promise<void> {
-    if (this.#state === "shared") return;
+    if (this.#state !== "shared") await this.lookAgain();
+  }
+
+  /** The same, of a store that is taken to be there: something else failed in it. Never rejects. */
+  async lookAgain(): Promise<void> {
     const outcome = await this.#probe();
     if (outcome.kind === "failed") {
       this.#lose(outcome.why);

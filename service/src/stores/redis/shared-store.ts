@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { createClient } from "@redis/client";
 import { messageOf } from "../../kernel/faults.ts";
+import type { Random } from "../../kernel/random.ts";
 import type { Secret } from "../../kernel/secret.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Scope, Take } from "../../limits/limit-plan.ts";
 import { paceOf } from "../../limits/rate.ts";
 import type { SharedAnswer, SharedStore } from "../../limits/shared-buckets.ts";
+import type { PairStore } from "../../limits/shared-pairs.ts";
+import { PAIRS_SCRIPT, readPairs, writePairs } from "./pairs-script.ts";
 import { REQUESTS_TOGETHER_MAX, readAnswers, writeRequests } from "./take-command.ts";
 import { TAKE_SCRIPT } from "./take-script.ts";
 
@@ -16,8 +19,8 @@ export interface RedisPlace {
   readonly name: string;
 }
 
-/** The buckets in Redis or Valkey, and how the connection ends. */
-export interface RedisBuckets extends SharedStore {
+/** The buckets in Redis or Valkey, the pairs that replicas know, and how the connection ends. */
+export interface RedisBuckets extends SharedStore, PairStore {
   close(): void;
 }
 
@@ -31,18 +34,27 @@ const PROBES_UNANSWERED_MAX = 3;
 const PROBE_RATE = { count: 1_000, perSeconds: 1, burst: 1_000 };
 const PROBE: Take = { scope: "global", key: "probe", limit: { rate: PROBE_RATE, pace: paceOf(PROBE_RATE) } };
 
-const SCRIPT_SHA = createHash("sha1").update(TAKE_SCRIPT).digest("hex");
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
 
-/** Connects in the background, and again whenever the connection is lost. */
-export function openRedis({ url, name }: RedisPlace, timers: Pick<Timers, "afterArrivals">): RedisBuckets {
+const TAKE = scriptOf(TAKE_SCRIPT);
+const PAIRS = scriptOf(PAIRS_SCRIPT);
+
+/** Connects in the background, and again whenever the connection is lost. `random`: names what is begun there. */
+export function openRedis(
+  { url, name: deployment }: RedisPlace,
+  { timers, random }: { readonly timers: Pick<Timers, "afterArrivals">; readonly random: Random },
+): RedisBuckets {
   // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
-  const prefix = `{macp-auth:${digestOf(name)}}`;
+  const prefix = `{macp-auth:${digestOf(deployment)}}`;
   const keyOf = rememberedKeys(prefix);
   let unanswered = 0;
   let client = connect(url);
 
   const run = async (requests: readonly (readonly Take[])[]): Promise<readonly SharedAnswer[]> =>
-    readAnswers(requests, await evaluate(client, writeRequests(requests, keyOf)));
+    readAnswers(requests, await evaluate(client, TAKE, writeRequests(requests, keyOf)));
   return {
     take: gathered(run, timers),
     async probe() {
@@ -55,11 +67,18 @@ export function openRedis({ url, name }: RedisPlace, timers: Pick<Timers, "after
       await run([[PROBE]]);
       unanswered = 0;
     },
+    async exchange(noted, mark) {
+      const name = random.bytes(SET_NAME_BYTES).toString("base64url");
+      return readPairs(await evaluate(client, PAIRS, writePairs(`${prefix}:pairs`, name, noted, mark)));
+    },
     close: () => {
       client.destroy();
     },
   };
 }
+
+/** No two sets have the same name. */
+const SET_NAME_BYTES = 16;
 
 /** Requests that arrive together are decided by one script: most of its cost is that it is called. */
 function gathered(
@@ -94,14 +113,18 @@ interface Waiting {
   readonly reject: (thrown: unknown) => void;
 }
 
-/** The script by its hash, and whole where the server does not know it (yet, or after a restart). */
-async function evaluate(client: Client, rest: readonly string[]): Promise<string> {
+/** A script by its hash, and whole where the server does not know it (yet, or after a restart). */
+async function evaluate(client: Client, { text, sha }: Script, rest: readonly string[]): Promise<string> {
   try {
-    return await client.sendCommand<string>(["EVALSHA", SCRIPT_SHA, ...rest]);
+    return await client.sendCommand<string>(["EVALSHA", sha, ...rest]);
   } catch (thrown) {
     if (!messageOf(thrown).startsWith("NOSCRIPT")) throw thrown;
-    return client.sendCommand<string>(["EVAL", TAKE_SCRIPT, ...rest]);
+    return client.sendCommand<string>(["EVAL", text, ...rest]);
   }
+}
+
+function scriptOf(text: string): Script {
+  return { text, sha: createHash("sha1").update(text).digest("hex") };
 }
 
 type Client = ReturnType<typeof connect>;

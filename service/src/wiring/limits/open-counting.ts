@@ -5,6 +5,7 @@ import type { LimitPlan } from "../../limits/limit-plan.ts";
 import type { CountedSoFar, LimitsInForce } from "../../limits/limits-in-force.ts";
 import { LocalBuckets } from "../../limits/local-buckets.ts";
 import { SharedBuckets } from "../../limits/shared-buckets.ts";
+import { SharedPairs } from "../../limits/shared-pairs.ts";
 import type { RedisBuckets } from "../../stores/redis/shared-store.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { LOOK_MS, type UpkeepLoop } from "../key-upkeep.ts";
@@ -16,7 +17,7 @@ export interface Counting {
   overflows(): Overflows;
   /** Whether this replica counts by itself, though it shares its limits; `undefined`: it shares none. */
   isLocal(): boolean | undefined;
-  /** Looks once whether a lost store is there again. Never rejects. */
+  /** Looks once whether a lost store is there again, and exchanges with it what replicas know. Never rejects. */
   look(): Promise<void>;
   close(): void;
 }
@@ -41,7 +42,8 @@ export async function loadCounting({
   if (url === undefined) return (machine) => localCounting(machine, replicas);
   const { openRedis } = await import("../../stores/redis/shared-store.ts");
   return (machine, log, watcher) =>
-    sharedCounting(openRedis({ url, name: tokens.issuer }, machine.timers), replicas, {
+    sharedCounting(openRedis({ url, name: tokens.issuer }, machine), replicas, {
+      name: tokens.issuer,
       machine,
       log,
       watcher,
@@ -112,10 +114,9 @@ function localCounting(machine: Machine, replicas: number): Counting {
 function sharedCounting(
   store: RedisBuckets,
   replicas: number,
-  { machine, log, watcher }: { machine: Machine; log: Log; watcher: LimitsWatcher },
+  { name, machine, log, watcher }: { name: string; machine: Machine; log: Log; watcher: LimitsWatcher },
 ): Counting {
   const [door, local] = [new LocalBuckets(machine), new LocalBuckets(machine)];
-  const failures = new FailureBudget(machine, replicas);
   const tokens = new SharedBuckets({
     store,
     local,
@@ -133,12 +134,34 @@ function sharedCounting(
       },
     },
   });
+  let isClosed = false;
+  const pairs = new SharedPairs({
+    ...machine,
+    store,
+    name,
+    watcher: {
+      failed: (fault) => {
+        const message = "other replicas do not know from which addresses callers call; see docs/limits.md";
+        // A server that is lost as a whole is reported as lost.
+        void tokens.lookAgain().then(() => {
+          if (!isClosed && !tokens.isLocal)
+            log.error({ event: "known_addresses_not_shared", fault, message });
+        });
+      },
+    },
+  });
+  const failures = new FailureBudget(machine, replicas, pairs);
   return {
     counted: { door, failures, tokens, areShared: true },
     overflows: () => overflowsOf([door, local], failures),
     isLocal: () => tokens.isLocal,
-    look: () => tokens.look(),
+    async look() {
+      await tokens.look();
+      // Not awaited: a server that does not answer must not delay the next look.
+      if (!tokens.isLocal) void pairs.exchange();
+    },
     close: () => {
+      isClosed = true;
       store.close();
     },
   };
