@@ -18,16 +18,25 @@ export interface TokenFacts {
   readonly caller?: string | undefined;
 }
 
+/** How old the newest look at the store is. */
+export interface Freshness {
+  /** Since the last look that found everything began; infinite before the first. */
+  readonly ageMs: number;
+  /** Young enough to say that a token is not revoked. */
+  readonly isFresh: boolean;
+}
+
 /** Port. What is revoked, as this replica knows it: from memory, without waiting. */
 export interface Revocations {
   /** How many revocations this replica knows. */
   readonly epoch: number;
   /** Resolves when it knows at least this many; rejects with `StoreUnavailable`. */
   catchUp(epoch: number): Promise<void>;
-  /** Whether a token is stopped, or its parent, or all of its run. */
+  freshness(): Freshness;
+  /** Whether a token is stopped, or its parent by its id, or all of its run. */
   isStopped(token: TokenFacts): boolean;
-  /** The first second in which a token of this sender would not be stopped at once; `undefined`: any. */
-  firstFreeSecond(sender: Sender): EpochSeconds | undefined;
+  /** The first second in which a token of this sender, had by this caller, would not be stopped at once; `undefined`: any. */
+  firstFreeSecond(token: Pick<TokenFacts, "sub" | "caller">): EpochSeconds | undefined;
 }
 
 /** What becomes of a token whose entry was asked for. */
@@ -42,8 +51,8 @@ export type Release =
 /** Port. The ledger as minting sees it. */
 export interface Ledger {
   readonly revocations: Revocations;
-  /** Resolves when the token may leave, or why it must not. Never rejects for the store. */
-  recordMint(facts: MintFacts): Promise<Release>;
+  /** Resolves when the token may leave, or why it must not. Never rejects for the store. `parent`: the token that it stands under. */
+  recordMint(facts: MintFacts, parent?: TokenFacts): Promise<Release>;
   /** Never waits for anything. */
   recordRejection(facts: RejectionFacts): void;
 }
@@ -52,7 +61,7 @@ export interface Ledger {
 export function durableLedger(writer: Pick<LedgerWriter, "record">, revocations: Revocations): Ledger {
   return {
     revocations,
-    async recordMint(facts) {
+    async recordMint(facts, parent) {
       const recorded = await writer.record({ kind: "mint", facts });
       if (recorded.kind !== "recorded") return recorded.kind;
       // What was committed after the entry found it; what was committed before may be news here.
@@ -63,7 +72,9 @@ export function durableLedger(writer: Pick<LedgerWriter, "record">, revocations:
           return "unavailable";
         }
       }
-      return revocations.isStopped(tokenOf(facts)) ? "stopped" : "released";
+      const isStopped =
+        revocations.isStopped(tokenOf(facts)) || (parent !== undefined && revocations.isStopped(parent));
+      return isStopped ? "stopped" : "released";
     },
     recordRejection(facts) {
       void writer.record({ kind: "rejection", facts });

@@ -2,6 +2,7 @@ import type { Settings } from "../../config/settings.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { durableLedger, type Ledger, type Revocations } from "../../ledger/ledger.ts";
+import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import { LedgerWriter } from "../../ledger/writer.ts";
 import { ledgerStore } from "../../stores/ledger.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
@@ -13,12 +14,19 @@ import type { UpkeepLoop } from "../key-upkeep.ts";
 export interface OpenLedger {
   /** `undefined`: nothing is recorded. */
   readonly ledger: Ledger | undefined;
+  /** What revoking takes; `undefined` as above. */
+  readonly revocation: RevokeDeps | undefined;
   readonly loops: readonly UpkeepLoop[];
   /** Ends the chain of this process once nothing waits to be written. Never rejects. */
   close(): Promise<void>;
 }
 
-const NO_LEDGER: OpenLedger = { ledger: undefined, loops: [], close: () => Promise.resolve() };
+const NO_LEDGER: OpenLedger = {
+  ledger: undefined,
+  revocation: undefined,
+  loops: [],
+  close: () => Promise.resolve(),
+};
 const FAULTS_EVERY_MS = 10_000;
 
 /** Opens the ledger of the settings in the database of the process. */
@@ -44,6 +52,7 @@ export function openLedger(
   });
   return {
     ledger: durableLedger(writer, NOTHING_REVOKED),
+    revocation: undefined,
     loops: [],
     async close() {
       await writer.idle();
@@ -54,6 +63,7 @@ export function openLedger(
 
 const NOTHING_REVOKED: Revocations = {
   epoch: 0,
+  freshness: () => ({ ageMs: 0, isFresh: true }),
   catchUp: () => Promise.resolve(),
   isStopped: () => false,
   firstFreeSecond: () => undefined,
