@@ -13,6 +13,7 @@ export type Sender = Branded<string, "Sender">;
 /** Names one request in the log and in `x-request-id`. 1 to 64 characters of `[A-Za-z0-9._-]`. */
 export type RequestId = Branded<string, "RequestId">;
 
+const JTI = /^[A-Za-z0-9_-]{22}$/;
 const KID = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u;
 const KEY_SET_NAME = /^[a-z0-9-]{1,64}$/;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -42,6 +43,11 @@ export function parseSender(text: string): Sender | undefined {
 /** A fresh token id. */
 export function newJti(random: Random): Jti {
   return random.bytes(16).toString("base64url") as Jti;
+}
+
+/** Reads a token id; `undefined` when it is none of ours. */
+export function parseJti(text: string): Jti | undefined {
+  return JTI.test(text) ? (text as Jti) : undefined;
 }
 
 /** The request id that a caller chose, when it is harmless in a log line. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { Kid } from "../kernel/ids.ts";
+import type { Algorithm } from "./algorithm.ts";
 import type { PublicJwk } from "./public-jwk.ts";
 import type { Signer } from "./signer.ts";
 
@@ -38,7 +39,10 @@ export function viewOf(
   served: readonly PublicJwk[],
 ): KeyView {
   return {
-    signing: signing && { ...signing, headerSegment: headerSegmentOf(signing) },
+    signing: signing && {
+      ...signing,
+      headerSegment: headerSegmentOf({ kid: signing.kid, alg: signing.signer.alg }),
+    },
     jwks: served.length > 0 ? renderJwks(served) : undefined,
   };
 }
@@ -49,6 +53,7 @@ export function renderJwks(keys: readonly PublicJwk[]): JwksDocument {
   return { body, etag: `"${createHash("sha256").update(body).digest("base64url")}"` };
 }
 
-function headerSegmentOf({ kid, signer }: Pick<SigningKey, "kid" | "signer">): string {
-  return Buffer.from(JSON.stringify({ alg: signer.alg, kid, typ: "JWT" })).toString("base64url");
+/** The first segment of every token that this key signs: the encoded JWS header (RFC 7515 section 4). */
+export function headerSegmentOf({ kid, alg }: { readonly kid: Kid; readonly alg: Algorithm }): string {
+  return Buffer.from(JSON.stringify({ alg, kid, typ: "JWT" })).toString("base64url");
 }
