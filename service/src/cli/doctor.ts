@@ -32,7 +32,8 @@ interface DoctorOptions {
 
 const NOTES = `
 Without options it checks the configuration that the service would start with here. With --url it checks a running
-service, and a configuration only with --environment. It mints no token and writes nothing.
+service, and a configuration only with --environment. It mints no token and changes nothing. The server of
+shared limits is asked as a replica asks it, with a key of its own that is gone at once.
 The exit code is 1 when a check failed; warnings do not change it.
 
 Examples:

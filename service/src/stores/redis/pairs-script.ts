@@ -3,14 +3,21 @@ import { PAIR_LIFE_US, PAIRS_MAX, type PairsNoted } from "../../limits/shared-pa
 /** How many pairs one answer has at most. */
 const READ_MAX = 1_000;
 
-/** The arguments of the script behind its name. `set`: where it is stored. `name`: of the set, if it is begun now. */
-export function writePairs(
-  set: string,
-  name: string,
-  noted: readonly string[],
-  mark: number,
-): readonly string[] {
-  return ["1", set, String(mark), name, String(PAIR_LIFE_US), String(PAIRS_MAX), String(READ_MAX), ...noted];
+/** One exchange. */
+export interface Exchange {
+  /** Where the set is stored. */
+  readonly key: string;
+  /** Of the set, if it is begun now. */
+  readonly name: string;
+  readonly noted: readonly string[];
+  readonly mark: number;
+  /** How long a pair is known. */
+  readonly lifeUs?: number;
+}
+
+/** The arguments of the script behind its name. */
+export function writePairs({ key, name, noted, mark, lifeUs = PAIR_LIFE_US }: Exchange): readonly string[] {
+  return ["1", key, String(mark), name, String(lifeUs), String(PAIRS_MAX), String(READ_MAX), ...noted];
 }
 
 /**

@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import { createClient } from "@redis/client";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { Secret } from "../../kernel/secret.ts";
 import type { Timers } from "../../kernel/timers.ts";
@@ -8,9 +6,9 @@ import type { Scope, Take } from "../../limits/limit-plan.ts";
 import { paceOf } from "../../limits/rate.ts";
 import type { SharedAnswer, SharedStore } from "../../limits/shared-buckets.ts";
 import type { PairStore } from "../../limits/shared-pairs.ts";
-import { PAIRS_SCRIPT, readPairs, writePairs } from "./pairs-script.ts";
+import { readPairs, writePairs } from "./pairs-script.ts";
+import { digestOf, PAIRS, prefixOf, runScript, TAKE } from "./run-script.ts";
 import { REQUESTS_TOGETHER_MAX, readAnswers, writeRequests } from "./take-command.ts";
-import { TAKE_SCRIPT } from "./take-script.ts";
 
 export interface RedisPlace {
   /** `redis://…` or `rediss://…`. It may hold a password. */
@@ -32,29 +30,25 @@ const PROBES_UNANSWERED_MAX = 3;
 
 /** Far more than one probe a second. */
 const PROBE_RATE = { count: 1_000, perSeconds: 1, burst: 1_000 };
-const PROBE: Take = { scope: "global", key: "probe", limit: { rate: PROBE_RATE, pace: paceOf(PROBE_RATE) } };
-
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-const TAKE = scriptOf(TAKE_SCRIPT);
-const PAIRS = scriptOf(PAIRS_SCRIPT);
+/** What a probe takes: a token of a bucket of its own, which is gone within milliseconds. */
+export const PROBE: Take = {
+  scope: "global",
+  key: "probe",
+  limit: { rate: PROBE_RATE, pace: paceOf(PROBE_RATE) },
+};
 
 /** Connects in the background, and again whenever the connection is lost. `random`: names what is begun there. */
 export function openRedis(
   { url, name: deployment }: RedisPlace,
   { timers, random }: { readonly timers: Pick<Timers, "afterArrivals">; readonly random: Random },
 ): RedisBuckets {
-  // All keys of a deployment have one hash tag: a script's keys must lie together in a cluster.
-  const prefix = `{macp-auth:${digestOf(deployment)}}`;
+  const prefix = prefixOf(deployment);
   const keyOf = rememberedKeys(prefix);
   let unanswered = 0;
   let client = connect(url);
 
   const run = async (requests: readonly (readonly Take[])[]): Promise<readonly SharedAnswer[]> =>
-    readAnswers(requests, await evaluate(client, TAKE, writeRequests(requests, keyOf)));
+    readAnswers(requests, await runScript(client, TAKE, writeRequests(requests, keyOf)));
   return {
     take: gathered(run, timers),
     async probe() {
@@ -69,7 +63,9 @@ export function openRedis(
     },
     async exchange(noted, mark) {
       const name = random.bytes(SET_NAME_BYTES).toString("base64url");
-      return readPairs(await evaluate(client, PAIRS, writePairs(`${prefix}:pairs`, name, noted, mark)));
+      return readPairs(
+        await runScript(client, PAIRS, writePairs({ key: `${prefix}:pairs`, name, noted, mark })),
+      );
     },
     close: () => {
       client.destroy();
@@ -113,22 +109,6 @@ interface Waiting {
   readonly reject: (thrown: unknown) => void;
 }
 
-/** A script by its hash, and whole where the server does not know it (yet, or after a restart). */
-async function evaluate(client: Client, { text, sha }: Script, rest: readonly string[]): Promise<string> {
-  try {
-    return await client.sendCommand<string>(["EVALSHA", sha, ...rest]);
-  } catch (thrown) {
-    if (!messageOf(thrown).startsWith("NOSCRIPT")) throw thrown;
-    return client.sendCommand<string>(["EVAL", text, ...rest]);
-  }
-}
-
-function scriptOf(text: string): Script {
-  return { text, sha: createHash("sha1").update(text).digest("hex") };
-}
-
-type Client = ReturnType<typeof connect>;
-
 function connect(url: Secret) {
   const client = createClient({
     url: url.reveal(),
@@ -141,10 +121,6 @@ function connect(url: Secret) {
   client.on("error", () => undefined);
   void client.connect().catch(() => undefined);
   return client;
-}
-
-function digestOf(name: string): string {
-  return createHash("sha256").update(name).digest("base64url").slice(0, DIGEST_CHARS);
 }
 
 const KEYS_MAX = 10_000;
@@ -166,6 +142,3 @@ function rememberedKeys(prefix: string): (take: Pick<Take, "scope" | "key">) => 
 
 /** A sender may be longer; those are not remembered. */
 const NAME_CHARS_MAX = 256;
-
-/** 132 bits: no two names have the same. */
-const DIGEST_CHARS = 22;

@@ -13,6 +13,7 @@ import { loadAccess } from "../../../wiring/access.ts";
 import { adminToken } from "../../../wiring/admin-token.ts";
 import type { SecretFile as NamedFile } from "../../../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../../../wiring/key-sources.ts";
+import { type LimitsServerFacts, lookAtLimitsServer } from "../../../wiring/limits/look-at-limits-server.ts";
 import { type StoreFacts, wiredStore } from "../../../wiring/stores.ts";
 import type { LoadedTls } from "../../../wiring/tls/open-tls.ts";
 import { bundlesOf, loadTls } from "../../../wiring/tls.ts";
@@ -33,6 +34,8 @@ export interface ConfigurationFacts {
   readonly secretFiles: readonly SecretFile[];
   /** The store, as it looks where it is; `undefined` when the settings name none, or one in memory. */
   readonly store: StoreFacts | undefined;
+  /** The server of shared limits, as it answers; `undefined` when the settings name none. */
+  readonly limitsServer: LimitsServerFacts | undefined;
   readonly tls: TlsFound;
   /** As Node writes it. */
   readonly nodeVersion: string;
@@ -91,7 +94,12 @@ export async function gatherConfiguration(
   const base = { environment, userId, nodeVersion, now: world.clock.now() };
   if (faults.length > 0) {
     const settings = { kind: "rejected", faults } as const;
-    const nothing = { secretFiles: [], store: undefined, tls: { kind: "none" } } as const;
+    const nothing = {
+      secretFiles: [],
+      store: undefined,
+      limitsServer: undefined,
+      tls: { kind: "none" },
+    } as const;
     const unknown = { kind: "unknown" } as const;
     return { ...base, ...nothing, settings, keys: unknown, access: unknown };
   }
@@ -106,6 +114,7 @@ export async function gatherConfiguration(
     secretFiles: await lookAtFiles(read, environment, access),
     tls: tlsFound(tls),
     store: source.kind === "managed" ? await wiredStore(source.store).look() : undefined,
+    limitsServer: await lookAtLimitsServer(read.settings, world),
   };
 }
 

@@ -38,6 +38,7 @@ function facts(override: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
       kind: "loaded",
       loaded: { registry: { issuers: [], callers: [], clientCas: [] }, files: [], warnings: [] },
     },
+    limitsServer: undefined,
     store: undefined,
     tls: { kind: "none" },
     nodeVersion: "v24.22.3",

@@ -10,6 +10,7 @@ import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding
 import { ACCESS_RULES } from "./access-rules.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
+import { LIMITS_RULES } from "./limits-rules.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
 import { ACCESS_DOCUMENT_RULES, foldersAreOurs, keyIsYoung, SECRET_FILE_RULES } from "./secret-file-rules.ts";
 import { STORE_FILE_RULES } from "./store-file-rules.ts";
@@ -234,6 +235,7 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   keysAreValid,
   keyFilesAreSafe,
   storeIsSafe,
+  ...LIMITS_RULES,
   ...TLS_RULES,
   nodeShowsNoMemory,
 ];
