@@ -12,10 +12,11 @@ import {
 import type { Appended, Batch, LedgerStore, StoredEntry } from "../../ledger/ledger-store.ts";
 import { type Database, type Parameter, parseRows, type Query, Whole } from "./database.ts";
 import { insertRows } from "./insert-rows.ts";
+import { countEntries } from "./ledger/counts.ts";
+import { hourOf } from "./ledger/hours.ts";
 import { UniqueViolation } from "./try-write.ts";
 
 const CHAINS = "ledger_chains";
-const HOUR_MS = 3_600_000;
 
 /** A text of a form of its own. */
 function read<Value>(parse: (text: string) => Value | undefined): z.ZodType<Value> {
@@ -66,6 +67,7 @@ export function sqlLedger(database: Database): LedgerStore {
         ledgerLocks === undefined ? undefined : query(ledgerLocks.shared),
         moveHead(query, batch),
         insertRows(query, `ledger_entries (${ENTRY_COLUMNS})`, batch.entries.map(rowOf)),
+        countEntries(query, batch.entries),
       ]);
       const [row] = parseRows(EpochRow, "revocation_state", moved);
       if (row === undefined) throw new HeadMoved();
@@ -144,8 +146,24 @@ async function headOf(query: Query, chain: ChainName): Promise<ChainHead | undef
 
 function rowOf({ chain, seq, at, kind, prev, hash, body, index }: LinkedEntry): readonly Parameter[] {
   const { jti, digest, sender, caller, run, parent, root, exp } = index;
-  const hour = Math.floor(at / HOUR_MS);
-  return [chain, seq, at, hour, kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp];
+  return [
+    chain,
+    seq,
+    at,
+    hourOf(at),
+    kind,
+    prev,
+    hash,
+    body,
+    jti,
+    digest,
+    sender,
+    caller,
+    run,
+    parent,
+    root,
+    exp,
+  ];
 }
 
 function storedEntry(row: z.infer<typeof EntryRow>): StoredEntry {

@@ -1,5 +1,6 @@
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
+import { LEDGER_TABLES } from "./ledger/schema.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
 export interface Migration {
@@ -74,44 +75,7 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 2,
     name: "ledger",
-    statements: [
-      // The last entry of each chain: its change decides a race between two that would write the next one.
-      `CREATE TABLE ledger_chains (
-         chain TEXT NOT NULL PRIMARY KEY,
-         seq BIGINT NOT NULL,
-         hash TEXT NOT NULL,
-         at_ms BIGINT NOT NULL
-       )`,
-      // `body` is the record; the other columns repeat what is searched for. Each index begins with the hour, so that new entries go
-      // to a small part of it however many there are.
-      `CREATE TABLE ledger_entries (
-         chain TEXT NOT NULL,
-         seq BIGINT NOT NULL,
-         at_ms BIGINT NOT NULL,
-         hour BIGINT NOT NULL,
-         kind TEXT NOT NULL,
-         prev TEXT NOT NULL,
-         hash TEXT NOT NULL,
-         body TEXT NOT NULL,
-         jti TEXT,
-         digest TEXT,
-         sender TEXT,
-         caller TEXT,
-         run TEXT,
-         parent TEXT,
-         root TEXT,
-         exp BIGINT,
-         PRIMARY KEY (chain, seq)
-       )`,
-      "CREATE INDEX ledger_entries_jti ON ledger_entries (hour, jti) WHERE jti IS NOT NULL",
-      "CREATE INDEX ledger_entries_digest ON ledger_entries (hour, digest) WHERE digest IS NOT NULL",
-      "CREATE INDEX ledger_entries_sender ON ledger_entries (hour, sender) WHERE sender IS NOT NULL",
-      "CREATE INDEX ledger_entries_caller ON ledger_entries (hour, caller) WHERE caller IS NOT NULL",
-      "CREATE INDEX ledger_entries_run ON ledger_entries (hour, run) WHERE run IS NOT NULL",
-      "CREATE INDEX ledger_entries_parent ON ledger_entries (hour, parent) WHERE parent IS NOT NULL",
-      "CREATE TABLE revocation_state (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), epoch BIGINT NOT NULL)",
-      "INSERT INTO revocation_state (id, epoch) VALUES (1, 0)",
-    ],
+    statements: LEDGER_TABLES,
   },
 ];
 
