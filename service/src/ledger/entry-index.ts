@@ -36,7 +36,7 @@ export function indexOf({ kind, facts }: Pick<Entry, "kind"> & { readonly facts:
     parent: text("parent"),
     // Every token has one, so that a whole tree is found by one name.
     root: kind === "mint" ? (text("root") ?? jti) : null,
-    exp: typeof exp === "number" ? exp : null,
+    exp: Number.isSafeInteger(exp) ? (exp as number) : null,
   };
 }
 

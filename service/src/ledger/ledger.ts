@@ -1,6 +1,7 @@
 import type { EpochSeconds } from "../kernel/clock.ts";
 import type { Jti, Kid, Sender } from "../kernel/ids.ts";
 import type { MintFacts, RejectionFacts } from "./entry.ts";
+import type { RejectionEntries } from "./rejections.ts";
 import type { LedgerWriter } from "./writer.ts";
 
 /** How a ledger records: `async` may lose what a crash or an outage of the store overtakes, and says how much. */
@@ -57,8 +58,15 @@ export interface Ledger {
   recordRejection(facts: RejectionFacts): void;
 }
 
+/** What an open ledger is made of. `writer` writes the entries of tokens, `rejections` those of requests without one. */
+export interface LedgerParts<Way extends keyof LedgerWriter> {
+  readonly writer: Pick<LedgerWriter, Way>;
+  readonly rejections: Pick<RejectionEntries, "note">;
+  readonly revocations: Revocations;
+}
+
 /** A ledger that lets a token leave once its entry is on the disk, and no revocation that was committed before stops it. */
-export function durableLedger(writer: Pick<LedgerWriter, "record">, revocations: Revocations): Ledger {
+export function durableLedger({ writer, rejections, revocations }: LedgerParts<"record">): Ledger {
   return {
     revocations,
     async recordMint(facts, parent) {
@@ -72,14 +80,36 @@ export function durableLedger(writer: Pick<LedgerWriter, "record">, revocations:
           return "unavailable";
         }
       }
-      const isStopped =
-        revocations.isStopped(tokenOf(facts)) || (parent !== undefined && revocations.isStopped(parent));
-      return isStopped ? "stopped" : "released";
+      return releaseOf(revocations, facts, parent);
     },
-    recordRejection(facts) {
-      void writer.record({ kind: "rejection", facts });
+    recordRejection: (facts) => {
+      rejections.note(facts);
     },
   };
+}
+
+/**
+ * A ledger that lets a token leave at once: its entry follows within milliseconds while the store works, and is kept in memory while it
+ * does not. What a crash overtakes is lost; what finds no place is counted in an entry. A revocation that is news here comes too late
+ * for a token that leaves meanwhile.
+ */
+export function asyncLedger({ writer, rejections, revocations }: LedgerParts<"keep">): Ledger {
+  return {
+    revocations,
+    recordMint(facts, parent) {
+      writer.keep({ kind: "mint", facts });
+      return Promise.resolve(releaseOf(revocations, facts, parent));
+    },
+    recordRejection: (facts) => {
+      rejections.note(facts);
+    },
+  };
+}
+
+function releaseOf(revocations: Revocations, facts: MintFacts, parent: TokenFacts | undefined): Release {
+  const isStopped =
+    revocations.isStopped(tokenOf(facts)) || (parent !== undefined && revocations.isStopped(parent));
+  return isStopped ? "stopped" : "released";
 }
 
 function tokenOf({ jti, sender, iat, kid, parent, run, caller }: MintFacts): TokenFacts {

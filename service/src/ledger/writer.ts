@@ -1,20 +1,13 @@
-import type { EpochMs } from "../kernel/clock.ts";
-import type { Random } from "../kernel/random.ts";
+import type { Stopwatch } from "../kernel/clock.ts";
 import { StoreUnavailable } from "../kernel/store-faults.ts";
 import type { Timers } from "../kernel/timers.ts";
-import { type ChainHead, type ChainName, type LinkedEntry, linked, newChainName } from "./chain.ts";
-import type { Entry } from "./entry.ts";
-import type { LedgerStore } from "./ledger-store.ts";
+import type { ChainHead } from "./chain.ts";
+import { type ChainDeps, ChainEnd } from "./chain-end.ts";
+import type { Entry, EntryKind } from "./entry.ts";
 
-export interface WriterDeps {
-  readonly store: LedgerStore;
+export interface WriterDeps extends ChainDeps {
   readonly timers: Pick<Timers, "delay" | "afterArrivals">;
-  readonly random: Random;
-  readonly nowMs: () => EpochMs;
-  /** What the first entry of a chain says of its writer. */
-  readonly writer: object;
-  /** Is notified of each batch that was not written, or not in time. */
-  readonly failed?: (thrown: unknown, entries: number) => void;
+  readonly stopwatch: Stopwatch;
 }
 
 /** What became of an entry. */
@@ -26,58 +19,112 @@ export type Recorded =
   /** Too many wait already. */
   | { readonly kind: "busy" };
 
+/** Port. Is notified of what a writer does. */
+export interface WriterWatch {
+  /** A batch is on the disk, so long after it was begun. */
+  written(kinds: readonly EntryKind[], seconds: number): void;
+  /** A batch was not written, or not in time. */
+  failed(thrown: unknown, entries: number): void;
+  /** An entry that nobody waits for found no place. */
+  lost(kind: EntryKind): void;
+}
+
 interface Waiting {
   readonly entry: Entry;
-  readonly settle: (recorded: Recorded) => void;
+  /** When it came, on the stopwatch. */
+  readonly since: number;
+  /** `undefined`: nobody waits, and the entry is kept until it is written. */
+  readonly settle: ((recorded: Recorded) => void) | undefined;
 }
 
 /** Entries of one transaction. */
 const BATCH_MAX = 256;
-/** As many as there may be mints at once, twice. */
-const QUEUE_MAX = 2_000;
+/** Entries that are waited for: as many as there may be mints at once, twice. */
+const WAITED_MAX = 2_000;
+/** Entries that nobody waits for: about 10 MB. */
+const KEPT_MAX = 10_000;
 /** How long entries wait for others while the last batch had several. */
 const GATHER_MS = 2;
-/** How long an entry waits for the disk. A caller of `POST /tokens` waits 5 s. */
+/** How long an entry is waited for. A caller of `POST /tokens` waits 5 s. */
 const DEADLINE_MS = 2_000;
+/** Between two tries when nobody waits. */
+const PAUSE_MS = 250;
 
 const UNAVAILABLE: Recorded = { kind: "unavailable" };
 const BUSY: Recorded = { kind: "busy" };
 
 /**
  * Writes the chain of this process. Entries that come while a batch is written are the next one: the disk is waited for once for many.
- * After a batch of which it is not known whether it was written, the store is asked where the chain ends.
+ * An entry is either waited for, for two seconds, or kept until it is written. Memory is bounded: what finds no place is counted, and an
+ * entry `lost` says how much it was.
  */
 export class LedgerWriter {
-  readonly #deps: WriterDeps;
-  #chain: ChainName;
-  /** `undefined`: the chain is not begun. */
-  #head: ChainHead | undefined;
-  #isUnsure = false;
-  #isLate = false;
+  readonly #timers: WriterDeps["timers"];
+  readonly #stopwatch: Stopwatch;
+  readonly #end: ChainEnd;
+  readonly #lost = new Map<EntryKind, number>();
+  #watch: WriterWatch | undefined;
   #queue: Waiting[] = [];
+  #kept = 0;
+  /** Kept entries of the batch of which it is not known whether it was written. */
+  #inDoubt: ReadonlySet<Waiting> = new Set();
+  #isLate = false;
+  #hasFailed = false;
   #running: Promise<void> | undefined;
   #lastBatch = 0;
+  #lastWritten: number | undefined;
+  #wake: () => void = () => undefined;
 
   constructor(deps: WriterDeps) {
-    this.#deps = deps;
-    this.#chain = newChainName(deps.random);
+    this.#timers = deps.timers;
+    this.#stopwatch = deps.stopwatch;
+    this.#end = new ChainEnd(deps);
   }
 
   /** The last entry that is known to be written. */
   get head(): ChainHead | undefined {
-    return this.#head;
+    return this.#end.head;
   }
 
-  /** Resolves when the entry is on the disk, or it is known that it will not be waited for any longer. Never rejects. */
+  /** How many entries are not on the disk yet. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Seconds since a batch was last written; `undefined`: none was. */
+  get writtenAgo(): number | undefined {
+    return this.#lastWritten === undefined ? undefined : this.#stopwatch.elapsed() - this.#lastWritten;
+  }
+
+  /** Whether the store does not take entries in time now. */
+  get isFailing(): boolean {
+    return this.#isLate || this.#hasFailed;
+  }
+
+  watch(watch: WriterWatch): void {
+    this.#watch = watch;
+  }
+
+  /** Resolves when the entry is on the disk, or after two seconds at most: it may be written then or not. Never rejects. */
   record(entry: Entry): Promise<Recorded> {
     if (this.#isLate) return Promise.resolve(UNAVAILABLE);
-    if (this.#queue.length >= QUEUE_MAX) return Promise.resolve(BUSY);
+    if (this.#queue.length - this.#kept >= WAITED_MAX) return Promise.resolve(BUSY);
     return new Promise((settle) => {
-      this.#queue.push({ entry, settle });
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#enqueue(entry, settle);
+      this.#wake();
     });
+  }
+
+  /** Writes the entry as soon as that is possible. Says whether there was a place for it. */
+  keep(entry: Entry): boolean {
+    if (this.#kept < KEPT_MAX) {
+      this.#kept += 1;
+      this.#enqueue(entry, undefined);
+      return true;
+    }
+    this.#lost.set(entry.kind, (this.#lost.get(entry.kind) ?? 0) + 1);
+    this.#watch?.lost(entry.kind);
+    return false;
   }
 
   /** Resolves when nothing waits to be written. */
@@ -85,81 +132,106 @@ export class LedgerWriter {
     while (this.#running !== undefined) await this.#running;
   }
 
+  #enqueue(entry: Entry, settle: Waiting["settle"]): void {
+    this.#queue.push({ entry, settle, since: this.#stopwatch.elapsed() });
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
   async #run(): Promise<void> {
     await this.#gathered();
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, BATCH_MAX);
-      this.#lastBatch = batch.length;
-      await this.#written(batch);
+      const isWritten = await this.#written(this.#next());
+      if (!isWritten && this.#queue.length > 0 && this.#queue.length === this.#kept) await this.#pause();
     }
   }
 
   /** Those of one turn of the event loop come together; under load those of two milliseconds. */
   async #gathered(): Promise<void> {
-    if (this.#lastBatch > 1) await this.#deps.timers.delay(GATHER_MS).over;
-    else await this.#deps.timers.afterArrivals();
+    if (this.#lastBatch > 1) await this.#timers.delay(GATHER_MS).over;
+    else await this.#timers.afterArrivals();
   }
 
-  async #written(batch: readonly Waiting[]): Promise<void> {
-    const { timers, failed } = this.#deps;
-    const deadline = timers.delay(DEADLINE_MS);
-    const settled = this.#commit(batch.map(({ entry }) => entry)).then(
-      (recorded) => recorded,
-      (thrown: unknown) => {
-        this.#isUnsure = true;
-        failed?.(thrown, batch.length);
-        return UNAVAILABLE;
-      },
-    );
+  async #pause(): Promise<void> {
+    const pause = this.#timers.delay(PAUSE_MS);
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await Promise.race([pause.over, woken]);
+    pause.cancel();
+  }
+
+  #next(): readonly Waiting[] {
+    if (this.#lost.size > 0) {
+      const entry: Entry = { kind: "lost", facts: { entries: Object.fromEntries(this.#lost) } };
+      this.#lost.clear();
+      this.#kept += 1;
+      this.#queue.push({ entry, settle: undefined, since: this.#stopwatch.elapsed() });
+    }
+    const batch = this.#queue.splice(0, BATCH_MAX);
+    this.#lastBatch = batch.length;
+    return batch;
+  }
+
+  /** Writes a batch, and resolves when it is known whether it is written or failed. Those that wait are answered in time in any case. */
+  async #written(batch: readonly Waiting[]): Promise<boolean> {
+    const begun = this.#stopwatch.elapsed();
+    const since = batch.find((one) => !isKept(one))?.since ?? begun;
+    const deadline = this.#timers.delay(DEADLINE_MS - (begun - since) * 1_000);
+    const settled = this.#committed(batch);
     const first = await Promise.race([settled, deadline.over.then(() => "late" as const)]);
     deadline.cancel();
-    if (first !== "late") {
-      for (const { settle } of batch) settle(first);
-      return;
+    if (first === "late") await this.#answerLate(batch, settled);
+    const recorded = await settled;
+    for (const { settle } of batch) settle?.(recorded);
+    this.#hasFailed = recorded.kind !== "recorded";
+    if (recorded.kind === "recorded") {
+      this.#lastWritten = this.#stopwatch.elapsed();
+      this.#kept -= batch.filter(isKept).length;
+      this.#watch?.written(
+        batch.map(({ entry }) => entry.kind),
+        this.#lastWritten - begun,
+      );
+      return true;
     }
+    this.#queue.unshift(...batch.filter(isKept));
+    return false;
+  }
+
+  /** Nobody waits any longer, and those that come meanwhile do not begin to. */
+  async #answerLate(batch: readonly Waiting[], settled: Promise<Recorded>): Promise<void> {
     this.#isLate = true;
-    failed?.(new StoreUnavailable("unreachable", "ledger deadline"), batch.length);
-    for (const { settle } of [...batch, ...this.#queue.splice(0)]) settle(UNAVAILABLE);
+    this.#watch?.failed(new StoreUnavailable("unreachable", "ledger_deadline"), batch.length);
+    for (const { settle } of [...batch, ...this.#queue]) settle?.(UNAVAILABLE);
+    this.#queue = this.#queue.filter(isKept);
     await settled;
     this.#isLate = false;
   }
 
-  async #commit(entries: readonly Entry[]): Promise<Recorded> {
-    const { store, nowMs } = this.#deps;
-    if (this.#isUnsure) await this.#lookUpHead();
-    const before = this.#head;
-    const first: readonly Entry[] = before === undefined ? [await this.#start()] : [];
-    const rows: LinkedEntry[] = [];
-    let head: ChainHead | ChainName = before ?? this.#chain;
-    for (const entry of [...first, ...entries]) {
-      const row = linked(head, nowMs(), entry);
-      rows.push(row);
-      head = row;
+  /** Never rejects. */
+  async #committed(batch: readonly Waiting[]): Promise<Recorded> {
+    try {
+      return { kind: "recorded", epoch: await this.#commit(batch) };
+    } catch (thrown) {
+      this.#watch?.failed(thrown, batch.length);
+      return UNAVAILABLE;
     }
-    const appended = await store.append({ chain: this.#chain, before, entries: rows });
-    if (appended.kind === "forked") {
-      // Somebody else wrote to this chain, which no other writer does: it is left as it is, for `ledger verify` to report.
-      this.#begin();
-      return this.#commit(entries);
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<number> {
+    let left = batch;
+    if (this.#end.isInDoubt) {
+      const wasWritten = await this.#end.wasWritten();
+      if (wasWritten) left = batch.filter((one) => !this.#inDoubt.has(one));
+      this.#inDoubt = new Set();
     }
-    this.#head = rows.at(-1);
-    return { kind: "recorded", epoch: appended.epoch };
+    if (left.length === 0) return 0;
+    this.#inDoubt = new Set(left.filter(isKept));
+    return this.#end.append(left.map(({ entry }) => entry));
   }
+}
 
-  /** Whether the last batch was written: its waiters have their answer, the chain goes on from wherever it ends. */
-  async #lookUpHead(): Promise<void> {
-    this.#head = await this.#deps.store.headOf(this.#chain);
-    this.#isUnsure = false;
-  }
-
-  #begin(): void {
-    this.#chain = newChainName(this.#deps.random);
-    this.#head = undefined;
-  }
-
-  async #start(): Promise<Entry> {
-    const heads = await this.#deps.store.heads();
-    const seen = heads.map(({ chain, seq, hash }) => ({ chain, seq, hash }));
-    return { kind: "start", facts: { ...this.#deps.writer, heads: seen } };
-  }
+function isKept({ settle }: Waiting): boolean {
+  return settle === undefined;
 }

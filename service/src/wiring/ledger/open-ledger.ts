@@ -1,9 +1,11 @@
 import type { Settings } from "../../config/settings.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
-import { durableLedger, type Ledger, type Revocations } from "../../ledger/ledger.ts";
+import type { Timers } from "../../kernel/timers.ts";
+import { asyncLedger, durableLedger, type Ledger, type Revocations } from "../../ledger/ledger.ts";
+import { RejectionEntries } from "../../ledger/rejections.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
-import { LedgerWriter } from "../../ledger/writer.ts";
+import { LedgerWriter, type WriterWatch } from "../../ledger/writer.ts";
 import { ledgerStore } from "../../stores/ledger.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -28,35 +30,80 @@ const NO_LEDGER: OpenLedger = {
   close: () => Promise.resolve(),
 };
 const FAULTS_EVERY_MS = 10_000;
+const COUNTS_EVERY_MS = 10_000;
+/** How long a shutdown waits for the store. */
+const CLOSE_MS_MAX = 900;
 
 /** Opens the ledger of the settings in the database of the process. */
 export function openLedger(
   { ledger: { mode }, tokens }: Settings,
   database: OpenDatabase | undefined,
-  { clock, timers, random }: Machine,
+  { clock, timers, random, stopwatch }: Machine,
   { log, version }: { readonly log: Log; readonly version: string },
 ): OpenLedger {
   if (mode === "off" || database === undefined) return NO_LEDGER;
-  const atTimes = seldom(timers, FAULTS_EVERY_MS);
   const writer = new LedgerWriter({
     store: ledgerStore(database),
     timers,
+    stopwatch,
     random,
     nowMs: () => clock.nowMs(),
     writer: { version, issuer: tokens.issuer, mode },
+    forked: (chain) => {
+      log.error({ event: "ledger_forked", chain });
+    },
+  });
+  writer.watch(loggingWatch(log, timers));
+  const rejections = new RejectionEntries(writer, stopwatch);
+  const parts = { writer, rejections, revocations: NOTHING_REVOKED };
+  return {
+    ledger: mode === "async" ? asyncLedger(parts) : durableLedger(parts),
+    revocation: undefined,
+    loops: [
+      {
+        name: "ledger",
+        everyMs: COUNTS_EVERY_MS,
+        run: () => {
+          rejections.count();
+          return Promise.resolve();
+        },
+      },
+    ],
+    close: () => closed(writer, rejections, { log, timers }),
+  };
+}
+
+/** Writes what waits and the end of the chain, as far as the store lets it in time. */
+async function closed(
+  writer: LedgerWriter,
+  rejections: RejectionEntries,
+  { log, timers }: { readonly log: Log; readonly timers: Timers },
+): Promise<void> {
+  const patience = timers.delay(CLOSE_MS_MAX);
+  rejections.count();
+  const ended = async (): Promise<void> => {
+    await writer.idle();
+    if (writer.head !== undefined) await writer.record({ kind: "end", facts: {} });
+  };
+  await Promise.race([ended(), patience.over]);
+  patience.cancel();
+  if (writer.waiting > 0) log.error({ event: "ledger_lost", entries: writer.waiting });
+}
+
+/** Reports a store that fails, and entries that are lost, at most every ten seconds. */
+function loggingWatch(log: Log, timers: Timers): WriterWatch {
+  const [ofFaults, ofLosses] = [seldom(timers, FAULTS_EVERY_MS), seldom(timers, FAULTS_EVERY_MS)];
+  return {
+    written: () => undefined,
     failed: (thrown, entries) => {
-      atTimes(() => {
+      ofFaults(() => {
         log.error({ event: "ledger_unavailable", entries, fault: messageOf(thrown) });
       });
     },
-  });
-  return {
-    ledger: durableLedger(writer, NOTHING_REVOKED),
-    revocation: undefined,
-    loops: [],
-    async close() {
-      await writer.idle();
-      if (writer.head !== undefined) await writer.record({ kind: "end", facts: {} });
+    lost: (kind) => {
+      ofLosses(() => {
+        log.error({ event: "ledger_entry_lost", kind });
+      });
     },
   };
 }
