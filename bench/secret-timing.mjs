@@ -64,6 +64,7 @@ const caller = {
   isDisabled: false,
   notAfter: undefined,
   role: undefined,
+  rights: undefined,
   secrets: [hash],
   workloads: [],
   certificates: [],

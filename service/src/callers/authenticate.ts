@@ -64,10 +64,10 @@ function ofThisMachine(
 }
 
 function admitted({ caller, proof, claims }: Proved, now: EpochSeconds): Authenticated {
-  const { id, role } = caller;
+  const { id, role, rights } = caller;
   const reason = whyNotNow(caller, now);
   if (reason !== undefined) return rejected(reason, { callerId: id });
-  return { kind: "caller", caller: provedCaller({ kind: "declared", id, proof, claims, role }) };
+  return { kind: "caller", caller: provedCaller({ kind: "declared", id, proof, claims, role, rights }) };
 }
 
 async function provedBy(deps: AuthenticateDeps, text: string): Promise<Proved | Rejected> {

@@ -1,4 +1,5 @@
 import type { Branded } from "../kernel/branded.ts";
+import type { TextSet } from "../kernel/patterns/text-set.ts";
 
 /** Names a declared caller. 1 to 64 characters of `[a-z0-9._-]`; the first is a letter or a digit. */
 export type CallerId = Branded<string, "CallerId">;
@@ -38,6 +39,14 @@ export type ProofKind = (typeof PROOF_KINDS)[number];
 /** What a proof says about the caller, by the short names of its issuer's preset. Shared secrets say nothing: `{}`. */
 export type ProofClaims = Readonly<Record<string, string>>;
 
+/** What a caller may do with tokens that exist, beside stopping those that it had minted. */
+export interface TokenRights {
+  /** The audiences whose tokens it may ask about. */
+  readonly introspects: readonly string[];
+  /** The senders whose tokens it may stop, whoever had them minted. */
+  readonly revokes: TextSet;
+}
+
 /** A caller that is declared, and whose proof was checked. */
 export interface DeclaredCaller {
   readonly kind: "declared";
@@ -45,6 +54,8 @@ export interface DeclaredCaller {
   readonly proof: ProofKind;
   readonly claims: ProofClaims;
   readonly role: Role | undefined;
+  /** `undefined`: it may ask about no token, and stop only those that it had minted. */
+  readonly rights?: TokenRights | undefined;
 }
 
 /**

@@ -32,6 +32,7 @@ export function callerEntry(id: string, members: Partial<CallerEntry> = {}): Cal
     isDisabled: false,
     notAfter: undefined,
     role: undefined,
+    rights: undefined,
     secrets: [],
     workloads: [],
     assertionKeys: [],

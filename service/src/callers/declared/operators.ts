@@ -31,6 +31,7 @@ function entryOf(id: CallerId): CallerEntry {
     isDisabled: false,
     notAfter: undefined,
     role: "security",
+    rights: undefined,
     secrets: [],
     workloads: [],
     assertionKeys: [],

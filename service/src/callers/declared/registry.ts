@@ -1,5 +1,5 @@
 import type { EpochSeconds } from "../../kernel/clock.ts";
-import type { CallerId, Role } from "../caller.ts";
+import type { CallerId, Role, TokenRights } from "../caller.ts";
 import type { Reach } from "../fetch-document.ts";
 import type { ForeignAlgorithm, ForeignKey } from "../foreign/foreign-key.ts";
 import type { SecretHash } from "../secrets/secret-hash.ts";
@@ -20,6 +20,8 @@ export interface CallerEntry {
   /** From this moment on its proofs are rejected. */
   readonly notAfter: EpochSeconds | undefined;
   readonly role: Role | undefined;
+  /** `undefined`: none beyond its own tokens. */
+  readonly rights: TokenRights | undefined;
   /** Several, so that an old and a new secret are valid at the same time. */
   readonly secrets: readonly SecretHash[];
   /** Any one of these is enough. */

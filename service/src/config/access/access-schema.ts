@@ -232,6 +232,15 @@ const Caller = z.strictObject({
     .enum(ROLES, { error: "must be viewer, operator or security" })
     .optional()
     .meta({ description: "What it may do at the admin listener; unset: nothing." }),
+  introspects: z
+    .array(text(512))
+    .max(64)
+    .default([])
+    .meta({ description: "The audiences whose tokens it may ask about (RFC 7662); exact." }),
+  revokes: z.array(text(512)).max(256).default([]).meta({
+    description:
+      "The senders whose tokens it may stop (RFC 7009), beside those that it had minted: as in a grant, without {claims.NAME}.",
+  }),
   limit: Limit.optional().meta({ description: "Its tokens, in place of `limits.caller`." }),
   proofs: z.array(Proof).max(16).default([]),
 });

@@ -13,6 +13,7 @@ import { groupFollower, type MarkedRead, readMarked } from "../../files/follow-g
 import { readSmallFile, sizeOfFile } from "../../files/small-file.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
+import { textSetOf } from "../../kernel/patterns/text-set.ts";
 import { Secret } from "../../kernel/secret.ts";
 import { systemResolve } from "../../outbound/checked-lookup.ts";
 import { fetchDocument, postDocument } from "../../outbound/fetch-document.ts";
@@ -76,7 +77,7 @@ export async function loadCallers(
     clientCa: clientCaFilesOf(settings),
     bundles: bundles?.(),
   });
-  const shared = await attempt(() => defaultCallers(sharedSecret, labels));
+  const shared = await attempt(() => defaultCallers(sharedSecret, tokens.audience, labels));
   const own: OwnSecrets = { adminToken, shared: valueOr(shared, []) };
   const check = (found: DocumentRead) => withoutTwins(found, own, read);
   const source =
@@ -158,9 +159,10 @@ function withoutTwins(read: DocumentRead, own: OwnSecrets, settings: Read): Docu
   return faults.length > 0 ? { kind: "rejected", faults, paths: read.paths } : read;
 }
 
-/** The caller of the shared secret, where there is one. Throws `ConfigError`. */
+/** The caller of the shared secret, where there is one; it may ask about tokens of `audience`. Throws `ConfigError`. */
 export async function defaultCallers(
   source: SecretSource | undefined,
+  audience: string,
   labels: Labels,
 ): Promise<readonly SettingSecret[]> {
   if (source === undefined) return [];
@@ -174,6 +176,8 @@ export async function defaultCallers(
     isDisabled: false,
     notAfter: undefined,
     role: undefined,
+    // Without a document it may have anything minted for this audience; what is declared for others it cannot have.
+    rights: { introspects: [audience], revokes: textSetOf([]).set },
     secrets: [],
     workloads: [],
     assertionKeys: [],

@@ -27,7 +27,7 @@ export async function reviewDeps(
   const fetch = isOffline ? OFFLINE : fetchDocument(outbound(machine));
   return {
     directory: openDirectory(registry, machine.random, {
-      secrets: await defaultCallers(access.sharedSecret, labels),
+      secrets: await defaultCallers(access.sharedSecret, tokens.audience, labels),
     }),
     ownIssuer: tokens.issuer,
     issuerKeys: new IssuerKeySets({ ...machine, fetchDocument: fetch, readBearer: readSmallFile }),

@@ -64,7 +64,7 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   );
   const proofPlaces = new Map<CallerId, ProofPlaces>();
   const callers = Object.entries(access.callers).map(([name, text]) =>
-    callerOf(name, text, files, proofPlaces, faults),
+    callerOf(name, text, access.groups, files, proofPlaces, faults),
   );
   const beside = { ofSettings: context.defaultClientCa, bundles: context.bundles };
   const clientCas = clientCasOf(access, beside, files, faults);

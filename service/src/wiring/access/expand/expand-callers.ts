@@ -8,6 +8,7 @@ import type { AccessFault, Place } from "../../../config/access/read-yaml.ts";
 import { epochSeconds } from "../../../kernel/clock.ts";
 import { keySetText, skippedText } from "../../words/access-fault-words.ts";
 import { type Files, textOf } from "../named-files.ts";
+import { tokenRightsOf } from "./expand-rights.ts";
 
 /** Where in the document the rules of a caller are, by their number. */
 export interface ProofPlaces {
@@ -24,6 +25,7 @@ const DAY_SECONDS = 86_400;
 export function callerOf(
   name: string,
   text: CallerText,
+  groups: AccessText["groups"],
   files: Files,
   proofPlaces: Map<CallerId, ProofPlaces>,
   faults: Faults,
@@ -64,6 +66,7 @@ export function callerOf(
     isDisabled: text.disabled,
     notAfter: text.expires === undefined ? undefined : endOf(text.expires),
     role: text.role,
+    rights: tokenRightsOf(name, text, groups, faults),
     secrets,
     workloads,
     assertionKeys,

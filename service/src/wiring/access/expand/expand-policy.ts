@@ -36,7 +36,8 @@ function groupsOf(access: AccessText, known: ReadonlySet<string>, faults: Faults
 }
 
 const UNDECLARED = "names a caller that is not declared; add it to callers, or correct the name";
-const NO_GROUP = "names a group that is not declared; add it to groups, or correct the name";
+/** What is wrong with a group that nobody declared. */
+export const NO_GROUP = "names a group that is not declared; add it to groups, or correct the name";
 
 function callersOf(
   names: readonly string[],
@@ -52,10 +53,11 @@ function callersOf(
   });
 }
 
-function sendersOf(
+/** The senders of a list, its groups expanded. */
+export function sendersOf(
   sources: readonly string[],
   place: Place,
-  { agents }: Groups,
+  { agents }: Pick<Groups, "agents">,
   faults: Faults,
 ): readonly string[] {
   return sources.flatMap((source, index) => {
