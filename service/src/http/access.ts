@@ -117,6 +117,11 @@ function valuesOf(header: string, rawHeaders: readonly string[]): readonly strin
   return values;
 }
 
+/** The hash of the policy in force; `undefined`: there is none. */
+export function policyHashOf(access: AccessInForce): string | undefined {
+  return access.mode === "off" ? undefined : access.policy?.hash;
+}
+
 /** The policy that a mint is under. */
 export function policyOf(access: AccessInForce): PolicyInForce {
   if (access.mode === "off" || access.policy === undefined) return NO_POLICY;

@@ -72,10 +72,13 @@ export interface MintFacts extends AskedFacts, RequestFacts {
 }
 
 /** What is recorded of a request that got no token. */
-export interface RejectionFacts extends Partial<AskedFacts>, RequestFacts {
+export interface RejectionFacts extends Partial<Omit<AskedFacts, "caller">>, RequestFacts {
+  /** `undefined`: nobody proved who calls. */
+  readonly caller?: CallerId | undefined;
   readonly reason: string;
   readonly status: number;
-  /** The rule of the policy that it came from. */
+  /** What the policy said, and the rule that it came from. */
+  readonly decision?: string | undefined;
   readonly rule?: string | undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Decision } from "../../policy/decide.ts";
 import { scopesInLog } from "../../scopes/scopes-in-log.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
-import { type MintDeps, type MintOutcome, type MintRefusal, mint } from "../../tokens/mint.ts";
+import { type MintDeps, type MintOutcome, mint } from "../../tokens/mint.ts";
 import type { MintContext } from "../../tokens/mint-facts.ts";
 import { MintRequestBody, parseMintRequest } from "../../tokens/mint-request.ts";
 import {
@@ -16,6 +16,7 @@ import {
   audienceReadingOf,
   callerOf,
   contradictionIn,
+  policyHashOf,
   policyOf,
   presentedBy,
   problemOfStranger,
@@ -25,10 +26,10 @@ import { readJsonBody } from "../body.ts";
 import { clientKeyOf } from "../limits/address-key.ts";
 import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
 import { textOf, warningOf } from "../mint-words.ts";
-import { peerOf, remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
+import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem } from "../problem.ts";
 import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
-import { traceIdOf } from "../trace-context.ts";
+import { type DecidedAgainst, recordRejection, recordStranger, requestFactsOf } from "./rejection-entry.ts";
 
 /** The answer to `POST /tokens`. Callers read `token` and `expires_in_seconds`. */
 const MintResponseBody = z
@@ -146,7 +147,11 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
     contextOf(deps, access, exchange),
   );
   if (outcome.kind === "rejected")
-    return reject(deps, passage.problemOf(outcome.refusal), exchange, caller, { ...outcome.refusal, access });
+    return reject(deps, passage.problemOf(outcome.refusal), exchange, caller, {
+      refusal: outcome.refusal,
+      request: parsed.request,
+      access,
+    });
 
   report(deps, exchange, outcome, known.unproved ?? contradiction, access);
   return minted(outcome, passage);
@@ -156,12 +161,10 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
 function contextOf(
   { ledger, proxies }: MintRouteDeps,
   access: AccessInForce,
-  { incoming, requestId }: Exchange,
+  exchange: Exchange,
 ): MintContext | undefined {
   if (ledger === undefined) return undefined;
-  const { address } = peerOf(incoming, proxies);
-  const policy = access.mode === "off" ? undefined : access.policy?.hash;
-  return { policy, request: { request_id: requestId, trace_id: traceIdOf(incoming), address } };
+  return { policy: policyHashOf(access), request: requestFactsOf(exchange, proxies) };
 }
 
 /** A wrong proof counts where it is rejected. */
@@ -229,14 +232,12 @@ function factsOf(decision: Decision): object {
   return { grant, granted: scopesInLog(scopes), ...(narrowed.length > 0 ? { narrowed } : {}) };
 }
 
-/** A request without a caller: the stranger learns nothing of the why, the log has it. */
-function rejectStranger(
-  { log, meter, proxies }: MintRouteDeps,
-  why: Rejected,
-  { incoming, requestId }: Exchange,
-  passage: Passage,
-): Answer {
+/** A request without a caller: the stranger learns nothing of the why, the log and the ledger have it. */
+function rejectStranger(deps: MintRouteDeps, why: Rejected, exchange: Exchange, passage: Passage): Answer {
+  const { log, meter, proxies } = deps;
+  const { incoming, requestId } = exchange;
   const refusal = problemOfStranger(why);
+  recordStranger(deps, why, refusal, exchange);
   meter.rejected(refusal.reason);
   meter.callerRejected(why.reason);
   const { reason, callerId, issuer, subject } = why;
@@ -255,29 +256,33 @@ function rejectStranger(
 
 /** The policy as the log names it: the start of its hash, enough to tell two documents apart. */
 function policyNameOf(access: AccessInForce): string | undefined {
-  return access.mode === "off" ? undefined : access.policy?.hash.slice(0, 16);
+  return policyHashOf(access)?.slice(0, 16);
 }
 
 const SUBJECT_CHARS_MAX = 256;
 
-/** `why`: of a mint that was decided, the policy, and the rule that a refusal came from. */
 function reject(
-  { log, meter }: MintRouteDeps,
+  deps: MintRouteDeps,
   refusal: Problem,
-  { requestId }: Exchange,
+  exchange: Exchange,
   caller: Caller | undefined,
-  why?: MintRefusal & { readonly access: AccessInForce },
+  decided?: DecidedAgainst,
 ): Answer {
+  const { log, meter } = deps;
   meter.rejected(refusal.reason);
+  recordRejection(deps, refusal, exchange, caller, decided);
+  const why = decided?.refusal;
   const rejection = why?.reason === "not_allowed" ? why.rejection : undefined;
   log.info({
     event: "mint_refused",
     reason: refusal.reason,
     status: refusal.status,
     ...(caller?.kind === "declared" ? { caller: caller.id } : {}),
-    ...(why === undefined || why.reason === "no_signing_key" ? {} : { policy: policyNameOf(why.access) }),
+    ...(decided === undefined || why?.reason === "no_signing_key"
+      ? {}
+      : { policy: policyNameOf(decided.access) }),
     ...(rejection === undefined ? {} : { decision: rejection.reason, rule: rejection.rule }),
-    request_id: requestId,
+    request_id: exchange.requestId,
   });
   return problemAnswer(refusal);
 }
