@@ -5,5 +5,5 @@ import { sqlLedger } from "./sql/ledger.ts";
 
 /** The ledger of all processes that share this database. */
 export function ledgerStore(database: OpenDatabase): LedgerStore {
-  return database.kind === "sql" ? sqlLedger(database) : memoryLedger();
+  return database.kind === "sql" ? sqlLedger(database) : memoryLedger(database.records);
 }

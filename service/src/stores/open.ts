@@ -1,6 +1,7 @@
 import type { KeySetName } from "../kernel/ids.ts";
 import type { StoredLocation, StoreLocation } from "../kernel/store-location.ts";
 import type { KeyStore } from "../keys/managed/key-store.ts";
+import { type MemoryRecords, memoryRecords } from "./memory/records.ts";
 import { patientDatabase } from "./patient-database.ts";
 import { POSTGRES } from "./postgres/dialect.ts";
 import type { Database } from "./sql/database.ts";
@@ -25,6 +26,7 @@ export type OpenDatabase = MemoryDatabase | (Database & { readonly kind: "sql" }
 interface MemoryDatabase {
   readonly kind: "memory";
   readonly keyStores: Map<KeySetName, KeyStore>;
+  readonly records: MemoryRecords;
   close(): Promise<void>;
 }
 
@@ -38,7 +40,12 @@ export async function openDatabase(
   { access = "make", warn }: OpenOptions = {},
 ): Promise<OpenDatabase> {
   if (location.kind === "memory")
-    return { kind: "memory", keyStores: new Map(), close: () => Promise.resolve() };
+    return {
+      kind: "memory",
+      keyStores: new Map(),
+      records: memoryRecords(),
+      close: () => Promise.resolve(),
+    };
   const database = await patientDatabase(DIALECTS[location.kind], async () => {
     const opened = await openAdapter(location, warn, access);
     try {

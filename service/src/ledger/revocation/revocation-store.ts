@@ -14,41 +14,51 @@ export function newRevocationId(random: Random): RevocationId {
   return random.bytes(ID_BYTES).toString("base64url") as RevocationId;
 }
 
-/** How much a revocation stops, or would: tokens that are live, and the senders that they speak for. */
+/** Reads the name of a revocation; `undefined` when it is none. */
+export function parseRevocationId(text: string): RevocationId | undefined {
+  return /^[A-Za-z0-9_-]{16}$/.test(text) ? (text as RevocationId) : undefined;
+}
+
+/** How long a verifier may accept a token after its end (the runtime: 60 s), and a margin for clocks. */
+export const LEEWAY_SECONDS = 120;
+
+/** How much a revocation stops, or would: tokens that have not expired, and the senders that they speak for. */
 export interface Reach {
   readonly tokens: number;
   readonly agents: number;
 }
 
-/** A revocation that is about to be committed. */
+/** Who changes what is revoked, and why. `id`: the same of a call that is repeated. */
 export interface RevocationOrder {
   readonly id: RevocationId;
-  readonly selector: Selector;
   readonly by: string;
   readonly reason: string;
-  /** The life of the longest-lived token, in seconds: no entry has to last longer. */
-  readonly lifeSecondsMax: number;
 }
 
 /** A revocation, or that one was taken back, as it was committed. */
-export interface StoredRevocation extends Reach {
+export interface StoredRevocation extends Reach, RevocationOrder {
   /** Its number: one more than that of the one before. */
   readonly epoch: number;
-  readonly id: RevocationId;
   readonly at: EpochMs;
-  /** `undo`: it takes `undoes` back. */
+  /** `undo`: it takes `ends` back. */
   readonly kind: SelectorKind | "undo";
-  /** `subjectOf` its selector; of an undo, the epoch that it takes back. */
+  /** `subjectOf` its selector; of an undo, that of the revocation that it takes back. */
   readonly subject: string;
   /** What was issued in this second or before is stopped; only of a sender and a caller. */
   readonly cutOff: EpochSeconds | undefined;
   /** When nothing is left for it to stop. */
   readonly until: EpochSeconds;
-  readonly by: string;
-  readonly reason: string;
-  /** The epoch that took it back, or that stops the same again. */
+  /** The epoch that it takes back, or whose tokens it stops again: the earlier one no longer counts. */
+  readonly ends: number | undefined;
+  /** The epoch that ended it. */
   readonly endedBy: number | undefined;
 }
+
+/** What a replica must know of a revocation beside its tokens. */
+export type RevocationRule = Pick<
+  StoredRevocation,
+  "epoch" | "kind" | "subject" | "cutOff" | "until" | "ends"
+>;
 
 /** A token that a revocation stops. */
 export interface RevokedToken {
@@ -56,6 +66,23 @@ export interface RevokedToken {
   readonly jti: Jti;
   /** When it leaves the list: its own end, and the leeway of verifiers. */
   readonly until: EpochSeconds;
+}
+
+/** Where a reader of changes is: it has all of earlier epochs, and the tokens of `epoch` up to `jti`. */
+export interface ChangesFrom {
+  readonly epoch: number;
+  readonly jti: string;
+}
+
+/** A page of what was revoked. What was ended, or has nothing left to stop, is left out. */
+export interface RevocationChanges {
+  /** All of this epoch and earlier ones is known after this page. */
+  readonly epoch: number;
+  /** By epoch; some may be repeated on the next page. */
+  readonly rules: readonly RevocationRule[];
+  readonly tokens: readonly RevokedToken[];
+  /** Where the next page begins; `undefined`: this was the last. */
+  readonly next: ChangesFrom | undefined;
 }
 
 /** What the ledger knows of a token of ours. */
@@ -69,39 +96,20 @@ export interface Issuance {
   readonly root: Jti;
 }
 
-/** Where a reader of changes is: it has all tokens of earlier epochs, and those of `epoch` up to `jti`. */
-export interface ChangesAfter {
-  readonly epoch: number;
-  readonly jti: string;
-}
-
-/** A page of what was revoked. */
-export interface RevocationChanges {
-  /** Of the store, at the moment of this read. */
-  readonly epoch: number;
-  readonly revocations: readonly StoredRevocation[];
-  readonly tokens: readonly RevokedToken[];
-  /** Where the next page begins; `undefined`: this was the last, and everything up to `epoch` is known. */
-  readonly next: ChangesAfter | undefined;
-}
-
 /** Port. What is revoked, for all replicas. Each method is one transaction and rejects with `StoreUnavailable`. */
 export interface RevocationStore {
-  /** Durable when it resolves. Twice with the same id is once. */
-  revoke(order: RevocationOrder): Promise<StoredRevocation>;
-  /** Takes a revocation back; `undefined`: there is none with this epoch that stands. */
-  undo(
-    epoch: number,
-    order: Omit<RevocationOrder, "selector" | "lifeSecondsMax">,
-  ): Promise<StoredRevocation | undefined>;
+  /** Durable when it resolves. Twice with the same id is once. One that still stands and stops the same is ended by it. */
+  revoke(selector: Selector, order: RevocationOrder): Promise<StoredRevocation>;
+  /** Takes a revocation back; `undefined`: none with this epoch stands. */
+  undo(epoch: number, order: RevocationOrder): Promise<StoredRevocation | undefined>;
   /** What a revocation would stop now. */
   preview(selector: Selector): Promise<Reach>;
-  /** What was revoked after this place, and still stands, in the order of epochs. */
-  changes(after: ChangesAfter): Promise<RevocationChanges>;
-  /** The newest first, at most `limit`, those before an epoch. */
+  /** What was revoked from this place on, and still stands. */
+  changes(from: ChangesFrom): Promise<RevocationChanges>;
+  /** The newest first, at most `limit`, only those before an epoch. */
   list(before: number | undefined, limit: number): Promise<readonly StoredRevocation[]>;
-  /** A token of ours; its `iat` says where to look for it. */
+  /** A token of ours, by its `iat`. */
   issuanceOf(jti: Jti, iat: EpochSeconds): Promise<Issuance | undefined>;
-  /** Removes the tokens that have left the list. The revocations stay. */
+  /** Removes the tokens that have left the list, at most some thousands; how many. The revocations stay. */
   prune(): Promise<number>;
 }

@@ -2,10 +2,16 @@ import type { CallerId, Role } from "../../callers/caller.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Random } from "../../kernel/random.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
-import type { RequestFacts } from "../entry.ts";
+import type { Entry, RequestFacts } from "../entry.ts";
 import type { Revocations } from "../ledger.ts";
 import type { LedgerWriter } from "../writer.ts";
-import { newRevocationId, type Reach, type RevocationStore } from "./revocation-store.ts";
+import {
+  newRevocationId,
+  type Reach,
+  type RevocationOrder,
+  type RevocationStore,
+  type StoredRevocation,
+} from "./revocation-store.ts";
 import { type Selector, subjectOf } from "./selector.ts";
 
 export interface RevokeDeps {
@@ -14,8 +20,6 @@ export interface RevokeDeps {
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly random: Random;
-  /** The life of the longest-lived token, in seconds. */
-  readonly lifeSecondsMax: number;
 }
 
 /** Who revokes. */
@@ -31,46 +35,80 @@ export type Revoked =
   /** It is not known to be in the store: the same may be asked again. */
   | { readonly kind: "unavailable" };
 
-/** Stops what a selector names and everything under it: recorded first, then made, both durable before the answer. */
-export async function revoke(
+/**
+ * Stops what a selector names and everything under it. It is recorded first and then made, so that a revocation that took effect has an
+ * entry; both are durable before the answer.
+ */
+export function revoke(
   deps: RevokeDeps,
   selector: Selector,
   by: RevokedBy,
   reason: string,
 ): Promise<Revoked> {
-  const { store, writer, random, lifeSecondsMax, revocations } = deps;
-  const id = newRevocationId(random);
+  return available(async () => {
+    const order = { id: newRevocationId(deps.random), by: by.caller, reason };
+    const reach = await deps.store.preview(selector);
+    const facts = { ...factsOf(order, by), door: selector.kind, subject: subjectOf(selector), ...reach };
+    if (!(await isRecorded(deps, { kind: "revocation", facts }))) return undefined;
+    return { kind: "revoked", ...(await inForce(deps, await deps.store.revoke(selector, order))) };
+  });
+}
+
+export type Undone =
+  | { readonly kind: "undone"; readonly epoch: number; readonly tokens: number; readonly agents: number }
+  /** No revocation with this number stands. */
+  | { readonly kind: "unknown" }
+  | { readonly kind: "unavailable" };
+
+/** Takes the revocation with this number back: what another one stops stays stopped. */
+export function undo(deps: RevokeDeps, epoch: number, by: RevokedBy, reason: string): Promise<Undone> {
+  return available(async () => {
+    const [target] = await deps.store.list(epoch + 1, 1);
+    if (target?.epoch !== epoch || !isStanding(target)) return { kind: "unknown" };
+    const order = { id: newRevocationId(deps.random), by: by.caller, reason };
+    const facts = { ...factsOf(order, by), undoes: epoch, door: target.kind, subject: target.subject };
+    if (!(await isRecorded(deps, { kind: "undo", facts }))) return undefined;
+    const undone = await deps.store.undo(epoch, order);
+    return undone === undefined ? { kind: "unknown" } : { kind: "undone", ...(await inForce(deps, undone)) };
+  });
+}
+
+/** What a revocation would stop now. Rejects with `StoreUnavailable`. */
+export function preview(store: Pick<RevocationStore, "preview">, selector: Selector): Promise<Reach> {
+  return store.preview(selector);
+}
+
+/** Whether the entry is on the disk. */
+async function isRecorded({ writer }: RevokeDeps, entry: Entry): Promise<boolean> {
+  return (await writer.record(entry)).kind === "recorded";
+}
+
+/** The answer, once this replica knows the change. Others poll; one that does not learn it, this one too, is not fresh, and says so. */
+async function inForce(
+  { revocations }: RevokeDeps,
+  { epoch, tokens, agents }: StoredRevocation,
+): Promise<Reach & { readonly epoch: number }> {
+  await revocations.catchUp(epoch).catch(() => undefined);
+  return { epoch, tokens, agents };
+}
+
+/** `undefined` from `work`, or a store that fails: it was not done, or is not known to be. */
+async function available<Outcome>(
+  work: () => Promise<Outcome | undefined>,
+): Promise<Outcome | { readonly kind: "unavailable" }> {
   try {
-    const reach = await store.preview(selector);
-    const facts = {
-      id,
-      door: selector.kind,
-      subject: subjectOf(selector),
-      reason,
-      caller: by.caller,
-      role: by.role,
-      ...reach,
-      ...by.request,
-    };
-    const recorded = await writer.record({ kind: "revocation", facts });
-    if (recorded.kind !== "recorded") return { kind: "unavailable" };
-    const { epoch, tokens, agents } = await store.revoke({
-      id,
-      selector,
-      by: by.caller,
-      reason,
-      lifeSecondsMax,
-    });
-    // This replica knows it before it answers; the others poll. One that fails to learn it is not fresh, and says so.
-    await revocations.catchUp(epoch).catch(() => undefined);
-    return { kind: "revoked", epoch, tokens, agents };
+    return (await work()) ?? { kind: "unavailable" };
   } catch (thrown) {
     if (thrown instanceof StoreUnavailable) return { kind: "unavailable" };
     throw thrown;
   }
 }
 
-/** What a revocation would stop now. Rejects with `StoreUnavailable`. */
-export function preview(store: Pick<RevocationStore, "preview">, selector: Selector): Promise<Reach> {
-  return store.preview(selector);
+function isStanding({ kind, endedBy }: StoredRevocation): boolean {
+  return kind !== "undo" && endedBy === undefined;
+}
+
+/** `id` is also that of the row in the store. */
+function factsOf({ id, reason }: RevocationOrder, { caller, role, request }: RevokedBy): object {
+  return { id, reason, caller, role, ...request };
 }

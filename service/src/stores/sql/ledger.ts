@@ -14,19 +14,10 @@ import { type Database, type Parameter, parseRows, type Query, Whole } from "./d
 import { insertRows } from "./insert-rows.ts";
 import { countEntries } from "./ledger/counts.ts";
 import { hourOf } from "./ledger/hours.ts";
+import { read } from "./read-text.ts";
 import { UniqueViolation } from "./try-write.ts";
 
 const CHAINS = "ledger_chains";
-
-/** A text of a form of its own. */
-function read<Value>(parse: (text: string) => Value | undefined): z.ZodType<Value> {
-  return z.string().transform((text, context) => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue("another_form");
-    return z.NEVER;
-  });
-}
 
 const HeadRow = z.object({
   chain: read(parseChainName),

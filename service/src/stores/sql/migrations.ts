@@ -77,6 +77,38 @@ export const MIGRATIONS: readonly Migration[] = [
     name: "ledger",
     statements: LEDGER_TABLES,
   },
+  {
+    version: 3,
+    name: "revocation",
+    statements: [
+      `CREATE TABLE revocations (
+         epoch BIGINT NOT NULL PRIMARY KEY,
+         id TEXT NOT NULL,
+         at_ms BIGINT NOT NULL,
+         kind TEXT NOT NULL,
+         subject TEXT NOT NULL,
+         subject_key TEXT NOT NULL,
+         cut_off BIGINT,
+         stops_until BIGINT NOT NULL,
+         made_by TEXT NOT NULL,
+         reason TEXT NOT NULL,
+         tokens BIGINT NOT NULL,
+         agents BIGINT NOT NULL,
+         ends BIGINT,
+         ended_by BIGINT
+       )`,
+      "CREATE UNIQUE INDEX revocations_id ON revocations (id)",
+      "CREATE INDEX revocations_standing ON revocations (kind, subject_key) WHERE ended_by IS NULL",
+      // Those of one epoch are read by it.
+      `CREATE TABLE revoked_tokens (
+         epoch BIGINT NOT NULL,
+         jti TEXT NOT NULL,
+         stops_until BIGINT NOT NULL,
+         PRIMARY KEY (epoch, jti)
+       )`,
+      "CREATE INDEX revoked_tokens_until ON revoked_tokens (stops_until)",
+    ],
+  },
 ];
 
 /** Every table of a store, that of the schema's own version included. */

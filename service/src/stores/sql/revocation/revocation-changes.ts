@@ -1,0 +1,43 @@
+import type { ChangesFrom, RevocationChanges } from "../../../ledger/revocation/revocation-store.ts";
+import { parseRows, type Query } from "../database.ts";
+import { RULE_COLUMNS, RuleRow, TokenRow } from "./revocation-rows.ts";
+import type { State } from "./revoked-tokens.ts";
+
+/** Rows of each kind on a page. */
+export const PAGE_MAX = 5_000;
+
+/**
+ * A page of what still stands. Rules are the revocations that say more than their tokens do. A full page of rules ends the page at the
+ * last of them, a full page of tokens at the last token.
+ */
+export async function changesFrom(
+  query: Query,
+  from: ChangesFrom,
+  { epoch, now }: Pick<State, "epoch" | "now">,
+): Promise<RevocationChanges> {
+  if (from.epoch > epoch) return { epoch, rules: [], tokens: [], next: undefined };
+  const rules = parseRows(
+    RuleRow,
+    "revocations",
+    await query(
+      `SELECT ${RULE_COLUMNS} FROM revocations
+       WHERE epoch >= $1 AND ended_by IS NULL AND stops_until > $2 AND (kind NOT IN ('jti', 'root') OR ends IS NOT NULL)
+       ORDER BY epoch LIMIT ${String(PAGE_MAX)}`,
+      [from.epoch, now],
+    ),
+  );
+  const last = rules.length < PAGE_MAX ? epoch : (rules.at(-1)?.epoch ?? epoch);
+  const tokens = parseRows(
+    TokenRow,
+    "revoked_tokens",
+    await query(
+      `SELECT epoch, jti, stops_until AS until FROM revoked_tokens
+       WHERE (epoch, jti) > ($1, $2) AND epoch <= $3 AND stops_until > $4 ORDER BY epoch, jti LIMIT ${String(PAGE_MAX)}`,
+      [from.epoch, from.jti, last, now],
+    ),
+  );
+  const end = tokens.at(-1);
+  if (tokens.length === PAGE_MAX && end !== undefined)
+    return { epoch: end.epoch - 1, rules, tokens, next: { epoch: end.epoch, jti: end.jti } };
+  return { epoch: last, rules, tokens, next: last < epoch ? { epoch: last + 1, jti: "" } : undefined };
+}
