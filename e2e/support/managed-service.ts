@@ -9,7 +9,10 @@ const ADMIN_TOKEN = randomBytes(32).toString("base64url");
 /** F, scaled from a minute to a second by the fast rotation. */
 export const F_MS = 1_000;
 
-/** A service with managed keys, a lease of F_MS and an admin listener; add the store. No key rotates during a test. */
+/**
+ * A service with managed keys, a lease of F_MS and an admin listener; add the store. No key rotates during a test, and no ledger is kept:
+ * what becomes of keys without their store would not be seen behind what becomes of entries.
+ */
 export const FAST_LEASE: Environment = {
   MACP_AUTH_UNSAFE_FAST_ROTATION: "1",
   MACP_AUTH_SIGNING_ALG: "ES256",
@@ -19,6 +22,7 @@ export const FAST_LEASE: Environment = {
   MACP_AUTH_KEY_LEAD_SECONDS: "3600",
   MACP_AUTH_KEY_ROTATION_SECONDS: "7200",
   MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  MACP_AUTH_LEDGER: "off",
   MACP_AUTH_ADMIN_PORT: "0",
   MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
 };

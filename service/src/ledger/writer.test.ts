@@ -146,7 +146,11 @@ describe("entries that are waited for", () => {
     await pass(450);
     expect([first.outcome, second.outcome]).toEqual([undefined, undefined]);
     await pass(50);
-    expect([first.outcome, second.outcome, writer.isFailing]).toEqual([UNAVAILABLE, UNAVAILABLE, true]);
+    expect([first.outcome, second.outcome, writer.status.isFailing]).toEqual([
+      UNAVAILABLE,
+      UNAVAILABLE,
+      true,
+    ]);
     const third = record("c");
     await timers.move(0);
     expect(third.outcome).toEqual(UNAVAILABLE);
@@ -154,7 +158,7 @@ describe("entries that are waited for", () => {
     await timers.move(0);
     const fourth = record("d");
     await pass(50);
-    expect([fourth.outcome, writer.isFailing]).toEqual([RECORDED, false]);
+    expect([fourth.outcome, writer.status.isFailing]).toEqual([RECORDED, false]);
     // The first was written late: an entry without a token does no harm.
     expect(await theOne()).toEqual(["start", "a", "d"]);
   });
@@ -258,11 +262,11 @@ describe("entries that are kept", () => {
     isDown = true;
     for (const jti of ["a", "b", "c"]) expect(writer.keep(mintEntry(jti))).toBe(true);
     await pass(5_000);
-    expect(writer.waiting).toBe(3);
+    expect(writer.status.waiting).toBe(3);
     isDown = false;
     await pass(300);
     expect(await theOne()).toEqual(["start", "a", "b", "c"]);
-    expect(writer.waiting).toBe(0);
+    expect(writer.status.waiting).toBe(0);
   });
 
   test("of a transaction whose answer was lost are not written twice", async () => {
@@ -279,7 +283,7 @@ describe("entries that are kept", () => {
     fates = [fate, "lost before"];
     writer.keep(mintEntry("a"));
     await pass(2_500);
-    expect(writer.isFailing).toBe(true);
+    expect(writer.status.isFailing).toBe(true);
     letGo();
     await timers.move(0);
     writer.keep(mintEntry("b"));

@@ -29,6 +29,18 @@ export interface WriterWatch {
   lost(kind: EntryKind): void;
 }
 
+/** How a writer is doing. */
+export interface WriterStatus {
+  /** The last entry that is known to be written. */
+  readonly head: ChainHead | undefined;
+  /** How many entries are not on the disk yet. */
+  readonly waiting: number;
+  /** Seconds since a batch was last written; `undefined`: none was. */
+  readonly writtenAgo: number | undefined;
+  /** Whether the store does not take entries in time now. */
+  readonly isFailing: boolean;
+}
+
 interface Waiting {
   readonly entry: Entry;
   /** When it came, on the stopwatch. */
@@ -63,7 +75,7 @@ export class LedgerWriter {
   readonly #stopwatch: Stopwatch;
   readonly #end: ChainEnd;
   readonly #lost = new Map<EntryKind, number>();
-  #watch: WriterWatch | undefined;
+  readonly #watches: WriterWatch[] = [];
   #queue: Waiting[] = [];
   #kept = 0;
   /** Kept entries of the batch of which it is not known whether it was written. */
@@ -86,23 +98,20 @@ export class LedgerWriter {
     return this.#end.head;
   }
 
-  /** How many entries are not on the disk yet. */
-  get waiting(): number {
-    return this.#queue.length;
+  get status(): WriterStatus {
+    const { head } = this.#end;
+    const last = this.#lastWritten;
+    return {
+      head,
+      waiting: this.#queue.length,
+      writtenAgo: last === undefined ? undefined : this.#stopwatch.elapsed() - last,
+      isFailing: this.#isLate || this.#hasFailed,
+    };
   }
 
-  /** Seconds since a batch was last written; `undefined`: none was. */
-  get writtenAgo(): number | undefined {
-    return this.#lastWritten === undefined ? undefined : this.#stopwatch.elapsed() - this.#lastWritten;
-  }
-
-  /** Whether the store does not take entries in time now. */
-  get isFailing(): boolean {
-    return this.#isLate || this.#hasFailed;
-  }
-
+  /** Adds one that is notified. */
   watch(watch: WriterWatch): void {
-    this.#watch = watch;
+    this.#watches.push(watch);
   }
 
   /** Resolves when the entry is on the disk, or after two seconds at most: it may be written then or not. Never rejects. */
@@ -123,7 +132,7 @@ export class LedgerWriter {
       return true;
     }
     this.#lost.set(entry.kind, (this.#lost.get(entry.kind) ?? 0) + 1);
-    this.#watch?.lost(entry.kind);
+    for (const watch of this.#watches) watch.lost(entry.kind);
     return false;
   }
 
@@ -189,10 +198,8 @@ export class LedgerWriter {
     if (recorded.kind === "recorded") {
       this.#lastWritten = this.#stopwatch.elapsed();
       this.#kept -= batch.filter(isKept).length;
-      this.#watch?.written(
-        batch.map(({ entry }) => entry.kind),
-        this.#lastWritten - begun,
-      );
+      const [kinds, seconds] = [batch.map(({ entry }) => entry.kind), this.#lastWritten - begun];
+      for (const watch of this.#watches) watch.written(kinds, seconds);
       return true;
     }
     this.#queue.unshift(...batch.filter(isKept));
@@ -202,11 +209,15 @@ export class LedgerWriter {
   /** Nobody waits any longer, and those that come meanwhile do not begin to. */
   async #answerLate(batch: readonly Waiting[], settled: Promise<Recorded>): Promise<void> {
     this.#isLate = true;
-    this.#watch?.failed(new StoreUnavailable("unreachable", "ledger_deadline"), batch.length);
+    this.#noteFailed(new StoreUnavailable("unreachable", "ledger_deadline"), batch.length);
     for (const { settle } of [...batch, ...this.#queue]) settle?.(UNAVAILABLE);
     this.#queue = this.#queue.filter(isKept);
     await settled;
     this.#isLate = false;
+  }
+
+  #noteFailed(thrown: unknown, entries: number): void {
+    for (const watch of this.#watches) watch.failed(thrown, entries);
   }
 
   /** Never rejects. */
@@ -214,7 +225,7 @@ export class LedgerWriter {
     try {
       return { kind: "recorded", epoch: await this.#commit(batch) };
     } catch (thrown) {
-      this.#watch?.failed(thrown, batch.length);
+      this.#noteFailed(thrown, batch.length);
       return UNAVAILABLE;
     }
   }

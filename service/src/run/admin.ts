@@ -9,6 +9,7 @@ import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import type { Place } from "./listen.ts";
 
@@ -30,6 +31,7 @@ export async function openAdmin(
     readonly isStopping: () => boolean;
     readonly tls: OpenTls | undefined;
     readonly proxies: TrustedProxies;
+    readonly ledger: Pick<OpenLedger, "status" | "watch">;
   },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -39,7 +41,7 @@ export async function openAdmin(
     import("../telemetry/metrics.ts"),
   ]);
   const { managed } = upkeep;
-  const { tls } = shared;
+  const { tls, ledger } = shared;
   const metrics = openMetrics({
     report: () =>
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
@@ -50,6 +52,7 @@ export async function openAdmin(
     clientCas: () => clientCaEnds(declared),
     limitsAreLocal: () => limits.isLocal(),
     limitOverflows: () => limits.overflows(),
+    ledger: () => ledger.status(),
   });
   upkeep.watch({
     alarm: (kind) => metrics.keyAlarm(kind),
@@ -57,6 +60,7 @@ export async function openAdmin(
     fetchesDropped: (count) => metrics.fetchesDropped(count),
   });
   limits.watch({ decided: (seconds) => metrics.limitDecided(seconds) });
+  ledger.watch(metrics.ledger);
   const listener = adminServer({
     ...shared,
     directory: upkeep.directory,
@@ -67,15 +71,8 @@ export async function openAdmin(
     upkeep: () => upkeep.round(),
     limitsAreLocal: () => limits.isLocal(),
     limits: () => declared?.view().limits,
+    ledger: () => ledger.status(),
   });
-  return {
-    listener,
-    metrics,
-    place: {
-      port: admin.port,
-      host: admin.host,
-      portVariable: labels.of("admin.port"),
-      hostVariable: labels.of("admin.host"),
-    },
-  };
+  const [portVariable, hostVariable] = [labels.of("admin.port"), labels.of("admin.host")];
+  return { listener, metrics, place: { port: admin.port, host: admin.host, portVariable, hostVariable } };
 }

@@ -37,7 +37,7 @@ interface Prepared {
 /** Prepares every listener that the settings ask for. */
 export async function prepareListeners(
   loaded: Pick<LoadedSettings, "settings" | "labels"> & { readonly token: Secret | undefined },
-  { log, upkeep, access, tls, ledger: { ledger }, isStopping }: ServedParts,
+  { log, upkeep, access, tls, ledger, isStopping }: ServedParts,
   { clock, random, timers }: Machine,
 ): Promise<Prepared> {
   const { settings, labels } = loaded;
@@ -49,6 +49,7 @@ export async function prepareListeners(
     ...shared,
     ...transport,
     tls,
+    ledger,
     isStopping,
   });
   const { jwksMaxAgeSeconds } = settings.keys.timing;
@@ -62,7 +63,7 @@ export async function prepareListeners(
     ...served,
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
-    ledger,
+    ledger: ledger.ledger,
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
+import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
+import { ledgerMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
 
@@ -17,6 +19,8 @@ export interface Gauges {
   limitsAreLocal(): boolean | undefined;
   /** How many times a bucket of limits found no place of its own, by table. */
   limitOverflows?(): ReadonlyMap<string, number>;
+  /** How the ledger's writer is doing; `undefined`: nothing is recorded. */
+  ledger?(): WriterStatus | undefined;
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -44,6 +48,8 @@ export interface Metrics extends Meter {
   fetchesDropped(count: number): void;
   /** A decision for which the server of shared limits was asked took so long. */
   limitDecided(seconds: number): void;
+  /** What the ledger's writer does. */
+  readonly ledger: WriterWatch;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -97,6 +103,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     storeFailed: () => store.inc(),
     fetchesDropped: (fetches) => dropped.inc(fetches),
     limitDecided: decisionTimes(registers),
+    ledger: ledgerMetrics(registers, () => gauges.ledger?.()),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

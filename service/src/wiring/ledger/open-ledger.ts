@@ -2,15 +2,24 @@ import type { Settings } from "../../config/settings.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Timers } from "../../kernel/timers.ts";
-import { asyncLedger, durableLedger, type Ledger, type Revocations } from "../../ledger/ledger.ts";
+import {
+  asyncLedger,
+  durableLedger,
+  type Ledger,
+  type LedgerMode,
+  type Revocations,
+} from "../../ledger/ledger.ts";
 import { RejectionEntries } from "../../ledger/rejections.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
-import { LedgerWriter, type WriterWatch } from "../../ledger/writer.ts";
+import { LedgerWriter, type WriterStatus, type WriterWatch } from "../../ledger/writer.ts";
 import { ledgerStore } from "../../stores/ledger.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+
+/** How the ledger is doing, and how it records. */
+export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
 
 /** The ledger of a running service. */
 export interface OpenLedger {
@@ -19,6 +28,10 @@ export interface OpenLedger {
   /** What revoking takes; `undefined` as above. */
   readonly revocation: RevokeDeps | undefined;
   readonly loops: readonly UpkeepLoop[];
+  /** `undefined` as above. */
+  status(): LedgerStatus | undefined;
+  /** Adds one that is notified of what is written. */
+  watch(watch: WriterWatch): void;
   /** Ends the chain of this process once nothing waits to be written. Never rejects. */
   close(): Promise<void>;
 }
@@ -27,6 +40,8 @@ const NO_LEDGER: OpenLedger = {
   ledger: undefined,
   revocation: undefined,
   loops: [],
+  status: () => undefined,
+  watch: () => undefined,
   close: () => Promise.resolve(),
 };
 const FAULTS_EVERY_MS = 10_000;
@@ -69,6 +84,10 @@ export function openLedger(
         },
       },
     ],
+    status: () => ({ mode, ...writer.status }),
+    watch: (watch) => {
+      writer.watch(watch);
+    },
     close: () => closed(writer, rejections, { log, timers }),
   };
 }
@@ -87,7 +106,8 @@ async function closed(
   };
   await Promise.race([ended(), patience.over]);
   patience.cancel();
-  if (writer.waiting > 0) log.error({ event: "ledger_lost", entries: writer.waiting });
+  const { waiting } = writer.status;
+  if (waiting > 0) log.error({ event: "ledger_lost", entries: waiting });
 }
 
 /** Reports a store that fails, and entries that are lost, at most every ten seconds. */

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { KeyDirectory } from "../../../keys/key-directory.ts";
+import type { ChainHead } from "../../../ledger/chain.ts";
+import { LEDGER_MODES, type LedgerMode } from "../../../ledger/ledger.ts";
 import { json } from "../../answer.ts";
 import { VIEWERS } from "../../operator.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
@@ -16,6 +18,8 @@ export interface ReadinessDeps {
   readonly tls: TlsInForce | undefined;
   /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */
   readonly limitsAreLocal: () => boolean | undefined;
+  /** `undefined`: nothing is recorded. */
+  readonly ledger?: (() => LedgerInForce | undefined) | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
 }
@@ -23,6 +27,15 @@ export interface ReadinessDeps {
 /** Port. The TLS of the listeners as it is now. */
 interface TlsInForce {
   status(): { readonly serial: string; readonly notAfter: EpochSeconds; readonly isStale: boolean };
+}
+
+/** The ledger of this replica as it is now. */
+interface LedgerInForce {
+  readonly mode: LedgerMode;
+  readonly isFailing: boolean;
+  readonly waiting: number;
+  readonly writtenAgo: number | undefined;
+  readonly head: Pick<ChainHead, "chain" | "seq" | "hash"> | undefined;
 }
 
 const ReadinessBody = z
@@ -61,6 +74,25 @@ const ReadinessBody = z
       })
       .optional()
       .meta({ description: "Only where replicas share limits. It is never a reason not to be ready." }),
+    ledger: z
+      .strictObject({
+        mode: z.enum(LEDGER_MODES),
+        failing: z.boolean().meta({
+          description:
+            "Whether the store does not take entries in time now. With `durable` no token is minted then.",
+        }),
+        waiting: z.int().meta({ description: "Entries that are not on the disk yet." }),
+        written_ago_seconds: z
+          .number()
+          .nullable()
+          .meta({ description: "Since this replica last wrote; null before it first did." }),
+        head: z
+          .strictObject({ chain: z.string(), seq: z.int(), hash: z.string() })
+          .nullable()
+          .meta({ description: "The last entry of the chain that this replica writes." }),
+      })
+      .optional()
+      .meta({ description: "Only where a ledger is kept. It is never a reason not to be ready." }),
   })
   .meta({ id: "Readiness" });
 
@@ -78,7 +110,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, declared, tls, limitsAreLocal, isStopping }) => {
+  handle: ({ directory, managed, declared, tls, limitsAreLocal, ledger, isStopping }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -92,12 +124,25 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       access: accessOf(declared),
       tls: tlsOf(tls),
       limits: limitsOf(limitsAreLocal()),
+      ledger: ledgerOf(ledger?.()),
     });
   },
 };
 
 function limitsOf(areLocal: boolean | undefined): object | undefined {
   return areLocal === undefined ? undefined : { local: areLocal };
+}
+
+function ledgerOf(status: LedgerInForce | undefined): object | undefined {
+  if (status === undefined) return undefined;
+  const { mode, isFailing, waiting, writtenAgo, head } = status;
+  return {
+    mode,
+    failing: isFailing,
+    waiting,
+    written_ago_seconds: writtenAgo === undefined ? null : Math.round(writtenAgo * 1_000) / 1_000,
+    head: head === undefined ? null : { chain: head.chain, seq: head.seq, hash: head.hash },
+  };
 }
 
 function accessOf(declared: ReadinessDeps["declared"]): object | undefined {

@@ -1,0 +1,76 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
+
+/** From a quick disk to the two seconds after which nobody waits any longer. */
+const BATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2];
+const BATCH_ENTRIES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** The figures of the ledger's writer. `read`: as it is at a scrape; `undefined`: nothing is recorded. */
+export function ledgerMetrics(registers: Registry[], read: () => WriterStatus | undefined): WriterWatch {
+  const name = (end: string): string => `macp_auth_ledger_${end}`;
+  const entries = new Counter({
+    name: name("entries_total"),
+    help: "Entries that this replica has written to the ledger, by kind.",
+    labelNames: ["kind"],
+    registers,
+  });
+  const lost = new Counter({
+    name: name("lost_total"),
+    help: "Entries that found no place in memory while the store was away, by kind.",
+    labelNames: ["kind"],
+    registers,
+  });
+  const failures = new Counter({
+    name: name("failures_total"),
+    help: "Batches of entries that the store did not take, or not in time.",
+    registers,
+  });
+  const seconds = new Histogram({
+    name: name("batch_seconds"),
+    help: "How long a batch of entries took to be on the disk.",
+    buckets: BATCH_SECONDS,
+    registers,
+  });
+  const sizes = new Histogram({
+    name: name("batch_entries"),
+    help: "How many entries were written together.",
+    buckets: BATCH_ENTRIES,
+    registers,
+  });
+  statusGauges(registers, read);
+  return {
+    written(kinds, took) {
+      for (const kind of kinds) entries.inc({ kind });
+      seconds.observe(took);
+      sizes.observe(kinds.length);
+    },
+    failed: () => {
+      failures.inc();
+    },
+    lost: (kind) => {
+      lost.inc({ kind });
+    },
+  };
+}
+
+function statusGauges(registers: Registry[], read: () => WriterStatus | undefined): void {
+  const gauge = (end: string, help: string, of: (status: WriterStatus) => number | undefined): void => {
+    const made = new Gauge({ name: `macp_auth_ledger_${end}`, help, registers, collect });
+    function collect(): void {
+      // Absent where nothing is recorded: 0 would say that it is.
+      made.remove();
+      const status = read();
+      const value = status && of(status);
+      if (value !== undefined) made.set(value);
+    }
+  };
+  gauge("waiting_entries", "Entries that are not on the disk yet.", ({ waiting }) => waiting);
+  gauge("failing", "1 while the store does not take entries in time.", ({ isFailing }) =>
+    isFailing ? 1 : 0,
+  );
+  gauge(
+    "written_ago_seconds",
+    "Time since this replica last wrote to the ledger.",
+    ({ writtenAgo }) => writtenAgo,
+  );
+}
