@@ -9,10 +9,11 @@ import {
   parseChainName,
   parseEntryHash,
 } from "../../ledger/chain.ts";
-import type { Appended, Batch, LedgerStore, StoredEntry } from "../../ledger/ledger-store.ts";
+import type { Appended, Batch, LedgerStore } from "../../ledger/ledger-store.ts";
 import { type Database, type Parameter, parseRows, type Query, Whole } from "./database.ts";
 import { insertRows } from "./insert-rows.ts";
 import { countEntries } from "./ledger/counts.ts";
+import { READ_COLUMNS, storedEntries } from "./ledger/entry-row.ts";
 import { hourOf } from "./ledger/hours.ts";
 import { read } from "./read-text.ts";
 import { UniqueViolation } from "./try-write.ts";
@@ -26,24 +27,6 @@ const HeadRow = z.object({
   at: Whole.transform(epochMs),
 });
 const EpochRow = z.object({ epoch: Whole });
-const OrNull = z.string().nullable();
-const EntryRow = z.object({
-  chain: z.string(),
-  seq: Whole,
-  at: Whole,
-  kind: z.string(),
-  prev: z.string(),
-  hash: z.string(),
-  body: z.string(),
-  jti: OrNull,
-  digest: OrNull,
-  sender: OrNull,
-  caller: OrNull,
-  run: OrNull,
-  parent: OrNull,
-  root: OrNull,
-  exp: Whole.nullable(),
-});
 
 const ENTRY_COLUMNS =
   "chain, seq, at_ms, hour, kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp";
@@ -88,11 +71,10 @@ export function sqlLedger(database: Database): LedgerStore {
     entriesOf: (chain, afterSeq, limit) =>
       database.read(async (query) => {
         const rows = await query(
-          `SELECT chain, seq, at_ms AS "at", kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp
-           FROM ledger_entries WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+          `SELECT ${READ_COLUMNS} FROM ledger_entries WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
           [chain, afterSeq, limit],
         );
-        return parseRows(EntryRow, "ledger_entries", rows).map(storedEntry);
+        return storedEntries(rows);
       }),
   };
 }
@@ -155,9 +137,4 @@ function rowOf({ chain, seq, at, kind, prev, hash, body, index }: LinkedEntry): 
     root,
     exp,
   ];
-}
-
-function storedEntry(row: z.infer<typeof EntryRow>): StoredEntry {
-  const { chain, seq, at, kind, prev, hash, body, ...index } = row;
-  return { chain, seq, at, kind, prev, hash, body, index };
 }
