@@ -49,6 +49,8 @@ export const VARIABLES = {
   "limits.url": "MACP_AUTH_LIMITS_URL",
   "limits.replicas": "MACP_AUTH_LIMITS_REPLICAS",
   "ledger.mode": "MACP_AUTH_LEDGER",
+  "ledger.witness": "MACP_AUTH_LEDGER_WITNESS",
+  "ledger.retentionDays": "MACP_AUTH_LEDGER_RETENTION_DAYS",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

@@ -134,7 +134,8 @@ export function path(): Read<string> {
   });
 }
 
-function faultOfInvisibleIn(path: string): string | undefined {
+/** Why a path cannot be used as it stands; `undefined`: it can. */
+export function faultOfInvisibleIn(path: string): string | undefined {
   const invisible = invisibleIn(path);
   if (invisible === undefined) return undefined;
   const place = Array.from(path.slice(0, invisible.index)).length + 1;

@@ -3,7 +3,6 @@ import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
-import { LEDGER_MODES, type LedgerMode } from "../ledger/ledger.ts";
 import {
   host,
   oneOf,
@@ -15,6 +14,7 @@ import {
   verbatim,
   whole,
 } from "./fields.ts";
+import { type LedgerSettings, LedgerWritten, ledgerSettings } from "./ledger-settings.ts";
 import { spiffeEndpoint, spiffeId } from "./listeners/spiffe-endpoint.ts";
 import { type TlsSettings, tlsSettings } from "./listeners/tls-settings.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
@@ -164,13 +164,7 @@ export const Written = z.object({
         "how many replicas there are: what each may admit by itself is divided by it while that server is lost",
       ),
   }),
-  ledger: z.object({
-    mode: oneOf(LEDGER_MODES)
-      .optional()
-      .describe(
-        "whether each mint is recorded: `durable` before its token leaves, `async` soon after, `off` not at all (default `durable` with a store that outlives the process, else `off`)",
-      ),
-  }),
+  ledger: LedgerWritten,
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -199,11 +193,6 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: TlsSettings | undefined;
   readonly ledger: LedgerSettings;
-}
-
-/** What is recorded of mints. */
-export interface LedgerSettings {
-  readonly mode: LedgerMode;
 }
 
 /** Who may call, and what each may have minted. */
@@ -280,7 +269,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     access: accessSettings(access, isGiven),
     tls: tlsSettings(tls),
     limits,
-    ledger: { mode: ledger.mode ?? (hasLastingStore(source) ? "durable" : "off") },
+    ledger: ledgerSettings(ledger, hasLastingStore(source)),
     log,
   };
 }

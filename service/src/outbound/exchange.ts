@@ -36,6 +36,7 @@ const CONNECT_MS_MAX = 3_000;
 const TOTAL_SECONDS_MAX = 5;
 const BODY_BYTES_MAX = 100 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
+const ANY_TYPE = "*/*";
 /** Replies with status 1xx before the one that counts. */
 const INTERIM_MAX = 4;
 
@@ -146,11 +147,15 @@ function faultOfHead(response: IncomingMessage, outgoing: Outgoing): FetchFailed
   const status = response.statusCode ?? 0;
   if (status >= 300 && status < 400) return { kind: "failed", reason: "redirected", status };
   if (!outgoing.statuses.includes(status)) return { kind: "failed", reason: "status_unexpected", status };
-  if (!outgoing.options.mediaTypes.includes(mediaTypeOf(response))) return failed("type_unexpected");
+  if (!isAccepted(mediaTypeOf(response), outgoing.options)) return failed("type_unexpected");
   if ((response.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     return failed("encoding_unexpected");
   if (Number(response.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return failed("too_large");
   return undefined;
+}
+
+function isAccepted(type: string, { mediaTypes }: FetchOptions): boolean {
+  return mediaTypes.includes(ANY_TYPE) || mediaTypes.includes(type);
 }
 
 /** The body, counted as it arrives; `undefined` when it is too large. One buffer, so that a million tiny chunks cost no more. */

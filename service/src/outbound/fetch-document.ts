@@ -1,4 +1,4 @@
-import type { FetchDocument, PostDocument } from "../callers/fetch-document.ts";
+import type { FetchDocument, FetchFailed, PostDocument } from "../callers/fetch-document.ts";
 import { exchange, type OutboundDeps } from "./exchange.ts";
 
 /** Fetches documents of issuers over this machine's network. */
@@ -9,4 +9,15 @@ export function fetchDocument(deps: OutboundDeps): FetchDocument {
 /** Posts JSON to the API server of a cluster. */
 export function postDocument(deps: OutboundDeps): PostDocument {
   return (url, json, options) => exchange(deps, { url, options, json, statuses: [200, 201] });
+}
+
+/** Posts a note to the witness of an operator, on whatever network it is. What it answers beside its status is not read. */
+export function postNote(
+  deps: OutboundDeps,
+): (url: string, json: string) => Promise<FetchFailed | undefined> {
+  const options = { reach: "private", ca: undefined, mediaTypes: ["*/*"] } as const;
+  return async (url, json) => {
+    const answer = await exchange(deps, { url, options, json, statuses: [200, 201, 202, 204] });
+    return answer.kind === "failed" ? answer : undefined;
+  };
 }

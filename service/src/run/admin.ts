@@ -31,7 +31,7 @@ export async function openAdmin(
     readonly isStopping: () => boolean;
     readonly tls: OpenTls | undefined;
     readonly proxies: TrustedProxies;
-    readonly ledger: Pick<OpenLedger, "status" | "watch">;
+    readonly ledger: Pick<OpenLedger, "status" | "watch" | "notes">;
   },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -53,6 +53,7 @@ export async function openAdmin(
     limitsAreLocal: () => limits.isLocal(),
     limitOverflows: () => limits.overflows(),
     ledger: () => ledger.status(),
+    ledgerNotes: () => ledger.notes?.figures(),
   });
   upkeep.watch({
     alarm: (kind) => metrics.keyAlarm(kind),

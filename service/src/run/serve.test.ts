@@ -75,6 +75,7 @@ function recordedUpkeep(override: Partial<KeyUpkeep> = {}): KeyUpkeep {
     watch: () => undefined,
     usage: undefined,
     database: undefined,
+    sealing: undefined,
     managed: undefined,
     ...override,
   };

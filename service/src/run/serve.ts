@@ -80,7 +80,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const access = loaded.access.open(log, world, upkeep.database);
     tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
-    const ledger = openLedger(settings, upkeep.database, world, { log, version: world.version });
+    const ledger = openLedger(settings, upkeep, world, { log, version: world.version });
     let isStopping = false;
     const parts = { log, upkeep, access, tls, ledger, isStopping: () => isStopping };
     const { main, beside } = await prepareListeners(loaded, parts, world);

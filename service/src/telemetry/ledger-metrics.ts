@@ -53,6 +53,33 @@ export function ledgerMetrics(registers: Registry[], read: () => WriterStatus | 
   };
 }
 
+/** How far the signed notes are behind. */
+export interface NoteFigures {
+  /** How long entries have waited for a note. */
+  readonly ageSeconds: number;
+  /** How many notes the witness has not got; `undefined`: there is none. */
+  readonly witnessBehind: number | undefined;
+}
+
+/** The figures of the signed notes. `read` as above. */
+export function noteMetrics(registers: Registry[], read: () => NoteFigures | undefined): void {
+  const gauge = (end: string, help: string, of: (figures: NoteFigures) => number | undefined): void => {
+    const made = new Gauge({ name: `macp_auth_ledger_${end}`, help, registers, collect });
+    function collect(): void {
+      made.remove();
+      const figures = read();
+      const value = figures && of(figures);
+      if (value !== undefined) made.set(value);
+    }
+  };
+  gauge(
+    "note_age_seconds",
+    "Time that the oldest entry without a signed note has waited for one.",
+    ({ ageSeconds }) => ageSeconds,
+  );
+  gauge("witness_behind", "Signed notes that the witness has not got.", ({ witnessBehind }) => witnessBehind);
+}
+
 function statusGauges(registers: Registry[], read: () => WriterStatus | undefined): void {
   const gauge = (end: string, help: string, of: (status: WriterStatus) => number | undefined): void => {
     const made = new Gauge({ name: `macp_auth_ledger_${end}`, help, registers, collect });

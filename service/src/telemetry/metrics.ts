@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
-import { ledgerMetrics } from "./ledger-metrics.ts";
+import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
 
@@ -21,6 +21,8 @@ export interface Gauges {
   limitOverflows?(): ReadonlyMap<string, number>;
   /** How the ledger's writer is doing; `undefined`: nothing is recorded. */
   ledger?(): WriterStatus | undefined;
+  /** How far the signed notes are behind; `undefined` as above. */
+  ledgerNotes?(): NoteFigures | undefined;
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -90,6 +92,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   const dropped = count("fetches_dropped_total", "JWKS fetches that could not be stored.", []);
   overflowCounter(registers, () => gauges.limitOverflows?.() ?? new Map());
   keyGauges(registry, gauges);
+  noteMetrics(registers, () => gauges.ledgerNotes?.());
   return {
     minted: (kid) => minted.inc({ kid }),
     rejected: (reason) => rejected.inc({ reason }),

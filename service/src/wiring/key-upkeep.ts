@@ -1,3 +1,4 @@
+import type { Sealing } from "../keys/custody/sealing.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import type { ManagedKeys } from "../keys/managed/managed-keys.ts";
@@ -28,6 +29,8 @@ export interface KeyUpkeep {
   watch(watcher: UpkeepWatcher): void;
   /** The database of the process; `undefined` when the keys need none. `close` closes it. */
   readonly database: OpenDatabase | undefined;
+  /** Encrypts other keys that are stored there; `undefined` as above. */
+  readonly sealing: Sealing | undefined;
   /** What an operator may read and change; `undefined` when the keys are given from outside. */
   readonly managed: OperableKeys | undefined;
 }

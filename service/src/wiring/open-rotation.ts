@@ -13,6 +13,7 @@ import {
   parseKeks,
 } from "../keys/custody/key-encryption-keys.ts";
 import { localCustody } from "../keys/custody/local.ts";
+import { type Sealing, sealingWith } from "../keys/custody/sealing.ts";
 import type { KeySetDeps } from "../keys/managed/change-key-set.ts";
 import { keyStore } from "../stores/key-store.ts";
 import { type OpenDatabase, openDatabase, type StoreAccess, type StoreWarning } from "../stores/open.ts";
@@ -40,6 +41,8 @@ export interface OpenOptions extends StoreReports, Pick<Machine, "clock" | "rand
 /** What rotation needs, with the process's database under it: closing that closes all. */
 export interface OpenRotation extends KeySetDeps {
   readonly database: OpenDatabase;
+  /** Encrypts other keys as those of the set are. */
+  readonly sealing: Sealing;
 }
 
 /** Opens the store of managed keys. Throws `ConfigError` when the settings do not lead to one; a store that is down is no fault of theirs. */
@@ -64,6 +67,7 @@ export async function openRotation(
   const { destroyFailed } = options;
   return {
     database,
+    sealing: sealingWith(keks),
     store,
     custody,
     ...(destroyFailed && { destroyFailed }),

@@ -1,5 +1,6 @@
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
+import { NOTE_TABLES } from "./ledger/notes-schema.ts";
 import { LEDGER_TABLES } from "./ledger/schema.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
@@ -108,6 +109,11 @@ export const MIGRATIONS: readonly Migration[] = [
        )`,
       "CREATE INDEX revoked_tokens_until ON revoked_tokens (stops_until)",
     ],
+  },
+  {
+    version: 4,
+    name: "ledger notes",
+    statements: NOTE_TABLES,
   },
 ];
 

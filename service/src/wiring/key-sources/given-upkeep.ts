@@ -42,6 +42,7 @@ export function givenUpkeep(
     round,
     loops: [{ name: "given keys", everyMs: LOOK_MS, run: round }],
     database: undefined,
+    sealing: undefined,
     managed: undefined,
     watch: () => undefined,
     close: () => Promise.resolve(),

@@ -107,6 +107,7 @@ async function managedUpkeep(
     directory: keys,
     usage: keys.usage,
     database: deps.database,
+    sealing: deps.sealing,
     managed: { ...deps, keys },
     round: () => rotationInTurn(whole).then(round(watch)).catch(UNREPORTABLE),
     // The lease has its own loop, so that no lease ends because a rotation waits for a slow key or a slow store.

@@ -13,10 +13,10 @@ import { RejectionEntries } from "../../ledger/rejections.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import { LedgerWriter, type WriterStatus, type WriterWatch } from "../../ledger/writer.ts";
 import { ledgerStore } from "../../stores/ledger.ts";
-import type { OpenDatabase } from "../../stores/open.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
-import type { UpkeepLoop } from "../key-upkeep.ts";
+import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
+import { type OpenNotes, openNotes } from "./open-notes.ts";
 
 /** How the ledger is doing, and how it records. */
 export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
@@ -27,6 +27,8 @@ export interface OpenLedger {
   readonly ledger: Ledger | undefined;
   /** What revoking takes; `undefined` as above. */
   readonly revocation: RevokeDeps | undefined;
+  /** The signed notes; `undefined` as above. */
+  readonly notes: OpenNotes | undefined;
   readonly loops: readonly UpkeepLoop[];
   /** `undefined` as above. */
   status(): LedgerStatus | undefined;
@@ -39,6 +41,7 @@ export interface OpenLedger {
 const NO_LEDGER: OpenLedger = {
   ledger: undefined,
   revocation: undefined,
+  notes: undefined,
   loops: [],
   status: () => undefined,
   watch: () => undefined,
@@ -51,12 +54,14 @@ const CLOSE_MS_MAX = 900;
 
 /** Opens the ledger of the settings in the database of the process. */
 export function openLedger(
-  { ledger: { mode }, tokens }: Settings,
-  database: OpenDatabase | undefined,
-  { clock, timers, random, stopwatch }: Machine,
+  { ledger, tokens }: Settings,
+  { database, sealing }: Pick<KeyUpkeep, "database" | "sealing">,
+  machine: Machine,
   { log, version }: { readonly log: Log; readonly version: string },
 ): OpenLedger {
-  if (mode === "off" || database === undefined) return NO_LEDGER;
+  const { mode } = ledger;
+  const { clock, timers, random, stopwatch } = machine;
+  if (mode === "off" || database?.kind !== "sql" || sealing === undefined) return NO_LEDGER;
   const writer = new LedgerWriter({
     store: ledgerStore(database),
     timers,
@@ -71,10 +76,13 @@ export function openLedger(
   writer.watch(loggingWatch(log, timers));
   const rejections = new RejectionEntries(writer, stopwatch);
   const parts = { writer, rejections, revocations: NOTHING_REVOKED };
+  const notes = openNotes({ ledger, issuer: tokens.issuer }, { database, sealing }, machine, log);
   return {
+    notes,
     ledger: mode === "async" ? asyncLedger(parts) : durableLedger(parts),
     revocation: undefined,
     loops: [
+      ...notes.loops,
       {
         name: "ledger",
         everyMs: COUNTS_EVERY_MS,

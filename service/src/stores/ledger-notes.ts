@@ -1,0 +1,16 @@
+import type { EntryPlaces } from "../ledger/notes/entry-places.ts";
+import type { NoteStore } from "../ledger/notes/note-store.ts";
+import type { Database } from "./sql/database.ts";
+import { sqlNotes } from "./sql/ledger/notes.ts";
+import { sqlPlaces } from "./sql/ledger/places.ts";
+
+/** The signed notes of all processes that share this database, and what they are compared with. */
+export interface NotedLedger {
+  readonly notes: NoteStore;
+  readonly places: EntryPlaces;
+}
+
+/** Opens them. A database in memory has none: its ledger ends with the process, as would its notes. */
+export function notedLedger(database: Database): NotedLedger {
+  return { notes: sqlNotes(database), places: sqlPlaces(database) };
+}
