@@ -68,9 +68,9 @@ describe("requests that are sent before the last one is answered", () => {
   test("a thousand mints may wait for a signature; further ones get 503 with Retry-After, and each request gets one answer", async () => {
     // Signing with so large a key takes long enough for a crowd to gather.
     const answers = await withService(signingWith("RS256", rsaJwk(4096)), async (slow) => {
-      const connections = await Promise.all(Array.from({ length: 30 }, () => RawConnection.open(slow.port)));
-      for (const connection of connections) connection.send(mint("agent://crowd").repeat(100));
-      return (await Promise.all(connections.map((connection) => nextAnswers(connection, 100)))).flat();
+      const connections = await Promise.all(Array.from({ length: 250 }, () => RawConnection.open(slow.port)));
+      for (const connection of connections) connection.send(mint("agent://crowd").repeat(8));
+      return (await Promise.all(connections.map((connection) => nextAnswers(connection, 8)))).flat();
     });
     const busy = answers.filter(({ status }) => status === 503);
     expect(busy.length).toBeGreaterThan(0);
@@ -79,7 +79,7 @@ describe("requests that are sent before the last one is answered", () => {
       expect(answer.text).toBe('{"error":"too many tokens are being signed at once"}');
     }
     const minted = answers.filter(({ status }) => status === 200);
-    expect(minted).toHaveLength(3_000 - busy.length);
+    expect(minted).toHaveLength(2_000 - busy.length);
     expect(minted.length).toBeGreaterThanOrEqual(1_000);
   }, 120_000);
 });

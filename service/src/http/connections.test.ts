@@ -140,6 +140,37 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
       expect(await connection.responsesToEnd(3_000)).toEqual([]);
     });
 
+    test("is not read on at the 129th: what came with it makes no objects", async () => {
+      let seen = 0;
+      listener.server.on("request", () => {
+        seen += 1;
+      });
+      const connection = await open();
+      // Fewer than Node reads at once, also in a record of TLS.
+      connection.send(LATER.repeat(400));
+      await connection.msUntilEnd(3_000);
+      expect(seen).toBe(129);
+    });
+
+    test("is answered while so many wait on others that some of those end, and many may wait again later", async () => {
+      const others = await Promise.all(Array.from({ length: 20 }, open));
+      for (const other of others) other.send(LATER.repeat(128));
+      // 2,048 may wait: those of 16 connections.
+      await expect
+        .poll(() => others.filter(({ ended }) => ended).length, { timeout: 10_000 })
+        .toBeGreaterThanOrEqual(4);
+      const kept = others.filter(({ ended }) => !ended);
+      expect(kept.length).toBeGreaterThan(10);
+      await idle();
+      release();
+      for (const other of kept)
+        for (let count = 0; count < 128; count += 1) expect((await other.response())?.status).toBe(200);
+      const later = await open();
+      later.send(NOW.repeat(128));
+      for (let count = 0; count < 128; count += 1) expect((await later.response())?.status).toBe(200);
+      for (const one of [...kept, later]) one.destroy();
+    });
+
     test("answers the requests before bytes that are not a request, and then ends without an answer to these bytes", async () => {
       const connection = await open();
       connection.send(`${LATER.repeat(3)}GARBAGE\r\n\r\n`);

@@ -2,6 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { connectionsToClose } from "./limits/make-room.ts";
 
+/** So many requests of all connections together may wait behind another one of their connection: each takes some kilobytes. */
+const PIPELINED_MAX = 2_048;
 /** How long a connection must be quiet before the shutdown closes it. */
 const QUIET_SECONDS = 1;
 /** How many are closed at once to make room, at most: the look at all of them is then not made for each new one. */
@@ -14,6 +16,8 @@ interface Entry {
   address: string | undefined;
   /** The responses that it owes or owed last: those already given are dropped at the next look. */
   readonly owed: ServerResponse[];
+  /** How many of them are counted as sent before the one before was answered. */
+  pipelined: number;
   /** Its place in the order of what connections begin: its opening, or its last request. */
   activeAt: number;
   hasAsked: boolean;
@@ -28,6 +32,8 @@ export class Connections {
   /** How many there are by address, counted where there may be a limit. */
   readonly #byAddress = new Map<string, number>();
   #accepted = 0;
+  /** How many requests wait behind another one of their connection, and those that did at the last look. */
+  #pipelined = 0;
   /** Grows with everything that a connection begins. */
   #begun = 0;
   #isEnding = false;
@@ -54,8 +60,23 @@ export class Connections {
     const entry = this.#open.get(socket);
     if (entry === undefined) return;
     entry.owed.push(response);
+    this.#count(entry);
     entry.activeAt = this.#next();
     entry.hasAsked = true;
+  }
+
+  /** Whether no further request may wait behind another one of its connection. */
+  arePipelinedTooMany(): boolean {
+    if (this.#pipelined < PIPELINED_MAX) return false;
+    // Some were answered since their connection was looked at.
+    for (const [socket, entry] of this.#open) if (entry.pipelined > 0) this.owedBy(socket);
+    return this.#pipelined >= PIPELINED_MAX;
+  }
+
+  #count(entry: Entry): void {
+    const pipelined = Math.max(0, entry.owed.length - 1);
+    this.#pipelined += pipelined - entry.pipelined;
+    entry.pipelined = pipelined;
   }
 
   /**
@@ -103,8 +124,12 @@ export class Connections {
   }
 
   #track(socket: Socket, address: string | undefined): void {
-    this.#open.set(socket, { address, owed: [], activeAt: this.#next(), hasAsked: false });
-    socket.once("close", () => this.#open.delete(socket));
+    const entry = { address, owed: [], pipelined: 0, activeAt: this.#next(), hasAsked: false };
+    this.#open.set(socket, entry);
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      this.#pipelined -= entry.pipelined;
+    });
   }
 
   #next(): number {
@@ -133,10 +158,12 @@ export class Connections {
    * its request had arrived whole.
    */
   owedBy(socket: Socket): ServerResponse[] {
-    const responses = this.#open.get(socket)?.owed ?? [];
+    const entry = this.#open.get(socket);
+    if (entry === undefined) return [];
     // They are given in this order too (RFC 9112 section 9.3.2).
-    while (responses[0]?.closed === true && responses[0].req.complete) responses.shift();
-    return responses;
+    while (entry.owed[0]?.closed === true && entry.owed[0].req.complete) entry.owed.shift();
+    if (entry.pipelined > 0) this.#count(entry);
+    return entry.owed;
   }
 
   /** Whether from now on the last answer that a connection owes carries `Connection: close` (RFC 9112 section 9.6) and ends it. */

@@ -79,12 +79,14 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
   const connections = new Connections();
   const exchangeDeps = { log, timers, connections, router: routerOf(routes) };
   const onRequest: RequestListener = (incoming, outgoing) => {
-    const owed = connections.owedBy(incoming.socket);
-    if (owed.length >= LIMITS.pipelinedMax) {
-      incoming.socket.destroy();
+    const { socket } = incoming;
+    const owed = connections.owedBy(socket).length;
+    if (owed >= LIMITS.pipelinedMax || (owed > 0 && connections.arePipelinedTooMany())) {
+      readNoMore(socket);
+      socket.destroy();
       return;
     }
-    connections.addRequest(incoming.socket, outgoing);
+    connections.addRequest(socket, outgoing);
     const requestId = parseRequestId(headerOf(incoming, "x-request-id") ?? "") ?? newRequestId();
     void respond(exchangeDeps, incoming, outgoing, requestId);
   };
@@ -130,6 +132,16 @@ export function httpServer(deps: ListenerDeps, routes: readonly BoundRoute[]): L
   // `close` would end idle connections at once, also one whose next request is on its way: they end as Connections says.
   server.closeIdleConnections = () => undefined;
   return { server, connections };
+}
+
+/**
+ * Makes Node's parser leave what it has of a connection. Without this it would go on to the end of what it read at once, 64 KiB, and make
+ * objects for each request in it although the connection is closed: thousands of them, 10 MB, all of which live until all connections
+ * that have something to read had their turn. There is no public way to say it. A parser that does not know this one only costs memory.
+ */
+function readNoMore(socket: Socket & { readonly parser?: { onIncoming: unknown } | null }): void {
+  // The answer that it gets for an upgrade: the bytes that follow are no HTTP.
+  if (socket.parser) socket.parser.onIncoming = () => 2;
 }
 
 /**
