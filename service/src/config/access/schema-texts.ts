@@ -5,11 +5,11 @@ import { isLoopback } from "../../kernel/loopback.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** A name that the document gives; `what` says of what. */
-export const name = (what: string) =>
+export const name = (what: string): z.ZodString =>
   z.string().regex(NAME, { error: `must be ${what}: 1 to 64 of a-z, 0-9, ".", "_" and "-"` });
 
 /** One line of text. */
-export const text = (charsMax: number) =>
+export const text = (charsMax: number): z.ZodString =>
   z
     .string()
     .min(1, { error: "must not be empty" })
