@@ -6,7 +6,7 @@ import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, problemAnswer, send } from "./answer.ts";
 import type { Connections } from "./connections.ts";
-import { problem, type Reason } from "./problem.ts";
+import { type Problem, problem, type Reason } from "./problem.ts";
 import type { Router } from "./router.ts";
 
 /** How long and how much is read of a request that is already answered. */
@@ -35,7 +35,7 @@ export async function respond(
     answer = await answerTo(deps, incoming, requestId);
   } catch (thrown) {
     if (outgoing.destroyed || incoming.socket.destroyed) return;
-    answer = failed(deps.log, thrown, requestId);
+    answer = problemAnswer(problemOfFault(deps.log, thrown, requestId));
   }
   deps.connections.prepare(outgoing);
   send(outgoing, answer, requestId);
@@ -56,12 +56,12 @@ function answerTo(
   return found.handle({ incoming, requestId, params: found.params });
 }
 
-/** The answer to a request that a fault ended. The text of the fault goes to the log, never to the caller. */
-function failed(log: Log, thrown: unknown, requestId: RequestId): Answer {
+/** The problem of a request that a fault ended. The text of the fault goes to the log, never to the caller. */
+export function problemOfFault(log: Log, thrown: unknown, requestId: RequestId): Problem {
   const reason = thrown instanceof StoreUnavailable ? "store_unavailable" : "internal";
   const fault = messageOf(thrown);
   log.error({ event: "request_failed", reason, fault, code: codeOf(thrown), request_id: requestId });
-  return problemAnswer(problem(reason));
+  return problem(reason);
 }
 
 /** The answer to a request that no route handles, and its line in the log. */

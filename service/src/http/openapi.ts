@@ -91,6 +91,20 @@ const ErrorBody = z
   .strictObject({ error: z.string().meta({ description: "One line: what is wrong." }) })
   .meta({ id: "Error" });
 
+const PLAIN_ERRORS: Errors = {
+  schema: ErrorBody,
+  bodyOf: ({ text }) => ({ error: text }),
+};
+
+/** What is answered before there is a route. `internal` is not among them. */
+const ANSWERED_BEFORE: readonly Reason[] = [
+  "not_found",
+  "request_malformed",
+  "request_timeout",
+  "expectation_unsupported",
+  "headers_too_large",
+];
+
 /** The OpenAPI 3.1 description of the public listener. */
 export function publicDescription(version: string): object {
   return describe(PUBLIC_ROUTES, {
@@ -182,11 +196,14 @@ function operation(route: Route): ZodOpenApiOperationObject {
       requestBody: {
         required: body.required,
         content: {
-          "application/json": { schema: body.schema, ...(body.example && { example: body.example }) },
+          [body.mediaType ?? "application/json"]: {
+            schema: body.schema,
+            ...(body.example && { example: body.example }),
+          },
         },
       },
     }),
-    responses: responses(answers, own, access === "caller" ? RATE_LIMIT_HEADERS : {}),
+    responses: responses(answers, own, access === "caller" ? RATE_LIMIT_HEADERS : {}, route.errors),
   };
 }
 
@@ -223,6 +240,7 @@ function responses(
   answers: Readonly<Record<number, AnswerFacts>>,
   own: readonly Reason[],
   shared: AnswerFacts["headers"] = {},
+  errors: Route["errors"] = PLAIN_ERRORS,
 ): ZodOpenApiOperationObject["responses"] {
   const reasons = [...own, ...COMMON_REASONS];
   const statuses = new Set([...Object.keys(answers).map(Number), ...reasons.map(statusOf)]);
@@ -236,6 +254,7 @@ function responses(
           answers[status],
           reasons.filter((reason) => statusOf(reason) === status),
           shared,
+          errors,
         ),
       ]),
   );
@@ -246,6 +265,7 @@ function response(
   answer: AnswerFacts | undefined,
   reasons: readonly Reason[],
   shared: AnswerFacts["headers"],
+  errors: Errors,
 ): ZodOpenApiResponseObject {
   const headers = {
     "x-request-id": REQUEST_ID,
@@ -253,7 +273,7 @@ function response(
     ...answer?.headers,
     ...headersOf(status, reasons, answer),
   };
-  const content = contentOf(answer, reasons);
+  const content = contentOf(answer, reasons, errors);
   return {
     description: [answer?.description, reasons.join(", ")].filter(Boolean).join(" Or: "),
     headers: z.object(headers),
@@ -265,16 +285,36 @@ function response(
 function contentOf(
   answer: AnswerFacts | undefined,
   reasons: readonly Reason[],
+  errors: Errors,
 ): ZodOpenApiResponseObject["content"] {
   const { mediaType = "application/json", schema: own } = answer?.body ?? {};
   if (reasons.length === 0) return own && { [mediaType]: { schema: own } };
-  const examples = reasons.map((reason) => [reason, { value: { error: PROBLEMS[reason].text } }] as const);
+  const bodies = [...(own ? [own] : []), ...errorBodies(reasons, errors)];
+  const examples = reasons.map((reason) => {
+    const { bodyOf } = isPlain(reason, errors) ? PLAIN_ERRORS : errors;
+    return [reason, { value: bodyOf(PROBLEMS[reason]) }] as const;
+  });
+  const [only, ...more] = bodies;
   return {
     [mediaType]: {
-      schema: own ? z.union([own, ErrorBody]) : ErrorBody,
+      schema: only !== undefined && more.length === 0 ? only : z.union(bodies),
       examples: Object.fromEntries(examples),
     },
   };
+}
+
+type Errors = NonNullable<Route["errors"]>;
+
+function errorBodies(reasons: readonly Reason[], errors: Errors): readonly z.ZodType[] {
+  return [
+    ...(reasons.every((reason) => isPlain(reason, errors)) ? [] : [errors.schema]),
+    ...(reasons.some((reason) => isPlain(reason, errors)) ? [ErrorBody] : []),
+  ];
+}
+
+/** A problem that is answered before there is a route has the plain body, whatever the route. */
+function isPlain(reason: Reason, errors: Errors): boolean {
+  return errors === PLAIN_ERRORS || ANSWERED_BEFORE.includes(reason);
 }
 
 /** The headers that problems of a status carry; one that only some of its answers carry is optional. */

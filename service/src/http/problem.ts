@@ -39,6 +39,17 @@ export const PROBLEMS = {
   },
   revoked: { status: 403, text: "this sender, run or parent was revoked" },
   busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
+  token_required: { status: 400, text: "token is required" },
+  form_required: { status: 400, text: "send the parameters as application/x-www-form-urlencoded" },
+  parameter_too_long: { status: 400, text: "a parameter is longer than it may be" },
+  introspection_not_allowed: { status: 403, text: "this caller may not ask about tokens" },
+  revocation_not_allowed: { status: 403, text: "this caller may not stop this token" },
+  revocations_stale: { status: 503, text: "what was revoked lately is not known now", headers: LATER },
+  revocation_unavailable: {
+    status: 503,
+    text: "the revocation is not known to be stored; send it again",
+    headers: LATER,
+  },
   // Sent with the time until the bucket has a token.
   limit_address: { status: 429, text: "too many requests from this address", headers: LATER },
   limit_caller: { status: 429, text: "too many tokens for this caller", headers: LATER },

@@ -54,6 +54,9 @@ describe("the public listener", () => {
 
         limitObserved: (reason: string) => counted.push(`limit ${reason}`),
         connectionLimited: () => counted.push("connection"),
+        introspected: (result) => counted.push(`introspected: ${result}`),
+        revocationAsked: (result) => counted.push(`revocation: ${result}`),
+        oauthRejected: (operation, reason) => counted.push(`${operation} rejected: ${reason}`),
       },
       access: OPEN_ACCESS,
       jwksMaxAgeSeconds: 60,

@@ -1,13 +1,27 @@
+import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
-import type { OpenRoute } from "./route.ts";
+import type { OAuthRouteDeps } from "./oauth/oauth-route.ts";
+import type { Exchange, OpenRoute } from "./route.ts";
 import { health } from "./routes/health.ts";
+import { introspect } from "./routes/introspect.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
 import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
+import { revokeToken } from "./routes/revoke-token.ts";
 
-export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, "underWay"> {}
+export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, "underWay"> {
+  /** `undefined`: no token is recorded, and none can be asked about or stopped. */
+  readonly issued?: IssuedTokens | undefined;
+}
+
+const ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
+/** What exists only where tokens are recorded. */
+const ISSUED_ROUTES: readonly OpenRoute<OAuthRouteDeps>[] = [introspect, revokeToken];
 
 /** Every operation of the public listener. */
-export const PUBLIC_ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
+export const PUBLIC_ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps & OAuthRouteDeps>[] = [
+  ...ROUTES,
+  ...ISSUED_ROUTES,
+];
 
 export type PlainDeps = ListenerDeps & JwksDeps;
 
@@ -25,8 +39,16 @@ export function plainServer(deps: PlainDeps): Listener {
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };
-  return httpServer(
-    deps,
-    PUBLIC_ROUTES.map((route) => ({ ...route, handle: (exchange) => route.handle(all, exchange) })),
-  );
+  const { issued } = deps;
+  const ofIssued =
+    issued === undefined
+      ? []
+      : ISSUED_ROUTES.map((route) => ({
+          ...route,
+          handle: (exchange: Exchange) => route.handle({ ...all, issued }, exchange),
+        }));
+  return httpServer(deps, [
+    ...ROUTES.map((route) => ({ ...route, handle: (exchange: Exchange) => route.handle(all, exchange) })),
+    ...ofIssued,
+  ]);
 }

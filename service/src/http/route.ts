@@ -38,8 +38,18 @@ interface RouteFacts {
     readonly header?: z.ZodObject;
     readonly path?: z.ZodObject;
   };
-  /** The JSON body that it reads; `undefined`: any body is ignored. */
-  readonly body?: { readonly schema: z.ZodType; readonly required: boolean; readonly example?: object };
+  /** The body that it reads, JSON unless it says otherwise; `undefined`: any body is ignored. */
+  readonly body?: {
+    readonly schema: z.ZodType;
+    readonly required: boolean;
+    readonly example?: object;
+    readonly mediaType?: "application/x-www-form-urlencoded";
+  };
+  /** The body of its own problems, where it is not `{"error": text}`, and how it is made of one. */
+  readonly errors?: {
+    readonly schema: z.ZodType;
+    readonly bodyOf: (facts: { readonly status: number; readonly text: string }) => object;
+  };
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerFacts>>;
   /** Its own problems, beside those that any request may meet. */

@@ -11,6 +11,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type Meter, noMeter } from "../telemetry/meter.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
+import { issuedTokens } from "../wiring/ledger/issued-tokens.ts";
 import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import { openAdmin } from "./admin.ts";
@@ -64,6 +65,10 @@ export async function prepareListeners(
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
     ledger: ledger.ledger,
+    issued: issuedTokens(
+      { clock, issuer: settings.tokens.issuer, keys: upkeep.directory },
+      ledger.revocation,
+    ),
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];

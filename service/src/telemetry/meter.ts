@@ -11,6 +11,12 @@ export interface Meter {
   wouldReject(caller: string, reason: string): void;
   /** A request passed that would have been rejected, were limits enforced. */
   limitObserved(reason: LimitReason | "limit_connections"): void;
+  /** A caller asked about a token: `active`, or why not. */
+  introspected(result: string): void;
+  /** A caller asked for the end of a token. */
+  revocationAsked(result: "revoked" | "nothing"): void;
+  /** A request to introspect or to revoke was rejected. */
+  oauthRejected(operation: "introspect" | "revoke", reason: string): void;
   /** A connection was closed because its address has too many. */
   connectionLimited(): void;
 }
@@ -23,5 +29,8 @@ export const noMeter: Meter = {
   callerRejected: () => undefined,
   wouldReject: () => undefined,
   limitObserved: () => undefined,
+  introspected: () => undefined,
+  revocationAsked: () => undefined,
+  oauthRejected: () => undefined,
   connectionLimited: () => undefined,
 };

@@ -5,6 +5,7 @@ import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
 import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
+import { oauthCounters } from "./oauth-metrics.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
 export interface Gauges {
@@ -101,6 +102,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     wouldReject: (caller, reason) => observed.inc({ caller, reason }),
     limitObserved: (reason) => observedLimits.inc({ reason }),
     connectionLimited: () => connections.inc(),
+    ...oauthCounters(count),
     rejectedTransition: (reason) => transitions.inc({ reason }),
     keyAlarm: (kind) => alarms.inc({ kind }),
     storeFailed: () => store.inc(),

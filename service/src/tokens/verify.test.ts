@@ -55,7 +55,7 @@ function newWorld(keys: readonly ImportedKey[] = [es, rs]): World {
           world.asked.push(token);
           return world.stopped.has(token.jti);
         },
-        freshness: () => ({ isFresh: world.isFresh }),
+        freshness: () => ({ ageMs: 0, isFresh: world.isFresh }),
       },
     },
   };

@@ -2,26 +2,28 @@ import { strictBase64url, strictObject } from "../callers/foreign/strict-json.ts
 import { isSignedByOne } from "../callers/foreign/verify-signature.ts";
 import { type Clock, type EpochSeconds, epochSeconds } from "../kernel/clock.ts";
 import { type Jti, type Kid, parseJti, parseSender, type Sender } from "../kernel/ids.ts";
-import type { Revocations } from "../ledger/ledger.ts";
+import type { Revocations, TokenFacts } from "../ledger/ledger.ts";
 import type { Scopes } from "../scopes/scopes.ts";
 import type { Claims } from "./claims.ts";
 import type { OwnKey, OwnKeys } from "./own-keys.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
-/** What verifying a token of ours needs. */
-export interface VerifyDeps {
+/** What it takes to know a token of ours. */
+export interface OwnTokenDeps {
   readonly clock: Pick<Clock, "now">;
   /** The keys that are served now; `undefined`: none are (`ownKeysOf`). */
   readonly ownKeys: () => OwnKeys | undefined;
   /** Our own `iss`. */
   readonly issuer: string;
-  readonly revocations: Pick<Revocations, "isStopped"> & {
-    freshness(): { readonly isFresh: boolean };
-  };
 }
 
-/** A token that this service signed, that has not expired, and that nothing stopped. */
-export interface LiveToken {
+/** What it takes to know that nothing stopped it either. */
+export interface VerifyDeps extends OwnTokenDeps {
+  readonly revocations: Pick<Revocations, "isStopped" | "freshness">;
+}
+
+/** A token that this service signed and that has not expired. */
+export interface OwnToken {
   readonly claims: Claims;
   readonly kid: Kid;
 }
@@ -41,9 +43,20 @@ export const NOT_LIVE = [
 ] as const;
 export type NotLive = (typeof NOT_LIVE)[number];
 
+interface NotLiveToken {
+  readonly kind: "not_live";
+  readonly reason: NotLive;
+}
+
+export type ReadOwnToken =
+  | { readonly kind: "own"; readonly token: OwnToken }
+  | NotLiveToken
+  | { readonly kind: "unavailable"; readonly reason: "no_keys" };
+
 export type Verified =
-  | { readonly kind: "live"; readonly token: LiveToken }
-  | { readonly kind: "not_live"; readonly reason: NotLive }
+  /** Ours, not expired, and nothing stopped it. */
+  | { readonly kind: "live"; readonly token: OwnToken }
+  | NotLiveToken
   /** It cannot be known now: what was revoked lately may be missing here, or no key may be served. */
   | { readonly kind: "unavailable"; readonly reason: "revocations_stale" | "no_keys" };
 
@@ -52,25 +65,43 @@ export type Verified =
  * policy may have granted it; who asks compares it. The runtime accepts a token for 60 s after its `exp`, and this does not.
  */
 export async function verify(deps: VerifyDeps, text: string): Promise<Verified> {
+  const read = await readOwnToken(deps, text);
+  if (read.kind !== "own") return read;
+  const { token } = read;
+  const { revocations } = deps;
+  if (revocations.isStopped(factsOf(token))) return notLive("revoked");
+  // Only what would be accepted needs a fresh view.
+  return revocations.freshness().isFresh
+    ? { kind: "live", token }
+    : { kind: "unavailable", reason: "revocations_stale" };
+}
+
+/** What decides whether a token is stopped, as far as it says so itself. */
+export function factsOf({ claims: { jti, sub, iat }, kid }: OwnToken): TokenFacts {
+  return { jti, sub, iat, kid };
+}
+
+/** The same without a look at what was revoked: who stops a token need not know whether it is stopped already. */
+export async function readOwnToken(deps: OwnTokenDeps, text: string): Promise<ReadOwnToken> {
   const keys = deps.ownKeys();
   if (keys === undefined) return { kind: "unavailable", reason: "no_keys" };
-  const read = readToken(keys, text);
-  if (read.kind === "not_live") return read;
-  const { key, payload } = read;
+  const parts = partsOf(keys, text);
+  if (parts.kind === "not_live") return parts;
+  const { key, payload } = parts;
   const isSigned = await isSignedByOne({ text, alg: key.alg, kid: key.kid, typ: "jwt", payload }, [key]);
   return isSigned ? judged(deps, key.kid, payload) : notLive("signature_invalid");
 }
 
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 
-interface ReadToken {
-  readonly kind: "read";
+interface Parts {
+  readonly kind: "parts";
   readonly key: OwnKey;
   readonly payload: Buffer;
 }
 
 /** The parts of a compact token (RFC 7515 section 3.1), and the key that its header names. */
-function readToken(keys: OwnKeys, text: string): ReadToken | Extract<Verified, { kind: "not_live" }> {
+function partsOf(keys: OwnKeys, text: string): Parts | NotLiveToken {
   if (text.length > TOKEN_BYTES_MAX) return notLive("too_large");
   const [, header = "", body = "", signature = ""] = COMPACT.exec(text) ?? [];
   const payload = strictBase64url(body);
@@ -78,24 +109,18 @@ function readToken(keys: OwnKeys, text: string): ReadToken | Extract<Verified, {
   if (body === "" || payload === undefined || strictBase64url(signature) === undefined)
     return notLive("not_compact");
   const key = keys.get(header);
-  return key === undefined ? notLive("header_unknown") : { kind: "read", key, payload };
+  return key === undefined ? notLive("header_unknown") : { kind: "parts", key, payload };
 }
 
 /** What the claims of a token that we signed say of it now. */
-function judged({ clock, issuer, revocations }: VerifyDeps, kid: Kid, payload: Buffer): Verified {
+function judged({ clock, issuer }: OwnTokenDeps, kid: Kid, payload: Buffer): ReadOwnToken {
   const claims = claimsIn(payload);
   if (claims === undefined) return notLive("claims_unknown");
   if (claims.iss !== issuer) return notLive("issuer_other");
-  if (claims.exp <= clock.now()) return notLive("expired");
-  const { jti, sub, iat } = claims;
-  if (revocations.isStopped({ jti, sub, iat, kid })) return notLive("revoked");
-  // Only what would be accepted needs a fresh view.
-  return revocations.freshness().isFresh
-    ? { kind: "live", token: { claims, kid } }
-    : { kind: "unavailable", reason: "revocations_stale" };
+  return claims.exp <= clock.now() ? notLive("expired") : { kind: "own", token: { claims, kid } };
 }
 
-function notLive(reason: NotLive): Extract<Verified, { kind: "not_live" }> {
+function notLive(reason: NotLive): NotLiveToken {
   return { kind: "not_live", reason };
 }
 
