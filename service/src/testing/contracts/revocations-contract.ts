@@ -33,6 +33,14 @@ export function jti(name: string): Jti {
   return name.padEnd(21, "_").concat("A") as Jti;
 }
 
+export function sender(text: string): Sender {
+  return text as Sender;
+}
+
+export function kid(text: string): Kid {
+  return text as Kid;
+}
+
 /** An order of an operator. */
 export function order(reason = "leaked"): RevocationOrder {
   return { id: newRevocationId(random), by: "ops", reason };

@@ -1,0 +1,136 @@
+import { after, type Clock, type EpochSeconds, epochSeconds, type Stopwatch } from "../../kernel/clock.ts";
+import type { Sender } from "../../kernel/ids.ts";
+import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import type { Freshness, Revocations, TokenFacts } from "../ledger.ts";
+import type { RevocationChanges, RevocationStore } from "./revocation-store.ts";
+import { RevokedIds } from "./revoked-ids.ts";
+import { RevokedSubjects } from "./revoked-subjects.ts";
+
+export interface ViewDeps {
+  readonly store: Pick<RevocationStore, "changes">;
+  readonly clock: Pick<Clock, "now">;
+  readonly stopwatch: Stopwatch;
+}
+
+/** How often the store is asked for news. */
+export const POLL_EVERY_MS = 200;
+/**
+ * How old the newest look at the store may be for a token to be called live: a revocation that was answered this long ago is known, or
+ * the question is not answered.
+ */
+export const STALE_AFTER_MS = 1_000;
+/** An answer that is older than the revocation that is waited for, and the next one. */
+const LOOKS_MAX = 3;
+/** Looks at every rule. */
+const SWEEP_EVERY_SECONDS = 60;
+
+/** What a replica knows of what is revoked. */
+interface Known {
+  readonly ids: RevokedIds;
+  readonly subjects: RevokedSubjects;
+  /** -1: nothing was read yet. */
+  epoch: number;
+}
+
+/** What is revoked, in the memory of a replica, which reads what is new from the store. */
+export class RevocationView implements Revocations {
+  readonly #deps: ViewDeps;
+  #known = nothing();
+  #look: Promise<void> | undefined;
+  /** When the last look began that found everything; by the stopwatch. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  #nextSweep = epochSeconds(0);
+
+  constructor(deps: ViewDeps) {
+    this.#deps = deps;
+  }
+
+  get epoch(): number {
+    return this.#known.epoch;
+  }
+
+  /** How many tokens, senders, callers, runs and keys are stopped. */
+  get size(): number {
+    return this.#known.ids.size + this.#known.subjects.size;
+  }
+
+  freshness(): Freshness {
+    const ageMs = (this.#deps.stopwatch.elapsed() - this.#lookedAt) * 1_000;
+    return { ageMs, isFresh: ageMs <= STALE_AFTER_MS };
+  }
+
+  isStopped(token: TokenFacts): boolean {
+    const { ids, subjects } = this.#known;
+    return (
+      ids.has(token.jti) || (token.parent !== undefined && ids.has(token.parent)) || subjects.stops(token)
+    );
+  }
+
+  firstFreeSecond(token: {
+    readonly sub: Sender;
+    readonly caller?: string | undefined;
+  }): EpochSeconds | undefined {
+    const last = this.#known.subjects.lastStopped(token);
+    return last && after(last, 1);
+  }
+
+  async catchUp(epoch: number): Promise<void> {
+    for (let looks = 0; this.epoch < epoch; looks += 1) {
+      if (looks === LOOKS_MAX) throw new StoreUnavailable("failed", "revocation missing");
+      await this.poll();
+    }
+  }
+
+  /** Reads what is new, once at a time. Rejects as the store does; what was known stays. */
+  poll(): Promise<void> {
+    this.#look ??= this.#read().finally(() => {
+      this.#look = undefined;
+    });
+    return this.#look;
+  }
+
+  async #read(): Promise<void> {
+    const began = this.#deps.stopwatch.elapsed();
+    const first = await this.#deps.store.changes({ epoch: this.epoch + 1, jti: "" });
+    // A store that was put back to an earlier state is read from the beginning; until then what was stopped stays so.
+    if (first.epoch < this.epoch && first.next === undefined) this.#known = await this.#readAll(nothing());
+    else await this.#readAll(this.#known, first);
+    this.#lookedAt = began;
+    this.#sweep(this.#deps.clock.now());
+  }
+
+  async #readAll(known: Known, first?: RevocationChanges): Promise<Known> {
+    const { store } = this.#deps;
+    let page = first ?? (await store.changes({ epoch: 0, jti: "" }));
+    learn(known, page);
+    while (page.next !== undefined) {
+      page = await store.changes(page.next);
+      learn(known, page);
+    }
+    return known;
+  }
+
+  #sweep(now: EpochSeconds): void {
+    this.#known.ids.sweep(now);
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = after(now, SWEEP_EVERY_SECONDS);
+    this.#known.subjects.sweep(now);
+  }
+}
+
+function nothing(): Known {
+  return { ids: new RevokedIds(), subjects: new RevokedSubjects(), epoch: -1 };
+}
+
+/** What is stopped is stopped at once; what is let go is let go once all that stops it again is known. */
+function learn(known: Known, { epoch, rules, tokens }: RevocationChanges): void {
+  for (const token of tokens) known.ids.add(token);
+  for (const rule of rules) {
+    known.subjects.add(rule);
+    if (rule.ends === undefined || rule.epoch > epoch) continue;
+    known.ids.end(rule.ends, rule.until);
+    known.subjects.end(rule, rule.ends);
+  }
+  known.epoch = Math.max(known.epoch, epoch);
+}
