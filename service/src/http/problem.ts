@@ -38,6 +38,11 @@ export const PROBLEMS = {
     headers: ["retry-after", "1"],
   },
   revoked: { status: 403, text: "this sender, run or parent was revoked" },
+  revoked_lately: {
+    status: 503,
+    text: "this sender or caller was revoked in this second",
+    headers: ["retry-after", "1"],
+  },
   busy: { status: 503, text: "too many tokens are being signed at once", headers: ["retry-after", "1"] },
   token_required: { status: 400, text: "token is required" },
   form_required: { status: 400, text: "send the parameters as application/x-www-form-urlencoded" },

@@ -70,6 +70,8 @@ export function durableLedger({ writer, rejections, revocations }: LedgerParts<"
   return {
     revocations,
     async recordMint(facts, parent) {
+      // No entry says that a token was issued which was not.
+      if (releaseOf(revocations, facts, parent) === "stopped") return "stopped";
       const recorded = await writer.record({ kind: "mint", facts });
       if (recorded.kind !== "recorded") return recorded.kind;
       // What was committed after the entry found it; what was committed before may be news here.

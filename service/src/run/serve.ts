@@ -81,6 +81,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
     const ledger = openLedger(settings, upkeep, world, { log, version: world.version });
+    await ledger.load();
     let isStopping = false;
     const parts = { log, upkeep, access, tls, ledger, isStopping: () => isStopping };
     const { main, beside } = await prepareListeners(loaded, parts, world);

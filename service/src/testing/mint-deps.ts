@@ -7,6 +7,7 @@ import type { MintDeps } from "../tokens/mint.ts";
 import { type MintRequest, parseMintRequest } from "../tokens/mint-request.ts";
 import { TestClock } from "./moments.ts";
 import { testKey } from "./test-keys.ts";
+import { TestTimers } from "./test-timers.ts";
 
 /** Bytes that differ at each call and are the same in each run. */
 export function countingRandom(): Random {
@@ -36,6 +37,7 @@ export function mintDeps(override: Partial<MintDeps> = {}): MintDeps {
     random: countingRandom(),
     keys: new LiveKeys(ringAtBoot(keys, clock.now()), signersFor(keys), clock),
     usage: undefined,
+    timers: new TestTimers(),
     rules: {
       issuer: "macp-auth-service",
       audience: "macp-runtime",

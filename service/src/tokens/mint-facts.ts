@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Caller, UNPROVED_CALLER } from "../callers/caller.ts";
+import { type Caller, type CallerId, UNPROVED_CALLER } from "../callers/caller.ts";
 import type { SigningKey } from "../keys/key-view.ts";
 import type { MintFacts, RequestFacts } from "../ledger/entry.ts";
 import type { Decision } from "../policy/decide.ts";
@@ -21,6 +21,11 @@ interface AboutToBeSigned {
   readonly input: SigningInput;
 }
 
+/** As the ledger names a caller. */
+export function recordedCaller(caller: Caller): CallerId {
+  return caller.kind === "declared" ? caller.id : UNPROVED_CALLER;
+}
+
 /** What the ledger records of a token. */
 export function mintFactsOf(
   caller: Caller,
@@ -35,7 +40,7 @@ export function mintFactsOf(
     jti,
     kid: signing.kid,
     alg: signing.signer.alg,
-    caller: isProved ? caller.id : UNPROVED_CALLER,
+    caller: recordedCaller(caller),
     proof: isProved ? caller.proof : undefined,
     sender: sub,
     audience: aud,

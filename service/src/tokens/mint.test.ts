@@ -3,15 +3,19 @@ import { compactVerify, decodeJwt, importJWK, type JWK } from "jose";
 import { expect, test } from "vitest";
 import { anyone } from "../callers/anyone.ts";
 import { Impossible } from "../kernel/assert.ts";
-import { after } from "../kernel/clock.ts";
+import { after, type EpochSeconds } from "../kernel/clock.ts";
+import { requestIds } from "../kernel/ids.ts";
 import { LiveKeys } from "../keys/given/live-keys.ts";
 import { ringAtBoot } from "../keys/given/plan-file-change.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import { checkedSigner, localSigner } from "../keys/signer.ts";
+import type { MintFacts } from "../ledger/entry.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { claimsWith } from "../testing/forged.ts";
-import { mintDeps, mintRequest } from "../testing/mint-deps.ts";
+import { countingRandom, mintDeps, mintRequest } from "../testing/mint-deps.ts";
 import { TestClock } from "../testing/moments.ts";
 import { testKey } from "../testing/test-keys.ts";
+import { TestTimers } from "../testing/test-timers.ts";
 import { type Claims, checkClaims } from "./claims.ts";
 import { NO_POLICY } from "./entitlement.ts";
 import { type MintOutcome, mint } from "./mint.ts";
@@ -231,4 +235,49 @@ test("the claims are checked before each signature: with an id that is too short
   const random = { bytes: () => Buffer.alloc(15) };
   await expect(mintFrom({ sender: "a" }, { ...deps, random })).rejects.toThrow(Impossible);
   expect(seen).toEqual([]);
+});
+
+/** A ledger in which this sender was revoked until a second, and which notes what it records. */
+function ledgerAfterRevocation(cutOff: EpochSeconds): { ledger: Ledger; recorded: MintFacts[] } {
+  const recorded: MintFacts[] = [];
+  return {
+    recorded,
+    ledger: {
+      revocations: {
+        epoch: 1,
+        catchUp: () => Promise.resolve(),
+        freshness: () => ({ ageMs: 0, isFresh: true }),
+        isStopped: ({ iat }) => iat <= cutOff,
+        firstFreeSecond: () => after(cutOff, 1),
+      },
+      recordMint: (facts) => {
+        recorded.push(facts);
+        return Promise.resolve(facts.iat <= cutOff ? "stopped" : "released");
+      },
+      recordRejection: () => undefined,
+    },
+  };
+}
+
+const CONTEXT = { request: { request_id: requestIds(countingRandom())() }, policy: undefined };
+
+test("a token for a sender that was revoked in this second waits for the next one, and is valid", async () => {
+  const [clock, timers] = [new TestClock(), new TestTimers()];
+  const { ledger, recorded } = ledgerAfterRevocation(clock.now());
+  const deps = mintDeps({ clock, timers, ledger });
+  const minting = mint(deps, anyone(), mintRequest({ sender: "a" }), NO_POLICY, undefined, CONTEXT);
+  await timers.move(999);
+  expect(recorded).toEqual([]);
+  clock.move(1);
+  await timers.move(1);
+  expect(minted(await minting).claims.iat).toBe(clock.now());
+});
+
+test("a token waits two seconds at most, then the caller is asked to come again", async () => {
+  const clock = new TestClock();
+  const { ledger, recorded } = ledgerAfterRevocation(after(clock.now(), 2));
+  const deps = mintDeps({ clock, ledger });
+  const outcome = await mint(deps, anyone(), mintRequest({ sender: "a" }), NO_POLICY, undefined, CONTEXT);
+  expect(outcome).toEqual({ kind: "rejected", refusal: { reason: "revoked_lately" } });
+  expect(recorded).toEqual([]);
 });

@@ -2,6 +2,7 @@ import type { Caller } from "../callers/caller.ts";
 import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import { newJti, type Sender } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
+import type { Timers } from "../kernel/timers.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { SigningKey } from "../keys/key-view.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -10,7 +11,7 @@ import type { Decision, Rejection } from "../policy/decide.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
 import { decisionOn, type Entitlement, entitledTo, type PolicyInForce } from "./entitlement.ts";
-import { type MintContext, mintFactsOf } from "./mint-facts.ts";
+import { type MintContext, mintFactsOf, recordedCaller } from "./mint-facts.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { signed, signingInputOf, tokenBytes } from "./signing-input.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
@@ -24,6 +25,8 @@ export interface MintDeps {
   readonly rules: TokenRules;
   /** Records each token before it leaves; `undefined`: nothing is recorded. */
   readonly ledger?: Ledger | undefined;
+  /** For a sender that was revoked in this second. */
+  readonly timers: Pick<Timers, "delay">;
 }
 
 /** A signed token and what the caller should know of it, or why there is none. */
@@ -53,6 +56,8 @@ export type MintRefusal =
   | { readonly reason: "busy" }
   /** Its sender, its parent or its run was revoked before it left. */
   | { readonly reason: "revoked" }
+  /** Its sender or its caller was revoked, and may have tokens again in the second after. */
+  | { readonly reason: "revoked_lately" }
   | MintLimited;
 
 /** Asked once a caller is entitled to a token: why it is not minted now; `undefined`: it is. */
@@ -88,12 +93,32 @@ export async function mint(
   if (admit !== undefined) {
     const limited = await admit(caller, request.sender);
     if (limited !== undefined) return rejected(limited);
-    // Time may have passed, and the key may sign no more.
-    ready = readyToSign(deps);
-    if (ready === undefined) return rejected({ reason: "no_signing_key" });
   }
+  if (!(await isFree(deps, caller, request.sender))) return rejected({ reason: "revoked_lately" });
+  // Time may have passed, and the key may sign no more.
+  ready = readyToSign(deps);
+  if (ready === undefined) return rejected({ reason: "no_signing_key" });
 
   return issue(deps, { caller, request, decision, entitled, ready }, context);
+}
+
+/** The clock of the store, which cuts off, may be a little ahead. */
+const FREE_MS_MAX = 2_000;
+
+/**
+ * Resolves when a token of now is not stopped by what its sender or its caller was revoked for: tokens are told apart by the second.
+ * `false`: not soon.
+ */
+async function isFree({ ledger, clock, timers }: MintDeps, caller: Caller, sender: Sender): Promise<boolean> {
+  if (ledger === undefined) return true;
+  const token = { sub: sender, caller: recordedCaller(caller) };
+  const patienceEnds = clock.nowMs() + FREE_MS_MAX;
+  for (;;) {
+    const first = ledger.revocations.firstFreeSecond(token);
+    if (first === undefined || first <= clock.now()) return true;
+    if (first * 1_000 > patienceEnds) return false;
+    await timers.delay(first * 1_000 - clock.nowMs()).over;
+  }
 }
 
 /** What was decided about a token. */

@@ -101,6 +101,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "no_signing_key",
     "ledger_unavailable",
     "revoked",
+    "revoked_lately",
     "busy",
   ],
   handle: async (deps, exchange) => {

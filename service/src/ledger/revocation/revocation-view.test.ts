@@ -6,7 +6,13 @@ import { memoryLedger } from "../../stores/memory/ledger.ts";
 import { memoryRecords } from "../../stores/memory/records.ts";
 import { memoryRevocations } from "../../stores/memory/revocations.ts";
 import { callerId } from "../../testing/callers.ts";
-import { jti, kid as kidNamed, LIFE_SECONDS_MAX, order, sender as senderNamed } from "../../testing/contracts/revocations-contract.ts";
+import {
+  jti,
+  kid as kidNamed,
+  LIFE_SECONDS_MAX,
+  order,
+  sender as senderNamed,
+} from "../../testing/contracts/revocations-contract.ts";
 import { batchAfter, headAfter, mintEntry } from "../../testing/ledger-entries.ts";
 import { TestClock } from "../../testing/moments.ts";
 import { newChainName } from "../chain.ts";

@@ -9,6 +9,7 @@ import {
 } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import { systemTimers } from "../../kernel/timers.ts";
 import type { Algorithm } from "../../keys/algorithm.ts";
 import type { KeyCustody } from "../../keys/custody/custody.ts";
 import type { ImportedKey } from "../../keys/import/import-key.ts";
@@ -370,6 +371,7 @@ export class World {
       random: countingRandom(),
       keys: seat.directory,
       usage: seat.keys.usage,
+      timers: systemTimers,
       rules: { ...ISSUER, defaultTtlSeconds: 5, maxTtlSeconds: seat.maxTtlSeconds },
     };
     const outcome = await mint(

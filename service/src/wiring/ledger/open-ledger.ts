@@ -2,13 +2,7 @@ import type { Settings } from "../../config/settings.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Timers } from "../../kernel/timers.ts";
-import {
-  asyncLedger,
-  durableLedger,
-  type Ledger,
-  type LedgerMode,
-  type Revocations,
-} from "../../ledger/ledger.ts";
+import { asyncLedger, durableLedger, type Ledger, type LedgerMode } from "../../ledger/ledger.ts";
 import { RejectionEntries } from "../../ledger/rejections.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import { LedgerWriter, type WriterStatus, type WriterWatch } from "../../ledger/writer.ts";
@@ -17,6 +11,7 @@ import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
+import { openRevocation } from "./open-revocation.ts";
 
 /** How the ledger is doing, and how it records. */
 export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
@@ -30,6 +25,8 @@ export interface OpenLedger {
   /** The signed notes; `undefined` as above. */
   readonly notes: OpenNotes | undefined;
   readonly loops: readonly UpkeepLoop[];
+  /** Reads what is revoked, before the service listens. Never rejects. */
+  load(): Promise<void>;
   /** `undefined` as above. */
   status(): LedgerStatus | undefined;
   /** Adds one that is notified of what is written. */
@@ -43,6 +40,7 @@ const NO_LEDGER: OpenLedger = {
   revocation: undefined,
   notes: undefined,
   loops: [],
+  load: () => Promise.resolve(),
   status: () => undefined,
   watch: () => undefined,
   close: () => Promise.resolve(),
@@ -75,14 +73,17 @@ export function openLedger(
   });
   writer.watch(loggingWatch(log, timers));
   const rejections = new RejectionEntries(writer, stopwatch);
-  const parts = { writer, rejections, revocations: NOTHING_REVOKED };
+  const revocation = openRevocation(database, { writer, lifeSecondsMax: tokens.maxTtlSeconds }, machine, log);
+  const parts = { writer, rejections, revocations: revocation.view };
   const notes = openNotes({ ledger, issuer: tokens.issuer }, { database, sealing }, machine, log);
   return {
     notes,
     ledger: mode === "async" ? asyncLedger(parts) : durableLedger(parts),
-    revocation: undefined,
+    revocation: revocation.deps,
+    load: () => revocation.load(),
     loops: [
       ...notes.loops,
+      ...revocation.loops,
       {
         name: "ledger",
         everyMs: COUNTS_EVERY_MS,
@@ -135,11 +136,3 @@ function loggingWatch(log: Log, timers: Timers): WriterWatch {
     },
   };
 }
-
-const NOTHING_REVOKED: Revocations = {
-  epoch: 0,
-  freshness: () => ({ ageMs: 0, isFresh: true }),
-  catchUp: () => Promise.resolve(),
-  isStopped: () => false,
-  firstFreeSecond: () => undefined,
-};
