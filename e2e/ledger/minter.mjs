@@ -28,8 +28,12 @@ const { openDatabase } = await built("stores/open");
 const { mint } = await built("tokens/mint");
 /** @type {typeof import("../../service/src/tokens/mint-request.ts")} */
 const { parseMintRequest } = await built("tokens/mint-request");
-/** @type {typeof import("../../service/src/wiring/ledger/open-ledger.ts")} */
-const { openLedger } = await built("wiring/ledger/open-ledger");
+/** @type {typeof import("../../service/src/stores/ledger.ts")} */
+const { ledgerStore } = await built("stores/ledger");
+/** @type {typeof import("../../service/src/ledger/ledger.ts")} */
+const { asyncLedger, durableLedger } = await built("ledger/ledger");
+/** @type {typeof import("../../service/src/ledger/writer.ts")} */
+const { LedgerWriter } = await built("ledger/writer");
 
 const [url = "", mode, concurrent, tokens, kill] = process.argv.slice(2);
 const location = parseStoreUrl(url);
@@ -52,12 +56,21 @@ const keys = new LiveKeys(
   systemClock,
 );
 const database = await openDatabase(location);
-const line = () => undefined;
-/** @type {any} */
-const log = { error: line, warn: line, info: line };
-/** @type {any} */
-const settings = { ledger: { mode }, tokens: rules };
-const { ledger, close } = openLedger(settings, database, machine, { log, version: "1.0.0" });
+const writer = new LedgerWriter({
+  ...machine,
+  store: ledgerStore(database),
+  nowMs: () => systemClock.nowMs(),
+  writer: { version: "1.0.0" },
+});
+const revocations = {
+  epoch: 0,
+  freshness: () => ({ ageMs: 0, isFresh: true }),
+  catchUp: () => Promise.resolve(),
+  isStopped: () => false,
+  firstFreeSecond: () => undefined,
+};
+const parts = { writer, revocations, rejections: { note: () => undefined } };
+const ledger = mode === "async" ? asyncLedger(parts) : durableLedger(parts);
 
 const text = '{"sender":"agent://a"}';
 const parsed = parseMintRequest(JSON.parse(text), text, "ignored");
@@ -89,7 +102,7 @@ async function client() {
   }
 }
 await Promise.all(Array.from({ length: Number(concurrent) }, client));
-await close();
+await writer.idle();
 await database.close();
 
 /** @param {number} nth */

@@ -20,7 +20,7 @@ export async function patientDatabase(dialect: Dialect, open: () => Promise<Data
   return {
     dialect,
     read: async (work) => (await database()).read(work),
-    write: async (work) => (await database()).write(work),
+    write: async (work, how) => (await database()).write(work, how),
     close: async () => {
       await (await opened)?.close();
     },

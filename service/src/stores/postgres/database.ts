@@ -36,6 +36,8 @@ const HAS_LOCKS = `SELECT 1 FROM pg_catalog.pg_proc
 interface Mode {
   readonly begin: string;
   readonly mayMakeTables: boolean;
+  /** See `WriteHow`. */
+  readonly first?: string | undefined;
 }
 const READ: Mode = { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", mayMakeTables: false };
 /**
@@ -55,8 +57,9 @@ export async function openPostgres(location: PostgresLocation, types?: ValueType
   const homes = new Homes(location.schema);
   return {
     dialect: POSTGRES,
-    read: (work) => retried(hosts, () => transaction(hosts, homes, READ, work)),
-    write: (work) => retried(hosts, () => transaction(hosts, homes, WRITE, work)),
+    read: (work) => retried(hosts, () => transaction({ hosts, homes }, READ, work)),
+    write: (work, how) =>
+      retried(hosts, () => transaction({ hosts, homes }, { ...WRITE, first: how?.first }, work)),
     close: () => hosts.close(),
   };
 }
@@ -86,8 +89,7 @@ class Homes {
 }
 
 async function transaction<T>(
-  hosts: Hosts,
-  homes: Homes,
+  { hosts, homes }: { readonly hosts: Hosts; readonly homes: Homes },
   mode: Mode,
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
@@ -95,7 +97,8 @@ async function transaction<T>(
   const { query, end } = statementsOn(client);
   try {
     const { found } = homes;
-    const begin = [mode.begin, LIMITS, ...(found === undefined ? [] : pathTo(found))];
+    const path = found === undefined ? [] : pathTo(found);
+    const begin = [mode.begin, LIMITS, ...path, ...(mode.first === undefined ? [] : [mode.first])];
     await client.query(begin.join("; ")).catch((thrown: unknown) => {
       throw connectionFaultOf(thrown, "begin");
     });

@@ -19,8 +19,16 @@ export interface Database {
   /** One consistent read of the whole database. */
   read<T>(work: (query: Query) => Promise<T>): Promise<T>;
   /** One transaction. `work` may be run again from its beginning after a conflict with others. */
-  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  write<T>(work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T>;
   close(): Promise<void>;
+}
+
+/** What is special about a transaction that writes. */
+export interface WriteHow {
+  /** A statement without parameters that is carried out first; it costs no trip of its own. Its rows are not given. */
+  readonly first?: string | undefined;
+  /** What is committed need not be in SQLite's own file yet: its log, which is on the disk, is enough for a while. */
+  readonly mayStayInLog?: boolean;
 }
 
 /** Where the engines' SQL differs. */

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { Impossible } from "../../kernel/assert.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
-import type { Database, Parameter, Query } from "../sql/database.ts";
+import type { Database, Parameter, Query, WriteHow } from "../sql/database.ts";
 import { SQLITE } from "./dialect.ts";
 import { errorAtOpening, errorOf, type SqliteFault } from "./faults.ts";
 import type { StoreFiles } from "./files.ts";
@@ -23,7 +23,7 @@ export type Request = readonly Step[] | "close";
 export type Step =
   | { readonly kind: "begin"; readonly statement: Begin }
   | { readonly kind: "query"; readonly sql: string; readonly parameters: readonly Parameter[] }
-  | { readonly kind: "commit" }
+  | { readonly kind: "commit"; readonly mayStayInLog: boolean }
   | { readonly kind: "rollback" };
 /** Its answer. The first one says whether the database is open; `rows` has those of each step up to the one that failed. */
 export type Answer =
@@ -56,11 +56,11 @@ export async function openSqlite(
   for (const warning of first.warnings) warn(warning);
 
   let line: Line | undefined = first;
-  const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
+  const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T> => {
     line ??= await openLine({ ...place, first: first.files }, errorOf);
     const open = line;
     try {
-      return await transaction(open, begin, work);
+      return await transaction(open, begin, work, how);
     } finally {
       if (open.isLost()) {
         line = undefined;
@@ -69,10 +69,10 @@ export async function openSqlite(
     }
   };
   /** A file that is only read is read again when another process begins to use it meanwhile. */
-  const settled = async <T>(begin: Begin, work: (query: Query) => Promise<T>): Promise<T> => {
+  const settled = async <T>(begin: Begin, work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await run(begin, work);
+        return await run(begin, work, how);
       } catch (thrown) {
         if (access !== "look" || line !== undefined || tries === LOOKS_MAX) throw thrown;
       }
@@ -84,12 +84,17 @@ export async function openSqlite(
   return {
     dialect: SQLITE,
     read: (work) => inTurn(() => settled("BEGIN", work)),
-    write: (work) => inTurn(() => settled("BEGIN IMMEDIATE", work)),
+    write: (work, how) => inTurn(() => settled("BEGIN IMMEDIATE", work, how)),
     close: () => inTurn(async () => line?.close()),
   };
 }
 
-async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) => Promise<T>): Promise<T> {
+async function transaction<T>(
+  { ask }: Line,
+  begin: Begin,
+  work: (query: Query) => Promise<T>,
+  { first, mayStayInLog = false }: WriteHow = {},
+): Promise<T> {
   let isOver = false;
   const faults: unknown[] = [];
   /** A statement that failed leaves the rest of a SQLite transaction standing: it goes no further here either. */
@@ -108,10 +113,11 @@ async function transaction<T>({ ask }: Line, begin: Begin, work: (query: Query) 
   try {
     // Not awaited: it is sent in one message with the first statements, which are not executed when it fails.
     const begun = ask({ kind: "begin", statement: begin });
-    const [result] = await Promise.all([asked(work, query), begun]);
+    const opening = first === undefined ? undefined : query(first);
+    const [result] = await Promise.all([asked(work, query), begun, opening]);
     isOver = true;
     goOn();
-    await ask({ kind: "commit" });
+    await ask({ kind: "commit", mayStayInLog });
     return result;
   } catch (thrown) {
     isOver = true;

@@ -71,7 +71,7 @@ function carryOut(file: StoreFile | LookedAtFile | undefined, step: Step): unkno
     case "query":
       return file?.query(step.sql, step.parameters) ?? [];
     case "commit":
-      file?.commit();
+      file?.commit(step.mayStayInLog);
       return [];
     case "rollback":
       file?.rollback();
