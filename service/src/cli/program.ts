@@ -12,6 +12,7 @@ import { issuersCommand } from "./issuers.ts";
 import { kekCommand } from "./kek.ts";
 import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
+import { ledgerCommand } from "./ledger.ts";
 import { migrateCommand } from "./migrate.ts";
 import { policyCommand } from "./policy.ts";
 import { secretCommand } from "./secret.ts";
@@ -82,6 +83,7 @@ export function macpAuth(world: World): Command {
     serveCommand,
     initCommand,
     keysCommand,
+    ledgerCommand,
     kekCommand,
     migrateCommand,
     keygenCommand,

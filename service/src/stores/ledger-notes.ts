@@ -1,6 +1,8 @@
+import type { AuditStore } from "../ledger/audit/audit-store.ts";
 import type { EntryPlaces } from "../ledger/notes/entry-places.ts";
 import type { NoteStore } from "../ledger/notes/note-store.ts";
 import type { Database } from "./sql/database.ts";
+import { sqlAudit } from "./sql/ledger/audit.ts";
 import { sqlNotes } from "./sql/ledger/notes.ts";
 import { sqlPlaces } from "./sql/ledger/places.ts";
 
@@ -13,4 +15,9 @@ export interface NotedLedger {
 /** Opens them. A database in memory has none: its ledger ends with the process, as would its notes. */
 export function notedLedger(database: Database): NotedLedger {
   return { notes: sqlNotes(database), places: sqlPlaces(database) };
+}
+
+/** The ledger of this database, as an audit reads it. */
+export function auditStore(database: Database): AuditStore {
+  return sqlAudit(database);
 }

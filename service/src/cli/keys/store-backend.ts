@@ -25,7 +25,7 @@ const STORE_WORDS_CHARACTERS_MAX = 400;
 
 /** The keys in the store that the environment names, without a service. Throws `CommandEnd` or `ConfigError`. */
 export async function storeBackend(world: World, access: StoreAccess): Promise<KeysBackend> {
-  const rotation = await openExistingStore(world, access);
+  const rotation = await openExistingStore(managedSettings(world), world, access);
   return {
     list: (all) => explainStoreFaults(() => listOnStore(rotation, all, world), world),
     operate: (operation, accepted) =>
@@ -56,9 +56,12 @@ export function managedSettings(world: World): ManagedSettings {
   return { ...loaded, managed: source };
 }
 
-/** Opens the store that the environment names. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
-async function openExistingStore(world: World, access: StoreAccess): Promise<OpenRotation> {
-  const settings = managedSettings(world);
+/** Opens the store of these settings. Throws `CommandEnd` for a SQLite file that does not exist: a mistyped name would make a new store. */
+export async function openExistingStore(
+  settings: ManagedSettings,
+  world: World,
+  access: StoreAccess,
+): Promise<OpenRotation> {
   const { file } = wiredStore(settings.managed.store);
   if (file !== undefined && (await lookAtFile(file)) === undefined)
     throw couldNot(
