@@ -26,10 +26,6 @@ const NUMBER_CHARS_MAX = 40;
 /** What the body of a mint lacks, naming the member at fault; `undefined` where the reason's usual text says it. */
 export function textOf(invalid: InvalidRequest): string | undefined {
   switch (invalid.reason) {
-    case "sender_required":
-    case "ttl_invalid":
-    case "audience_invalid":
-      return undefined;
     case "scopes_invalid":
       return invalid.field && `scopes.${invalid.field} must be ${TYPES[invalid.field]}`;
     case "not_unicode":
@@ -38,6 +34,8 @@ export function textOf(invalid: InvalidRequest): string | undefined {
       const { path, written } = invalid.number;
       return `${printable(cut(path, PATH_CHARS_MAX))} is ${cut(written, NUMBER_CHARS_MAX)}, which a double cannot hold exactly; send another number, or a string`;
     }
+    default:
+      return undefined;
   }
 }
 
@@ -55,6 +53,11 @@ export function warningOf(surprise: ScopeSurprise): string {
     case "no_ambient_signals":
       return 'scopes.allowed_modes lacks "", without which the runtime rejects ambient signals';
   }
+}
+
+/** A warning for the caller of a mint under a parent: it asked for more than the parent has. */
+export function narrowedWarning(field: ScopeField): string {
+  return `scopes.${field} is less than requested: the parent has no more`;
 }
 
 function cut(text: string, charsMax: number): string {

@@ -1,6 +1,7 @@
 import type { LimitReason } from "../limits/limit-reason.ts";
 import type { MintRefusal } from "../tokens/mint.ts";
 import type { InvalidRequest } from "../tokens/mint-request.ts";
+import { DEPTH_MAX, type ParentFault } from "../tokens/parent.ts";
 
 interface ProblemRow {
   readonly status: number;
@@ -20,6 +21,8 @@ export const PROBLEMS = {
   not_unicode: { status: 400, text: "sender and scopes must be Unicode text" },
   number_inexact: { status: 400, text: "scopes hold a number that a double cannot hold exactly" },
   token_too_large: { status: 400, text: "the token would be larger than 12288 bytes" },
+  run_invalid: { status: 400, text: "run must be a text of 1 to 128 characters" },
+  parent_invalid: { status: 400, text: "parent must be a live token of this service" },
   audience_invalid: { status: 400, text: "audience must be one text" },
   credentials_several: {
     status: 400,
@@ -120,9 +123,28 @@ export function problem(reason: Reason, text: string = PROBLEMS[reason].text): P
 
 /** The problem of a mint that was rejected. */
 export function problemOf(refusal: MintRefusal): Problem {
-  if (refusal.reason !== "token_too_large") return problem(refusal.reason);
+  switch (refusal.reason) {
+    case "token_too_large":
+      return tooLarge(refusal);
+    case "run_invalid":
+      return problem(refusal.reason, "run must be that of the parent, or be left out");
+    case "parent_invalid":
+      return problem(refusal.reason, PARENT_TEXTS[refusal.why]);
+    default:
+      return problem(refusal.reason);
+  }
+}
+
+const PARENT_TEXTS: Readonly<Record<ParentFault, string | undefined>> = {
+  not_live: undefined,
+  not_recorded: "the parent is not in the ledger, so nothing can stand under it",
+  audience_other: "the parent is for another audience",
+  too_deep: `the parent has ${String(DEPTH_MAX)} tokens above it already`,
+};
+
+function tooLarge({ reason, bytes, bytesMax }: Extract<MintRefusal, { reason: "token_too_large" }>): Problem {
   return problem(
-    refusal.reason,
-    `the token would be ${String(refusal.bytes)} bytes long, more than ${String(refusal.bytesMax)}: send a shorter sender or fewer scopes`,
+    reason,
+    `the token would be ${String(bytes)} bytes long, more than ${String(bytesMax)}: send a shorter sender or fewer scopes`,
   );
 }

@@ -67,6 +67,8 @@ export interface MintFacts extends AskedFacts, RequestFacts {
   readonly narrowed?: readonly string[] | undefined;
   /** The token at the top of the lineage; `undefined`: this one. */
   readonly root?: Jti | undefined;
+  /** How many tokens stand above this one; `undefined`: none. */
+  readonly depth?: number | undefined;
   /** SHA-256 of the signing input (header.payload), base64url. */
   readonly digest: string;
 }

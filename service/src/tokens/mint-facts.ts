@@ -3,8 +3,10 @@ import { type Caller, type CallerId, UNPROVED_CALLER } from "../callers/caller.t
 import type { SigningKey } from "../keys/key-view.ts";
 import type { MintFacts, RequestFacts } from "../ledger/entry.ts";
 import type { Decision } from "../policy/decide.ts";
+import type { ScopeField } from "../scopes/scopes.ts";
 import type { CheckedClaims } from "./claims.ts";
 import type { MintRequest } from "./mint-request.ts";
+import type { Place } from "./parent.ts";
 import type { SigningInput } from "./signing-input.ts";
 
 /** What is recorded of a request beside what it asks for. */
@@ -19,6 +21,9 @@ interface AboutToBeSigned {
   readonly signing: SigningKey;
   readonly claims: CheckedClaims;
   readonly input: SigningInput;
+  readonly place: Place;
+  /** The scope fields in which the parent gives less than was asked for. */
+  readonly narrowed: readonly ScopeField[];
 }
 
 /** As the ledger names a caller. */
@@ -32,7 +37,7 @@ export function mintFactsOf(
   { scopes: asked, ttlSeconds }: MintRequest,
   decision: Decision | undefined,
   { request, policy }: MintContext,
-  { signing, claims, input }: AboutToBeSigned,
+  { signing, claims, input, place: { run, parent }, narrowed }: AboutToBeSigned,
 ): MintFacts {
   const { jti, sub, aud, iat, exp, macp_scopes: scopes } = claims;
   const isProved = caller.kind === "declared";
@@ -50,8 +55,20 @@ export function mintFactsOf(
     iat,
     exp,
     policy,
-    ...(decision?.kind === "granted" ? { grant: decision.grant, narrowed: decision.narrowed } : {}),
+    ...(decision?.kind === "granted" ? { grant: decision.grant } : {}),
+    narrowed: narrowedOf(decision, narrowed),
+    run,
+    ...(parent && { parent: parent.facts.jti, root: parent.root, depth: parent.depth }),
     digest: createHash("sha256").update(input, "latin1").digest("base64url"),
     ...request,
   };
+}
+
+/** The fields that the policy or the parent narrowed; `undefined`: nothing did, and no policy decided. */
+function narrowedOf(
+  decision: Decision | undefined,
+  byParent: readonly ScopeField[],
+): readonly string[] | undefined {
+  if (decision?.kind === "granted") return [...new Set([...decision.narrowed, ...byParent])];
+  return byParent.length > 0 ? byParent : undefined;
 }

@@ -5,6 +5,9 @@ import { type InexactNumber, inexactNumberIn } from "../scopes/exact-numbers.ts"
 import { SCOPE_FIELDS, type ScopeField, Scopes } from "../scopes/scopes.ts";
 import { fitIntoNoToken, TOKEN_BYTES_MAX } from "./token-size.ts";
 
+/** How long the name of a run may be, in UTF-16 units. */
+const RUN_CHARS_MAX = 128;
+
 /** The body of `POST /tokens`: validation and documentation in one. Its members are checked in this order. */
 export const MintRequestBody = z
   .looseObject({
@@ -34,6 +37,22 @@ export const MintRequestBody = z
         description:
           "The runtime that the token is for, when a policy is in force; without it the audience of this service. Ignored otherwise.",
       }),
+    run: z
+      .unknown()
+      .optional()
+      .meta({
+        override: { type: "string", minLength: 1, maxLength: RUN_CHARS_MAX },
+        description:
+          "A name of the caller's for what the token is part of: all tokens of a run are found and stopped by it. Only where tokens are recorded; ignored otherwise.",
+      }),
+    parent: z
+      .unknown()
+      .optional()
+      .meta({
+        override: { type: "string" },
+        description:
+          "A live token of this service. The new token stands under it: with no more scopes, no longer life and the same run, and it is stopped with it. Only where tokens are recorded; ignored otherwise.",
+      }),
   })
   .meta({ id: "MintRequest" });
 
@@ -46,13 +65,23 @@ export type MintRequest = Branded<
     readonly ttlSeconds: number | undefined;
     /** As requested; `undefined` means the service's own. Only a policy reads it. */
     readonly audience: string | undefined;
+    readonly run: string | undefined;
+    /** The text of a token, not verified. */
+    readonly parent: string | undefined;
   },
   "MintRequest"
 >;
 
 /** Why a body is not a mint request. */
 export type InvalidRequest =
-  | { readonly reason: "sender_required" | "ttl_invalid" | "audience_invalid" }
+  | {
+      readonly reason:
+        | "sender_required"
+        | "ttl_invalid"
+        | "audience_invalid"
+        | "run_invalid"
+        | "parent_invalid";
+    }
   /** `field`: the one of a wrong type; `undefined`: scopes are no object. */
   | { readonly reason: "scopes_invalid"; readonly field: ScopeField | undefined }
   /** The member holds half of a surrogate pair. */
@@ -70,8 +99,16 @@ export type ParsedRequest =
  */
 export type AudienceReading = "ignored" | "observed" | "required";
 
-/** Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl, audience. */
-export function parseMintRequest(body: unknown, text: string, reading: AudienceReading): ParsedRequest {
+/**
+ * Reads a mint request from a JSON body and its text; the first fault wins, in the order sender, scopes, ttl, audience, run, parent.
+ * `isRecorded`: whether tokens are; otherwise run and parent are ignored, whatever they are.
+ */
+export function parseMintRequest(
+  body: unknown,
+  text: string,
+  reading: AudienceReading,
+  isRecorded = false,
+): ParsedRequest {
   const parsed = MintRequestBody.safeParse(Array.isArray(body) ? {} : body);
   const wrongType = faultOfTypes(parsed.error);
   if (wrongType !== undefined && wrongType.reason !== "ttl_invalid") return invalid(wrongType);
@@ -81,19 +118,36 @@ export function parseMintRequest(body: unknown, text: string, reading: AudienceR
   if (sender === undefined) return invalid({ reason: "not_unicode", member: "sender" });
   const fault = faultOfScopes(scopes, body, text) ?? wrongType;
   if (fault !== undefined) return invalid(fault);
-  return requestOf(sender, scopes, parsed.data, reading);
+  return requestOf(sender, scopes, parsed.data, { audience: reading, isRecorded });
 }
 
 function requestOf(
   sender: Sender,
   scopes: Scopes,
-  { ttl_seconds: ttl, audience }: Partial<z.infer<typeof MintRequestBody>> = {},
-  reading: AudienceReading,
+  { ttl_seconds: ttl, audience, run, parent }: Partial<z.infer<typeof MintRequestBody>> = {},
+  reading: { readonly audience: AudienceReading; readonly isRecorded: boolean },
 ): ParsedRequest {
-  const named = audienceOf(audience, reading);
+  const named = audienceOf(audience, reading.audience);
   if (named === undefined) return invalid({ reason: "audience_invalid" });
-  const request = { sender, scopes, ttlSeconds: ttl ?? undefined, ...named };
+  const place = reading.isRecorded ? placeIn(run, parent) : NO_PLACE;
+  if ("reason" in place) return invalid(place);
+  const request = { sender, scopes, ttlSeconds: ttl ?? undefined, ...named, ...place };
   return { kind: "request", request: request as MintRequest };
+}
+
+type WrittenPlace = Pick<MintRequest, "run" | "parent">;
+const NO_PLACE: WrittenPlace = { run: undefined, parent: undefined };
+
+/** Where the request says that its token stands; null means absent, as for the other members. */
+function placeIn(run: unknown, parent: unknown): WrittenPlace | InvalidRequest {
+  const [named, above] = [run ?? undefined, parent ?? undefined];
+  if (named !== undefined && !isRun(named)) return { reason: "run_invalid" };
+  if (above !== undefined && (typeof above !== "string" || above === "")) return { reason: "parent_invalid" };
+  return { run: named, parent: above };
+}
+
+function isRun(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= RUN_CHARS_MAX && value.isWellFormed();
 }
 
 /** One text, and never a list: RFC 8707 section 2 allows several, our tokens carry one. `undefined`: it must be rejected. */

@@ -8,11 +8,14 @@ import type { SigningKey } from "../keys/key-view.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { MintLimited } from "../limits/limit-reason.ts";
 import type { Decision, Rejection } from "../policy/decide.ts";
+import type { ScopeField } from "../scopes/scopes.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
 import { decisionOn, type Entitlement, entitledTo, type PolicyInForce } from "./entitlement.ts";
+import type { IssuedTokens } from "./issued-tokens.ts";
 import { type MintContext, mintFactsOf, recordedCaller } from "./mint-facts.ts";
 import type { MintRequest } from "./mint-request.ts";
+import { boundedByParent, checkUnder, type Place, type PlaceRefusal, placeOf } from "./parent.ts";
 import { signed, signingInputOf, tokenBytes } from "./signing-input.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
@@ -27,6 +30,8 @@ export interface MintDeps {
   readonly ledger?: Ledger | undefined;
   /** For a sender that was revoked in this second. */
   readonly timers: Pick<Timers, "delay">;
+  /** What a parent is verified with; `undefined` as above. */
+  readonly issued?: IssuedTokens | undefined;
 }
 
 /** A signed token and what the caller should know of it, or why there is none. */
@@ -41,6 +46,8 @@ export type MintOutcome =
       readonly decision: Decision | undefined;
       readonly kid: SigningKey["kid"];
       readonly surprises: readonly ScopeSurprise[];
+      /** The scope fields in which its parent gives less than was asked for. */
+      readonly narrowed: readonly ScopeField[];
     }
   | { readonly kind: "rejected"; readonly refusal: MintRefusal };
 
@@ -58,6 +65,7 @@ export type MintRefusal =
   | { readonly reason: "revoked" }
   /** Its sender or its caller was revoked, and may have tokens again in the second after. */
   | { readonly reason: "revoked_lately" }
+  | PlaceRefusal
   | MintLimited;
 
 /** Asked once a caller is entitled to a token: why it is not minted now; `undefined`: it is. */
@@ -79,10 +87,10 @@ export async function mint(
   admit?: Admit,
   context?: MintContext,
 ): Promise<MintOutcome> {
-  let ready = readyToSign(deps);
-  if (ready === undefined) return rejected({ reason: "no_signing_key" });
+  const before = readyToSign(deps);
+  if (before === undefined) return rejected({ reason: "no_signing_key" });
 
-  const decision = decisionOn(inForce, caller, request, ready.signing.signer.alg);
+  const decision = decisionOn(inForce, caller, request, before.signing.signer.alg);
   const entitled = entitledTo(inForce, decision, request, deps.rules);
   if (entitled === undefined)
     return rejected({
@@ -94,12 +102,14 @@ export async function mint(
     const limited = await admit(caller, request.sender);
     if (limited !== undefined) return rejected(limited);
   }
+  const placed = await placeOf(deps.issued, request, entitled.audience);
+  if (placed.kind === "rejected") return rejected(placed.refusal);
   if (!(await isFree(deps, caller, request.sender))) return rejected({ reason: "revoked_lately" });
   // Time may have passed, and the key may sign no more.
-  ready = readyToSign(deps);
+  const ready = readyToSign(deps);
   if (ready === undefined) return rejected({ reason: "no_signing_key" });
 
-  return issue(deps, { caller, request, decision, entitled, ready }, context);
+  return issue(deps, { caller, request, decision, entitled, ready, place: placed.place }, context);
 }
 
 /** The clock of the store, which cuts off, may be a little ahead. */
@@ -128,25 +138,25 @@ interface Decided {
   readonly decision: Decision | undefined;
   readonly entitled: Entitlement;
   readonly ready: Ready;
+  readonly place: Place;
 }
 
 /** Writes the claims, checks them, and signs and records the token side by side: it leaves when both are done. */
 async function issue(
   deps: MintDeps,
-  { caller, request, decision, entitled, ready: { signing, now, left } }: Decided,
+  decided: Decided,
   context: MintContext | undefined,
 ): Promise<MintOutcome> {
-  const rules = rulesFor(entitled.audience, deps.rules);
-  const claims = checkClaims(
-    claimsOf(rules, {
-      sender: request.sender,
-      scopes: entitled.scopes,
-      jti: newJti(deps.random),
-      iat: now,
-      ttlSeconds: Math.min(entitled.ttlSeconds, left),
-    }),
-    rules,
-  );
+  const {
+    caller,
+    request,
+    decision,
+    ready: { signing },
+    place,
+  } = decided;
+  const written = claimsFor(deps, decided);
+  if (written === undefined) return rejected({ reason: "parent_invalid", why: "not_live" });
+  const { claims, narrowed } = written;
 
   const input = signingInputOf(signing, claims);
   const bytes = tokenBytes(signing, input);
@@ -156,14 +166,39 @@ async function issue(
   deps.usage?.noteSigned(signing.kid, claims.exp);
   const recording =
     context &&
-    deps.ledger?.recordMint(mintFactsOf(caller, request, decision, context, { signing, claims, input }));
+    deps.ledger?.recordMint(
+      mintFactsOf(caller, request, decision, context, { signing, claims, input, place, narrowed }),
+      place.parent?.facts,
+    );
   const token = await signed(signing, input);
   const release = await recording;
   if (release !== undefined && release !== "released") return rejected({ reason: REASONS[release] });
 
   const surprises = surprisesIn(request.scopes);
-  return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises };
+  return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises, narrowed };
 }
+
+/** The checked claims of a token, bounded by its parent, if it has one; `undefined`: the parent has expired meanwhile. */
+function claimsFor(
+  { random, rules: ofAll }: MintDeps,
+  { request: { sender }, entitled, ready: { now, left }, place: { parent } }: Decided,
+): { readonly claims: CheckedClaims; readonly narrowed: readonly ScopeField[] } | undefined {
+  const rules = rulesFor(entitled.audience, ofAll);
+  const { scopes, narrowed } =
+    parent === undefined
+      ? { scopes: entitled.scopes, narrowed: NOTHING_NARROWED }
+      : boundedByParent(entitled.scopes, parent);
+  const ttlSeconds = Math.min(entitled.ttlSeconds, left, (parent?.exp ?? Number.POSITIVE_INFINITY) - now);
+  if (ttlSeconds < 1) return undefined;
+  const claims = checkClaims(
+    claimsOf(rules, { sender, scopes, jti: newJti(random), iat: now, ttlSeconds }),
+    rules,
+  );
+  if (parent !== undefined) checkUnder(claims, parent);
+  return { claims, narrowed };
+}
+
+const NOTHING_NARROWED: readonly ScopeField[] = [];
 
 /** Why a token that is signed must not leave. */
 const REASONS = { unavailable: "ledger_unavailable", busy: "busy", stopped: "revoked" } as const;

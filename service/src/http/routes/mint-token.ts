@@ -25,7 +25,7 @@ import { type Answer, json, problemAnswer } from "../answer.ts";
 import { readJsonBody } from "../body.ts";
 import { clientKeyOf } from "../limits/address-key.ts";
 import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
-import { textOf, warningOf } from "../mint-words.ts";
+import { narrowedWarning, textOf, warningOf } from "../mint-words.ts";
 import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem } from "../problem.ts";
 import { type Exchange, jsonAnswer, type OpenRoute } from "../route.ts";
@@ -83,6 +83,8 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "scopes_invalid",
     "ttl_invalid",
     "audience_invalid",
+    "run_invalid",
+    "parent_invalid",
     "not_allowed",
     "limit_address",
     "limit_caller",
@@ -102,6 +104,7 @@ export const mintToken: OpenRoute<MintRouteDeps> = {
     "ledger_unavailable",
     "revoked",
     "revoked_lately",
+    "revocations_stale",
     "busy",
   ],
   handle: async (deps, exchange) => {
@@ -135,7 +138,12 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   if (contradiction !== undefined && access.mode === "enforce")
     return rejectStranger(deps, contradiction, exchange, passage);
 
-  const parsed = parseMintRequest(read.value, read.text, audienceReadingOf(access));
+  const parsed = parseMintRequest(
+    read.value,
+    read.text,
+    audienceReadingOf(access),
+    deps.issued !== undefined,
+  );
   if (parsed.kind === "invalid")
     return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange, caller);
 
@@ -179,7 +187,8 @@ function passageOf(
   return new LimitedPassage(limits, address, mode === "enforce" ? presentedBy(incoming) : undefined, meter);
 }
 
-function minted({ token, claims, surprises }: Minted, passage: Passage): Answer {
+function minted({ token, claims, surprises, narrowed }: Minted, passage: Passage): Answer {
+  const warnings = [...surprises.map(warningOf), ...narrowed.map(narrowedWarning)];
   return json(
     200,
     {
@@ -188,7 +197,7 @@ function minted({ token, claims, surprises }: Minted, passage: Passage): Answer 
       expires_in_seconds: claims.exp - claims.iat,
       expires_at: claims.exp,
       token_id: claims.jti,
-      warnings: surprises.length > 0 ? surprises.map(warningOf) : undefined,
+      warnings: warnings.length > 0 ? warnings : undefined,
     },
     passage.headers(),
   );

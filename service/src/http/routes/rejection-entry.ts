@@ -68,6 +68,7 @@ function decidedFactsOf({ refusal, request, access }: DecidedAgainst): Partial<R
     sender: request.sender,
     scopes_asked: request.scopes,
     ttl_asked: request.ttlSeconds,
+    run: request.run,
     policy: policyHashOf(access),
     ...(rejection && { decision: rejection.reason, rule: rejection.rule }),
   };

@@ -94,6 +94,8 @@ export interface Issuance {
   readonly run: string | undefined;
   readonly parent: Jti | undefined;
   readonly root: Jti;
+  /** How many tokens stand above it. */
+  readonly depth: number;
 }
 
 /** Port. What is revoked, for all replicas. Each method is one transaction and rejects with `StoreUnavailable`. */

@@ -77,8 +77,8 @@ function changesFrom(records: MemoryRecords, from: ChangesFrom, now: EpochSecond
   return { epoch: records.revocations.length, rules, tokens, next: undefined };
 }
 
-function issuanceOf({ jti, caller, sender, exp, run, parent, root }: Mint): Issuance {
-  return { jti, caller, sender, exp, run, parent, root: root ?? jti };
+function issuanceOf({ jti, caller, sender, exp, run, parent, root, depth }: Mint): Issuance {
+  return { jti, caller, sender, exp, run, parent, root: root ?? jti, depth: depth ?? 0 };
 }
 
 interface Mint extends MintFacts {

@@ -281,6 +281,7 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
         run: "r",
         parent: jti("a"),
         root: jti("a"),
+        depth: 0,
       });
       expect(await place.store.issuanceOf(jti("a"), now)).toMatchObject({
         parent: undefined,

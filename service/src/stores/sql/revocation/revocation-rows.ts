@@ -58,6 +58,7 @@ const Body = z.object({
   run: z.string().optional(),
   parent: read(parseJti).optional(),
   root: read(parseJti).optional(),
+  depth: z.number().optional(),
 });
 
 /** The record of a mint, as far as it says whose a token is. */
@@ -65,7 +66,13 @@ export const IssuanceRow = z.object({
   body: z.string().transform((body, context): Issuance => {
     const { data } = Body.safeParse(jsonOf(body));
     if (data !== undefined)
-      return { ...data, run: data.run, parent: data.parent, root: data.root ?? data.jti };
+      return {
+        ...data,
+        run: data.run,
+        parent: data.parent,
+        root: data.root ?? data.jti,
+        depth: data.depth ?? 0,
+      };
     context.addIssue("another_form");
     return z.NEVER;
   }),
