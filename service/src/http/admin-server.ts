@@ -21,6 +21,11 @@ import { prepareKey } from "./routes/admin/prepare-key.ts";
 import { type ReadinessDeps, readiness } from "./routes/admin/readiness.ts";
 import { resealKeys } from "./routes/admin/reseal-keys.ts";
 import { retireKey } from "./routes/admin/retire-key.ts";
+import { listRevocations } from "./routes/admin/revocations/list-revocations.ts";
+import { makeRevocation } from "./routes/admin/revocations/make-revocation.ts";
+import { previewRevocation } from "./routes/admin/revocations/preview-revocation.ts";
+import type { RevocationDeps } from "./routes/admin/revocations/revocation-route.ts";
+import { undoRevocation } from "./routes/admin/revocations/undo-revocation.ts";
 import { revokeKey } from "./routes/admin/revoke-key.ts";
 import { rotateKey } from "./routes/admin/rotate-key.ts";
 import { taintKey } from "./routes/admin/taint-key.ts";
@@ -33,10 +38,10 @@ export interface AdminDeps
     ListIssuersDeps,
     ForgetIssuerDeps,
     ListKeysDeps,
-    KeyOperationDeps {
+    RevocationDeps {
   readonly declared: AccessStatusDeps["declared"];
   readonly managed: KeyOperationDeps["managed"];
-  readonly metrics: KeyOperationDeps["metrics"] & MetricsDeps["metrics"];
+  readonly metrics: RevocationDeps["metrics"] & MetricsDeps["metrics"];
   /** Who may be an operator now: one request uses one of these from start to end. */
   readonly operators: () => AuthenticateDeps;
   readonly proxies?: TrustedProxies;
@@ -59,6 +64,10 @@ export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   revokeKey,
   retireKey,
   resealKeys,
+  listRevocations,
+  makeRevocation,
+  previewRevocation,
+  undoRevocation,
 ];
 
 /** The admin listener: readiness, metrics, who may call, and the keys. Never on the public port. Not yet listening. */

@@ -82,6 +82,9 @@ const OF_SOME_REASONS: Readonly<Record<string, z.ZodType>> = {
 
 const ALLOW: Readonly<Record<string, z.ZodType>> = {
   POST: z.literal("POST").meta({ description: "Always `POST`.", header: { id: "AllowPost" } }),
+  "GET, HEAD, POST": z
+    .literal("GET, HEAD, POST")
+    .meta({ description: "Always `GET, HEAD, POST`.", header: { id: "AllowGetPost" } }),
   "GET, HEAD": z
     .literal("GET, HEAD")
     .meta({ description: "Always `GET, HEAD`.", header: { id: "AllowGet" } }),

@@ -121,6 +121,10 @@ test("each operation is for these roles, and a route without roles does not comp
     "POST /keys/reseal": change,
     "POST /keys/taint": security,
     "POST /keys/revoke": security,
+    "GET /revocations": all,
+    "POST /revocations": change,
+    "POST /revocations/preview": change,
+    "POST /revocations/{epoch}/undo": change,
   });
   // @ts-expect-error: a route with an empty list of roles
   const none: (typeof ADMIN_ROUTES)[number]["roles"] = [];

@@ -90,6 +90,15 @@ export const PROBLEMS = {
   issuer_unknown: { status: 404, text: "no issuer has this name" },
   json_required: { status: 415, text: "send a JSON body as application/json, or none" },
   operation_invalid: { status: 400, text: "the body is invalid; docs/operations.md describes it" },
+  ledger_off: {
+    status: 409,
+    text: "nothing is recorded here, so nothing can be stopped: see MACP_AUTH_LEDGER",
+  },
+  selector_invalid: {
+    status: 400,
+    text: "name exactly one of jti, token, sender, run, caller, kid, root, in its form",
+  },
+  revocation_unknown: { status: 404, text: "no revocation with this number stands" },
   keys_given: {
     status: 409,
     text: "the service uses a given key and has no managed keys; replace the key file, or move the key into a store with: macp-auth keys import",

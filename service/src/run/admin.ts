@@ -31,7 +31,7 @@ export async function openAdmin(
     readonly isStopping: () => boolean;
     readonly tls: OpenTls | undefined;
     readonly proxies: TrustedProxies;
-    readonly ledger: Pick<OpenLedger, "status" | "watch" | "notes">;
+    readonly ledger: Pick<OpenLedger, "status" | "watch" | "notes" | "revocation" | "revocations">;
   },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -54,6 +54,7 @@ export async function openAdmin(
     limitOverflows: () => limits.overflows(),
     ledger: () => ledger.status(),
     ledgerNotes: () => ledger.notes?.figures(),
+    revocations: () => ledger.revocations(),
   });
   upkeep.watch({
     alarm: (kind) => metrics.keyAlarm(kind),
@@ -73,6 +74,8 @@ export async function openAdmin(
     limitsAreLocal: () => limits.isLocal(),
     limits: () => declared?.view().limits,
     ledger: () => ledger.status(),
+    revocation: ledger.revocation,
+    revocations: () => ledger.revocations(),
   });
   const [portVariable, hostVariable] = [labels.of("admin.port"), labels.of("admin.host")];
   return { listener, metrics, place: { port: admin.port, host: admin.host, portVariable, hostVariable } };

@@ -1,11 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
+import type { SelectorKind } from "../ledger/revocation/selector.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
 import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { Meter } from "./meter.ts";
 import { oauthCounters } from "./oauth-metrics.ts";
+import { type RevocationFigures, revocationMetrics } from "./revocation-metrics.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
 export interface Gauges {
@@ -22,6 +24,8 @@ export interface Gauges {
   limitOverflows?(): ReadonlyMap<string, number>;
   /** How the ledger's writer is doing; `undefined`: nothing is recorded. */
   ledger?(): WriterStatus | undefined;
+  /** What is known of what is revoked; `undefined` as above. */
+  revocations?(): RevocationFigures | undefined;
   /** How far the signed notes are behind; `undefined` as above. */
   ledgerNotes?(): NoteFigures | undefined;
   /** The client CAs in force. */
@@ -53,6 +57,8 @@ export interface Metrics extends Meter {
   limitDecided(seconds: number): void;
   /** What the ledger's writer does. */
   readonly ledger: WriterWatch;
+  /** An operator revoked, through this door, or took it back. */
+  revocation(door: SelectorKind | "undo"): void;
   readonly contentType: string;
   render(): Promise<string>;
 }
@@ -109,6 +115,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     fetchesDropped: (fetches) => dropped.inc(fetches),
     limitDecided: decisionTimes(registers),
     ledger: ledgerMetrics(registers, () => gauges.ledger?.()),
+    revocation: revocationMetrics(count, registers, () => gauges.revocations?.()),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

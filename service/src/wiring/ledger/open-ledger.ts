@@ -11,7 +11,7 @@ import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
-import { openRevocation } from "./open-revocation.ts";
+import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
 
 /** How the ledger is doing, and how it records. */
 export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
@@ -29,6 +29,8 @@ export interface OpenLedger {
   load(): Promise<void>;
   /** `undefined` as above. */
   status(): LedgerStatus | undefined;
+  /** What this replica knows of what is revoked; `undefined` as above. */
+  revocations(): KnownRevocations | undefined;
   /** Adds one that is notified of what is written. */
   watch(watch: WriterWatch): void;
   /** Ends the chain of this process once nothing waits to be written. Never rejects. */
@@ -42,6 +44,7 @@ const NO_LEDGER: OpenLedger = {
   loops: [],
   load: () => Promise.resolve(),
   status: () => undefined,
+  revocations: () => undefined,
   watch: () => undefined,
   close: () => Promise.resolve(),
 };
@@ -94,6 +97,7 @@ export function openLedger(
       },
     ],
     status: () => ({ mode, ...writer.status }),
+    revocations: () => revocation.known(),
     watch: (watch) => {
       writer.watch(watch);
     },

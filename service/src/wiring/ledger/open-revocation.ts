@@ -1,6 +1,7 @@
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
+import type { Freshness } from "../../ledger/ledger.ts";
 import { POLL_EVERY_MS, RevocationView } from "../../ledger/revocation/revocation-view.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import type { OpenDatabase } from "../../stores/open.ts";
@@ -9,10 +10,14 @@ import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
 
+/** What a replica knows of what is revoked: the last number, how many subjects are stopped, and how old its look is. */
+export type KnownRevocations = Freshness & { readonly epoch: number; readonly size: number };
+
 /** What is revoked, as a running service knows it and changes it. */
 export interface OpenRevocation {
   readonly deps: RevokeDeps;
   readonly view: RevocationView;
+  known(): KnownRevocations;
   readonly loops: readonly UpkeepLoop[];
   /** Reads all that stands, as far as the store lets it in time. Never rejects. */
   load(): Promise<void>;
@@ -50,6 +55,7 @@ export function openRevocation(
   return {
     deps: { store, writer, revocations: view, clock, random },
     view,
+    known: () => ({ epoch: view.epoch, size: view.size, ...view.freshness() }),
     loops: [
       { name: "revocations", everyMs: POLL_EVERY_MS, run: poll },
       {

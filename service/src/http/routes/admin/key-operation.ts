@@ -103,7 +103,7 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
 }
 
 /** An operation that is well-formed: done or rejected, logged, and in force here before it is answered. */
-async function carryOut(
+export async function carryOut(
   { log, metrics, upkeep }: KeyOperationDeps,
   managed: ManagedParts,
   operation: Operation,

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { EpochSeconds } from "../../../kernel/clock.ts";
 import type { KeyDirectory } from "../../../keys/key-directory.ts";
 import type { ChainHead } from "../../../ledger/chain.ts";
-import { LEDGER_MODES, type LedgerMode } from "../../../ledger/ledger.ts";
+import { type Freshness, LEDGER_MODES, type LedgerMode, type Revocations } from "../../../ledger/ledger.ts";
+import { STALE_AFTER_MS } from "../../../ledger/revocation/revocation-view.ts";
 import { json } from "../../answer.ts";
 import { VIEWERS } from "../../operator.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
@@ -20,6 +21,8 @@ export interface ReadinessDeps {
   readonly limitsAreLocal: () => boolean | undefined;
   /** `undefined`: nothing is recorded. */
   readonly ledger?: (() => LedgerInForce | undefined) | undefined;
+  /** `undefined` as above. */
+  readonly revocations?: (() => KnownRevocations | undefined) | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
 }
@@ -28,6 +31,9 @@ export interface ReadinessDeps {
 interface TlsInForce {
   status(): { readonly serial: string; readonly notAfter: EpochSeconds; readonly isStale: boolean };
 }
+
+/** What this replica knows of what is revoked. */
+type KnownRevocations = Freshness & Pick<Revocations, "epoch">;
 
 /** The ledger of this replica as it is now. */
 interface LedgerInForce {
@@ -93,6 +99,15 @@ const ReadinessBody = z
       })
       .optional()
       .meta({ description: "Only where a ledger is kept. It is never a reason not to be ready." }),
+    revocations: z
+      .strictObject({
+        epoch: z.int().meta({ description: "The last revocation that this replica knows." }),
+        age_ms: z.int().nullable().meta({ description: "Since it last looked; null: it never could." }),
+        stale_after_ms: z.int().meta({ description: "Above this age it calls no token active." }),
+        stale: z.boolean(),
+      })
+      .optional()
+      .meta({ description: "Only where a ledger is kept. It is never a reason not to be ready." }),
   })
   .meta({ id: "Readiness" });
 
@@ -110,7 +125,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, declared, tls, limitsAreLocal, ledger, isStopping }) => {
+  handle: ({ directory, managed, declared, tls, limitsAreLocal, ledger, revocations, isStopping }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -125,9 +140,21 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       tls: tlsOf(tls),
       limits: limitsOf(limitsAreLocal()),
       ledger: ledgerOf(ledger?.()),
+      revocations: revocationsOf(revocations?.()),
     });
   },
 };
+
+function revocationsOf(known: KnownRevocations | undefined): object | undefined {
+  if (known === undefined) return undefined;
+  const { epoch, ageMs, isFresh } = known;
+  return {
+    epoch,
+    age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
+    stale_after_ms: STALE_AFTER_MS,
+    stale: !isFresh,
+  };
+}
 
 function limitsOf(areLocal: boolean | undefined): object | undefined {
   return areLocal === undefined ? undefined : { local: areLocal };
