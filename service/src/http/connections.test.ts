@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectSecurely, type TLSSocket } from "node:tls";
@@ -12,13 +12,17 @@ import { systemRandom } from "../kernel/random.ts";
 import { systemTimers } from "../kernel/timers.ts";
 import { drain } from "../run/listen.ts";
 import { type Authority, type Certificate, makeAuthority } from "../testing/certificates.ts";
-import { json, problemAnswer } from "./answer.ts";
+import { json, problemAnswer, rendered } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
 import { httpServer, type Listener } from "./listener.ts";
 
 const NOW = "GET /now HTTP/1.1\r\nHost: x\r\n\r\n";
 const LATER = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
 const MACHINE = { timers: systemTimers, stopwatch: systemStopwatch };
+/** More than the buffers of the kernel take. */
+const LARGE_BYTES = 32 * 1_024 * 1_024;
+/** As much as Node reads in one piece; it reads up to 32 of them at once. */
+const ONE_READ_BYTES = 65_536;
 const never = new Promise<void>(() => undefined);
 
 /** A slow handshake: each piece that the client sends is delayed. */
@@ -92,6 +96,7 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
             return json(200, { later: true });
           },
         },
+        { method: "GET", path: "/large", handle: () => rendered("x".repeat(LARGE_BYTES), []) },
         {
           method: "POST",
           path: "/body",
@@ -297,6 +302,83 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     release();
     for (const connection of held) expect((await connection.response())?.status).toBe(200);
     for (const connection of [...held, late]) connection.destroy();
+  });
+
+  describe("whose answer is not read", () => {
+    const LARGE = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+    /** Long for a test, and short beside the 30 s of the service. */
+    const STILL_MS = 1_000;
+    const slowClient = async (): Promise<Socket> => {
+      const client =
+        scheme === "https"
+          ? connectSecurely({ port: portOf(), host: "127.0.0.1", rejectUnauthorized: false })
+          : connect(portOf(), "127.0.0.1");
+      client.on("error", () => undefined);
+      await once(client, scheme === "https" ? "secureConnect" : "connect");
+      return client;
+    };
+    const closedByServer = () =>
+      expect
+        .poll(() => new Promise((resolve) => listener.server.getConnections((_, count) => resolve(count))), {
+          timeout: 20_000,
+        })
+        .toBe(0);
+
+    test("ends when nothing of it was taken for 30 s", async () => {
+      expect(listener.server.timeout).toBe(30_000);
+      listener.server.timeout = STILL_MS;
+      const client = await slowClient();
+      client.pause();
+      client.write(LARGE);
+      await closedByServer();
+      client.destroy();
+    });
+
+    // Under TLS, Node hands a whole answer over at once, and does not see how much of it has left.
+    test.runIf(scheme === "http")("stays open while some of it is taken now and then", async () => {
+      listener.server.timeout = STILL_MS;
+      const client = await slowClient();
+      let taken = 0;
+      client.on("data", (piece: Buffer) => {
+        taken += piece.length;
+        client.pause();
+      });
+      client.write(LARGE);
+      // For longer than a connection may be silent, with more in between than the kernel holds.
+      for (const start = performance.now(); performance.now() - start < 3 * STILL_MS; ) {
+        await pause(5);
+        client.resume();
+      }
+      client.on("data", () => client.resume());
+      client.resume();
+      await expect.poll(() => taken, { timeout: 20_000 }).toBeGreaterThan(LARGE_BYTES);
+      client.destroy();
+    });
+  });
+
+  test("that sends on after it was rejected is read in turns with all others, a piece at a time", async () => {
+    let largest = 0;
+    let read = 0;
+    listener.server.on("request", ({ socket }) => {
+      let before = socket.bytesRead;
+      const look = (): void => {
+        largest = Math.max(largest, socket.bytesRead - before);
+        before = socket.bytesRead;
+        read = Math.max(read, before);
+        if (!socket.destroyed) setImmediate(look);
+      };
+      setImmediate(look);
+    });
+    const connection = await open();
+    connection.send(
+      "POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n",
+    );
+    for (let sent = 0; sent < 16; sent += 1) connection.send(Buffer.alloc(1_024 * 1_024));
+    expect((await connection.response())?.status).toBe(413);
+    await connection.msUntilEnd(10_000);
+    expect(read).toBeGreaterThan(16 * ONE_READ_BYTES);
+    // The next one may have arrived meanwhile.
+    expect(largest).toBeLessThanOrEqual(3 * ONE_READ_BYTES);
   });
 
   describe("while two hundred others hold 100 KB of a body each", () => {

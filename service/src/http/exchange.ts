@@ -103,10 +103,10 @@ export async function lingerOver(incoming: IncomingMessage, timers: Timers): Pro
       bytes += chunk.length;
       if (chunk.length < SMALL_PIECE_BYTES) smallPieces += 1;
       if (bytes > LINGER_BYTES_MAX || smallPieces > LINGER_SMALL_PIECES_MAX) resolve();
-      // Node reads on while there is more, up to 2 MB at a time: one read, and then it is the turn of others.
-      if (socket.isPaused()) return;
-      socket.pause();
-      void timers.afterArrivals().then(() => socket.resume());
+      // Node reads on while there is more, up to 2 MB at a time: one or two reads, and then it is the turn of others. Not the socket is
+      // paused: a request that flows resumes it at once.
+      incoming.pause();
+      void timers.afterArrivals().then(() => incoming.resume());
     });
   });
   incoming.resume();

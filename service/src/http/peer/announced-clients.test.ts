@@ -185,6 +185,30 @@ describe.each(["http", "https"] as const)("a connection of a declared proxy over
     expect(await answerTo(speaking(next), LAST)).toContain(`"remote":"192.0.2.7"`);
   });
 
+  test("makes room for others as one of its client's: who has a thousand does not end the only one of another", async () => {
+    listener.server.close();
+    await listen({ addressLimit: { connectionsMax: () => undefined, exceeded: () => "closed" } });
+    const ofClient = async (host: number): Promise<Socket> => {
+      const socket = wire();
+      socket.write(headerOf(host));
+      const client = speaking(socket);
+      client.write(ASK);
+      const [answer] = (await once(client, "data")) as [Buffer];
+      expect(answer.toString()).toContain(`"remote":"192.0.2.${String(host)}"`);
+      return client;
+    };
+    const [first, ...others] = [await ofClient(8), await ofClient(9), await ofClient(10)];
+    const many: Socket[] = [];
+    for (let opened = 0; opened < 1_020; opened += 20)
+      many.push(...(await Promise.all(Array.from({ length: 20 }, () => ofClient(7)))));
+    // The first of all has been silent for the longest.
+    first?.write(LAST);
+    expect(first && (await text(first))).toContain(`"remote":"192.0.2.8"`);
+    expect(others.every(({ closed }) => !closed)).toBe(true);
+    expect(await open()).toBeLessThanOrEqual(1_000);
+    for (const socket of [...others, ...many]) socket.destroy();
+  });
+
   test("has five seconds for its header", async () => {
     listener.server.close();
     await listen({ timers });
