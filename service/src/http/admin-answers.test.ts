@@ -81,6 +81,7 @@ describe("the admin listener", () => {
       upkeep: () => Promise.resolve(),
       limits: () => undefined,
       limitsAreLocal: () => undefined,
+      reading: undefined,
       isStopping: () => false,
     });
     await new Promise<void>((resolve) => listener.server.listen(0, "127.0.0.1", resolve));

@@ -90,6 +90,7 @@ describe("the admin listener", () => {
       upkeep,
       limits: () => undefined,
       limitsAreLocal: () => undefined,
+      reading: undefined,
       isStopping: () => isStopping,
     };
     withoutToken = { ...deps, operators: operatorsWith(undefined) };

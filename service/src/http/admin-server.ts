@@ -14,6 +14,12 @@ import { type AccessStatusDeps, accessStatus } from "./routes/admin/access-statu
 import { activateKey } from "./routes/admin/activate-key.ts";
 import { type ForgetIssuerDeps, forgetIssuer } from "./routes/admin/forget-issuer.ts";
 import type { KeyOperationDeps } from "./routes/admin/key-operation.ts";
+import { countEntries } from "./routes/admin/ledger/count-entries.ts";
+import { findToken } from "./routes/admin/ledger/find-token.ts";
+import { listEntries } from "./routes/admin/ledger/list-entries.ts";
+import { listLiveTokens } from "./routes/admin/ledger/list-live-tokens.ts";
+import type { ReadLedgerDeps } from "./routes/admin/ledger/read-ledger.ts";
+import { showLineage } from "./routes/admin/ledger/show-lineage.ts";
 import { type ListIssuersDeps, listIssuers } from "./routes/admin/list-issuers.ts";
 import { type ListKeysDeps, listKeys } from "./routes/admin/list-keys.ts";
 import { figures, type MetricsDeps } from "./routes/admin/metrics.ts";
@@ -38,6 +44,7 @@ export interface AdminDeps
     ListIssuersDeps,
     ForgetIssuerDeps,
     ListKeysDeps,
+    ReadLedgerDeps,
     RevocationDeps {
   readonly declared: AccessStatusDeps["declared"];
   readonly managed: KeyOperationDeps["managed"];
@@ -56,6 +63,11 @@ export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   accessStatus,
   listIssuers,
   forgetIssuer,
+  listEntries,
+  listLiveTokens,
+  showLineage,
+  findToken,
+  countEntries,
   listKeys,
   prepareKey,
   rotateKey,

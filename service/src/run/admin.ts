@@ -31,7 +31,10 @@ export async function openAdmin(
     readonly isStopping: () => boolean;
     readonly tls: OpenTls | undefined;
     readonly proxies: TrustedProxies;
-    readonly ledger: Pick<OpenLedger, "status" | "watch" | "notes" | "revocation" | "revocations">;
+    readonly ledger: Pick<
+      OpenLedger,
+      "status" | "watch" | "notes" | "revocation" | "revocations" | "reading"
+    >;
   },
 ): Promise<Admin | undefined> {
   const { admin } = settings;
@@ -55,6 +58,7 @@ export async function openAdmin(
     ledger: () => ledger.status(),
     ledgerNotes: () => ledger.notes?.figures(),
     revocations: () => ledger.revocations(),
+    reading: ledger.reading,
   });
   upkeep.watch({
     alarm: (kind) => metrics.keyAlarm(kind),

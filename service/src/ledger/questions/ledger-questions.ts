@@ -56,7 +56,7 @@ export interface CountsAsked {
   readonly caller?: string | undefined;
   readonly from: EpochMs;
   readonly to: EpochMs;
-  /** Where the page before ended. */
+  /** Where the page before ended; with an empty kind, at the end of its hour or day. */
   readonly after: Count | undefined;
 }
 
@@ -78,8 +78,8 @@ export interface LedgerQuestions {
   entries(filter: EntryFilter, page: PageAsked): Promise<Page<StoredEntry>>;
   /** The tokens that had not ended at `now`, whether they were revoked or not, the newest first. */
   unexpired(holder: Holder, now: EpochSeconds, page: PageAsked): Promise<Page<StoredEntry>>;
-  /** The tokens that stand under this one, of all depths, the oldest first, at most `limit`. */
-  under(root: string, limit: number): Promise<readonly StoredEntry[]>;
+  /** The tokens that stand under this one, of all depths, the oldest first, at most `limit`; `from`: when it was issued. */
+  under(root: string, from: number, limit: number): Promise<readonly StoredEntry[]>;
   /** The newest hour or day first, and in it by kind and caller; at most `COUNTS_MAX`. */
   counts(asked: CountsAsked): Promise<readonly Count[]>;
 }

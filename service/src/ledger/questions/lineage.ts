@@ -32,17 +32,30 @@ export const WIDTH_MAX = 100;
 export async function lineageOf(questions: LedgerQuestions, jti: string): Promise<Lineage | undefined> {
   const asked = await issuanceOf(questions, jti);
   if (asked === undefined) return undefined;
+  const entries = await familyOf(questions, asked, jti);
+  const above = await ancestorsOf(questions, asked, entries.known);
+  const { tree, isCut } = treeOf(jti, entries.known);
+  return { above, tree, isCut: isCut || entries.isCut || isLong(above) };
+}
+
+function isLong(above: Lineage["above"]): boolean {
+  return above.length === DEPTH_MAX && above[0]?.entry?.index.parent != null;
+}
+
+/** The tokens of a tree by their ids, as far as they are read. */
+async function familyOf(
+  questions: LedgerQuestions,
+  asked: StoredEntry,
+  jti: string,
+): Promise<{ readonly known: ReadonlyMap<string | null, StoredEntry>; readonly isCut: boolean }> {
   const root = asked.index.root ?? jti;
-  const [top, family] = await Promise.all([
-    root === jti ? asked : issuanceOf(questions, root),
-    questions.under(root, TOKENS_MAX + 1),
-  ]);
-  const known = family.slice(0, TOKENS_MAX);
-  const entries = new Map([...known, ...(top ? [top] : []), asked].map((entry) => [entry.index.jti, entry]));
-  const above = await ancestorsOf(questions, asked, entries);
-  const { tree, isCut } = treeOf(jti, entries);
-  const isLong = above.length === DEPTH_MAX && above[0]?.entry?.index.parent != null;
-  return { above, tree, isCut: isCut || isLong || family.length > TOKENS_MAX };
+  const top = root === jti ? asked : await issuanceOf(questions, root);
+  const family = await questions.under(root, top?.at ?? 0, TOKENS_MAX + 1);
+  const all = [...family.slice(0, TOKENS_MAX), ...(top ? [top] : []), asked];
+  return {
+    known: new Map(all.map((entry) => [entry.index.jti, entry])),
+    isCut: family.length > TOKENS_MAX,
+  };
 }
 
 async function issuanceOf(questions: LedgerQuestions, jti: string): Promise<StoredEntry | undefined> {

@@ -27,7 +27,7 @@ export function memoryLedgerQuestions({ chains }: Pick<MemoryRecords, "chains">)
         page,
         (entry) => (entry.index.exp ?? 0) > now && isMatch(entry, { ...filterOf(holder), kind: "mint" }),
       ),
-    under: (root, limit) =>
+    under: (root, _from, limit) =>
       Promise.resolve(
         all()
           .filter(({ index }) => index.root === root && index.parent !== null)
@@ -81,6 +81,7 @@ function startOf(atMs: number, spanMs: number): number {
 
 function inOrder(one: Count, other: Count): number {
   if (one.from !== other.from) return other.from - one.from;
-  if (one.kind !== other.kind) return one.kind < other.kind ? -1 : 1;
+  if (one.kind !== other.kind)
+    return one.kind !== "" && (one.kind < other.kind || other.kind === "") ? -1 : 1;
   return (one.caller ?? "") < (other.caller ?? "") ? -1 : Number(one.caller !== other.caller);
 }

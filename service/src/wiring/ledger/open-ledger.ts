@@ -3,10 +3,11 @@ import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import { asyncLedger, durableLedger, type Ledger, type LedgerMode } from "../../ledger/ledger.ts";
+import type { AskDeps } from "../../ledger/questions/ask.ts";
 import { RejectionEntries } from "../../ledger/rejections.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import { LedgerWriter, type WriterStatus, type WriterWatch } from "../../ledger/writer.ts";
-import { ledgerStore } from "../../stores/ledger.ts";
+import { ledgerQuestions, ledgerStore } from "../../stores/ledger.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
@@ -22,6 +23,8 @@ export interface OpenLedger {
   readonly ledger: Ledger | undefined;
   /** What revoking takes; `undefined` as above. */
   readonly revocation: RevokeDeps | undefined;
+  /** What answers questions to it; `undefined` as above. */
+  readonly reading: AskDeps | undefined;
   /** The signed notes; `undefined` as above. */
   readonly notes: OpenNotes | undefined;
   readonly loops: readonly UpkeepLoop[];
@@ -40,6 +43,7 @@ export interface OpenLedger {
 const NO_LEDGER: OpenLedger = {
   ledger: undefined,
   revocation: undefined,
+  reading: undefined,
   notes: undefined,
   loops: [],
   load: () => Promise.resolve(),
@@ -83,6 +87,7 @@ export function openLedger(
     notes,
     ledger: mode === "async" ? asyncLedger(parts) : durableLedger(parts),
     revocation: revocation.deps,
+    reading: { questions: ledgerQuestions(database), revocations: revocation.view, clock },
     load: () => revocation.load(),
     loops: [
       ...notes.loops,

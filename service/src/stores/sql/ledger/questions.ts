@@ -21,13 +21,13 @@ import { floorStatement, isSieve, namedStatement, pageStatement, type Search, se
 import { Statement } from "./statement.ts";
 
 /** So many entries are looked at for one page, where an index has others than those that are asked for. */
-const EXAMINED_MAX = 2_000;
+const EXAMINED_MAX = 1_000;
 /** So many hours are looked into by one statement: those of a partition of PostgreSQL. */
 const HOURS_AT_A_TIME = 168;
 /** So many entries are read that have the same name, which none but changed ones have. */
 const NAMESAKES_MAX = 100;
 
-const HourRow = z.object({ hour: Whole });
+const EndsRow = z.object({ first: Whole.nullable(), last: Whole.nullable() });
 const AtRow = z.object({ at: Whole });
 const CountRow = z.object({ hour: Whole, kind: z.string(), caller: z.string().nullable(), entries: Whole });
 
@@ -51,10 +51,12 @@ export function sqlLedgerQuestions(database: Database, examinedMax = EXAMINED_MA
         return foundBy(query, live, filter, { ...page, examinedMax });
       }),
 
-    under: (root, limit) =>
+    under: (root, from, limit) =>
       database.read(async (query) => {
         const found: StoredEntry[] = [];
-        for (const hours of weeksOf(await hoursWithEntries(query, 0, LAST_HOUR)).toReversed()) {
+        for (const hours of weeksOf(
+          await hoursWithEntries(query, hourOf(from) - 1, LAST_HOUR),
+        ).toReversed()) {
           found.push(
             ...storedEntries(await run(query, namedStatement("root", root, hours, limit - found.length))),
           );
@@ -113,17 +115,15 @@ async function named(query: Query, filter: EntryFilter, { after }: PageAsked): P
   return { items, next: undefined };
 }
 
-/** The hours that have entries, the newest first. One hour after the other is looked up: an hour has many rows. */
+/** The hours of this time that may have entries, the newest first. */
 async function hoursWithEntries(query: Query, from: number, to: number): Promise<readonly number[]> {
   const rows = await query(
-    `WITH RECURSIVE hours(hour) AS (
-       SELECT max(hour) FROM ledger_counts WHERE hour <= $1
-       UNION ALL
-       SELECT (SELECT max(c.hour) FROM ledger_counts AS c WHERE c.hour < hours.hour) FROM hours WHERE hours.hour >= $2
-     ) SELECT hour FROM hours WHERE hour >= $3`,
-    [to, from, from],
+    "SELECT (SELECT min(hour) FROM ledger_counts) AS first, (SELECT max(hour) FROM ledger_counts) AS last",
   );
-  return parseRows(HourRow, "ledger_counts", rows).map(({ hour }) => hour);
+  const [{ first, last } = { first: null, last: null }] = parseRows(EndsRow, "ledger_counts", rows);
+  if (first === null || last === null) return [];
+  const [begin, end] = [Math.max(first, from), Math.min(last, to)];
+  return Array.from({ length: Math.max(0, end - begin + 1) }, (_, index) => end - index);
 }
 
 /** Hours by the partitions that they are in. */
@@ -138,7 +138,10 @@ function weeksOf(hours: readonly number[]): readonly (readonly number[])[] {
 
 /** The first hour with a token that has not ended in this hour; `undefined`: there is none. */
 async function firstLiveHour(query: Query, nowHour: number): Promise<number | undefined> {
-  const rows = await query("SELECT min(hour) AS hour FROM ledger_counts WHERE until_hour >= $1", [nowHour]);
+  // An expression, so that the few hours are found by their end, and not by a look at all from the first.
+  const rows = await query("SELECT min(hour + 0) AS hour FROM ledger_counts WHERE until_hour >= $1", [
+    nowHour,
+  ]);
   return parseRows(z.object({ hour: Whole.nullable() }), "ledger_counts", rows)[0]?.hour ?? undefined;
 }
 
@@ -161,6 +164,10 @@ function addAfter(
   { hour, byCaller, after }: { readonly hour: string; readonly byCaller: boolean; readonly after: Count },
 ): void {
   const at = hourOf(after.from * 1_000);
+  if (after.kind === "") {
+    statement.add(`AND ${hour} < ?`, at);
+    return;
+  }
   statement.add(`AND (${hour} < ? OR (${hour} = ? AND (kind > ?`, at, at, after.kind);
   if (byCaller) statement.add("OR (kind = ? AND caller > ?)", after.kind, indexKey(after.caller ?? ""));
   statement.add(")))");
