@@ -2,6 +2,8 @@ import { Command } from "commander";
 import { exportCommand } from "./ledger/export.ts";
 import { ledgerKeysCommand } from "./ledger/keys.ts";
 import { noteCommand } from "./ledger/note.ts";
+import { pruneCommand } from "./ledger/prune.ts";
+import { reAnchorCommand } from "./ledger/re-anchor.ts";
 import { ledgerVerifyCommand } from "./ledger/verify.ts";
 import type { World } from "./terminal/world.ts";
 
@@ -17,5 +19,7 @@ export function ledgerCommand(world: World): Command {
     .addCommand(ledgerVerifyCommand(world))
     .addCommand(exportCommand(world))
     .addCommand(noteCommand(world))
-    .addCommand(ledgerKeysCommand(world));
+    .addCommand(ledgerKeysCommand(world))
+    .addCommand(reAnchorCommand(world))
+    .addCommand(pruneCommand(world));
 }

@@ -15,7 +15,16 @@ export function exportCommand(world: World): Command {
 }
 
 /** Notes are read first: what they name is then in the entries, however many are written meanwhile. */
-async function exportLedger({ audit, notes }: LedgerParts, world: World): Promise<void> {
+export async function exportLedger(
+  {
+    audit,
+    notes,
+  }: {
+    readonly audit: LedgerParts["audit"];
+    readonly notes: { readonly keys: Pick<LedgerParts["notes"]["keys"], "verifiers"> };
+  },
+  world: Pick<World, "out">,
+): Promise<void> {
   const line = (type: string, members: object): void => {
     world.out(`${JSON.stringify({ type, ...members })}\n`);
   };

@@ -13,6 +13,7 @@ import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
 import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
+import { retentionLoops } from "./retention.ts";
 
 /** How the ledger is doing, and how it records. */
 export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
@@ -91,6 +92,7 @@ export function openLedger(
     load: () => revocation.load(),
     loops: [
       ...notes.loops,
+      ...retentionLoops({ ledger, tokens }, database, { ...notes.deps, writer }, clock, log),
       ...revocation.loops,
       {
         name: "ledger",

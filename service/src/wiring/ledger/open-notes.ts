@@ -18,6 +18,8 @@ import { openWitness, type Witness } from "./witness.ts";
 /** The signed notes of a running service. */
 export interface OpenNotes {
   readonly loops: readonly UpkeepLoop[];
+  /** What signing takes. */
+  readonly deps: SignHeadsDeps & { readonly keys: NoteKeys };
   figures(): NoteFigures;
 }
 
@@ -58,6 +60,7 @@ export function openNotes(
       }),
   };
   return {
+    deps,
     loops: [signing, ...witnessLoop(witness)],
     figures: () => ({
       ageSeconds: waitingSince === undefined ? 0 : Math.max(0, clock.nowMs() - waitingSince) / 1_000,
