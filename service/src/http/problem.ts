@@ -88,14 +88,13 @@ export const PROBLEMS = {
   },
   role_insufficient: { status: 403, text: "the role of this caller does not allow this" },
   question_invalid: { status: 400, text: "the query is invalid; docs/ledger.md describes it" },
-  ledger_off: { status: 409, text: "the ledger is off; set MACP_AUTH_LEDGER and a store that lasts" },
   token_unknown: { status: 404, text: "the ledger has no token with this id" },
   issuer_unknown: { status: 404, text: "no issuer has this name" },
   json_required: { status: 415, text: "send a JSON body as application/json, or none" },
   operation_invalid: { status: 400, text: "the body is invalid; docs/operations.md describes it" },
   ledger_off: {
     status: 409,
-    text: "nothing is recorded here, so nothing can be stopped: see MACP_AUTH_LEDGER",
+    text: "nothing is recorded here, so there is nothing to ask or to stop: see MACP_AUTH_LEDGER",
   },
   selector_invalid: {
     status: 400,
