@@ -27,6 +27,8 @@ const PIECE = Buffer.alloc(64 * 1024, " ");
 const POST = "POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 const GET = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n";
 
+const SHORTEST = Buffer.from("GET / HTTP/1.1\r\n\r\n".repeat(3_640));
+
 const seen = { opened: 0, endedByService: 0, longestMs: 0, openAtEnd: 0 };
 /** @type {Record<string, number>} */
 const answers = {};
@@ -75,6 +77,12 @@ const BEHAVIOURS = {
   "pipelined flood": async (socket) => {
     socket.pause();
     await sendAll(socket, BODY_BYTES, Buffer.from(GET.repeat(200)));
+  },
+  /** As many requests as are read at once, as short as they can be, and never reads an answer. */
+  "thousands at once": (socket) => {
+    socket.pause();
+    socket.write(SHORTEST);
+    socket.write(SHORTEST);
   },
   /** Asks, ends its own direction, and keeps the other one. */
   "half-closed": (socket) => {

@@ -1,11 +1,18 @@
 import { own, slowhttptest } from "./start-attack.ts";
 
-const ONE_A_SECOND = ["-c", "1000", "-r", "250", "-i", "1"];
+const EACH_SECOND = ["-i", "1"];
+const ONE_A_SECOND = ["-c", "1000", "-r", "250", ...EACH_SECOND];
+/** For the short form, where several attacks run beside each other. */
+const FEW = ["-c", "200", "-r", "100", ...EACH_SECOND];
+const AS_BODY = ["-f", "application/json"];
 const JWKS = "/.well-known/jwks.json";
 const SLOW_READING = ["-w", "1", "-y", "16", "-n", "1", "-z", "5", "-k", "10"];
 
 /** Without a limit by address, so by the service itself. */
 export const SLOW_HEADERS = slowhttptest("slow headers", ["-H", ...ONE_A_SECOND], "/tokens", 8);
+
+export const FEW_SLOW_HEADERS = slowhttptest("200 slow headers", ["-H", ...FEW], "/tokens", 8);
+export const FEW_SLOW_BODIES = slowhttptest("200 slow bodies", ["-B", ...FEW, ...AS_BODY], "/tokens", 13);
 
 export const SILENT = own("silent", {
   name: "5,000 silent connections of 100 addresses",
@@ -26,6 +33,12 @@ export const LARGE_BODIES = own("10 MB body", { name: "10 MB bodies", connection
 export const ONE_BYTE_CHUNKS = own("one-byte chunks", {
   name: "bodies in chunks of one byte",
   connections: 20,
+  seconds: 5,
+});
+
+export const THOUSANDS_AT_ONCE = own("thousands at once", {
+  name: "300 connections with thousands of requests at once",
+  connections: 300,
   seconds: 5,
 });
 
@@ -62,7 +75,7 @@ const HANDSHAKES = [
 /** Every attack: the four of slowhttptest, and those that it does not have. */
 export const ATTACKS = [
   SLOW_HEADERS,
-  slowhttptest("slow bodies", ["-B", ...ONE_A_SECOND, "-f", "application/json"], "/tokens", 13),
+  slowhttptest("slow bodies", ["-B", ...ONE_A_SECOND, ...AS_BODY], "/tokens", 13),
   slowhttptest("slow reading", ["-X", "-c", "1000", "-r", "250", ...SLOW_READING], JWKS, 8),
   slowhttptest("ranges", ["-R", "-c", "1000", "-r", "250", "-a", "1", "-b", "3000"], JWKS, 6),
   SILENT,
@@ -82,6 +95,7 @@ export const ATTACKS = [
     connections: 50,
     seconds: 5,
   }),
+  THOUSANDS_AT_ONCE,
   own("half-closed", { name: "half-closed in the middle of a body", connections: 500, seconds: 5 }),
   own("half-closed at once", { name: "half-closed at once", connections: 500, seconds: 4 }),
   ...HANDSHAKES,

@@ -82,6 +82,23 @@ export function honestLoad(target: Target, rates: Rates): HonestLoad {
   };
 }
 
+/** Mints so many tokens as fast as they are given, on the connections of 16 clients. */
+export async function mintMany(target: Target, count: number): Promise<void> {
+  const options = { keepAlive: true, maxSockets: WORKERS };
+  const agent = target.overTls ? new SecureAgent(options) : new Agent(options);
+  let left = count;
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await ask(target, agent, "/tokens", BODY, '"token":"');
+    }
+  };
+  await Promise.all(Array.from({ length: WORKERS }, work));
+  agent.destroy();
+}
+
+const WORKERS = 16;
+
 function nothingSeen(): { mints: number[]; jwks: number[]; failures: Record<string, number> } {
   return { mints: [], jwks: [], failures: {} };
 }

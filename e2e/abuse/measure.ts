@@ -1,11 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { RunningService } from "../support/service-process.ts";
-import { type Experience, type HonestLoad, honestLoad } from "./honest-load.ts";
+import { type Experience, type HonestLoad, honestLoad, mintMany } from "./honest-load.ts";
 import type { Attack, Listener, Outcome } from "./start-attack.ts";
 
 /** 20 new connections a second, and five times as many mints. */
 const RATES = { mints: 100, jwks: 40 } as const;
 const LOOK_MS = 100;
+/** Until the young generation of the heap is as large as honest clients alone make it. */
+const MINTS_BEFORE = 6_000;
 
 /** A service under honest load, and what it is like without an attack. */
 export interface Subject {
@@ -33,7 +35,9 @@ export async function inPeace(
   listener: Listener,
   seconds: number,
 ): Promise<Subject> {
-  const load = honestLoad({ port: service.port, overTls: listener === "TLS" }, RATES);
+  const target = { port: service.port, overTls: listener === "TLS" };
+  await mintMany(target, MINTS_BEFORE);
+  const load = honestLoad(target, RATES);
   await pause(Math.max(1, seconds / 2) * 1_000);
   load.takeExperience();
   await pause(seconds * 1_000);

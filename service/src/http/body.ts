@@ -15,7 +15,7 @@ const PIECES_APART_MAX = 64;
 /** What a body holds above this is counted for all bodies together. No known caller sends so much. */
 const UNSHARED_BYTES_MAX = 16_384;
 /** So much may all bodies hold above it: a thousand that never end would otherwise hold 100 MB. */
-const SHARED_BYTES_MAX = 16 * 1_024 * 1_024;
+const SHARED_BYTES_MAX = 8 * 1_024 * 1_024;
 /** How deep a body's arrays and objects may be nested. */
 const JSON_DEPTH_MAX = 32;
 
