@@ -28,6 +28,11 @@ const world: World = {
     }
     return Buffer.concat(chunks).toString("utf8");
   },
+  async readLine() {
+    // Leaving the loop closes standard input, so that the process can end.
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) return chunk.toString("utf8");
+    return "";
+  },
   stdoutIsTerminal: process.stdout.isTTY,
   stdinIsTerminal: process.stdin.isTTY,
   clock: systemClock,

@@ -15,6 +15,8 @@ import { keysCommand } from "./keys.ts";
 import { ledgerCommand } from "./ledger.ts";
 import { migrateCommand } from "./migrate.ts";
 import { policyCommand } from "./policy.ts";
+import { revocationsCommand } from "./revocations/revocations.ts";
+import { revokeCommand } from "./revocations/revoke.ts";
 import { secretCommand } from "./secret.ts";
 import { serveCommand } from "./serve.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
@@ -92,6 +94,8 @@ export function macpAuth(world: World): Command {
     callersCommand,
     issuersCommand,
     policyCommand,
+    revokeCommand,
+    revocationsCommand,
     mintCommand,
     verifyCommand,
     doctorCommand,

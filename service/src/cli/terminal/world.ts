@@ -10,6 +10,8 @@ export interface World extends Machine {
   err(text: string): void;
   /** All of standard input, as text; `undefined` when it holds more than `bytesMax`; the rest is not read. */
   readStdin(bytesMax: number): Promise<string | undefined>;
+  /** What a person types at the terminal, up to the end of the line. */
+  readLine?(): Promise<string>;
   readonly stdoutIsTerminal: boolean;
   readonly stdinIsTerminal: boolean;
   /** The user that the process runs as; `undefined` where the system has no such number. */
