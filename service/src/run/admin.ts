@@ -79,7 +79,6 @@ export async function openAdmin(
     ledger: () => ledger.status(),
     revocation: ledger.revocation,
     revocations: () => ledger.revocations(),
-    reading: ledger.reading,
   });
   const [portVariable, hostVariable] = [labels.of("admin.port"), labels.of("admin.host")];
   return { listener, metrics, place: { port: admin.port, host: admin.host, portVariable, hostVariable } };
