@@ -20,17 +20,27 @@ export interface Minted {
 /** Mints `tokens` tokens, some at the same time, into the ledger at a URL; `under` is a command to run it under. */
 export function minted(
   url: string,
-  { mode = "durable", tokens = 400, concurrent = 8, under = [], kill }: MinterOptions = {},
+  { mode = "durable", tokens = 400, concurrent = 8, under = [], kill, endAfter }: MinterOptions = {},
 ): Promise<Minted> {
   const [command, ...args] = [...under, process.execPath, MINTER, url];
   const counts = [mode, concurrent, tokens, ...(kill === undefined ? [] : [kill])].map(String);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args, ...counts], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(command, [...args, ...counts], {
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
     let out = "";
     child.stdout.on("data", (chunk: Buffer) => {
       out += chunk.toString();
     });
     child.once("error", reject);
+    const count = () => out.split("\n").length - 1;
+    // The whole group: the command that it runs under would leave it running.
+    const end = () => process.kill(-(child.pid ?? 0), "SIGKILL");
+    void endAfter?.(count).then(end, (thrown: unknown) => {
+      end();
+      reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    });
     child.once("close", (code, signal) => {
       const lines = out
         .split("\n")
@@ -50,6 +60,8 @@ interface MinterOptions {
   readonly tokens?: number;
   readonly concurrent?: number;
   readonly under?: readonly string[];
+  /** Is killed when this resolves, which gets to know how many tokens have left. */
+  readonly endAfter?: (tokens: () => number) => Promise<unknown>;
   /** Kills itself before this one of its sends to PostgreSQL. */
   readonly kill?: number;
 }
