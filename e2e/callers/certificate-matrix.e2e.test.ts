@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ADMIN_ROUTES } from "../../service/src/http/admin-server.ts";
 import { PUBLIC_ROUTES } from "../../service/src/http/public-server.ts";
@@ -57,7 +59,7 @@ beforeAll(async () => {
     version: 1,
     client_cas: { mesh: { ca_file: "mesh.pem" } },
     callers: Object.fromEntries([
-      ...ROLES.map((role) => caller(role, role === "none" ? {} : { role })),
+      ...ROLES.map((role) => caller(role, role === "none" ? {} : { role, introspects: ["macp-runtime"] })),
       caller("off", { role: "security", disabled: true }),
       caller("ended", { role: "security", expires: "2020-01-01" }),
     ]) as object,
@@ -67,7 +69,8 @@ beforeAll(async () => {
     ...folder.env,
     HOST: "127.0.0.1",
     MACP_AUTH_SIGNING_ALG: "ES256",
-    MACP_AUTH_STORE_URL: "memory:",
+    MACP_AUTH_STORE_URL: `sqlite:${join(dirname(folder.path), "store.db")}`,
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     MACP_AUTH_TLS_CERT_FILE: served.certificatePath,
     MACP_AUTH_TLS_KEY_FILE: served.keyPath,
     MACP_AUTH_ADMIN_PORT: "0",
@@ -124,7 +127,9 @@ async function asked(
     const at = path.replace("{name}", "mesh");
     return await (body === undefined
       ? client.ask(method, at)
-      : client.ask(method, at, { "content-type": "application/json" }, JSON.stringify(body)));
+      : at.startsWith("/oauth/")
+        ? client.ask(method, at, { "content-type": "application/x-www-form-urlencoded" }, "token=x")
+        : client.ask(method, at, { "content-type": "application/json" }, JSON.stringify(body)));
   } finally {
     client.close();
   }

@@ -81,6 +81,7 @@ export async function proofStates(): Promise<ProofStates> {
     ];
   });
   const right = { role: "security" };
+  const introspects = ["macp-runtime"];
   const off = { ...right, disabled: true };
   await folder.put({
     version: 1,
@@ -89,9 +90,9 @@ export async function proofStates(): Promise<ProofStates> {
       gone: issuer({ issuer: "https://gone.example", disabled: true }),
     },
     callers: {
-      "by-secret": { ...right, proofs: [{ secret: secrets.right.line }] },
-      "by-workload": { ...right, proofs: [workload("job")] },
-      "by-assertion": { ...right, proofs: [assertions] },
+      "by-secret": { ...right, introspects, proofs: [{ secret: secrets.right.line }] },
+      "by-workload": { ...right, introspects, proofs: [workload("job")] },
+      "by-assertion": { ...right, introspects, proofs: [assertions] },
       "ended-by-secret": {
         expires: "2020-01-01",
         ...right,

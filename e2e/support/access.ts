@@ -92,9 +92,14 @@ export async function reload(service: RunningService): Promise<void> {
 }
 
 /** A request as bytes, which closes its connection. */
-export function requestText(line: string, headers: readonly string[] = [], body?: string): string {
+export function requestText(
+  line: string,
+  headers: readonly string[] = [],
+  body?: string,
+  type = "application/json",
+): string {
   const framing =
-    body === undefined ? [] : ["content-type: application/json", `content-length: ${String(body.length)}`];
+    body === undefined ? [] : [`content-type: ${type}`, `content-length: ${String(body.length)}`];
   return [
     `${line} HTTP/1.1`,
     "host: localhost",

@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { ALL_SCOPES, accessFolder, bearer, ownSecret } from "../support/access.ts";
 import { descriptionAt } from "../support/held-description.ts";
 import { ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
@@ -14,17 +17,34 @@ const ENV = { MACP_AUTH_SIGNING_ALG: "ES256" };
 const service = sharedService(ENV);
 const port = () => service().port;
 
+/** A service that records tokens, and one secret that proves its caller. */
+const SECRET = randomBytes(32).toString("base64url");
+const KEK = { MACP_AUTH_KEK: randomBytes(32).toString("base64url") };
+const RECORDED = { ...ENV, ...KEK, MACP_AUTH_SHARED_SECRET: SECRET };
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+const folderOfStore = mkdtempSync(join(tmpdir(), "macp-auth-truth-"));
+const recording = sharedService({
+  ...RECORDED,
+  MACP_AUTH_STORE_URL: `sqlite:${join(folderOfStore, "store.db")}`,
+});
+afterAll(() => {
+  rmSync(folderOfStore, { recursive: true });
+});
+const isOfRecorded = (path: string): boolean => path.startsWith("/oauth/");
+const portOf = (path: string): number => (isOfRecorded(path) ? recording().port : port());
+
 /** A request of this operation as bytes. A length, where there is one, is that of the body. */
 function bytesOf(method: string, path: string, headers = "Host: x\r\n", version = "1.1"): string {
-  const body = method === "POST" ? MINT : "";
-  const framing =
-    body === "" ? "" : `Content-Type: application/json\r\nContent-Length: ${String(body.length)}\r\n`;
+  const isForm = isOfRecorded(path);
+  const body = method === "POST" ? (isForm ? "token=x" : MINT) : "";
+  const type = isForm ? `${FORM["content-type"]}\r\nAuthorization: Bearer ${SECRET}` : "application/json";
+  const framing = body === "" ? "" : `Content-Type: ${type}\r\nContent-Length: ${String(body.length)}\r\n`;
   return `${method} ${path} HTTP/${version}\r\n${headers}${framing}\r\n${body}`;
 }
 
 describe.each(held.operations)("%s %s answers as it is described", (method, path) => {
   const sent = async (bytes: string) =>
-    expectDescribed(method, path, await sendRaw(port(), bytes, method === "HEAD"));
+    expectDescribed(method, path, await sendRaw(portOf(path), bytes, method === "HEAD"));
 
   test("for valid requests, with a request id of the caller or without", async () => {
     const good = method === "OPTIONS" ? 204 : 200;
@@ -49,7 +69,7 @@ test("every operation answers with 408 when the headers do not come, as it is de
 }, async () => {
   const slow = held.operations.map(async ([method, path]) => {
     const answer = await sendRaw(
-      port(),
+      portOf(path),
       `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-Slow: `,
       method === "HEAD",
     );
@@ -183,6 +203,50 @@ test("beyond a limit, minting answers 429 as it is described", async () => {
     expect(statuses).toEqual([200, 200, 429]);
   });
   await folder.remove();
+});
+
+describe.each(["/oauth/introspect", "/oauth/revoke"])("POST %s answers as it is described", (path) => {
+  const post = async (to: number, body: string, headers: Readonly<Record<string, string>>): Promise<number> =>
+    expectDescribed("POST", path, await ask(to, { method: "POST", path, headers, body }));
+  const proved = { ...FORM, ...bearer(SECRET) };
+
+  test("about a live token, to a stranger, and to requests with faults", async () => {
+    const to = recording().port;
+    const { token } = JSON.parse((await postTokens(to, MINT, bearer(SECRET))).text) as { token: string };
+    expect(await post(to, `token=${token}`, proved)).toBe(200);
+    expect(await post(to, `token=${token}`, FORM)).toBe(401);
+    expect(await post(to, "token=a&token=b", proved)).toBe(400);
+    expect(await post(to, "token=a", bearer(SECRET))).toBe(400);
+    expect(await post(to, `token=${"a".repeat(110_000)}`, proved)).toBe(413);
+    expect(await post(to, "token=a", { ...proved, "content-encoding": "nope" })).toBe(415);
+  });
+
+  test("where no token is recorded, and where what is recorded is not known", async () => {
+    expect(await post(port(), "token=a", FORM)).toBe(404);
+    await withService({ ...RECORDED, MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none" }, async (fenced) => {
+      expect(await post(fenced.port, "token=a", proved)).toBe(503);
+    });
+  });
+
+  test("to a caller that may not, and beyond a limit", async () => {
+    const [one, other] = [ownSecret(), ownSecret()];
+    const folder = await accessFolder({
+      version: 1,
+      callers: { one: { proofs: [{ secret: one.line }] }, other: { proofs: [{ secret: other.line }] } },
+      grants: [{ name: "all", callers: ["one"], senders: ["a"], scopes: ALL_SCOPES }],
+      limits: { address: "2/1h" },
+    });
+    const store = `sqlite:${join(folderOfStore, `${path.slice(7)}.db`)}`;
+    await withService({ ...ENV, ...KEK, ...folder.env, MACP_AUTH_STORE_URL: store }, async (closed) => {
+      const { token } = JSON.parse((await postTokens(closed.port, MINT, bearer(one.secret))).text) as {
+        token: string;
+      };
+      const body = `token=${token}`;
+      expect(await post(closed.port, body, { ...FORM, ...bearer(other.secret) })).toBe(403);
+      expect(await post(closed.port, body, { ...FORM, ...bearer(other.secret) })).toBe(429);
+    });
+    await folder.remove();
+  });
 });
 
 test("every described answer was seen above, except those to unexpected faults", () => {
