@@ -73,6 +73,7 @@ export async function openAdmin(
     metrics,
     declared,
     operators: operatorProofs({ ...shared, token, ownIssuer: settings.tokens.issuer }, declared),
+    reading: ledger.reading,
     upkeep: () => upkeep.round(),
     limitsAreLocal: () => limits.isLocal(),
     limits: () => declared?.view().limits,
