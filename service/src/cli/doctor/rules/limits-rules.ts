@@ -49,7 +49,7 @@ const OTHER_FIX =
   "see that HOST:PORT is that of a Redis or Valkey server, that rediss:// is written only where it speaks TLS, and that nothing between drops packets";
 
 /** The server of shared limits answers this login, and decides. */
-export function limitsServerDecides({ limitsServer }: LimitsFacts): readonly Finding[] {
+function limitsServerDecides({ limitsServer }: LimitsFacts): readonly Finding[] {
   if (limitsServer === undefined) return [];
   const { look } = limitsServer;
   const fault = look.kind === "unreachable" ? look.fault : look.takeFault;
@@ -75,7 +75,7 @@ export function limitsServerDecides({ limitsServer }: LimitsFacts): readonly Fin
 }
 
 /** It lets replicas share which callers they know, so that a guesser locks none of them out. */
-export function limitsServerSharesAddresses({ limitsServer }: LimitsFacts): readonly Finding[] {
+function limitsServerSharesAddresses({ limitsServer }: LimitsFacts): readonly Finding[] {
   const look = limitsServer?.look;
   if (look?.kind !== "answers" || look.takeFault !== undefined || look.pairsFault === undefined) return [];
   return [
@@ -88,7 +88,7 @@ export function limitsServerSharesAddresses({ limitsServer }: LimitsFacts): read
 }
 
 /** It is new enough, and keeps what it is given. */
-export function limitsServerKeepsBuckets({ limitsServer }: LimitsFacts): readonly Finding[] {
+function limitsServerKeepsBuckets({ limitsServer }: LimitsFacts): readonly Finding[] {
   const look = limitsServer?.look;
   if (look?.kind !== "answers" || look.takeFault !== undefined) return [];
   if (look.facts === undefined)
@@ -125,7 +125,7 @@ function dropsKeys({ drops }: ServerFacts): readonly Finding[] {
 }
 
 /** Its clock is right: limits are counted by it, so it must not be set right by a step later. */
-export function limitsServerHasTheTime({ limitsServer }: LimitsFacts): readonly Finding[] {
+function limitsServerHasTheTime({ limitsServer }: LimitsFacts): readonly Finding[] {
   const look = limitsServer?.look;
   const offset = look?.kind === "answers" ? look.clockOffsetSeconds : undefined;
   if (offset === undefined || Math.abs(offset) <= CLOCK_OFFSET_SECONDS_MAX) return [];
@@ -140,7 +140,7 @@ export function limitsServerHasTheTime({ limitsServer }: LimitsFacts): readonly 
 }
 
 /** What is counted, and the password, cross the network only encrypted. */
-export function limitsServerIsReachedSafely({ limitsServer }: LimitsFacts): readonly Finding[] {
+function limitsServerIsReachedSafely({ limitsServer }: LimitsFacts): readonly Finding[] {
   if (limitsServer === undefined || limitsServer.isEncrypted || isLoopback(limitsServer.host)) return [];
   return [
     warn(
