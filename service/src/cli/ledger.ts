@@ -3,6 +3,7 @@ import { exportCommand } from "./ledger/export.ts";
 import { ledgerKeysCommand } from "./ledger/keys.ts";
 import { noteCommand } from "./ledger/note.ts";
 import { pruneCommand } from "./ledger/prune.ts";
+import { questionCommands } from "./ledger/questions.ts";
 import { reAnchorCommand } from "./ledger/re-anchor.ts";
 import { ledgerVerifyCommand } from "./ledger/verify.ts";
 import type { World } from "./terminal/world.ts";
@@ -13,7 +14,7 @@ docs/auditors.md says what the ledger proves, to whom, and what it does not.`;
 
 /** `macp-auth ledger …`: what was recorded, and whether it is as it was written. */
 export function ledgerCommand(world: World): Command {
-  return new Command("ledger")
+  const ledger = new Command("ledger")
     .description("ask and check the record of what was minted")
     .addHelpText("after", NOTES)
     .addCommand(ledgerVerifyCommand(world))
@@ -22,4 +23,6 @@ export function ledgerCommand(world: World): Command {
     .addCommand(ledgerKeysCommand(world))
     .addCommand(reAnchorCommand(world))
     .addCommand(pruneCommand(world));
+  for (const command of questionCommands(world)) ledger.addCommand(command);
+  return ledger;
 }

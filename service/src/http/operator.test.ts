@@ -110,6 +110,11 @@ test("each operation is for these roles, and a route without roles does not comp
   expect(table).toEqual({
     "GET /readyz": all,
     "GET /metrics": all,
+    "GET /ledger/entries": all,
+    "GET /ledger/live": all,
+    "GET /ledger/lineage/{jti}": all,
+    "GET /ledger/tokens": all,
+    "GET /ledger/counts": all,
     "GET /access": all,
     "GET /issuers": all,
     "POST /issuers/{name}/forget": change,
