@@ -11,6 +11,7 @@ import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-sh
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
 import type { StoreAccess } from "../../stores/open.ts";
+import { noteDeps } from "../../wiring/ledger/open-notes.ts";
 import { type OpenRotation, openKeks, openRotation } from "../../wiring/open-rotation.ts";
 import { wiredStore } from "../../wiring/stores.ts";
 import { corruptionLine } from "../../wiring/words/corruption-line.ts";
@@ -29,9 +30,18 @@ export async function storeBackend(world: World, access: StoreAccess): Promise<K
   return {
     list: (all) => explainStoreFaults(() => listOnStore(rotation, all, world), world),
     operate: (operation, accepted) =>
-      explainStoreFaults(() => operateOnStore(rotation, operation, accepted, world), world),
+      explainStoreFaults(async () => {
+        const answer = await operateOnStore(rotation, operation, accepted, world);
+        if (operation.kind === "reseal") await resealNoteKeys(rotation, world);
+        return answer;
+      }, world),
     close: () => rotation.database.close(),
   };
+}
+
+/** The keys of signed notes are sealed as those of the set are. */
+async function resealNoteKeys({ database, sealing }: OpenRotation, { clock }: World): Promise<void> {
+  if (database.kind === "sql") await noteDeps("", { database, sealing }, () => clock.nowMs()).keys.reseal();
 }
 
 /** Settings with managed keys whose store a command can reach. */
