@@ -82,7 +82,7 @@ export async function auditLedger(deps: AuditDeps): Promise<AuditReport> {
 }
 
 /** Names a finding, and what was observed. */
-export function findingId(finding: Finding): string {
+function findingId(finding: Finding): string {
   return digestOfText(JSON.stringify(finding)).slice(0, 22);
 }
 

@@ -34,7 +34,7 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /** The time before which entries go: so many days ago, and at least two lives of a token, in which its descendants expire too. */
-export function boundsOf({ now, olderThanDays, lifeSeconds }: Omit<PruneRequest, "by">): PruneBounds {
+function boundsOf({ now, olderThanDays, lifeSeconds }: Omit<PruneRequest, "by">): PruneBounds {
   const ageMs = Math.max(olderThanDays * DAY_MS, 2 * lifeSeconds * 1_000);
   return { beforeMs: now - ageMs, expFrom: Math.floor(now / 1_000) - lifeSeconds };
 }

@@ -57,7 +57,7 @@ export function ledgerOf(
 }
 
 /** The next note of a ledger with these ends. */
-export function noteOf(
+function noteOf(
   heads: readonly ChainHead[],
   notes: readonly StoredNote[],
   at: ReturnType<typeof epochMs>,
