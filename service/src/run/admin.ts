@@ -59,13 +59,7 @@ export async function openAdmin(
     ledgerNotes: () => ledger.notes?.figures(),
     revocations: () => ledger.revocations(),
   });
-  upkeep.watch({
-    alarm: (kind) => metrics.keyAlarm(kind),
-    storeFailed: () => metrics.storeFailed(),
-    fetchesDropped: (count) => metrics.fetchesDropped(count),
-  });
-  limits.watch({ decided: (seconds) => metrics.limitDecided(seconds) });
-  ledger.watch(metrics.ledger);
+  countWhat({ upkeep, limits, ledger }, metrics);
   const listener = adminServer({
     ...shared,
     directory: upkeep.directory,
@@ -83,4 +77,22 @@ export async function openAdmin(
   });
   const [portVariable, hostVariable] = [labels.of("admin.port"), labels.of("admin.host")];
   return { listener, metrics, place: { port: admin.port, host: admin.host, portVariable, hostVariable } };
+}
+
+/** Lets the parts that work beside the requests count what they do. */
+function countWhat(
+  parts: {
+    readonly upkeep: KeyUpkeep;
+    readonly limits: OpenAccess["limits"];
+    readonly ledger: Pick<OpenLedger, "watch">;
+  },
+  metrics: Metrics,
+): void {
+  parts.upkeep.watch({
+    alarm: (kind) => metrics.keyAlarm(kind),
+    storeFailed: () => metrics.storeFailed(),
+    fetchesDropped: (count) => metrics.fetchesDropped(count),
+  });
+  parts.limits.watch({ decided: (seconds) => metrics.limitDecided(seconds) });
+  parts.ledger.watch(metrics.ledger);
 }
