@@ -89,7 +89,7 @@ function entryOf(number: number, heads: ReadonlyMap<ChainName, ChainHead>, chain
 }
 
 /** A row as the store gives it back. */
-export function rowOf({ chain, seq, at, kind, prev, hash, body, index }: LinkedEntry): AuditedEntry {
+function rowOf({ chain, seq, at, kind, prev, hash, body, index }: LinkedEntry): AuditedEntry {
   return { chain, seq, at, hour: Math.floor(at / 3_600_000), kind, prev, hash, body, index };
 }
 
