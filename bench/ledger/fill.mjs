@@ -82,7 +82,7 @@ function* postgresScript(rows, nowMs) {
 }
 
 /**
- * Statements that make entries as `madeBatches` does, which is faster; their hashes are none.
+ * Statements that make entries on the server: 90 days up to now, the twentieth part of them in the last hour. Their hashes are none.
  * @param {{ rows: number, nowMs: number, id: (i: string) => string, run: (i: string) => string, hash: (i: string) => string, skewed: (i: string, of: number) => string, format: string, digits: string, series: (first: number, last: number) => string }} words
  */
 function* script({ rows, nowMs, id, run, hash, skewed, format, digits, series }) {

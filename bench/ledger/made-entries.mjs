@@ -1,59 +1,14 @@
-// Entries as a busy service writes them, for the ledger's benches: 90 days up to now, the twentieth part of them in the last hour.
+// Entries as a busy service writes them, for the ledger's benches.
 import { createHash, randomBytes } from "node:crypto";
 
-/** @type {typeof import("../../service/src/ledger/chain.ts")} */
-const { linked } = await import(new URL("../../service/dist/ledger/chain.js", import.meta.url).href);
-
-/** @typedef {import("../../service/src/ledger/chain.ts").LinkedEntry} LinkedEntry */
-/** @typedef {import("../../service/src/ledger/chain.ts").ChainHead} ChainHead */
 /** @typedef {import("../../service/src/ledger/entry.ts").Entry} Entry */
 
 export const SPAN_MS = 90 * 86_400_000;
-const HOUR_MS = 3_600_000;
-const CHAINS = 27;
 export const SENDERS = 500;
 export const CALLERS = 12;
 const TTL_SECONDS = 300;
 /** So many tokens have one run. */
 const RUN_TOKENS = 20;
-
-/**
- * Batches of one chain each, in the order of time.
- * @param {number} rows
- * @param {number} nowMs
- * @param {number} [batch]
- * @returns {Generator<{ chain: string, before: ChainHead | undefined, entries: LinkedEntry[] }>}
- */
-export function* madeBatches(rows, nowMs, batch = 64) {
-  /** @type {Map<string, ChainHead>} */
-  const heads = new Map();
-  const names = Array.from({ length: CHAINS }, (_, index) => `bench-chain-${String(index).padStart(4, "0")}`);
-  const maker = entryMaker();
-  for (let done = 0; done < rows; ) {
-    // A chain for each of three replicas, which start anew nine times.
-    const life = Math.floor((done / rows) * (CHAINS / 3));
-    const chain = names[life * 3 + (Math.floor(done / batch) % 3)] ?? "";
-    const before = heads.get(chain);
-    const entries = [];
-    let head = before ?? chain;
-    for (let index = 0; index < batch && done < rows; index += 1, done += 1) {
-      const at = momentOf(done / rows, nowMs);
-      const row = linked(/** @type {any} */ (head), /** @type {any} */ (at), maker(at));
-      entries.push(row);
-      head = row;
-    }
-    heads.set(chain, /** @type {ChainHead} */ (head));
-    yield { chain, before, entries };
-  }
-}
-
-/** @param {number} part @param {number} nowMs */
-function momentOf(part, nowMs) {
-  const last = nowMs - HOUR_MS;
-  return Math.floor(
-    part < 0.95 ? last - SPAN_MS * (1 - part / 0.95) : last + HOUR_MS * ((part - 0.95) / 0.05),
-  );
-}
 
 /** @returns {(at: number) => Entry} */
 export function entryMaker() {

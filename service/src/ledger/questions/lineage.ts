@@ -22,11 +22,11 @@ export interface Lineage {
 }
 
 /** How many tokens of a family are read. */
-export const TOKENS_MAX = 1_000;
+const TOKENS_MAX = 1_000;
 /** How deep a tree is shown, and how far up a token is followed. */
-export const DEPTH_MAX = 32;
+const DEPTH_MAX = 32;
 /** How many children of one token are shown. */
-export const WIDTH_MAX = 100;
+const WIDTH_MAX = 100;
 
 /** Where a token comes from and what was made under it; `undefined`: the ledger does not know it. Rejects with `StoreUnavailable`. */
 export async function lineageOf(questions: LedgerQuestions, jti: string): Promise<Lineage | undefined> {
@@ -82,7 +82,7 @@ async function ancestorsOf(
 }
 
 /** The tree under a token, from the entries of its family. Entries that were changed may name each other: each token is shown once. */
-export function treeOf(
+function treeOf(
   jti: string,
   entries: ReadonlyMap<string | null, StoredEntry>,
 ): { readonly tree: LineageNode; readonly isCut: boolean } {
