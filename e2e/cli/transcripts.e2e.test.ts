@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sharedService } from "../support/service-process.ts";
 import { type Liar, startLiar } from "./liar.ts";
-import { asExpected, readTranscript, show } from "./transcript.ts";
+import { asExpected, readTranscript, show } from "../support/transcript.ts";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const LAUNCHER = join(HERE, "..", "..", "service", "bin", "macp-auth.cjs");

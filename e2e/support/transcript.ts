@@ -55,6 +55,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   "<HEX>": "[0-9a-f]{64}",
   "<BASE64URL>": "[A-Za-z0-9_-]+",
   "<TIME>": "\\d+ (?:d|h|min|s)(?: \\d+ (?:h|min|s))?",
+  "<UTC>": "\\d{4}-\\d{2}-\\d{2}T[\\d:.]+Z",
   "<N>": "\\d+",
 };
 
