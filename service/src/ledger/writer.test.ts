@@ -137,6 +137,18 @@ describe("entries that are waited for", () => {
     expect(batches.map(({ entries }) => entries.length)).toEqual([2, 256, 44]);
   });
 
+  test("that come as soon as the last of a batch is answered are written, however soon", async () => {
+    for (let microtasks = 0; microtasks < 12; microtasks += 1) {
+      let outcome: Recorded | undefined;
+      void writer.record(mintEntry("a")).then(async () => {
+        for (let passed = 0; passed < microtasks; passed += 1) await Promise.resolve();
+        outcome = await writer.record(mintEntry("b"));
+      });
+      await pass(50);
+      expect({ microtasks, outcome }).toEqual({ microtasks, outcome: RECORDED });
+    }
+  });
+
   test("are answered after two seconds when the store hangs, also those that came later; others at once, until it answers", async () => {
     const { fate, letGo } = hanging();
     fates = [fate];

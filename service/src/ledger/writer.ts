@@ -143,16 +143,19 @@ export class LedgerWriter {
 
   #enqueue(entry: Entry, settle: Waiting["settle"]): void {
     this.#queue.push({ entry, settle, since: this.#stopwatch.elapsed() });
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
-    await this.#gathered();
-    while (this.#queue.length > 0) {
-      const isWritten = await this.#written(this.#next());
-      if (!isWritten && this.#queue.length > 0 && this.#queue.length === this.#kept) await this.#pause();
+    try {
+      await this.#gathered();
+      while (this.#queue.length > 0) {
+        const isWritten = await this.#written(this.#next());
+        if (!isWritten && this.#queue.length > 0 && this.#queue.length === this.#kept) await this.#pause();
+      }
+    } finally {
+      // With the last look at the queue, not a microtask later: an entry that came between them would begin no run and wait for another.
+      this.#running = undefined;
     }
   }
 
