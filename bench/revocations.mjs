@@ -1,7 +1,10 @@
 // What a million live revocations cost a replica, in memory and for each check. After `npm run build`: node --expose-gc bench/revocations.mjs
 import { randomBytes } from "node:crypto";
-import { RevokedIds } from "../service/dist/ledger/revocation/revoked-ids.js";
-import { RevokedSubjects } from "../service/dist/ledger/revocation/revoked-subjects.js";
+
+/** @param {string} name */
+const built = (name) => import(new URL(`../service/dist/${name}.js`, import.meta.url).href);
+const { RevokedIds } = await built("ledger/revocation/revoked-ids");
+const { RevokedSubjects } = await built("ledger/revocation/revoked-subjects");
 
 const COUNT = Number(process.argv[2] ?? 1_000_000);
 const LOOKS = 1_000_000;
@@ -13,6 +16,12 @@ function mebibytes() {
   return (heapUsed + external) / 1_048_576;
 }
 
+/**
+ * @template Filled
+ * @param {string} name
+ * @param {() => Filled} fill
+ * @param {(filled: Filled, turn: number) => boolean} look
+ */
 function measure(name, fill, look) {
   const before = mebibytes();
   const filled = fill();

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sharedService } from "../support/service-process.ts";
-import { type Liar, startLiar } from "./liar.ts";
 import { asExpected, readTranscript, show } from "../support/transcript.ts";
+import { type Liar, startLiar } from "./liar.ts";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const LAUNCHER = join(HERE, "..", "..", "service", "bin", "macp-auth.cjs");

@@ -43,7 +43,7 @@ export interface EntryPlace {
 const FORM = 1;
 
 /** The record of an entry: one JSON object in printable ASCII, which every engine and encoding gives back byte for byte. */
-export function bodyOf({ chain, seq, at }: EntryPlace, { kind, facts }: Entry): string {
+function bodyOf({ chain, seq, at }: EntryPlace, { kind, facts }: Entry): string {
   return asciiJson(JSON.stringify({ v: FORM, chain, seq, at, kind, ...facts }));
 }
 

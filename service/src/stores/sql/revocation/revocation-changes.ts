@@ -4,7 +4,7 @@ import { RULE_COLUMNS, RuleRow, TokenRow } from "./revocation-rows.ts";
 import type { State } from "./revoked-tokens.ts";
 
 /** Rows of each kind on a page. */
-export const PAGE_MAX = 5_000;
+const PAGE_MAX = 5_000;
 
 /**
  * A page of what still stands. Rules are the revocations that say more than their tokens do. A full page of rules ends the page at the
