@@ -8,7 +8,7 @@ import type { Entry, MintFacts, RejectionFacts } from "../ledger/entry.ts";
 import type { Batch } from "../ledger/ledger-store.ts";
 
 /** The facts of a token with this id, valid; override what a test is about. */
-function mintFacts(jti: string, override: Partial<MintFacts> = {}): MintFacts {
+export function mintFacts(jti: string, override: Partial<MintFacts> = {}): MintFacts {
   return {
     jti: jti as Jti,
     kid: "k" as Kid,
