@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openAdapter } from "../../service/src/stores/open.ts";
+import { MIGRATIONS } from "../../service/src/stores/sql/migrations.ts";
 import {
   freshName,
   onPostgres,
@@ -219,7 +220,10 @@ describe("a command that looks, on SQLite,", { timeout: 120_000 }, () => {
   );
 
   test.each([
-    [9, "the store has schema version 9, and this program knows versions up to 1; run the newer program"],
+    [
+      99,
+      `the store has schema version 99, and this program knows versions up to ${String(MIGRATIONS.length)}; run the newer program`,
+    ],
     [
       0,
       "the store has no tables of this service; check that it is the right one; for a new store start the service, or: macp-auth migrate",

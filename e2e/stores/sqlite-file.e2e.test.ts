@@ -289,11 +289,11 @@ describe.skipIf(!canMount)("a file system (skipped: mounting one needs root or s
     runAsRoot("mount", ...args);
   };
   const owner = `mode=0700,uid=${String(process.getuid?.())},gid=${String(process.getgid?.())}`;
-  beforeEach(() => mount("-t", "tmpfs", "-o", `size=256k,${owner}`, "tmpfs", join(folder, "data")));
+  beforeEach(() => mount("-t", "tmpfs", "-o", `size=1m,${owner}`, "tmpfs", join(folder, "data")));
   afterEach(() => {
     runAsRoot("umount", join(folder, "data"));
   });
-  const fill = () => writeFile(join(folder, "data", "fill"), Buffer.alloc(1 << 20)).catch(() => undefined);
+  const fill = () => writeFile(join(folder, "data", "fill"), Buffer.alloc(4 << 20)).catch(() => undefined);
 
   test("that is full is named, by a command and by a start", async () => {
     await fill();

@@ -21,7 +21,7 @@ export function memoryLedger(records: MemoryRecords = memoryRecords()): LedgerSt
       Promise.resolve(
         [...chains.keys()]
           .flatMap((chain) => headOf(chain) ?? [])
-          .toSorted((one, other) => other.at - one.at),
+          .toSorted((one, other) => other.at - one.at || (one.chain < other.chain ? -1 : 1)),
       ),
     entriesOf: (chain, afterSeq, limit) =>
       Promise.resolve((chains.get(chain) ?? []).slice(afterSeq, afterSeq + limit)),
