@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ADMIN_ROUTES } from "../../service/src/http/admin-server.ts";
 import { type ForeignSigner, foreignSigner, foreignToken } from "../../service/src/testing/callers.ts";
@@ -37,7 +39,9 @@ beforeAll(async () => {
     ...folder.env,
     HOST: "127.0.0.1",
     MACP_AUTH_SIGNING_ALG: "ES256",
-    MACP_AUTH_STORE_URL: "memory:",
+    // With a ledger, so that its operations do something too.
+    MACP_AUTH_STORE_URL: `sqlite:${join(dirname(folder.path), "store.db")}`,
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     MACP_AUTH_ADMIN_PORT: "0",
     MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
   });
@@ -81,17 +85,17 @@ const INSUFFICIENT = '{"error":"the role of this caller does not allow this"}';
 const UNAUTHORISED = '{"error":"a bearer token is required"}';
 
 describe.each(ADMIN_ROUTES)("$method $path", ({ method, path, roles }) => {
-  // No body of a key operation is valid here, so that nothing changes.
+  // No body of an operation is valid here, so that nothing changes; no token has the id `{jti}`.
   const body = method === "POST" ? { nothing: 1 } : undefined;
 
   test.each(["viewer", "operator", "security", "no-role"] as const)("for a caller %s", async (name) => {
     const { status, text } = await asked(secrets[name].secret, method, path, body);
-    if ((roles as readonly string[]).includes(name)) expect([200, 400]).toContain(status);
+    if ((roles as readonly string[]).includes(name)) expect([200, 400, 404]).toContain(status);
     else expect([status, text]).toEqual([403, INSUFFICIENT]);
   });
 
   test("for the token of the listener, and for nobody without a valid credential", async () => {
-    expect([200, 400]).toContain((await asked(ADMIN_TOKEN, method, path, body)).status);
+    expect([200, 400, 404]).toContain((await asked(ADMIN_TOKEN, method, path, body)).status);
     for (const credential of [secrets.disabled.secret, `${secrets.security.secret}x`, "wrong"])
       expect(await asked(credential, method, path, body)).toEqual({ status: 401, text: UNAUTHORISED });
   });
@@ -180,7 +184,7 @@ test("an invalid document is reported as stale, is no reason not to be ready, an
     ...before,
     stale: true,
   });
-  expect(JSON.parse((await asked(secrets.viewer.secret, "GET", "/readyz")).text)).toEqual({
+  expect(JSON.parse((await asked(secrets.viewer.secret, "GET", "/readyz")).text)).toMatchObject({
     ready: true,
     reasons: [],
     access: { mode: "enforce", policy: before.policy, stale: true },

@@ -152,6 +152,8 @@ function schemaJudge(schemas: Readonly<Record<string, Schema>>): Fits {
       Object.entries(members as Record<string, Schema>).every(
         ([name, member]) => !Object.hasOwn(value, name) || fits(member, value[name]),
       ),
+    propertyNames: (name, value) =>
+      !isObject(value) || Object.keys(value).every((member) => fits(name as Schema, member)),
     additionalProperties: (others, value, { properties }) =>
       !isObject(value) ||
       others !== false ||

@@ -1,4 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { foreignSigner, foreignToken } from "../../service/src/testing/callers.ts";
 import { accessFolder, ISSUER } from "../support/access.ts";
@@ -11,9 +14,16 @@ const ADMIN = { MACP_AUTH_SIGNING_ALG: "ES256", MACP_AUTH_ADMIN_PORT: "0", HOST:
 const WITH_TOKEN = { ...ADMIN, MACP_AUTH_ADMIN_TOKEN: TOKEN };
 const MANAGED = { ...WITH_TOKEN, MACP_AUTH_STORE_URL: "memory:" };
 
+const RECORDED = {
+  ...WITH_TOKEN,
+  MACP_AUTH_STORE_URL: `sqlite:${join(mkdtempSync(join(tmpdir(), "macp-auth-admin-")), "store.db")}`,
+  MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+};
+
 const ISSUER_NAME = "ci";
 const held = descriptionAt("admin-openapi.json");
 const service = sharedService(MANAGED);
+const recorded = sharedService(RECORDED);
 const adminPort = async (running: RunningService): Promise<number> =>
   Number((await running.event("admin_listening"))["port"]);
 
@@ -22,11 +32,15 @@ async function answered(
   running: RunningService,
   method: string,
   path: string,
-  { body, headers = {} }: { body?: string; headers?: Record<string, string> } = {},
+  {
+    body,
+    headers = {},
+    path: sentPath,
+  }: { body?: string; headers?: Record<string, string>; path?: string } = {},
 ): Promise<number> {
   const answer = await ask(await adminPort(running), {
     method,
-    path: path.replace("{name}", ISSUER_NAME),
+    path: (sentPath ?? path).replace("{name}", ISSUER_NAME),
     headers: {
       authorization: `Bearer ${TOKEN}`,
       ...(body !== undefined && { "content-type": "application/json" }),
@@ -77,6 +91,7 @@ test("every operation answers 408 when the headers do not come, as it is describ
 const guarded = held.operations.filter(([method]) => method !== "OPTIONS");
 const onIssuer = guarded.filter(([, path]) => path.includes("{name}"));
 const onKeys = guarded.filter(([, path]) => path.startsWith("/keys"));
+const onLedger = guarded.filter(([, path]) => /^\/(?:ledger|revocations)/.test(path));
 
 test("where no token is set, a request that a web page could send is answered 403 as it is described", async () => {
   await withService({ ...ADMIN, MACP_AUTH_STORE_URL: "memory:" }, async (open) => {
@@ -142,9 +157,14 @@ test("after too many wrong credentials, every operation is answered 429 as it is
 });
 
 test("a body that cannot be read is answered as it is described", async () => {
-  for (const [method, path] of [...onKeys, ...onIssuer].filter(([name]) => name === "POST")) {
+  const posts = [...onKeys, ...onIssuer, ...onLedger].filter(([name]) => name === "POST");
+  for (const [method, path] of posts) {
     const wrong = (body: string, headers: Record<string, string> = {}) =>
-      answered(service(), method, path, { body, headers });
+      answered(path.startsWith("/revocations") ? recorded() : service(), method, path, {
+        body,
+        headers,
+        path: path.replace("{epoch}", "1"),
+      });
     expect(await wrong("{")).toBe(400);
     expect(await wrong('{"accpet":[]}')).toBe(400);
     expect(await wrong(JSON.stringify({ reason: "r".repeat(110_000) }))).toBe(413);
@@ -198,6 +218,50 @@ test("each executed operation is answered 200 as it is described", async () => {
   for (const path of ["/keys", "/readyz", "/metrics", "/access", "/issuers"])
     for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(200);
 });
+
+test("where nothing is recorded, the operations on the ledger are answered 409 as it is described", async () => {
+  const body = JSON.stringify({ sender: "agent://a", reason: "leaked" });
+  for (const [method, path] of onLedger) {
+    const sent = { path: pathOf(path), ...(method === "POST" && { body }) };
+    expect(await answered(service(), method, path, sent), path).toBe(409);
+  }
+});
+
+test("where tokens are recorded, the operations on the ledger are answered 200, and 404 to what is not there, as it is described", async () => {
+  const minted = await ask(recorded().port, {
+    method: "POST",
+    path: "/tokens",
+    headers: { "content-type": "application/json" },
+    body: '{"sender":"agent://a"}',
+  });
+  const { token_id: jti } = JSON.parse(minted.text) as { token_id: string };
+  const selector = { sender: "agent://a" };
+  const posted = (path: string, body: object, sentPath = path) =>
+    answered(recorded(), "POST", path, { body: JSON.stringify(body), path: sentPath });
+  expect(await posted("/revocations/preview", selector)).toBe(200);
+  expect(await posted("/revocations", { ...selector, reason: "leaked" })).toBe(200);
+  for (const [epoch, status] of [
+    [1, 200],
+    [99, 404],
+  ] as const)
+    expect(
+      await posted("/revocations/{epoch}/undo", { reason: "not it" }, `/revocations/${String(epoch)}/undo`),
+    ).toBe(status);
+  for (const [method, path] of onLedger.filter(([name]) => name !== "POST")) {
+    expect(await answered(recorded(), method, path, { path: pathOf(path, jti) }), path).toBe(200);
+    if (path.includes("{jti}"))
+      expect(await answered(recorded(), method, path, { path: pathOf(path) }), path).toBe(404);
+  }
+});
+
+/** The path of an operation on the ledger with what it needs. */
+function pathOf(path: string, jti = "AAAAAAAAAAAAAAAAAAAAAA"): string {
+  const queries: Readonly<Record<string, string>> = {
+    "/ledger/live": "?sender=agent://a",
+    "/ledger/tokens": `?digest=${"A".repeat(43)}`,
+  };
+  return path.replace("{jti}", jti).replace("{epoch}", "1") + (queries[path] ?? "");
+}
 
 test("every described answer was seen above, except those to unexpected faults", () => {
   expect([...held.seen].toSorted()).toEqual(held.described.toSorted());

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ const page = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), "utf8");
 const API = page("api.md");
 const OPERATIONS = page("operations.md");
+/** Its calls need callers that are declared: e2e/ledger has them. */
+const INTROSPECTION = page("introspection.md");
 
 /** The calls of curl in a page's shell blocks, each as one line. */
 function callsIn(markdown: string): string[] {
@@ -29,7 +32,7 @@ function operationOf(call: string): string {
 
 /** The operations that a page has a table row or a section of. */
 function operationsIn(markdown: string): string[] {
-  const named = [...markdown.matchAll(/^(?:\| `|## )((?:GET|POST) \/[a-z./_{}-]+)`?/gm)].map(
+  const named = [...markdown.matchAll(/^(?:\| \[?`|## )((?:GET|POST) \/[a-z./_{}-]+)`?/gm)].map(
     ([, name = ""]) => name,
   );
   return [...new Set(named)].sort();
@@ -38,9 +41,11 @@ function operationsIn(markdown: string): string[] {
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
 describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
+  const storeFolder = mkdtempSync(join(tmpdir(), "macp-auth-calls-"));
   const running = sharedService({
     MACP_AUTH_SIGNING_ALG: "ES256",
-    MACP_AUTH_STORE_URL: "memory:",
+    MACP_AUTH_STORE_URL: `sqlite:${join(storeFolder, "store.db")}`,
+    MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     MACP_AUTH_ADMIN_PORT: "0",
     HOST: "127.0.0.1",
   });
@@ -58,7 +63,7 @@ describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
     writeFileSync(join(home, ".curlrc"), lines.join("\n"));
   });
   afterAll(() => {
-    rmSync(home, { recursive: true });
+    for (const folder of [home, storeFolder]) rmSync(folder, { recursive: true });
   });
 
   interface Key {
@@ -80,7 +85,8 @@ describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
   };
 
   test("there is one for each operation of the public interface and of the admin listener", () => {
-    expect([...new Set(callsIn(API).map(operationOf))].sort()).toEqual(operationsIn(API));
+    const called = [...new Set(callsIn(API).map(operationOf))];
+    expect([...called, ...operationsIn(INTROSPECTION)].sort()).toEqual(operationsIn(API));
     expect([...new Set(callsIn(OPERATIONS).map(operationOf))].sort()).toEqual(operationsIn(OPERATIONS));
     const described = JSON.parse(page("api/openapi.json")) as {
       paths: Record<string, Record<string, unknown>>;
@@ -90,7 +96,8 @@ describe("the calls that the documents show", { timeout: BOOT_MS_MAX }, () => {
         .filter((method) => method === "get" || method === "post")
         .map((method) => `${method.toUpperCase()} ${path}`),
     );
-    expect([...operationsIn(API), ...operationsIn(OPERATIONS)]).toEqual(expect.arrayContaining(operations));
+    const documented = [API, OPERATIONS, INTROSPECTION].flatMap(operationsIn);
+    expect(documented).toEqual(expect.arrayContaining(operations));
   });
 
   test.skipIf(!hasCurl && process.env["CI"] === undefined).each(callsIn(API))(
