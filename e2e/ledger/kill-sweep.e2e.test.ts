@@ -59,9 +59,9 @@ describe.skipIf(!hasStrace)("a process over SQLite (skipped where strace is not 
       const folder = await mkdtemp(join(tmpdir(), "macp-auth-ledger-"));
       const urls = upTo(LANES).map((lane) => `sqlite:${join(folder, `${String(lane)}.db`)}`);
       await Promise.all(urls.map((url) => minted(url, { tokens: 1 })));
-      await survives(numbers, urls, (number) => ({
-        under: killing(calls, number),
-      }));
+      // More batches than the largest N: the disk is waited for once a batch.
+      const tokens = 20 * KILLS;
+      await survives(numbers, urls, (number) => ({ tokens, under: killing(calls, number) }));
       await rm(folder, { recursive: true });
     },
   );
@@ -70,7 +70,11 @@ describe.skipIf(!hasStrace)("a process over SQLite (skipped where strace is not 
     const folder = await mkdtemp(join(tmpdir(), "macp-auth-ledger-"));
     const url = `sqlite:${join(folder, "async.db")}`;
     await minted(url, { tokens: 1 });
-    const { tokens, wasKilled } = await minted(url, { mode: "async", under: killing("fdatasync,fsync", 7) });
+    const { tokens, wasKilled } = await minted(url, {
+      mode: "async",
+      tokens: 20_000,
+      under: killing("fdatasync,fsync", 7),
+    });
     expect(wasKilled).toBe(true);
     expect(await faultsOf(url, tokens)).not.toEqual([]);
     await rm(folder, { recursive: true });
