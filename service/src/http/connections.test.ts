@@ -335,25 +335,27 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     });
 
     // Under TLS, Node hands a whole answer over at once, and does not see how much of it has left.
-    test.runIf(scheme === "http")("stays open while some of it is taken now and then", async () => {
-      listener.server.timeout = STILL_MS;
-      const client = await slowClient();
-      let taken = 0;
-      client.on("data", (piece: Buffer) => {
-        taken += piece.length;
-        client.pause();
-      });
-      client.write(LARGE);
-      // For longer than a connection may be silent, with more in between than the kernel holds.
-      for (const start = performance.now(); performance.now() - start < 3 * STILL_MS; ) {
-        await pause(5);
+    // TLS shows no progress within one answer.
+    if (scheme === "http")
+      test("stays open while some of it is taken now and then", async () => {
+        listener.server.timeout = STILL_MS;
+        const client = await slowClient();
+        let taken = 0;
+        client.on("data", (piece: Buffer) => {
+          taken += piece.length;
+          client.pause();
+        });
+        client.write(LARGE);
+        // For longer than a connection may be silent, with more in between than the kernel holds.
+        for (const start = performance.now(); performance.now() - start < 3 * STILL_MS; ) {
+          await pause(5);
+          client.resume();
+        }
+        client.on("data", () => client.resume());
         client.resume();
-      }
-      client.on("data", () => client.resume());
-      client.resume();
-      await expect.poll(() => taken, { timeout: 20_000 }).toBeGreaterThan(LARGE_BYTES);
-      client.destroy();
-    });
+        await expect.poll(() => taken, { timeout: 20_000 }).toBeGreaterThan(LARGE_BYTES);
+        client.destroy();
+      });
   });
 
   test("that sends on after it was rejected is read in turns with all others, a piece at a time", async () => {
