@@ -160,7 +160,7 @@ describe.each([
   }, async () => {
     const stoppedAt = new Map<string, number>();
     const tokens: { token: string; sender: string }[] = [];
-    let [late, asked, refused] = [0, 0, 0];
+    let [late, asked, unanswered] = [0, 0, 0];
     let isOver = false;
     const minting = async (lane: number): Promise<void> => {
       for (let turn = 0; !isOver; turn += 1) {
@@ -181,7 +181,7 @@ describe.each([
         const sent = performance.now();
         const { status, active } = await introspect(one.token, at);
         asked += 1;
-        if (status === 503) refused += 1;
+        if (status === 503) unanswered += 1;
         if (active && sent - (stoppedAt.get(one.sender) ?? Number.POSITIVE_INFINITY) > BOUND_MS) late += 1;
       }
     };
@@ -202,7 +202,7 @@ describe.each([
     isOver = true;
     await Promise.all(all);
     console.log(
-      `${name}: ${String(tokens.length)} tokens, ${String(stoppedAt.size)} revocations, ${String(asked)} questions, ${String(refused)} not answered, ${String(late)} accepted late`,
+      `${name}: ${String(tokens.length)} tokens, ${String(stoppedAt.size)} revocations, ${String(asked)} questions, ${String(unanswered)} not answered, ${String(late)} accepted late`,
     );
     expect(stoppedAt.size).toBeGreaterThan(0);
     expect(late).toBe(0);

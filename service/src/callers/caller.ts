@@ -43,7 +43,7 @@ export type ProofClaims = Readonly<Record<string, string>>;
 export interface TokenRights {
   /** The audiences whose tokens it may ask about. */
   readonly introspects: readonly string[];
-  /** The senders whose tokens it may stop, whoever had them minted. */
+  /** The senders whose tokens it may stop, minted by any caller. */
   readonly revokes: TextSet;
 }
 

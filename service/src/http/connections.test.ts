@@ -335,7 +335,6 @@ describe.each(["http", "https"] as const)("a connection over %s", (scheme) => {
     });
 
     // Under TLS, Node hands a whole answer over at once, and does not see how much of it has left.
-    // TLS shows no progress within one answer.
     if (scheme === "http")
       test("stays open while some of it is taken now and then", async () => {
         listener.server.timeout = STILL_MS;

@@ -45,7 +45,7 @@ export const PAIR_LIFE_US = 172_800_000_000;
 /** How many pairs all replicas know together. When there are more, the oldest are forgotten. */
 export const PAIRS_MAX = 65_536;
 
-/** How many new addresses one credential may have noted here in a day: whoever has one cannot push out the pairs of all others. */
+/** How many new addresses one credential may have noted here in a day: one who has one cannot push out the pairs of all others. */
 const NOTED_PACE = paceOf({ count: 1_000, perSeconds: 86_400, burst: 1_000 });
 const CREDENTIAL_SLOTS = 2 ** 16;
 

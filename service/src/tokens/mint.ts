@@ -116,7 +116,7 @@ export async function mint(
 const FREE_MS_MAX = 2_000;
 
 /**
- * Resolves when a token of now is not stopped by what its sender or its caller was revoked for: tokens are told apart by the second.
+ * Resolves when a token of now is not stopped by what its sender or its caller was revoked for: tokens are distinguished by the second.
  * `false`: not soon.
  */
 async function isFree({ ledger, clock, timers }: MintDeps, caller: Caller, sender: Sender): Promise<boolean> {

@@ -122,7 +122,7 @@ function textOf(report: AuditReport, isIntact: boolean): string {
     ...(unlisted > 0 ? [`and ${String(unlisted)} more`] : []),
     ...(isIntact ? [findings.length === 0 ? "nothing was changed" : "nothing else was changed"] : []),
     lastNote === undefined
-      ? "no note covers the entries: whoever holds the database can write all of them anew"
+      ? "no note covers the entries: anyone who holds the database can write all of them anew"
       : `the last note is ${String(lastNote.number)}, of ${new Date(lastNote.at).toISOString()}; ${counted(afterLastNote, "entry", "entries")} came after it`,
   ];
   return lines.map((line) => `${line}\n`).join("");

@@ -127,7 +127,7 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
       expect(await stopped()).toEqual(["a", "b", "beside", "c"]);
     });
 
-    test("a run, and a caller, are stopped with everything under them, whoever had it", async () => {
+    test("a run, and a caller, are stopped with everything under them, of any caller", async () => {
       const [ci, cd] = [callerId("ci"), callerId("cd")];
       await record({
         a: { run: "nightly", caller: ci },

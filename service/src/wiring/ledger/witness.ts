@@ -8,7 +8,7 @@ import { postNote } from "../../outbound/fetch-document.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 
-/** Keeps signed notes where whoever can change the store cannot. */
+/** Keeps signed notes where one who can change the store cannot. */
 export interface Witness {
   /** Gives it the notes that it has not got. A fault is logged, and tried again later. */
   deliver(): Promise<void>;
