@@ -118,7 +118,7 @@ describe("a ledger whose SQLite file", () => {
   );
 
   test.skipIf(!hasStrace)(
-    "cannot be flushed ten times loses no token that left (skipped without strace)",
+    "cannot be flushed eleven times loses no token that left (skipped without strace)",
     async () => {
       await withService({ ...RECORDING, MACP_AUTH_STORE_URL: url }, async (service) => {
         const load = new RecordedLoad(service);
