@@ -69,7 +69,10 @@ export const PROBLEMS = {
   body_corrupt: { status: 400, text: "request body does not match its content-encoding" },
   json_invalid: { status: 400, text: "invalid JSON body" },
   json_too_deep: { status: 400, text: "JSON body is nested deeper than 32 levels" },
-  form_invalid: { status: 400, text: "invalid form body" },
+  form_invalid: {
+    status: 400,
+    text: "invalid form body: send each parameter once, percent-encoded as UTF-8",
+  },
   charset_unsupported: { status: 415, text: "unsupported charset: send the JSON body as UTF-8" },
   encoding_unsupported: { status: 415, text: "unsupported content-encoding: use gzip, deflate, br or none" },
   expectation_unsupported: { status: 417, text: "unsupported Expect header: only 100-continue is known" },

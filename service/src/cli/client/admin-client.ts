@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PROBLEMS } from "../../http/problem.ts";
 import { isLoopback } from "../../kernel/loopback.ts";
 import { readSettingFile } from "../../wiring/read-secret.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
@@ -100,7 +101,8 @@ function rejection(url: URL, status: number, document: unknown, token: AdminToke
       ? `the admin listener does not accept the token of ${token.variable}; set it to the token of the service`
       : "the admin listener requires a token; set MACP_AUTH_ADMIN_TOKEN_FILE as for the service";
   const reason = shown(ErrorBody.safeParse(document).data?.error ?? "no reason given", REASON_CHARACTERS_MAX);
-  const hint = status === 404 ? "; check that --admin has the port MACP_AUTH_ADMIN_PORT" : "";
+  const hint =
+    reason === PROBLEMS.not_found.text ? "; check that --admin has the port MACP_AUTH_ADMIN_PORT" : "";
   return `${shown(url.origin)} answered ${String(status)}: ${reason}${hint}`;
 }
 

@@ -32,7 +32,7 @@ export function entriesText({ entries, next }: EntriesAnswer): string {
     text(entry, "reason"),
   ]);
   const head = ["AT", "KIND", "CALLER", "SENDER", "RUN", "JTI", "REASON"];
-  return (entries.length === 0 ? "no entries on this page\n" : table([head, ...rows])) + nextLine(next);
+  return (entries.length === 0 ? nothing("entries", next) : table([head, ...rows])) + nextLine(next);
 }
 
 export function liveText({ tokens, next, now }: LiveAnswer): string {
@@ -44,7 +44,7 @@ export function liveText({ tokens, next, now }: LiveAnswer): string {
     expiry(entry, now),
   ]);
   const head = ["JTI", "SENDER", "CALLER", "RUN", "EXPIRES"];
-  return (tokens.length === 0 ? "no live tokens on this page\n" : table([head, ...rows])) + nextLine(next);
+  return (tokens.length === 0 ? nothing("live tokens", next) : table([head, ...rows])) + nextLine(next);
 }
 
 /** Who holds these tokens, those with the most first. */
@@ -127,6 +127,11 @@ function text({ record }: EntryAnswer, member: string): string {
 
 function expiry({ record: { exp } }: EntryAnswer, now: number): string {
   return typeof exp === "number" ? utcAndDistance(exp, now) : "-";
+}
+
+/** A page may be empty and yet not be the last. */
+function nothing(what: string, next: string | null): string {
+  return next === null ? `no ${what}\n` : `no ${what} on this page\n`;
 }
 
 function nextLine(next: string | null): string {

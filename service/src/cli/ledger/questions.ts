@@ -186,8 +186,19 @@ function understood<Shape extends z.ZodObject>(shape: Shape, options: Written): 
   const { data, error } = shape.safeParse(written);
   if (data !== undefined) return { written, query: data };
   const [name = "option"] = error?.issues[0]?.path ?? [];
-  throw wrongCall(`--${String(name)} is not valid; see macp-auth help ledger`);
+  const form = FORMS[String(name)];
+  throw wrongCall(`--${String(name)} is not valid${form === undefined ? "" : `; give ${form}`}`);
 }
+
+/** What the options that have a form of their own look like. */
+const FORMS: Readonly<Record<string, string>> = {
+  from: "seconds since 1970, or a time such as 2026-11-28T12:00:00Z",
+  to: "seconds since 1970, or a time such as 2026-11-28T12:00:00Z",
+  limit: "a whole number from 1 to 500",
+  after: "what the page before printed after --after",
+  digest: "43 characters of base64url, or name a file with the token instead",
+  jti: "the id of a token, as macp-auth ledger list shows it",
+};
 
 function oneHolder({ sender, caller, run }: Written): void {
   if ([sender, caller, run].filter((one) => one !== undefined).length !== 1)
@@ -200,7 +211,9 @@ async function digestIn(file: string | undefined, world: World): Promise<string>
   const token = (await tokenIn(file, world)).trim();
   const input = /^([\w-]+\.[\w-]+)\.[\w-]*$/.exec(token)?.[1];
   if (input === undefined)
-    throw wrongCall("there is no token; name a file with one, or pipe one into standard input");
+    throw wrongCall(
+      "what was given is not a token; name a file with a token, or pipe one into standard input",
+    );
   return createHash("sha256").update(input, "latin1").digest("base64url");
 }
 

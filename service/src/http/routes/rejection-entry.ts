@@ -6,9 +6,9 @@ import type { MintRefusal } from "../../tokens/mint.ts";
 import type { MintRequest } from "../../tokens/mint-request.ts";
 import { type AccessInForce, policyHashOf } from "../access.ts";
 import { peerOf, type TrustedProxies } from "../peer/peer-of.ts";
+import { traceIdOf } from "../peer/trace-context.ts";
 import type { Problem } from "../problem.ts";
 import type { Exchange } from "../route.ts";
-import { traceIdOf } from "../trace-context.ts";
 
 /** What an entry is made of, where a ledger is kept. */
 export interface EntryDeps {

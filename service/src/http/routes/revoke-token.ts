@@ -9,9 +9,9 @@ import { OAUTH_ERROR_FACTS } from "../oauth/oauth-answer.ts";
 import { type Carried, type OAuthRequest, type OAuthRouteDeps, oauthAnswer } from "../oauth/oauth-route.ts";
 import { TokenForm } from "../oauth/token-form.ts";
 import { peerOf } from "../peer/peer-of.ts";
+import { traceIdOf } from "../peer/trace-context.ts";
 import { problem, type Reason } from "../problem.ts";
 import { jsonAnswer, type OpenRoute } from "../route.ts";
-import { traceIdOf } from "../trace-context.ts";
 
 /** `POST /oauth/revoke`. */
 export const revokeToken: OpenRoute<OAuthRouteDeps> = {

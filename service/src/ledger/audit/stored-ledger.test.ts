@@ -8,13 +8,8 @@ import type { Database } from "../../stores/sql/database.ts";
 import { sqlLedger } from "../../stores/sql/ledger.ts";
 import { migrate } from "../../stores/sql/migrate.ts";
 import { keksUnder } from "../../testing/custodies.ts";
-import {
-  mayLeavePostgresOut,
-  postgresPlace,
-  type StoredPlace,
-  sqlitePlace,
-  storeAt,
-} from "../../testing/store-places.ts";
+import { onEachEngine } from "../../testing/each-engine.ts";
+import { type StoredPlace, storeAt } from "../../testing/store-places.ts";
 import { type ChainHead, type ChainName, hashOf, linked, newChainName, parseEntryHash } from "../chain.ts";
 import type { Entry } from "../entry.ts";
 import { noteKeys } from "../notes/note-keys.ts";
@@ -36,15 +31,7 @@ const HOSTILE = [
   "\u2028",
 ];
 
-for (const [name, makePlace] of [
-  ["SQLite", sqlitePlace],
-  ["PostgreSQL", postgresPlace],
-] as const) {
-  if (name === "PostgreSQL" && mayLeavePostgresOut()) {
-    test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
-    continue;
-  }
-
+onEachEngine((name, makePlace) => {
   describe(`a ledger in ${name}`, () => {
     let place: StoredPlace;
     let database: Database;
@@ -246,4 +233,4 @@ for (const [name, makePlace] of [
       expect(await found()).toMatchObject([{ kind: "replaced", chain, after: 2, seq: 4, by: "note 2" }]);
     });
   });
-}
+});

@@ -2,46 +2,30 @@ import { expect, test } from "vitest";
 import { after, epochSeconds } from "../../kernel/clock.ts";
 import { callerId } from "../../testing/callers.ts";
 import { describeUsedAssertions } from "../../testing/contracts/used-assertions-contract.ts";
-import {
-  mayLeavePostgresOut,
-  postgresPlace,
-  type StoredPlace,
-  sqlitePlace,
-  storeAt,
-} from "../../testing/store-places.ts";
+import { onEachEngine, openTwice } from "../../testing/each-engine.ts";
+import { storeAt } from "../../testing/store-places.ts";
 import { openAdapter } from "../open.ts";
-import type { Database } from "./database.ts";
-import { migrate } from "./migrate.ts";
 import { sqlUsedAssertions } from "./used-assertions.ts";
 
 const ci = callerId("ci");
 /** How many are inserted between two sweeps. */
 const A_SWEEP = 100;
 
-for (const [name, makePlace] of [
-  ["SQLite", sqlitePlace],
-  ["PostgreSQL", postgresPlace],
-] as const) {
-  if (name === "PostgreSQL" && mayLeavePostgresOut()) {
-    test.skip("skipped: set MACP_TEST_POSTGRES_URL (tools/postgres.sh start DIR prints one)");
-    continue;
-  }
-
+onEachEngine((name, makePlace) => {
   describeUsedAssertions(name, async () => {
-    const { place, databases } = await openTwice(makePlace);
-    const [one, other] = databases;
+    const {
+      databases: [one, other],
+      close,
+    } = await openTwice(makePlace);
     return {
       replicas: [sqlUsedAssertions(one), sqlUsedAssertions(other)],
       now: epochSeconds(Math.floor(Date.now() / 1_000)),
-      async close() {
-        for (const database of databases) await database.close();
-        await place.remove();
-      },
+      close,
     };
   });
 
   test(`${name}: what has ended for ten minutes is removed as fast as more comes, and what may still be sent again stays`, async () => {
-    const { place, databases } = await openTwice(makePlace);
+    const { place, databases, close } = await openTwice(makePlace);
     const used = sqlUsedAssertions(databases[0]);
     const now = epochSeconds(Math.floor(Date.now() / 1_000));
     const ended = after(now, -660);
@@ -63,8 +47,7 @@ for (const [name, makePlace] of [
     expect(await used.insert(ci, "just ended", until)).toBe("replayed");
     expect(await used.insert(ci, "valid", until)).toBe("replayed");
 
-    for (const database of databases) await database.close();
-    await place.remove();
+    await close();
   });
 
   test(`${name}: what was used stays used when the process ends`, async () => {
@@ -79,7 +62,7 @@ for (const [name, makePlace] of [
   });
 
   test(`${name}: no text of a stranger is stored, only its digest`, async () => {
-    const { place, databases } = await openTwice(makePlace);
+    const { place, databases, close } = await openTwice(makePlace);
     await sqlUsedAssertions(databases[0]).insert(
       ci,
       "'; DROP TABLE used_assertions; --",
@@ -87,18 +70,6 @@ for (const [name, makePlace] of [
     );
     const rows = (await place.sql("SELECT id FROM used_assertions")) as { id: string }[];
     expect(rows).toEqual([{ id: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) as string }]);
-    for (const database of databases) await database.close();
-    await place.remove();
+    await close();
   });
-}
-
-/** A store with its tables, seen by two replicas. */
-async function openTwice(
-  makePlace: () => Promise<StoredPlace>,
-): Promise<{ place: StoredPlace; databases: readonly [Database, Database] }> {
-  const place = await makePlace();
-  const location = storeAt(place.url);
-  const databases = [await openAdapter(location), await openAdapter(location)] as const;
-  await migrate(databases[0]);
-  return { place, databases };
-}
+});

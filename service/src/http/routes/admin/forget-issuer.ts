@@ -1,13 +1,13 @@
 import { z } from "zod";
 import type { Log } from "../../../telemetry/log.ts";
 import { json } from "../../answer.ts";
-import { readOptionalJsonBody } from "../../body.ts";
 import { OPERATORS } from "../../operator.ts";
 import { problem } from "../../problem.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
 import type { DeclaredAccess } from "./access-status.ts";
 import { actorOf } from "./key-operation.ts";
 import { IssuerReport, reportOfIssuer } from "./list-issuers.ts";
+import { readOperatorBody } from "./operator-body.ts";
 
 export interface ForgetIssuerDeps {
   readonly declared: DeclaredAccess | undefined;
@@ -43,11 +43,8 @@ export const forgetIssuer: OperatorRoute<ForgetIssuerDeps> = {
     "encoding_unsupported",
   ],
   handle: async ({ declared, log }, { incoming, params, requestId }, operator) => {
-    const sent = await readOptionalJsonBody(incoming);
-    if (sent.kind === "rejected") return sent.problem;
-    // A web page can send text to this machine without asking; JSON it cannot.
-    if (sent.kind === "absent") return problem("json_required");
-    if (!NoMembers.safeParse(sent.value).success) return problem("operation_invalid");
+    const sent = await readOperatorBody(incoming, NoMembers);
+    if (sent.kind === "problem") return sent.problem;
     const issuer = declared?.registry().issuers.find(({ name }) => name === params["name"]);
     if (declared === undefined || issuer === undefined) return problem("issuer_unknown");
     declared.issuerKeys.forget(issuer);

@@ -10,11 +10,11 @@ import type { Acceptance, Operation } from "../../../keys/managed/plan/plan-oper
 import type { Log } from "../../../telemetry/log.ts";
 import type { Metrics } from "../../../telemetry/metrics.ts";
 import { type Answer, json } from "../../answer.ts";
-import { readOptionalJsonBody } from "../../body.ts";
 import { outageText } from "../../operation-words.ts";
 import { OPERATORS, type Operator, type Roles, SECURITY } from "../../operator.ts";
 import { type Problem, problem } from "../../problem.ts";
 import { type Exchange, jsonAnswer, type OperatorRoute } from "../../route.ts";
+import { readOperatorBody } from "./operator-body.ts";
 
 /** The managed keys of this replica and what changes them. */
 export type ManagedParts = KeySetDeps & { readonly keys: ManagedKeys };
@@ -83,16 +83,13 @@ export function keyOperation<Body extends z.ZodType<{ accept: Acceptance[] }>>({
       if (managed === undefined) return problem("keys_given");
       const rejected = managed.keys.refusesStore;
       if (rejected !== undefined) return storeRejected(rejected);
-      const sent = await readOptionalJsonBody(exchange.incoming);
-      if (sent.kind === "rejected") return sent.problem;
-      // A web page can send text to this machine without asking; JSON it cannot.
-      if (sent.kind === "absent") return problem("json_required");
-      const body = schema.safeParse(sent.value);
-      if (!body.success) return problem("operation_invalid", faultOf(name, body.error));
-      if (!body.data.accept.every((outage) => ACCEPTED_BY[outage].includes(operator.role)))
+      const sent = await readOperatorBody(exchange.incoming, schema, (error) => faultOf(name, error));
+      if (sent.kind === "problem") return sent.problem;
+      const { body } = sent;
+      if (!body.accept.every((outage) => ACCEPTED_BY[outage].includes(operator.role)))
         return problem("role_insufficient");
-      const operation = operationOf(body.data, managed.rules.alg);
-      const accepted = new Set(body.data.accept);
+      const operation = operationOf(body, managed.rules.alg);
+      const accepted = new Set(body.accept);
       return carryOut(deps, managed, operation, accepted, {
         operation: name,
         ...actorOf(operator),

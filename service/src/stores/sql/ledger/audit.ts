@@ -2,30 +2,13 @@ import { z } from "zod";
 import type { AuditStore, StoredHead } from "../../../ledger/audit/audit-store.ts";
 import type { AuditedEntry } from "../../../ledger/audit/judge-entry.ts";
 import { type Database, parseRows, type Query, Whole } from "../database.ts";
+import { EntryRow } from "./entry-row.ts";
 import { notesAfter } from "./notes.ts";
 import { hashesAt, prunedChains } from "./places.ts";
 
-const OrNull = z.string().nullable();
 const HeadRow = z.object({ chain: z.string(), seq: Whole, hash: z.string(), at: Whole });
 const ChainRow = z.object({ chain: z.string() });
-const EntryRow = z.object({
-  chain: z.string(),
-  seq: Whole,
-  at: Whole,
-  hour: Whole,
-  kind: z.string(),
-  prev: z.string(),
-  hash: z.string(),
-  body: z.string(),
-  jti: OrNull,
-  digest: OrNull,
-  sender: OrNull,
-  caller: OrNull,
-  run: OrNull,
-  parent: OrNull,
-  root: OrNull,
-  exp: Whole.nullable(),
-});
+const AuditedRow = EntryRow.extend({ hour: Whole });
 const HEAD = 'SELECT chain, seq, hash, at_ms AS "at" FROM ledger_chains';
 
 /** The ledger in a database, as an audit reads it. */
@@ -87,7 +70,7 @@ async function rowsOf(
 }
 
 function rowsIn(rows: readonly unknown[]): readonly AuditedEntry[] {
-  return parseRows(EntryRow, "ledger_entries", rows).map(
+  return parseRows(AuditedRow, "ledger_entries", rows).map(
     ({ chain, seq, at, hour, kind, prev, hash, body, ...index }) => ({
       ...{ chain, seq, at, hour, kind, prev, hash, body },
       index,

@@ -3,7 +3,8 @@ import type { StoredEntry } from "../../../ledger/ledger-store.ts";
 import { parseRows, Whole } from "../database.ts";
 
 const OrNull = z.string().nullable();
-const EntryRow = z.object({
+/** The columns of an entry, whatever is in them. */
+export const EntryRow = z.object({
   chain: z.string(),
   seq: Whole,
   at: Whole,

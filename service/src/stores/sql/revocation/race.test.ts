@@ -8,8 +8,9 @@ import { durableLedger, type Ledger, type Release } from "../../../ledger/ledger
 import { RevocationView } from "../../../ledger/revocation/revocation-view.ts";
 import { LedgerWriter } from "../../../ledger/writer.ts";
 import { LIFE_SECONDS_MAX, order } from "../../../testing/contracts/revocations-contract.ts";
+import { onEachEngine } from "../../../testing/each-engine.ts";
 import { mintFacts } from "../../../testing/ledger-entries.ts";
-import { mayLeavePostgresOut, postgresPlace, sqlitePlace, storeAt } from "../../../testing/store-places.ts";
+import { storeAt } from "../../../testing/store-places.ts";
 import { openAdapter } from "../../open.ts";
 import type { Database } from "../database.ts";
 import { sqlLedger } from "../ledger.ts";
@@ -92,11 +93,8 @@ async function aliveAt({ view }: Replica, children: readonly MintFacts[]): Promi
   return children.filter(({ jti, sender: sub, iat, kid }) => !view.isStopped({ jti, sub, iat, kid }));
 }
 
-for (const [name, makePlace] of [
-  ["SQLite", sqlitePlace],
-  ["PostgreSQL", postgresPlace],
-] as const)
-  describe.skipIf(name === "PostgreSQL" && mayLeavePostgresOut())(`replicas that share ${name}`, () => {
+onEachEngine((name, makePlace) => {
+  describe(`replicas that share ${name}`, () => {
     test("no child of a stopped parent lives, whichever is committed first", {
       timeout: 60_000,
     }, async () => {
@@ -116,3 +114,4 @@ for (const [name, makePlace] of [
       }
     });
   });
+});

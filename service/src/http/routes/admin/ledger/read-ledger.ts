@@ -4,9 +4,9 @@ import type { Log } from "../../../../telemetry/log.ts";
 import { json } from "../../../answer.ts";
 import { VIEWERS } from "../../../operator.ts";
 import { type Problem, problem, type Reason } from "../../../problem.ts";
-import { queryOf } from "../../../query.ts";
 import { type AnswerFacts, jsonAnswer, type OperatorRoute } from "../../../route.ts";
 import { actorOf } from "../key-operation.ts";
+import { queryOf } from "./query.ts";
 
 export interface ReadLedgerDeps {
   /** `undefined`: nothing is recorded. */

@@ -14,7 +14,8 @@ import { OPERATORS, type Operator } from "../../../operator.ts";
 import { type Problem, problem } from "../../../problem.ts";
 import { type Exchange, jsonAnswer, type OperatorRoute } from "../../../route.ts";
 import { actorOf, carryOut } from "../key-operation.ts";
-import { BODY_REASONS, type RevocationDeps, readBody, revokedBy } from "./revocation-route.ts";
+import { readOperatorBody } from "../operator-body.ts";
+import { BODY_REASONS, type RevocationDeps, revokedBy } from "./revocation-route.ts";
 
 /** `POST /revocations`: stops what a selector names, and everything under it. */
 export const makeRevocation: OperatorRoute<RevocationDeps> = {
@@ -40,7 +41,7 @@ export const makeRevocation: OperatorRoute<RevocationDeps> = {
   handle: async (deps, exchange, operator) => {
     const { revocation } = deps;
     if (revocation === undefined) return problem("ledger_off");
-    const read = await readBody(exchange.incoming, RevocationBody);
+    const read = await readOperatorBody(exchange.incoming, RevocationBody);
     if (read.kind === "problem") return read.problem;
     const { reason, accept, ...selecting } = read.body;
     const selector = selectorIn(selecting);

@@ -4,7 +4,8 @@ import { json } from "../../../answer.ts";
 import { OPERATORS } from "../../../operator.ts";
 import { problem } from "../../../problem.ts";
 import { jsonAnswer, type OperatorRoute } from "../../../route.ts";
-import { BODY_REASONS, type RevocationDeps, readBody } from "./revocation-route.ts";
+import { readOperatorBody } from "../operator-body.ts";
+import { BODY_REASONS, type RevocationDeps } from "./revocation-route.ts";
 
 /** `POST /revocations/preview`: how much a revocation would stop. */
 export const previewRevocation: OperatorRoute<RevocationDeps> = {
@@ -20,7 +21,7 @@ export const previewRevocation: OperatorRoute<RevocationDeps> = {
   reasons: [...BODY_REASONS, "selector_invalid", "store_unavailable"],
   handle: async ({ revocation }, { incoming }) => {
     if (revocation === undefined) return problem("ledger_off");
-    const read = await readBody(incoming, SelectorBody);
+    const read = await readOperatorBody(incoming, SelectorBody);
     if (read.kind === "problem") return read.problem;
     const selector = selectorIn(read.body);
     if (selector === undefined) return problem("selector_invalid");

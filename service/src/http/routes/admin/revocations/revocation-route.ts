@@ -1,14 +1,11 @@
-import type { IncomingMessage } from "node:http";
-import type { z } from "zod";
 import type { RevokeDeps, RevokedBy } from "../../../../ledger/revocation/revoke.ts";
 import type { Log } from "../../../../telemetry/log.ts";
 import type { Metrics } from "../../../../telemetry/metrics.ts";
-import { readOptionalJsonBody } from "../../../body.ts";
 import type { Operator } from "../../../operator.ts";
 import { peerOf, type TrustedProxies } from "../../../peer/peer-of.ts";
-import { type Problem, problem, type Reason } from "../../../problem.ts";
+import { traceIdOf } from "../../../peer/trace-context.ts";
+import type { Reason } from "../../../problem.ts";
 import type { Exchange } from "../../../route.ts";
-import { traceIdOf } from "../../../trace-context.ts";
 import type { KeyOperationDeps } from "../key-operation.ts";
 
 /** What the revocation routes need. */
@@ -32,24 +29,6 @@ export const BODY_REASONS: readonly Reason[] = [
   "charset_unsupported",
   "encoding_unsupported",
 ];
-
-type Read<Body> =
-  | { readonly kind: "read"; readonly body: Body }
-  | { readonly kind: "problem"; readonly problem: Problem };
-
-/** The JSON body of a request, by its schema. A web page can send text to this machine without asking; JSON it cannot. */
-export async function readBody<Body extends z.ZodType>(
-  incoming: IncomingMessage,
-  schema: Body,
-): Promise<Read<z.output<Body>>> {
-  const sent = await readOptionalJsonBody(incoming);
-  if (sent.kind === "rejected") return { kind: "problem", problem: sent.problem };
-  if (sent.kind === "absent") return { kind: "problem", problem: problem("json_required") };
-  const { data } = schema.safeParse(sent.value);
-  return data === undefined
-    ? { kind: "problem", problem: problem("operation_invalid") }
-    : { kind: "read", body: data };
-}
 
 /** Who revokes, as the ledger records it. */
 export function revokedBy(

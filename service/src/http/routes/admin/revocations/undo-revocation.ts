@@ -7,7 +7,8 @@ import { OPERATORS } from "../../../operator.ts";
 import { problem } from "../../../problem.ts";
 import { jsonAnswer, type OperatorRoute } from "../../../route.ts";
 import { actorOf } from "../key-operation.ts";
-import { BODY_REASONS, type RevocationDeps, readBody, revokedBy } from "./revocation-route.ts";
+import { readOperatorBody } from "../operator-body.ts";
+import { BODY_REASONS, type RevocationDeps, revokedBy } from "./revocation-route.ts";
 
 /** `POST /revocations/{epoch}/undo`: takes a revocation back. */
 export const undoRevocation: OperatorRoute<RevocationDeps> = {
@@ -27,7 +28,7 @@ export const undoRevocation: OperatorRoute<RevocationDeps> = {
   handle: async (deps, exchange, operator) => {
     const { revocation, log, metrics } = deps;
     if (revocation === undefined) return problem("ledger_off");
-    const read = await readBody(exchange.incoming, UndoBody);
+    const read = await readOperatorBody(exchange.incoming, UndoBody);
     if (read.kind === "problem") return read.problem;
     const given = exchange.params["epoch"] ?? "";
     if (!/^[1-9][0-9]{0,14}$/.test(given)) return problem("revocation_unknown");
