@@ -249,8 +249,18 @@ test("whatever is no live token for the caller gets the same bytes", async () =>
 test.each<[string, string, number, string]>([
   ["no token", "token_type_hint=access_token", 400, "token is required"],
   ["an empty token", "token=", 400, "token is required"],
-  ["a token twice", "token=a&token=b", 400, "invalid form body: send each parameter once, percent-encoded as UTF-8"],
-  ["a hint twice", "token=a&token_type_hint=x&token_type_hint=y", 400, "invalid form body: send each parameter once, percent-encoded as UTF-8"],
+  [
+    "a token twice",
+    "token=a&token=b",
+    400,
+    "invalid form body: send each parameter once, percent-encoded as UTF-8",
+  ],
+  [
+    "a hint twice",
+    "token=a&token_type_hint=x&token_type_hint=y",
+    400,
+    "invalid form body: send each parameter once, percent-encoded as UTF-8",
+  ],
   ["a token that is too long", `token=${"a".repeat(16_385)}`, 400, "a parameter is longer than it may be"],
   [
     "a hint that is too long",
@@ -258,7 +268,12 @@ test.each<[string, string, number, string]>([
     400,
     "a parameter is longer than it may be",
   ],
-  ["a broken escape", "token=%zz", 400, "invalid form body: send each parameter once, percent-encoded as UTF-8"],
+  [
+    "a broken escape",
+    "token=%zz",
+    400,
+    "invalid form body: send each parameter once, percent-encoded as UTF-8",
+  ],
   ["another client", "token=a&client_id=guard2", 401, "a valid credential is required"],
   [
     "a second credential",
