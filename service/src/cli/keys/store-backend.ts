@@ -10,8 +10,10 @@ import { operate } from "../../keys/managed/operate.ts";
 import type { KeysReport, OperationAnswer } from "../../keys/managed/operator-shapes.ts";
 import type { Acceptance, Operation } from "../../keys/managed/plan/plan-operation.ts";
 import type { RotationRules } from "../../keys/managed/plan/rotation-rules.ts";
+import { PURPOSES } from "../../keys/purposes/purpose-key-store.ts";
 import type { StoreAccess } from "../../stores/open.ts";
 import { noteDeps } from "../../wiring/ledger/open-notes.ts";
+import { openPurposeKeys } from "../../wiring/open-purpose-keys.ts";
 import { type OpenRotation, openKeks, openRotation } from "../../wiring/open-rotation.ts";
 import { wiredStore } from "../../wiring/stores.ts";
 import { corruptionLine } from "../../wiring/words/corruption-line.ts";
@@ -32,16 +34,18 @@ export async function storeBackend(world: World, access: StoreAccess): Promise<K
     operate: (operation, accepted) =>
       explainStoreFaults(async () => {
         const answer = await operateOnStore(rotation, operation, accepted, world);
-        if (operation.kind === "reseal") await resealNoteKeys(rotation, world);
+        if (operation.kind === "reseal") await resealOtherKeys(rotation, world);
         return answer;
       }, world),
     close: () => rotation.database.close(),
   };
 }
 
-/** The keys of signed notes are sealed as those of the set are. */
-async function resealNoteKeys({ database, sealing }: OpenRotation, { clock }: World): Promise<void> {
-  if (database.kind === "sql") await noteDeps("", { database, sealing }, () => clock.nowMs()).keys.reseal();
+/** The keys that sign no tokens are sealed as those of the set are. */
+async function resealOtherKeys({ database, sealing }: OpenRotation, { clock }: World): Promise<void> {
+  const nowMs = () => clock.nowMs();
+  if (database.kind === "sql") await noteDeps("", { database, sealing }, nowMs).keys.reseal();
+  for (const purpose of PURPOSES) await openPurposeKeys(purpose, { database, sealing }, nowMs).reseal();
 }
 
 /** Settings with managed keys whose store a command can reach. */

@@ -2,6 +2,7 @@ import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
 import { NOTE_TABLES } from "./ledger/notes-schema.ts";
 import { LEDGER_TABLES } from "./ledger/schema.ts";
+import { PURPOSE_KEY_TABLES } from "./purposes/purpose-keys-schema.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
 export interface Migration {
@@ -114,6 +115,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 4,
     name: "ledger notes",
     statements: NOTE_TABLES,
+  },
+  {
+    version: 5,
+    name: "keys of other purposes",
+    statements: PURPOSE_KEY_TABLES,
   },
 ];
 
