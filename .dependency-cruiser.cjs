@@ -8,6 +8,7 @@ const CORE = {
   limits: ["kernel", "callers"],
   ledger: ["kernel", "scopes", "keys", "callers"],
   tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits", "ledger"],
+  guard: ["kernel", "scopes", "keys", "callers", "ledger", "tokens"],
 };
 const core = Object.keys(CORE);
 /**

@@ -45,6 +45,8 @@ export interface TokenRights {
   readonly introspects: readonly string[];
   /** The senders whose tokens it may stop, minted by any caller. */
   readonly revokes: TextSet;
+  /** Whether it may follow all that is revoked, as a guard of its own process does. */
+  readonly guards: boolean;
 }
 
 /** A caller that is declared, and whose proof was checked. */

@@ -50,6 +50,8 @@ export interface CallerDirectory {
   readonly clientCas: readonly ClientCa[];
   readonly certificateRules: CertificateRules;
   readonly rememberedCertificates: RememberedProofs<RememberedCertificate>;
+  /** Whether a caller is declared that may follow what is revoked. */
+  readonly hasGuards: boolean;
 }
 
 const SPIFFE = "spiffe://";
@@ -89,6 +91,7 @@ export function openDirectory(
     clientCas: clientCas.map(openClientCa),
     certificateRules: compileCertificateRules(callers),
     rememberedCertificates: new RememberedProofs(REMEMBERED_BYTES_MAX.certificates),
+    hasGuards: all.some(({ rights }) => rights?.guards === true),
   };
 }
 

@@ -95,6 +95,7 @@ async function minted(
       introspected: () => undefined,
       revocationAsked: () => undefined,
       oauthRejected: () => undefined,
+      guardFed: () => undefined,
     },
     access,
     jwksMaxAgeSeconds: 60,

@@ -58,6 +58,8 @@ export const PROBLEMS = {
     text: "the revocation is not known to be stored; send it again",
     headers: LATER,
   },
+  guard_not_allowed: { status: 403, text: "this caller may not follow what is revoked" },
+  feed_query_invalid: { status: 400, text: "the query is invalid; docs/guard-sidecar.md describes it" },
   // Sent with the time until the bucket has a token.
   limit_address: { status: 429, text: "too many requests from this address", headers: LATER },
   limit_caller: { status: 429, text: "too many tokens for this caller", headers: LATER },

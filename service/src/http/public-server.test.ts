@@ -57,6 +57,7 @@ describe("the public listener", () => {
         introspected: (result) => counted.push(`introspected: ${result}`),
         revocationAsked: (result) => counted.push(`revocation: ${result}`),
         oauthRejected: (operation, reason) => counted.push(`${operation} rejected: ${reason}`),
+        guardFed: (result) => counted.push(`guard fed: ${result}`),
       },
       access: OPEN_ACCESS,
       jwksMaxAgeSeconds: 60,

@@ -1,7 +1,9 @@
+import type { FeedDeps } from "../guard/feed/answer-feed.ts";
 import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import type { OAuthRouteDeps } from "./oauth/oauth-route.ts";
 import type { Exchange, OpenRoute } from "./route.ts";
+import { type FeedRouteDeps, guardFeed } from "./routes/guard/feed.ts";
 import { health } from "./routes/health.ts";
 import { introspect } from "./routes/introspect.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
@@ -15,13 +17,16 @@ export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, 
 
 const ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
 /** What exists only where tokens are recorded. */
-const ISSUED_ROUTES: readonly OpenRoute<OAuthRouteDeps>[] = [introspect, revokeToken];
+const ISSUED_ROUTES: readonly OpenRoute<OAuthRouteDeps & FeedRouteDeps>[] = [
+  introspect,
+  revokeToken,
+  guardFeed,
+];
 
 /** Every operation of the public listener. */
-export const PUBLIC_ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps & OAuthRouteDeps>[] = [
-  ...ROUTES,
-  ...ISSUED_ROUTES,
-];
+export const PUBLIC_ROUTES: readonly OpenRoute<
+  PublicDeps & MintRouteDeps & OAuthRouteDeps & FeedRouteDeps
+>[] = [...ROUTES, ...ISSUED_ROUTES];
 
 export type PlainDeps = ListenerDeps & JwksDeps;
 
@@ -36,6 +41,12 @@ export function plainServer(deps: PlainDeps): Listener {
   );
 }
 
+/** What guards of other processes are answered from: what this replica itself knows and serves. */
+function feedOf({ keys }: PublicDeps, { verify, revocation }: IssuedTokens): FeedDeps {
+  const { store, revocations, clock } = revocation;
+  return { store, revocations, keys, clock, issuer: verify.issuer };
+}
+
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };
@@ -45,7 +56,8 @@ export function publicServer(deps: PublicDeps): Listener {
       ? []
       : ISSUED_ROUTES.map((route) => ({
           ...route,
-          handle: (exchange: Exchange) => route.handle({ ...all, issued }, exchange),
+          handle: (exchange: Exchange) =>
+            route.handle({ ...all, issued, feed: feedOf(deps, issued) }, exchange),
         }));
   return httpServer(deps, [
     ...ROUTES.map((route) => ({ ...route, handle: (exchange: Exchange) => route.handle(all, exchange) })),

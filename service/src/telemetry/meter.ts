@@ -17,6 +17,8 @@ export interface Meter {
   revocationAsked(result: "revoked" | "nothing"): void;
   /** A request to introspect or to revoke was rejected. */
   oauthRejected(operation: "introspect" | "revoke", reason: string): void;
+  /** A guard of another process polled: `page`, or why it got none. */
+  guardFed(result: string): void;
   /** A connection was closed because its address has too many. */
   connectionLimited(): void;
 }
@@ -32,5 +34,6 @@ export const noMeter: Meter = {
   introspected: () => undefined,
   revocationAsked: () => undefined,
   oauthRejected: () => undefined,
+  guardFed: () => undefined,
   connectionLimited: () => undefined,
 };

@@ -4,9 +4,10 @@ import type { Meter } from "./meter.ts";
 /** Counts what is asked about tokens that exist. */
 export function oauthCounters(
   count: (name: string, help: string, labelNames: string[]) => Counter,
-): Pick<Meter, "introspected" | "revocationAsked" | "oauthRejected"> {
+): Pick<Meter, "introspected" | "revocationAsked" | "oauthRejected" | "guardFed"> {
   const introspections = count("introspections_total", "Questions about tokens, by result.", ["result"]);
   const revocations = count("revocation_requests_total", "Requests that end a token, by result.", ["result"]);
+  const fed = count("guard_feeds_total", "Polls of guards, by result.", ["result"]);
   const rejected = count(
     "oauth_rejected_total",
     "Rejected requests to introspect or to revoke a token, by operation and reason.",
@@ -15,6 +16,7 @@ export function oauthCounters(
   return {
     introspected: (result) => introspections.inc({ result }),
     revocationAsked: (result) => revocations.inc({ result }),
+    guardFed: (result) => fed.inc({ result }),
     oauthRejected: (operation, reason) => rejected.inc({ operation, reason }),
   };
 }

@@ -189,6 +189,9 @@ const Caller = z.strictObject({
     description:
       "The senders whose tokens it may stop (RFC 7009), beside those that it had minted: as in a grant, without {claims.NAME}.",
   }),
+  guards: z.boolean().default(false).meta({
+    description: "Whether it may follow all that is revoked, as `macp-auth guard serve` does.",
+  }),
   limit: Limit.optional().meta({ description: "Its tokens, in place of `limits.caller`." }),
   proofs: z.array(Proof).max(16).default([]),
 });

@@ -1,17 +1,16 @@
-import { authenticate } from "../../callers/authenticate.ts";
 import { contradictionBeside } from "../../callers/beside.ts";
 import type { Caller, DeclaredCaller } from "../../callers/caller.ts";
-import { type Rejected, rejected } from "../../callers/rejection.ts";
+import type { Rejected } from "../../callers/rejection.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import type { IssuedTokens } from "../../tokens/issued-tokens.ts";
-import { type Access, type AccessInForce, presentedBy, problemOfStranger } from "../access.ts";
+import { type Access, problemOfStranger } from "../access.ts";
 import type { Answer } from "../answer.ts";
 import { problemOfFault } from "../exchange.ts";
-import { clientKeyOf } from "../limits/address-key.ts";
-import { FREE_PASSAGE, LimitedPassage, type Passage } from "../limits/passage.ts";
+import type { Passage } from "../limits/passage.ts";
 import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { type Problem, problem } from "../problem.ts";
+import { passageOf, provedCaller, UNPROVED } from "../proved-request.ts";
 import type { Exchange } from "../route.ts";
 import { oauthProblemAnswer } from "./oauth-answer.ts";
 import { type ReadForm, readTokenForm } from "./token-form.ts";
@@ -91,28 +90,6 @@ async function answered(
   if (carried.kind === "problem") return reject(deps, operation, exchange, carried.problem, caller);
   const { answer } = carried;
   return { ...answer, headers: [...answer.headers, ...passage.headers()] };
-}
-
-const UNPROVED = rejected("credential_missing");
-
-/** Always proved, also while callers are only observed: an answer about a token is not for everyone. */
-function provedCaller(
-  access: AccessInForce,
-  { incoming }: Exchange,
-): Promise<{ readonly kind: "caller"; readonly caller: Caller } | Rejected> {
-  return access.mode === "off"
-    ? Promise.resolve(UNPROVED)
-    : authenticate(access.proofs, presentedBy(incoming));
-}
-
-function passageOf(
-  { mode, limits }: AccessInForce,
-  { meter, proxies }: OAuthRouteDeps,
-  { incoming }: Exchange,
-): Passage {
-  if (limits === undefined) return FREE_PASSAGE;
-  const presented = mode === "off" ? undefined : presentedBy(incoming);
-  return new LimitedPassage(limits, clientKeyOf(incoming, proxies), presented, meter);
 }
 
 function contradictionIn(

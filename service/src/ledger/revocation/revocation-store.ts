@@ -83,6 +83,8 @@ export interface RevocationChanges {
   readonly tokens: readonly RevokedToken[];
   /** Where the next page begins; `undefined`: this was the last. */
   readonly next: ChangesFrom | undefined;
+  /** How old this was already when it was read, where another one's memory answered; none: it is of the moment. */
+  readonly ageMs?: number;
 }
 
 /** What the ledger knows of a token of ours. */

@@ -10,6 +10,8 @@ export interface ViewDeps {
   readonly store: Pick<RevocationStore, "changes">;
   readonly clock: Pick<Clock, "now">;
   readonly stopwatch: Stopwatch;
+  /** How old the newest look may be for a token to be called live; `STALE_AFTER_MS` unless given. */
+  readonly staleAfterMs?: number;
 }
 
 /** How often the store is asked for news. */
@@ -57,7 +59,7 @@ export class RevocationView implements Revocations {
 
   freshness(): Freshness {
     const ageMs = (this.#deps.stopwatch.elapsed() - this.#lookedAt) * 1_000;
-    return { ageMs, isFresh: ageMs <= STALE_AFTER_MS };
+    return { ageMs, isFresh: ageMs <= (this.#deps.staleAfterMs ?? STALE_AFTER_MS) };
   }
 
   isStopped(token: TokenFacts): boolean {
@@ -96,7 +98,8 @@ export class RevocationView implements Revocations {
     // A store that was put back to an earlier state is read from the beginning; until then what was stopped stays so.
     if (first.epoch < this.epoch && first.next === undefined) this.#known = await this.#readAll(nothing());
     else await this.#readAll(this.#known, first);
-    this.#lookedAt = began;
+    // What another one knew by its own look is as old as that look was when this one began.
+    this.#lookedAt = began - (first.ageMs ?? 0) / 1_000;
     this.#sweep(this.#deps.clock.now());
   }
 

@@ -177,7 +177,7 @@ export async function defaultCallers(
     notAfter: undefined,
     role: undefined,
     // Without a document it may have anything minted for this audience; what is declared for others it cannot have.
-    rights: { introspects: [audience], revokes: textSetOf([]).set },
+    rights: { introspects: [audience], revokes: textSetOf([]).set, guards: false },
     secrets: [],
     workloads: [],
     assertionKeys: [],

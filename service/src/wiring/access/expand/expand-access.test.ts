@@ -66,9 +66,9 @@ test.each<[string, object, ReadonlyMap<string, string> | undefined, readonly str
   );
 });
 
-test("a caller may stop the senders that it lists and those of the groups that it names, and ask about the audiences that it lists", async () => {
+test("a caller may stop the senders that it lists and those of the groups that it names, ask about the audiences that it lists, and follow what is revoked", async () => {
   const groups = { agents: { team: ["agent://team/**"] } };
-  const guard = { introspects: ["macp-runtime", "other"], revokes: ["agent://one", "@team"] };
+  const guard = { introspects: ["macp-runtime", "other"], revokes: ["agent://one", "@team"], guards: true };
   const read = readAccess(
     "access.yaml",
     JSON.stringify({ version: 1, groups, callers: { guard, none: {} } }),
@@ -77,7 +77,7 @@ test("a caller may stop the senders that it lists and those of the groups that i
   const expanded = await expandAccess(read.access, CONTEXT);
   if (expanded.kind === "rejected") throw new Error(expanded.faults.map(read.lineOf).join("\n"));
   const [{ rights } = {}, other] = expanded.registry.callers;
-  expect(rights?.introspects).toEqual(["macp-runtime", "other"]);
+  expect(rights).toMatchObject({ introspects: ["macp-runtime", "other"], guards: true });
   expect(other?.rights).toBeUndefined();
   const stops = (sender: string) => rights && holds(rights.revokes, segmented(sender));
   expect(["agent://one", "agent://team/a", "agent://one/a", "agent://tea"].map(stops)).toEqual([

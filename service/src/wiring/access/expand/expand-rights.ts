@@ -11,11 +11,11 @@ type Faults = AccessFault[];
 /** What a caller may do with tokens that exist. `undefined`: nothing is declared, which most callers share. */
 export function tokenRightsOf(
   name: string,
-  { introspects, revokes }: Pick<AccessText["callers"][string], "introspects" | "revokes">,
+  { introspects, revokes, guards }: Pick<AccessText["callers"][string], "introspects" | "revokes" | "guards">,
   groups: AccessText["groups"],
   faults: Faults,
 ): TokenRights | undefined {
-  if (introspects.length === 0 && revokes.length === 0) return undefined;
+  if (introspects.length === 0 && revokes.length === 0 && !guards) return undefined;
   const place = ["callers", name, "revokes"];
   // Read one by one, so that a fault names the line that a person wrote, which may be a group of many.
   const senders = revokes.flatMap((written, index) => {
@@ -27,7 +27,7 @@ export function tokenRightsOf(
       faults.push({ place: [...place, index], text: `is not a valid pattern: ${patternText(fault)}` });
     return found;
   });
-  return { introspects, revokes: textSetOf(senders).set };
+  return { introspects, revokes: textSetOf(senders).set, guards };
 }
 
 /** The fault of the first that is no pattern, or binds to a claim: a token that exists says nothing of its caller's proof. */
