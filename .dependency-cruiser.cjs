@@ -7,6 +7,7 @@ const CORE = {
   policy: ["kernel", "scopes", "keys", "callers"],
   limits: ["kernel", "callers"],
   ledger: ["kernel", "scopes", "keys", "callers"],
+  events: ["kernel", "keys", "callers", "ledger"],
   tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits", "ledger"],
   guard: ["kernel", "scopes", "keys", "callers", "ledger", "tokens"],
 };
@@ -20,7 +21,7 @@ const ROOMS = {
   files: ["kernel"],
   outbound: ["kernel", "callers"],
   telemetry: ["kernel", "keys", "limits", "ledger"],
-  config: ["kernel", "keys", "callers", "limits", "ledger"],
+  config: ["kernel", "keys", "callers", "limits", "ledger", "events"],
   stores: [...core, "files"],
   http: [...core, "telemetry"],
   wiring: [...core, "files", "outbound", "telemetry", "config", "stores"],

@@ -1,5 +1,6 @@
 import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
+import { EVENT_TABLES } from "./events/events-schema.ts";
 import { NOTE_TABLES } from "./ledger/notes-schema.ts";
 import { LEDGER_TABLES } from "./ledger/schema.ts";
 import { PURPOSE_KEY_TABLES } from "./purposes/purpose-keys-schema.ts";
@@ -120,6 +121,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 5,
     name: "keys of other purposes",
     statements: PURPOSE_KEY_TABLES,
+  },
+  {
+    version: 6,
+    name: "events",
+    statements: EVENT_TABLES,
   },
 ];
 
