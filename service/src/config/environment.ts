@@ -51,6 +51,8 @@ export const VARIABLES = {
   "ledger.mode": "MACP_AUTH_LEDGER",
   "ledger.witness": "MACP_AUTH_LEDGER_WITNESS",
   "ledger.retentionDays": "MACP_AUTH_LEDGER_RETENTION_DAYS",
+  "guard.port": "MACP_AUTH_GUARD_PORT",
+  "guard.host": "MACP_AUTH_GUARD_HOST",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

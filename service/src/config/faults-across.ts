@@ -24,6 +24,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
       ? [...faultsOfStore(keys.source, labels), ...faultsOfPeriod(keys.source, settings, labels)]
       : []),
     ...faultsOfLedger(settings, labels),
+    ...faultsOfGuard(settings, labels),
     ...faultsOfPorts(settings, labels),
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
@@ -70,6 +71,16 @@ function faultsOfLedger({ ledger, keys }: Settings, { of, areRead }: Labels): st
   return canTell && ledger.mode !== "off" && !hasLastingStore(keys.source)
     ? [
         `${of("ledger.mode")} is ${ledger.mode}, and there is no store that outlives the process; set ${of("keys.store")} to sqlite:PATH or postgres://…, or ${of("ledger.mode")}=off`,
+      ]
+    : [];
+}
+
+/** Without a ledger nothing is revoked, and a guard would look as if it knew. */
+function faultsOfGuard({ ledger, guard }: Settings, { of, areRead }: Labels): string[] {
+  const canTell = areRead("ledger.mode", "keys.store", "keys.rotationSeconds");
+  return canTell && guard !== undefined && ledger.mode === "off"
+    ? [
+        `${of("guard.port")} is set, and no token is recorded, so that none can be revoked; set ${of("keys.store")} to sqlite:PATH or postgres://…, and not ${of("ledger.mode")}=off`,
       ]
     : [];
 }

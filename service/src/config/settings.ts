@@ -14,6 +14,7 @@ import {
   verbatim,
   whole,
 } from "./fields.ts";
+import { type GuardSettings, GuardWritten, guardSettings } from "./guard-settings.ts";
 import { type LedgerSettings, LedgerWritten, ledgerSettings } from "./ledger-settings.ts";
 import { spiffeEndpoint, spiffeId } from "./listeners/spiffe-endpoint.ts";
 import { type TlsSettings, tlsSettings } from "./listeners/tls-settings.ts";
@@ -165,6 +166,7 @@ export const Written = z.object({
       ),
   }),
   ledger: LedgerWritten,
+  guard: GuardWritten,
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -193,6 +195,8 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: TlsSettings | undefined;
   readonly ledger: LedgerSettings;
+  /** `undefined`: no proxy asks this process. */
+  readonly guard: GuardSettings | undefined;
 }
 
 /** Who may call, and what each may have minted. */
@@ -242,7 +246,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, log } = written;
+  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, guard, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -269,6 +273,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     access: accessSettings(access, isGiven),
     tls: tlsSettings(tls),
     limits,
+    guard: guardSettings(guard, isGiven("guard.port")),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
     log,
   };

@@ -10,6 +10,7 @@ import type { LimitsInForce } from "../limits/limits-in-force.ts";
 import type { CompiledPolicy } from "../policy/compile-policy.ts";
 import { NO_POLICY, type PolicyInForce } from "../tokens/entitlement.ts";
 import type { AudienceReading } from "../tokens/mint-request.ts";
+import { valuesOf } from "./header-values.ts";
 import { certificateOf } from "./peer/certificate-of.ts";
 import { type Problem, problem } from "./problem.ts";
 
@@ -105,17 +106,6 @@ const FORWARDING = [
   "x-forwarded-proto",
   "x-real-ip",
 ];
-
-/** The values of a header, each as received: Node gives only the first of several. `rawHeaders` has names and values in turn. */
-function valuesOf(header: string, rawHeaders: readonly string[]): readonly string[] {
-  const values: string[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? "";
-    if (name.length === header.length && name.toLowerCase() === header)
-      values.push(rawHeaders[index + 1] ?? "");
-  }
-  return values;
-}
 
 /** The hash of the policy in force; `undefined`: there is none. */
 export function policyHashOf(access: AccessInForce): string | undefined {

@@ -7,7 +7,8 @@ export type Handle = (exchange: Exchange) => Answer | Promise<Answer>;
 
 /** A route whose dependencies and guard are bound. */
 export interface BoundRoute {
-  readonly method: "GET" | "POST";
+  /** `ANY`: every method that there is, HEAD and OPTIONS among them. */
+  readonly method: "GET" | "POST" | "ANY";
   /** Lower case, without a trailing slash; `{name}` stands for one segment. */
   readonly path: string;
   readonly handle: Handle;
@@ -40,10 +41,10 @@ export function routerOf(routes: readonly BoundRoute[]): Router {
   }
   return (method, target) => {
     const asSent = plain.get(target);
-    if (asSent !== undefined) return asSent.get(method);
+    if (asSent !== undefined) return withMethod(asSent, method);
     const path = pathOf(target);
     const known = plain.get(path.toLowerCase());
-    if (known !== undefined || patterns.length === 0) return known?.get(method);
+    if (known !== undefined || patterns.length === 0) return known && withMethod(known, method);
     const sent = path.split("/");
     for (const { segments, methods } of patterns) {
       const params = paramsOf(segments, sent);
@@ -52,6 +53,10 @@ export function routerOf(routes: readonly BoundRoute[]): Router {
     }
     return undefined;
   };
+}
+
+function withMethod(methods: ReadonlyMap<string, Found>, method: string): Found | undefined {
+  return methods.get(method) ?? methods.get("ANY");
 }
 
 /** Each path's methods; HEAD is answered as GET is, and OPTIONS with the list. */
@@ -65,6 +70,7 @@ function methodsByPath(routes: readonly BoundRoute[]): ReadonlyMap<string, Metho
     paths.set(path, methods);
   }
   for (const methods of paths.values()) {
+    if (methods.has("ANY")) continue;
     const allow = ["GET", "HEAD", "POST"].filter((name) => methods.has(name)).join(", ");
     methods.set("OPTIONS", () => empty(204, ["allow", allow]));
   }

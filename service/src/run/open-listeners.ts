@@ -1,15 +1,18 @@
 import type { Settings } from "../config/settings.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import { OPEN_ACCESS } from "../http/access.ts";
-import type { AddressLimit } from "../http/listener.ts";
+import { guardServer } from "../http/guard/guard-server.ts";
+import type { AddressLimit, ListenerDeps } from "../http/listener.ts";
 import { AnnouncedClients } from "../http/peer/announced-clients.ts";
 import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type Meter, noMeter } from "../telemetry/meter.ts";
+import { type GuardMeter, type Meter, noMeter } from "../telemetry/meter.ts";
+import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
+import { openGuard } from "../wiring/guard/open-guard.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { issuedTokens } from "../wiring/ledger/issued-tokens.ts";
 import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
@@ -58,6 +61,10 @@ export async function prepareListeners(
   const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds };
   // Programs of the operator connect to the admin listener themselves.
   const forClients = { ...shared, announced: proxies?.announced };
+  const issued = issuedTokens(
+    { clock, issuer: settings.tokens.issuer, keys: upkeep.directory },
+    ledger.revocation,
+  );
   const listener = publicServer({
     ...forClients,
     ...transport,
@@ -65,18 +72,17 @@ export async function prepareListeners(
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
     ledger: ledger.ledger,
-    issued: issuedTokens(
-      { clock, issuer: settings.tokens.issuer, keys: upkeep.directory },
-      ledger.revocation,
-    ),
+    issued,
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
+  const guard = guardListener({ ...shared, ...transport, meter }, issued, loaded);
   const plain = plainListener({ ...forClients, ...served }, loaded);
   return {
     main: { listener, place: { port, host, portVariable, hostVariable } },
     beside: [
       ...(plain === undefined ? [] : [{ ...plain, event: "plain_listening" }]),
+      ...(guard === undefined ? [] : [{ ...guard, event: "guard_listening" }]),
       ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
     ],
   };
@@ -112,6 +118,19 @@ function addressLimitOf(
       },
     },
   };
+}
+
+/** The listener that proxies ask; `undefined`: none is set. */
+function guardListener(
+  shared: ListenerDeps & { readonly meter: GuardMeter },
+  issued: IssuedTokens | undefined,
+  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
+): OpenListener | undefined {
+  const { guard, tokens } = settings;
+  if (guard === undefined || issued === undefined) return undefined;
+  const listener = guardServer({ ...shared, ...openGuard(issued.verify, tokens, shared) });
+  const [portVariable, hostVariable] = [labels.of("guard.port"), labels.of("guard.host")];
+  return { listener, place: { port: guard.port, host: guard.host, portVariable, hostVariable } };
 }
 
 /** The listener that serves only public keys and health; `undefined`: none is set. */

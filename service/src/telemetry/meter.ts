@@ -1,5 +1,11 @@
 import type { LimitReason } from "../limits/limit-reason.ts";
 
+/** Port. Counts what the guard decides. */
+export interface GuardMeter {
+  /** A proxy asked whether a request may pass: `allowed`, or why not. */
+  checked(door: "http" | "grpc", result: string): void;
+}
+
 /** Port. Counts what happens on the hot path. */
 export interface Meter {
   minted(kid: string): void;
@@ -24,7 +30,7 @@ export interface Meter {
 }
 
 /** For a service without an admin listener: nobody could read the figures. */
-export const noMeter: Meter = {
+export const noMeter: Meter & GuardMeter = {
   minted: () => undefined,
   rejected: () => undefined,
   jwksServed: () => undefined,
@@ -36,4 +42,5 @@ export const noMeter: Meter = {
   oauthRejected: () => undefined,
   guardFed: () => undefined,
   connectionLimited: () => undefined,
+  checked: () => undefined,
 };

@@ -3,9 +3,10 @@ import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 import type { SelectorKind } from "../ledger/revocation/selector.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
+import { guardCounter } from "./guard-metrics.ts";
 import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
-import type { Meter } from "./meter.ts";
+import type { GuardMeter, Meter } from "./meter.ts";
 import { oauthCounters } from "./oauth-metrics.ts";
 import { type RevocationFigures, revocationMetrics } from "./revocation-metrics.ts";
 
@@ -48,7 +49,7 @@ interface TlsFigures {
 }
 
 /** The service's figures in Prometheus' text form, and the meter that the hot path counts with. docs/metrics.md lists them. */
-export interface Metrics extends Meter {
+export interface Metrics extends Meter, GuardMeter {
   rejectedTransition(reason: string): void;
   keyAlarm(kind: string): void;
   storeFailed(): void;
@@ -108,6 +109,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     wouldReject: (caller, reason) => observed.inc({ caller, reason }),
     limitObserved: (reason) => observedLimits.inc({ reason }),
     connectionLimited: () => connections.inc(),
+    ...guardCounter(count),
     ...oauthCounters(count),
     rejectedTransition: (reason) => transitions.inc({ reason }),
     keyAlarm: (kind) => alarms.inc({ kind }),

@@ -43,7 +43,8 @@ export const NOT_LIVE = [
 ] as const;
 export type NotLive = (typeof NOT_LIVE)[number];
 
-interface NotLiveToken {
+/** What is answered of a text that is no live token. */
+export interface NotLiveToken {
   readonly kind: "not_live";
   readonly reason: NotLive;
 }
@@ -67,8 +68,11 @@ export type Verified =
 export async function verify(deps: VerifyDeps, text: string): Promise<Verified> {
   const read = await readOwnToken(deps, text);
   if (read.kind !== "own") return read;
-  const { token } = read;
-  const { revocations } = deps;
+  return standingOf(deps, read.token);
+}
+
+/** Whether something stopped a token of ours that has not expired, as it is known now. */
+export function standingOf({ revocations }: Pick<VerifyDeps, "revocations">, token: OwnToken): Verified {
   if (revocations.isStopped(factsOf(token))) return notLive("revoked");
   // Only what would be accepted needs a fresh view.
   return revocations.freshness().isFresh
@@ -120,7 +124,8 @@ function judged({ clock, issuer }: OwnTokenDeps, kid: Kid, payload: Buffer): Rea
   return claims.exp <= clock.now() ? notLive("expired") : { kind: "own", token: { claims, kid } };
 }
 
-function notLive(reason: NotLive): NotLiveToken {
+/** A text that is no live token, and why. */
+export function notLive(reason: NotLive): NotLiveToken {
   return { kind: "not_live", reason };
 }
 

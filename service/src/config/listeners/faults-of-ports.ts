@@ -13,7 +13,7 @@ interface Place {
 
 /** A line for each listener that has the port of one before it, on the same address. */
 export function faultsOfPorts(
-  { listener, admin }: Pick<Settings, "listener" | "admin">,
+  { listener, admin, guard }: Pick<Settings, "listener" | "admin" | "guard">,
   { of, areRead }: Labels,
 ): readonly string[] {
   const { port, plainPort, host = "::" } = listener;
@@ -21,6 +21,7 @@ export function faultsOfPorts(
   if (plainPort !== undefined)
     places.push({ port: plainPort, host, settings: ["listener.plainPort", "listener.host"], name: "plain" });
   if (admin !== undefined) places.push({ ...admin, settings: ["admin.port", "admin.host"], name: "admin" });
+  if (guard !== undefined) places.push({ ...guard, settings: ["guard.port", "guard.host"], name: "guard" });
   return places.flatMap((place, index) => {
     const taken = places
       .slice(0, index)
