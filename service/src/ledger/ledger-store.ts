@@ -40,4 +40,6 @@ export interface LedgerStore {
   heads(): Promise<readonly ChainHead[]>;
   /** The entries of a chain after `afterSeq`, in their order, at most `limit`. */
   entriesOf(chain: ChainName, afterSeq: number, limit: number): Promise<readonly StoredEntry[]>;
+  /** Files what was appended under everything that it is found by. Questions do that first; so the less they wait, the oftener it is done. */
+  file(): Promise<void>;
 }

@@ -191,7 +191,7 @@ function claimsFor(
   const ttlSeconds = Math.min(entitled.ttlSeconds, left, (parent?.exp ?? Number.POSITIVE_INFINITY) - now);
   if (ttlSeconds < 1) return undefined;
   const claims = checkClaims(
-    claimsOf(rules, { sender, scopes, jti: newJti(random), iat: now, ttlSeconds }),
+    claimsOf(rules, { sender, scopes, jti: newJti(random, now), iat: now, ttlSeconds }),
     rules,
   );
   if (parent !== undefined) checkUnder(claims, parent);

@@ -73,12 +73,12 @@ async function placeUnder(
   run: string | undefined,
   audience: string,
 ): Promise<Placed> {
-  const { exp, iat, jti, aud, macp_scopes: scopes } = token.claims;
+  const { exp, jti, aud, macp_scopes: scopes } = token.claims;
   // A right at one runtime is none at another.
   if (aud !== audience) return faulty("audience_other");
   const rights = rightsOf(scopes);
   if (rights === undefined) return faulty("not_live");
-  const issuance = await store.issuanceOf(jti, iat);
+  const issuance = await store.issuanceOf(jti);
   if (issuance === undefined) return faulty("not_recorded");
   const depth = issuance.depth + 1;
   if (depth > DEPTH_MAX) return faulty("too_deep");

@@ -44,7 +44,8 @@ export async function withQuestions<T>(
   run: (backend: LedgerBackend) => Promise<T>,
 ): Promise<T> {
   if (admin !== undefined) return run(onAdmin(await adminClient({ admin, caFile }, world)));
-  return withLedger(world, "look", async ({ database, settings }) => {
+  // A question files what is not filed yet.
+  return withLedger(world, "change", async ({ database, settings }) => {
     const [{ RevocationView }, { ledgerQuestions }, { revocationStore }] = await Promise.all([
       import("../../ledger/revocation/revocation-view.ts"),
       import("../../stores/ledger.ts"),

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { pruneLedger } from "../../ledger/prune/prune-ledger.ts";
+import { ledgerStore } from "../../stores/ledger.ts";
 import { pruneStore } from "../../stores/ledger-notes.ts";
 import { tokenLifeSeconds } from "../../wiring/ledger/retention.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
@@ -27,7 +28,7 @@ export function pruneCommand(world: World): Command {
         withWriter(parts, world, (writer) =>
           pruneLedger(
             {
-              ledger: parts.notes.ledger,
+              ledger: ledgerStore(parts.database),
               store: pruneStore(parts.database),
               keys: parts.notes.keys,
               writer,

@@ -67,10 +67,10 @@ async function revoked(deps: OAuthRouteDeps, request: OAuthRequest): Promise<Car
 async function mayStop(
   { issued: { revocation } }: OAuthRouteDeps,
   { id, rights }: DeclaredCaller,
-  { claims: { jti, sub, iat } }: OwnToken,
+  { claims: { jti, sub } }: OwnToken,
 ): Promise<boolean> {
   if (rights !== undefined && holds(rights.revokes, segmented(sub))) return true;
-  const issuance = await revocation.store.issuanceOf(jti, iat);
+  const issuance = await revocation.store.issuanceOf(jti);
   return issuance?.caller === id;
 }
 

@@ -54,6 +54,10 @@ onEachEngine((name, makePlace) => {
       return { ledger: sqlLedger(database), places, notes, keys, nowMs: () => now };
     };
     const append = async (chain: ChainName, ...entries: readonly Entry[]): Promise<void> => {
+      await appendUnfiled(chain, ...entries);
+      await sqlLedger(database).file();
+    };
+    const appendUnfiled = async (chain: ChainName, ...entries: readonly Entry[]): Promise<void> => {
       const ledger = sqlLedger(database);
       const before = await ledger.headOf(chain);
       let head: ChainHead | ChainName = before ?? chain;
@@ -121,6 +125,30 @@ onEachEngine((name, makePlace) => {
       await place.sql(statement);
       expect((await found())[0]).toMatchObject({ kind, seq: 3 });
     });
+
+    test.each([
+      ["record", "UPDATE ledger_tail SET entries = replace(entries, 'agent-3', 'agent-9')", "edited"],
+      ["name", `UPDATE ledger_tail SET entries = replace(entries, '"run":"agent-3"', '"run":"x"')`, "edited"],
+      ["batch", "DELETE FROM ledger_tail WHERE first_seq = 3", "missing"],
+      [
+        "number",
+        `UPDATE ledger_tail SET entries = replace(entries, '"seq":3,"at', '"seq":9,"at')`,
+        "missing",
+      ],
+    ])(
+      "whose %s was changed by SQL before it was filed is found to be, then and afterwards",
+      async (_what, statement, kind) => {
+        const chain = newChainName(systemRandom());
+        await append(chain, entry("agent-1"));
+        for (const id of [2, 3, 4]) await appendUnfiled(chain, entry(`agent-${String(id)}`));
+        expect(await found()).toEqual([]);
+        await signHeads(signing());
+        await place.sql(statement);
+        expect((await found())[0]).toMatchObject({ kind, seq: 3 });
+        await sqlLedger(database).file();
+        expect((await found())[0]).toMatchObject({ kind, seq: 3 });
+      },
+    );
 
     test("with a second row of one number, in another hour, is found to be changed", async () => {
       const chain = newChainName(systemRandom());

@@ -50,6 +50,7 @@ describe("where the chains end", () => {
           return row;
         });
         await ledger.append({ chain, before, entries: rows });
+        await ledger.file();
       }
       const head = await ledger.headOf(chain);
       if (head === undefined) throw new Error("nothing was appended");

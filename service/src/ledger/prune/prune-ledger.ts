@@ -8,7 +8,7 @@ import type { LedgerWriter } from "../writer.ts";
 import type { PruneBounds, PruneStore } from "./prune-store.ts";
 
 export interface PruneDeps {
-  readonly ledger: Pick<LedgerStore, "heads">;
+  readonly ledger: Pick<LedgerStore, "heads" | "file">;
   readonly store: PruneStore;
   readonly keys: Pick<NoteKeys, "signer">;
   readonly writer: Pick<LedgerWriter, "record">;
@@ -46,6 +46,7 @@ function boundsOf({ now, olderThanDays, lifeSeconds }: Omit<PruneRequest, "by">)
 export async function pruneLedger(deps: PruneDeps, request: PruneRequest): Promise<Pruned> {
   const { store, writer } = deps;
   const bounds = boundsOf(request);
+  await deps.ledger.file();
   const plan = await planOf(deps, bounds);
   const notes = await store.lastFullNote(bounds.beforeMs);
   if (plan.length === 0) return { kind: "nothing" };

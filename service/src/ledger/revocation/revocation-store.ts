@@ -113,7 +113,7 @@ export interface RevocationStore {
   /** The newest first, at most `limit`, only those before an epoch. */
   list(before: number | undefined, limit: number): Promise<readonly StoredRevocation[]>;
   /** A token of ours, by its `iat`. */
-  issuanceOf(jti: Jti, iat: EpochSeconds): Promise<Issuance | undefined>;
+  issuanceOf(jti: Jti): Promise<Issuance | undefined>;
   /** Removes the tokens that have left the list, at most some thousands; how many. The revocations stay. */
   prune(): Promise<number>;
 }

@@ -25,6 +25,7 @@ export function memoryLedger(records: MemoryRecords = memoryRecords()): LedgerSt
       ),
     entriesOf: (chain, afterSeq, limit) =>
       Promise.resolve((chains.get(chain) ?? []).slice(afterSeq, afterSeq + limit)),
+    file: () => Promise.resolve(),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Appended, Batch, LedgerStore } from "../../ledger/ledger-store.ts"
 import { type Database, parseRows, type Query, Whole } from "./database.ts";
 import { appendBatch } from "./ledger/append.ts";
 import { READ_COLUMNS, storedEntries } from "./ledger/entry-row.ts";
+import { fileTail, tailOf } from "./ledger/tail.ts";
 import { read } from "./read-text.ts";
 import { UniqueViolation } from "./try-write.ts";
 
@@ -51,8 +52,14 @@ export function sqlLedger(database: Database): LedgerStore {
           `SELECT ${READ_COLUMNS} FROM ledger_entries WHERE chain = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
           [chain, afterSeq, limit],
         );
-        return storedEntries(rows);
+        const filed = storedEntries(rows);
+        const last = filed.at(-1)?.seq ?? afterSeq;
+        return filed.length < limit
+          ? [...filed, ...(await tailOf(query, chain, last, limit - filed.length))]
+          : filed;
       }),
+
+    file: () => fileTail(database),
   };
 }
 

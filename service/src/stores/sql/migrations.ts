@@ -2,7 +2,7 @@ import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
 import { EVENT_TABLES } from "./events/events-schema.ts";
 import { NOTE_TABLES } from "./ledger/notes-schema.ts";
-import { LEDGER_TABLES } from "./ledger/schema.ts";
+import { LEDGER_TABLES, LEDGER_TAIL } from "./ledger/schema.ts";
 import { PURPOSE_KEY_TABLES } from "./purposes/purpose-keys-schema.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
@@ -126,6 +126,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 6,
     name: "events",
     statements: EVENT_TABLES,
+  },
+  {
+    version: 7,
+    name: "ledger tail",
+    statements: LEDGER_TAIL,
   },
 ];
 

@@ -44,7 +44,7 @@ export class StoreFile {
     return guarded(this.#paths.named, () => this.#statements.run(sql, parameters));
   }
 
-  /** `mayStayInLog`: the disk is waited for once and not three times; the next commit without it, or 4 MB of log, moves what is left. */
+  /** `mayStayInLog`: the disk is waited for once and not three times; the next commit without it, or 16 MB of log, moves what is left. */
   commit(mayStayInLog: boolean): void {
     this.#checkFiles();
     this.#exec("COMMIT");

@@ -55,6 +55,8 @@ const NO_LEDGER: OpenLedger = {
 };
 const FAULTS_EVERY_MS = 10_000;
 const COUNTS_EVERY_MS = 10_000;
+/** Under load these are some hundreds of entries, which are filed in milliseconds; a question files what is left. */
+const FILED_EVERY_MS = 250;
 /** How long a shutdown waits for the store. */
 const CLOSE_MS_MAX = 900;
 
@@ -68,8 +70,9 @@ export function openLedger(
   const { mode } = ledger;
   const { clock, timers, random, stopwatch } = machine;
   if (mode === "off" || database?.kind !== "sql" || sealing === undefined) return NO_LEDGER;
+  const store = ledgerStore(database);
   const writer = new LedgerWriter({
-    store: ledgerStore(database),
+    store,
     timers,
     stopwatch,
     random,
@@ -91,8 +94,15 @@ export function openLedger(
     reading: { questions: ledgerQuestions(database), revocations: revocation.view, clock },
     load: () => revocation.load(),
     loops: [
+      { name: "ledger filing", everyMs: FILED_EVERY_MS, run: () => store.file() },
       ...notes.loops,
-      ...retentionLoops({ ledger, tokens }, database, { ...notes.deps, writer }, clock, log),
+      ...retentionLoops(
+        { ledger, tokens },
+        database,
+        { ledger: store, keys: notes.deps.keys, writer },
+        clock,
+        log,
+      ),
       ...revocation.loops,
       {
         name: "ledger",

@@ -1,9 +1,7 @@
 import type { Settings } from "../../config/settings.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
-import type { SignHeadsDeps } from "../../ledger/notes/sign-heads.ts";
-import { pruneLedger } from "../../ledger/prune/prune-ledger.ts";
-import type { LedgerWriter } from "../../ledger/writer.ts";
+import { type PruneDeps, pruneLedger } from "../../ledger/prune/prune-ledger.ts";
 import { pruneStore } from "../../stores/ledger-notes.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
@@ -22,7 +20,7 @@ export function tokenLifeSeconds({ tokens }: Pick<Settings, "tokens">): number {
 export function retentionLoops(
   { ledger, tokens }: Pick<Settings, "ledger" | "tokens">,
   database: SqlDatabase,
-  deps: Pick<SignHeadsDeps, "ledger" | "keys"> & { readonly writer: Pick<LedgerWriter, "record"> },
+  deps: Omit<PruneDeps, "store">,
   clock: Clock,
   log: Log,
 ): readonly UpkeepLoop[] {

@@ -5,6 +5,7 @@ import { type Database, parseRows, type Query, Whole } from "../database.ts";
 import { EntryRow } from "./entry-row.ts";
 import { notesAfter } from "./notes.ts";
 import { hashesAt, prunedChains } from "./places.ts";
+import { tailOf } from "./tail.ts";
 
 const HeadRow = z.object({ chain: z.string(), seq: Whole, hash: z.string(), at: Whole });
 const ChainRow = z.object({ chain: z.string() });
@@ -28,16 +29,11 @@ export function sqlAudit(database: Database): AuditStore {
     // One step of the index for each chain: the rows are many, and the chains few.
     chainsWithRows: () =>
       database.read(async (query) => {
-        const chains: string[] = [];
-        for (;;) {
-          const rows = await query(
-            "SELECT chain FROM ledger_entries WHERE chain > $1 ORDER BY chain LIMIT 1",
-            [chains.at(-1) ?? ""],
-          );
-          const [next] = parseRows(ChainRow, "ledger_entries", rows);
-          if (next === undefined) return chains;
-          chains.push(next.chain);
-        }
+        const [filed, unfiled] = [
+          await chainsIn(query, "ledger_entries"),
+          await chainsIn(query, "ledger_tail"),
+        ];
+        return [...new Set([...filed, ...unfiled])].toSorted();
       }),
 
     rowsOf: (chain, afterSeq, limit) => database.read((query) => rowsOf(query, chain, afterSeq, limit)),
@@ -48,6 +44,18 @@ export function sqlAudit(database: Database): AuditStore {
 
     pruned: () => database.read((query) => prunedChains(query)),
   };
+}
+
+async function chainsIn(query: Query, table: "ledger_entries" | "ledger_tail"): Promise<readonly string[]> {
+  const chains: string[] = [];
+  for (;;) {
+    const rows = await query(`SELECT chain FROM ${table} WHERE chain > $1 ORDER BY chain LIMIT 1`, [
+      chains.at(-1) ?? "",
+    ]);
+    const [next] = parseRows(ChainRow, table, rows);
+    if (next === undefined) return chains;
+    chains.push(next.chain);
+  }
 }
 
 const ROWS = `SELECT chain, seq, at_ms AS "at", hour, kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp
@@ -64,7 +72,8 @@ async function rowsOf(
     await query(`${ROWS} AND seq > $2 ORDER BY seq, hour LIMIT $3`, [chain, afterSeq, limit]),
   );
   const last = page.at(-1);
-  if (last === undefined || page.length < limit) return page;
+  if (last === undefined || page.length < limit)
+    return [...page, ...(await tailOf(query, chain, last?.seq ?? afterSeq, limit - page.length))];
   const same = await query(`${ROWS} AND seq = $2 AND hour > $3 ORDER BY hour`, [chain, last.seq, last.hour]);
   return [...page, ...rowsIn(same)];
 }

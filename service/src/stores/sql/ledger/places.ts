@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ChainName, type EntryHash, parseChainName, parseEntryHash } from "../../../ledger/chain.ts";
 import type { EntryPlaces, Place, PrunedChain } from "../../../ledger/notes/entry-places.ts";
 import { type Database, parseRows, type Query, Whole } from "../database.ts";
+import { tailOf } from "./tail.ts";
 
 const HashRow = z.object({ chain: z.string(), seq: Whole, hash: z.string() });
 
@@ -31,7 +32,16 @@ export async function hashesAt(
       hash,
     ]),
   );
-  return places.map(({ chain, seq }) => found.get(`${chain} ${String(seq)}`));
+  const hashes: (string | undefined)[] = [];
+  for (const { chain, seq } of places)
+    hashes.push(found.get(`${chain} ${String(seq)}`) ?? (await unfiledHashAt(query, { chain, seq })));
+  return hashes;
+}
+
+/** Only the end of a chain is not filed. */
+async function unfiledHashAt(query: Query, { chain, seq }: Place): Promise<string | undefined> {
+  const [entry] = await tailOf(query, chain, seq - 1, 1);
+  return entry?.seq === seq ? entry.hash : undefined;
 }
 
 /** How far each chain was pruned. */

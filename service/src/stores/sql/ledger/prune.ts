@@ -38,7 +38,8 @@ export function sqlPrune(database: Database): PruneStore {
     forgetChain: (chain) =>
       database.write(async (query) => {
         await query(
-          `DELETE FROM ledger_chains WHERE chain = $1 AND NOT EXISTS (SELECT 1 FROM ${ENTRIES} WHERE ${ENTRIES}.chain = ledger_chains.chain)`,
+          `DELETE FROM ledger_chains WHERE chain = $1 AND NOT EXISTS (SELECT 1 FROM ${ENTRIES} WHERE ${ENTRIES}.chain = ledger_chains.chain)
+             AND NOT EXISTS (SELECT 1 FROM ledger_tail WHERE ledger_tail.chain = ledger_chains.chain)`,
           [chain],
         );
       }),

@@ -17,8 +17,17 @@ import {
 import { type Database, parseRows, type Query, Whole } from "../database.ts";
 import { storedEntries } from "./entry-row.ts";
 import { hourOf, startOfHour } from "./hours.ts";
-import { floorStatement, isSieve, namedStatement, pageStatement, type Search, searchFor } from "./search.ts";
+import {
+  digestStatement,
+  floorStatement,
+  idStatement,
+  isSieve,
+  pageStatement,
+  type Search,
+  searchFor,
+} from "./search.ts";
 import { Statement } from "./statement.ts";
+import { fileTail } from "./tail.ts";
 
 /** So many entries are looked at for one page, where an index has others than those that are asked for. */
 const EXAMINED_MAX = 1_000;
@@ -33,16 +42,21 @@ const CountRow = z.object({ hour: Whole, kind: z.string(), caller: z.string().nu
 
 /** What is asked of a ledger in a database. `examinedMax`: the work of a page. */
 export function sqlLedgerQuestions(database: Database, examinedMax = EXAMINED_MAX): LedgerQuestions {
+  /** What was committed before the question is found. */
+  const ask = async <T>(work: (query: Query) => Promise<T>): Promise<T> => {
+    await fileTail(database);
+    return database.read(work);
+  };
   return {
     entries: (filter, page) =>
-      database.read((query) =>
+      ask((query) =>
         filter.jti === undefined && filter.digest === undefined
           ? foundBy(query, searchFor(filter, page), filter, { ...page, examinedMax })
           : named(query, filter, page),
       ),
 
     unexpired: (holder, now, page) =>
-      database.read(async (query) => {
+      ask(async (query) => {
         const firstHour = await firstLiveHour(query, hourOf(now * 1_000));
         if (firstHour === undefined) return { items: [], next: undefined };
         const filter: EntryFilter = { ...filterOf(holder), kind: "mint" };
@@ -52,21 +66,12 @@ export function sqlLedgerQuestions(database: Database, examinedMax = EXAMINED_MA
       }),
 
     under: (root, from, limit) =>
-      database.read(async (query) => {
-        const found: StoredEntry[] = [];
-        for (const hours of weeksOf(
-          await hoursWithEntries(query, hourOf(from) - 1, LAST_HOUR),
-        ).toReversed()) {
-          found.push(
-            ...storedEntries(await run(query, namedStatement("root", root, hours, limit - found.length))),
-          );
-          if (found.length >= limit) break;
-        }
-        return found;
+      ask(async (query) => {
+        const rows = await run(query, idStatement("root", root, Math.max(0, hourOf(from) - 1), limit));
+        return storedEntries(rows);
       }),
 
-    counts: (asked) =>
-      database.read(async (query) => counted(await run(query, countsStatement(asked)), asked)),
+    counts: (asked) => ask(async (query) => counted(await run(query, countsStatement(asked)), asked)),
   };
 }
 
@@ -104,13 +109,15 @@ async function floorOf(query: Query, search: Search, examinedMax: number): Promi
 async function named(query: Query, filter: EntryFilter, { after }: PageAsked): Promise<Page<StoredEntry>> {
   const { jti, digest, from = 0, to } = filter;
   if (after !== undefined) return { items: [], next: undefined };
-  const hours = await hoursWithEntries(query, hourOf(from), to === undefined ? LAST_HOUR : hourOf(to));
-  const [column, name] = digest === undefined ? (["jti", jti ?? ""] as const) : (["digest", digest] as const);
-  const found = await Promise.all(
-    weeksOf(hours).map(async (week) =>
-      storedEntries(await run(query, namedStatement(column, name, week, NAMESAKES_MAX))),
-    ),
-  );
+  const hours =
+    digest === undefined
+      ? []
+      : await hoursWithEntries(query, hourOf(from), to === undefined ? LAST_HOUR : hourOf(to));
+  const statements =
+    digest === undefined
+      ? [idStatement("jti", jti ?? "", hourOf(from), NAMESAKES_MAX)]
+      : weeksOf(hours).map((week) => digestStatement(digest, week, NAMESAKES_MAX));
+  const found = await Promise.all(statements.map(async (one) => storedEntries(await run(query, one))));
   const items = found.flatMap((entries) => entries.toReversed()).filter((entry) => isMatch(entry, filter));
   return { items, next: undefined };
 }

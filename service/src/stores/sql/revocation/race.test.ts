@@ -47,7 +47,7 @@ function replicaOn(database: Database): Replica {
 function tokenNow(parent?: Jti): MintFacts {
   const now = systemClock.now();
   const lineage = parent === undefined ? {} : { parent, root: parent, depth: 1 };
-  return mintFacts(newJti(random), { iat: now, exp: after(now, 300), ...lineage });
+  return mintFacts(newJti(random, now), { iat: now, exp: after(now, 300), ...lineage });
 }
 
 /** Stops a parent while all replicas mint under it, each again and again. Resolves to the children that left. */

@@ -2,6 +2,7 @@ import { Impossible } from "../../../kernel/assert.ts";
 import { after, type EpochSeconds, epochMs, latest } from "../../../kernel/clock.ts";
 import { indexKey } from "../../../ledger/entry-index.ts";
 import {
+  type Issuance,
   LEEWAY_SECONDS,
   type RevocationOrder,
   type RevocationStore,
@@ -9,7 +10,7 @@ import {
 } from "../../../ledger/revocation/revocation-store.ts";
 import { type Selector, subjectOf } from "../../../ledger/revocation/selector.ts";
 import { type Database, type Parameter, parseRows, type Query } from "../database.ts";
-import { hourOf } from "../ledger/hours.ts";
+import { fileTail, fileWhole } from "../ledger/tail.ts";
 import { changesFrom } from "./revocation-changes.ts";
 import {
   EndedRow,
@@ -19,7 +20,6 @@ import {
   RevocationRow,
 } from "./revocation-rows.ts";
 import { endOf, lastOf, listTokens, reachOf, type State, stateOf } from "./revoked-tokens.ts";
-import { inHours } from "./revoked-tree.ts";
 
 const TABLE = "revocations";
 /** Rows of one sweep: more would hold up what waits for the table. */
@@ -39,20 +39,22 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
       return made;
     },
     undo: (epoch, order) => alone(order, (query, before) => takeBack(query, epoch, order, before)),
-    preview: (selector) => database.read(async (query) => reachOf(query, selector, await state(query))),
+    async preview(selector) {
+      await fileTail(database);
+      return database.read(async (query) => reachOf(query, selector, await state(query)));
+    },
     changes: (from) => database.read(async (query) => changesFrom(query, from, await state(query))),
     list: (before, limit) =>
       database.read((query) => {
         const where = before === undefined ? "" : `WHERE epoch < ${String(before)}`;
         return revocations(query, `${where} ORDER BY epoch DESC LIMIT $1`, limit);
       }),
-    issuanceOf: (jti, iat) =>
-      database.read(async (query) => {
-        const { lastHour } = await state(query);
-        const hours = inHours("hour", { firstHour: hourOf(iat * 1_000) - 1, lastHour });
-        const sql = `SELECT body FROM ledger_entries WHERE jti = $1 AND ${hours} AND kind = 'mint'`;
-        return parseRows(IssuanceRow, "ledger_entries", await query(sql, [jti]))[0]?.body;
-      }),
+    async issuanceOf(jti) {
+      const filed = await database.read((query) => issuanceIn(query, jti));
+      if (filed !== undefined) return filed;
+      await fileTail(database);
+      return database.read((query) => issuanceIn(query, jti));
+    },
     prune: () =>
       database.write(async (query) => {
         const { now } = await state(query);
@@ -61,6 +63,11 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
         return (await query(sql)).length;
       }),
   };
+}
+
+async function issuanceIn(query: Query, jti: string): Promise<Issuance | undefined> {
+  const sql = "SELECT body FROM ledger_entries WHERE jti = $1 AND kind = 'mint' LIMIT 1";
+  return parseRows(IssuanceRow, "ledger_entries", await query(sql, [jti]))[0]?.body;
 }
 
 type Change = (query: Query, before: State) => Promise<StoredRevocation | undefined>;
@@ -78,6 +85,7 @@ function changed(
     // A transaction that is tried again after a lost connection may find its own row.
     const [known] = await revocations(query, "WHERE id = $1", id);
     if (known !== undefined) return known;
+    await fileWhole(query, database.dialect);
     const made = await change(query, await state(query));
     if (made === undefined) return undefined;
     await insertRevocation(query, made);

@@ -6,7 +6,7 @@ import type { Selector } from "../../../ledger/revocation/selector.ts";
 import { type Database, parseRows, type Query, Whole } from "../database.ts";
 import { hourOf } from "../ledger/hours.ts";
 import { storeNow } from "../store-now.ts";
-import { inHours, type Look, named, stoppedTree } from "./revoked-tree.ts";
+import { type Look, named, sinceHour, stoppedTree } from "./revoked-tree.ts";
 
 /** What a change starts from. */
 export interface State extends Look {
@@ -21,8 +21,6 @@ const ReachRow = z.object({ tokens: Whole, agents: Whole });
 const LastRow = z.object({ recorded: Whole.nullable(), exp: Whole.nullable() });
 
 const STATE = "revocation_state";
-/** The clock of another replica may be ahead. */
-const HOURS_AHEAD = 2;
 
 /** What is there now. */
 export async function stateOf(database: Database, query: Query, lifeSecondsMax: number): Promise<State> {
@@ -41,7 +39,6 @@ export async function stateOf(database: Database, query: Query, lifeSecondsMax: 
     epoch,
     lifeSecondsMax,
     firstHour: Math.min(firstHour ?? thisHour, thisHour),
-    lastHour: thisHour + HOURS_AHEAD,
   };
 }
 
@@ -73,7 +70,7 @@ export async function listTokens(
   if (selector.kind !== "jti" && selector.kind !== "root") return;
   // One that the ledger does not know, because it was off or lost it, is stopped too.
   const known = await query(
-    `SELECT 1 AS known FROM ledger_entries WHERE jti = $1 AND ${inHours("hour", state)} AND kind = 'mint'`,
+    `SELECT 1 AS known FROM ledger_entries WHERE jti = $1 AND ${sinceHour("hour", state)} AND kind = 'mint'`,
     [selector.jti],
   );
   if (known.length > 0) return;
