@@ -1,4 +1,3 @@
-import type { FetchFailed } from "../callers/fetch-document.ts";
 import type { DeliveryFault } from "./event-cursors.ts";
 
 /** What a receiver answered. */
@@ -8,6 +7,13 @@ export interface DeliveryAnswer {
   /** `err` of its body (RFC 8935 section 2.3). */
   readonly err: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+}
+
+/** No answer: why, as a code. */
+export interface NotDelivered {
+  readonly kind: "failed";
+  readonly reason: string;
+  readonly status?: number;
 }
 
 /** What an answer means. */
@@ -30,7 +36,7 @@ const SETTINGS = [
 ];
 
 /** Whether an event arrived, and if not whether it is worth another try. */
-export function judgeAnswer(answer: DeliveryAnswer | FetchFailed): Verdict {
+export function judgeAnswer(answer: DeliveryAnswer | NotDelivered): Verdict {
   if (answer.kind === "failed") {
     const { reason, status } = answer;
     return { kind: "later", fault: { reason, status }, retryAfterSeconds: undefined };

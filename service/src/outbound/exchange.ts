@@ -27,9 +27,18 @@ export interface OutboundDeps {
 export interface Outgoing {
   readonly url: string;
   readonly options: FetchOptions;
-  /** JSON to post; `undefined`: a GET. */
-  readonly json: string | undefined;
-  readonly statuses: readonly number[];
+  /** What is posted; `undefined`: a GET. */
+  readonly body: { readonly text: string; readonly mediaType: string } | undefined;
+  readonly isExpected: (status: number) => boolean;
+  /** Whether only the status of such a reply matters: its body is not read. */
+  readonly ignoresBody?: (status: number) => boolean;
+}
+
+/** What was replied. */
+export interface Reply extends FetchedDocument {
+  readonly status: number;
+  /** The wait that the server asks for (RFC 9110 section 10.2.3); `undefined`: none, or a date. */
+  readonly retryAfterSeconds: number | undefined;
 }
 
 const CONNECT_MS_MAX = 3_000;
@@ -44,10 +53,7 @@ const INTERIM_MAX = 4;
  * Sends one request on a connection of its own, and reads one small reply. No redirect is followed, no cookie is kept, no proxy of
  * the environment is used, and nothing is decompressed. Resolves within 5 s, with a reason where there is no document.
  */
-export async function exchange(
-  deps: OutboundDeps,
-  outgoing: Outgoing,
-): Promise<FetchedDocument | FetchFailed> {
+export async function exchange(deps: OutboundDeps, outgoing: Outgoing): Promise<Reply | FetchFailed> {
   const target = targetOf(outgoing.url, outgoing.options.reach);
   if (typeof target === "string") return failed(target);
   let isConnected = false;
@@ -77,7 +83,7 @@ export async function exchange(
 function send(deps: OutboundDeps, target: Target, outgoing: Outgoing, connected: () => void): ClientRequest {
   const isSecure = target.url.protocol === "https:";
   const options: RequestOptions = {
-    method: outgoing.json === undefined ? "GET" : "POST",
+    method: outgoing.body === undefined ? "GET" : "POST",
     headers: headersOf(outgoing),
     lookup: checkedLookup(deps.resolve, target.allowed),
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -98,7 +104,7 @@ function send(deps: OutboundDeps, target: Target, outgoing: Outgoing, connected:
     interim += 1;
     if (interim > INTERIM_MAX) sent.destroy();
   });
-  sent.end(outgoing.json);
+  sent.end(outgoing.body?.text);
   return sent;
 }
 
@@ -112,41 +118,50 @@ function tlsOf(options: FetchOptions): RequestOptions {
   };
 }
 
-function headersOf({ options, json }: Outgoing): Record<string, string | number> {
+function headersOf({ options, body }: Outgoing): Record<string, string | number> {
   return {
     accept: options.mediaTypes.join(", "),
     "accept-encoding": "identity",
     connection: "close",
     "user-agent": "macp-auth",
     ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer.reveal()}` }),
-    ...(json === undefined
+    ...(body === undefined
       ? {}
-      : { "content-type": "application/json", "content-length": Buffer.byteLength(json) }),
+      : { "content-type": body.mediaType, "content-length": Buffer.byteLength(body.text) }),
   };
 }
 
-async function replyTo(sent: ClientRequest, outgoing: Outgoing): Promise<FetchedDocument | FetchFailed> {
+async function replyTo(sent: ClientRequest, outgoing: Outgoing): Promise<Reply | FetchFailed> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once("response", resolve);
     sent.on("error", reject);
     sent.once("close", () => reject(new Error("the connection closed without a response")));
   });
-  const fault = faultOfHead(response, outgoing);
+  const { statusCode: status = 0 } = response;
+  const isIgnored = outgoing.ignoresBody?.(status) === true;
+  const fault = isIgnored ? undefined : faultOfHead(response, outgoing);
   if (fault !== undefined) return fault;
-  const bytes = await bodyOf(response);
+  const bytes = isIgnored ? new Uint8Array() : await bodyOf(response);
   if (bytes === undefined) return failed("too_large");
   return {
     kind: "document",
     bytes,
     contentType: mediaTypeOf(response),
     maxAgeSeconds: maxAgeOf(response.headers),
+    status,
+    retryAfterSeconds: retryAfterOf(response),
   };
+}
+
+function retryAfterOf({ headers }: IncomingMessage): number | undefined {
+  const text = headers["retry-after"] ?? "";
+  return /^[0-9]{1,6}$/.test(text) ? Number(text) : undefined;
 }
 
 function faultOfHead(response: IncomingMessage, outgoing: Outgoing): FetchFailed | undefined {
   const status = response.statusCode ?? 0;
   if (status >= 300 && status < 400) return { kind: "failed", reason: "redirected", status };
-  if (!outgoing.statuses.includes(status)) return { kind: "failed", reason: "status_unexpected", status };
+  if (!outgoing.isExpected(status)) return { kind: "failed", reason: "status_unexpected", status };
   if (!isAccepted(mediaTypeOf(response), outgoing.options)) return failed("type_unexpected");
   if ((response.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     return failed("encoding_unexpected");

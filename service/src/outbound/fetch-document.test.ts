@@ -32,9 +32,10 @@ describe("a document of an issuer", () => {
   test("arrives with its type and the time for which it may be cached", async () => {
     const fetched = await fetch(`http://localhost:${port}/keys`, options);
 
-    expect(fetched).toEqual({
+    expect(fetched).toMatchObject({
       kind: "document",
       bytes: Buffer.from('{"keys":[]}'),
+      status: 200,
       contentType: "application/json",
       maxAgeSeconds: 100,
     });

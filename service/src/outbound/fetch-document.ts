@@ -3,12 +3,14 @@ import { exchange, type OutboundDeps } from "./exchange.ts";
 
 /** Fetches documents of issuers over this machine's network. */
 export function fetchDocument(deps: OutboundDeps): FetchDocument {
-  return (url, options) => exchange(deps, { url, options, json: undefined, statuses: [200] });
+  return (url, options) =>
+    exchange(deps, { url, options, body: undefined, isExpected: (status) => status === 200 });
 }
 
 /** Posts JSON to the API server of a cluster. */
 export function postDocument(deps: OutboundDeps): PostDocument {
-  return (url, json, options) => exchange(deps, { url, options, json, statuses: [200, 201] });
+  return (url, json, options) =>
+    exchange(deps, { url, options, body: jsonOf(json), isExpected: (status) => [200, 201].includes(status) });
 }
 
 /** Posts a note to the witness of an operator, on whatever network it is. What it answers beside its status is not read. */
@@ -17,7 +19,12 @@ export function postNote(
 ): (url: string, json: string) => Promise<FetchFailed | undefined> {
   const options = { reach: "private", ca: undefined, mediaTypes: ["*/*"] } as const;
   return async (url, json) => {
-    const answer = await exchange(deps, { url, options, json, statuses: [200, 201, 202, 204] });
+    const isExpected = (status: number) => [200, 201, 202, 204].includes(status);
+    const answer = await exchange(deps, { url, options, body: jsonOf(json), isExpected });
     return answer.kind === "failed" ? answer : undefined;
   };
+}
+
+function jsonOf(text: string): { readonly text: string; readonly mediaType: string } {
+  return { text, mediaType: "application/json" };
 }
