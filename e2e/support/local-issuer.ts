@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingHttpHeaders } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { JWK } from "jose";
@@ -13,6 +14,8 @@ export interface LocalIssuer {
   readonly signer: ForeignSigner;
   /** How often each path was asked for. */
   readonly asked: Readonly<Record<string, number>>;
+  /** The headers of every request, in their order. */
+  readonly heard: readonly IncomingHttpHeaders[];
   /** Publishes these keys from now on. */
   publish(signers: readonly ForeignSigner[]): void;
   /** A token of this issuer; `members` replace its claims, and `undefined` removes one. */
@@ -33,6 +36,7 @@ export async function localIssuer(maxAgeSeconds?: number): Promise<LocalIssuer> 
   const { certificate, key } = await authority.issue("issuer", "IP:127.0.0.1");
   const signer = await foreignSigner("issuer-key-1");
   const asked: Record<string, number> = {};
+  const heard: IncomingHttpHeaders[] = [];
   let published: readonly JWK[] = [signer.publicJwk];
   let port = 0;
   let server: Server;
@@ -43,7 +47,8 @@ export async function localIssuer(maxAgeSeconds?: number): Promise<LocalIssuer> 
     "/keys": () => ({ keys: published }),
   };
   const comeUp = async (): Promise<void> => {
-    server = createServer({ cert: certificate, key }, ({ url = "" }, answer) => {
+    server = createServer({ cert: certificate, key }, ({ url = "", headers }, answer) => {
+      heard.push(headers);
       asked[url] = (asked[url] ?? 0) + 1;
       const document = documents[url];
       answer.statusCode = document === undefined ? 404 : 200;
@@ -66,6 +71,7 @@ export async function localIssuer(maxAgeSeconds?: number): Promise<LocalIssuer> 
     caFile: authority.path,
     signer,
     asked,
+    heard,
     publish(signers) {
       published = signers.map(({ publicJwk }) => publicJwk);
     },

@@ -53,6 +53,14 @@ export const VARIABLES = {
   "ledger.retentionDays": "MACP_AUTH_LEDGER_RETENTION_DAYS",
   "guard.port": "MACP_AUTH_GUARD_PORT",
   "guard.host": "MACP_AUTH_GUARD_HOST",
+  "traces.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "traces.tracesEndpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+  "traces.headers": "OTEL_EXPORTER_OTLP_HEADERS",
+  "traces.protocol": "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "traces.sampler": "OTEL_TRACES_SAMPLER",
+  "traces.samplerArg": "OTEL_TRACES_SAMPLER_ARG",
+  "traces.serviceName": "OTEL_SERVICE_NAME",
+  "traces.disabled": "OTEL_SDK_DISABLED",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

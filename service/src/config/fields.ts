@@ -105,6 +105,18 @@ export function redisUrl(): Read<Secret> {
   });
 }
 
+/** Reads the http or https URL of a receiver of telemetry, without the blanks around it. One with a user and password is rejected unseen. */
+export function otlpUrl(): Read<string> {
+  return z.string().transform((text, context) => {
+    const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
+    const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+    if (isHttp && url.username === "" && url.password === "" && url.search === "" && url.hash === "")
+      return text.trim();
+    context.addIssue("must be http://HOST:PORT or https://…, without user, password and query");
+    return z.NEVER;
+  });
+}
+
 /** Letters, digits and what else an address or a host name is made of (RFC 1123 section 2.1, RFC 4007 section 11). */
 const LIKE_A_HOST = /^[\p{L}\p{N}.:%_-]{1,253}$/u;
 

@@ -354,7 +354,8 @@ test("whatever the environment holds, it is either read or rejected with lines t
   const names = fc.constantFrom(...Object.values(VARIABLES));
   fc.assert(
     fc.property(fc.dictionary(names, fc.oneof(fc.string(), fc.integer().map(String))), (environment) => {
-      for (const fault of faultsOf(environment)) expect(fault).toMatch(/^(PORT|HOST|MACP_AUTH_[A-Z_]+)/);
+      for (const fault of faultsOf(environment))
+        expect(fault).toMatch(/^(PORT|HOST|(?:MACP_AUTH|OTEL)_[A-Z_]+)/);
     }),
     { numRuns: 500 },
   );

@@ -19,6 +19,7 @@ import { type LedgerSettings, LedgerWritten, ledgerSettings } from "./ledger-set
 import { spiffeEndpoint, spiffeId } from "./listeners/spiffe-endpoint.ts";
 import { type TlsSettings, tlsSettings } from "./listeners/tls-settings.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
+import { type TraceSettings, TracesWritten, traceSettings } from "./trace-settings.ts";
 
 /** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
 export const DEFAULT_ISSUER = "macp-auth-service";
@@ -167,6 +168,7 @@ export const Written = z.object({
   }),
   ledger: LedgerWritten,
   guard: GuardWritten,
+  traces: TracesWritten,
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -197,6 +199,8 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly ledger: LedgerSettings;
   /** `undefined`: no proxy asks this process. */
   readonly guard: GuardSettings | undefined;
+  /** `undefined`: nothing is traced. */
+  readonly traces: TraceSettings | undefined;
 }
 
 /** Who may call, and what each may have minted. */
@@ -246,7 +250,8 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, guard, log } = written;
+  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, guard, traces, log } =
+    written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -275,6 +280,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     limits,
     guard: guardSettings(guard, isGiven("guard.port")),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
+    traces: traceSettings(traces),
     log,
   };
 }

@@ -9,6 +9,7 @@ import {
   Written,
 } from "./settings.ts";
 import type { Labels, SettingsGiven, Source } from "./source.ts";
+import { faultsOfTraces } from "./trace-settings.ts";
 import { warningsAbout } from "./warnings.ts";
 
 /** Settings that can be run with, and what the operator should know of them, a line each. */
@@ -47,6 +48,7 @@ export function readSources(sources: readonly [Source, ...Source[]]): SettingsRe
     faults: [
       ...issues.map(({ path, message }) => `${labels.of(path.join(".") as SettingPath)} ${message}`),
       ...faultsAcross(settings, labels),
+      ...(settings.traces === undefined ? [] : faultsOfTraces(written.traces, labels)),
     ],
   };
 }

@@ -9,10 +9,13 @@ import { introspect } from "./routes/introspect.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
 import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
 import { revokeToken } from "./routes/revoke-token.ts";
+import { type RequestWatch, watched } from "./watched.ts";
 
 export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, "underWay"> {
   /** `undefined`: no token is recorded, and none can be asked about or stopped. */
   readonly issued?: IssuedTokens | undefined;
+  /** `undefined`: nobody looks at requests. */
+  readonly watch?: RequestWatch | undefined;
 }
 
 const ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
@@ -28,7 +31,7 @@ export const PUBLIC_ROUTES: readonly OpenRoute<
   PublicDeps & MintRouteDeps & OAuthRouteDeps & FeedRouteDeps
 >[] = [...ROUTES, ...ISSUED_ROUTES];
 
-export type PlainDeps = ListenerDeps & JwksDeps;
+export type PlainDeps = ListenerDeps & JwksDeps & Pick<PublicDeps, "watch">;
 
 /** What may be read without TLS: the runtime fetches its JWKS over plain HTTP only. */
 const PLAIN_ROUTES: readonly OpenRoute<PlainDeps>[] = [jwks, health];
@@ -37,7 +40,9 @@ const PLAIN_ROUTES: readonly OpenRoute<PlainDeps>[] = [jwks, health];
 export function plainServer(deps: PlainDeps): Listener {
   return httpServer(
     deps,
-    PLAIN_ROUTES.map((route) => ({ ...route, handle: (exchange) => route.handle(deps, exchange) })),
+    PLAIN_ROUTES.map((route) =>
+      watched({ ...route, handle: (exchange: Exchange) => route.handle(deps, exchange) }, deps.watch),
+    ),
   );
 }
 
@@ -50,7 +55,7 @@ function feedOf({ keys }: PublicDeps, { verify, revocation }: IssuedTokens): Fee
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };
-  const { issued } = deps;
+  const { issued, watch } = deps;
   const ofIssued =
     issued === undefined
       ? []
@@ -59,8 +64,12 @@ export function publicServer(deps: PublicDeps): Listener {
           handle: (exchange: Exchange) =>
             route.handle({ ...all, issued, feed: feedOf(deps, issued) }, exchange),
         }));
-  return httpServer(deps, [
+  const routes = [
     ...ROUTES.map((route) => ({ ...route, handle: (exchange: Exchange) => route.handle(all, exchange) })),
     ...ofIssued,
-  ]);
+  ];
+  return httpServer(
+    deps,
+    routes.map((route) => watched(route, watch)),
+  );
 }

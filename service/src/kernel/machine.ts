@@ -1,5 +1,6 @@
 import type { Clock, Stopwatch } from "./clock.ts";
 import type { Random } from "./random.ts";
+import type { Steps } from "./steps.ts";
 import type { Timers } from "./timers.ts";
 
 /**
@@ -11,4 +12,6 @@ export interface Machine {
   readonly stopwatch: Stopwatch;
   readonly random: Random;
   readonly timers: Timers;
+  /** Where traces are on: notes the steps of requests. */
+  readonly steps?: Steps | undefined;
 }

@@ -12,6 +12,7 @@ import type {
   FetchFailureReason,
   FetchOptions,
 } from "../callers/fetch-document.ts";
+import { type Steps, stepsOf } from "../kernel/steps.ts";
 import type { Timers } from "../kernel/timers.ts";
 import { maxAgeOf } from "./cache-age.ts";
 import { checkedLookup, type Resolve } from "./checked-lookup.ts";
@@ -21,6 +22,8 @@ import { type Target, targetOf } from "./target.ts";
 export interface OutboundDeps {
   readonly timers: Timers;
   readonly resolve: Resolve;
+  /** Where a request is traced, so is what is fetched for it. */
+  readonly steps?: Steps | undefined;
 }
 
 /** One request. */
@@ -53,11 +56,19 @@ const INTERIM_MAX = 4;
  * Sends one request on a connection of its own, and reads one small reply. No redirect is followed, no cookie is kept, no proxy of
  * the environment is used, and nothing is decompressed. Resolves within 5 s, with a reason where there is no document.
  */
-export async function exchange(deps: OutboundDeps, outgoing: Outgoing): Promise<Reply | FetchFailed> {
+export function exchange(deps: OutboundDeps, outgoing: Outgoing): Promise<Reply | FetchFailed> {
+  return stepsOf(deps).call("fetch", (traced) => exchangeTraced(deps, outgoing, traced));
+}
+
+async function exchangeTraced(
+  deps: OutboundDeps,
+  outgoing: Outgoing,
+  traced: Readonly<Record<string, string>>,
+): Promise<Reply | FetchFailed> {
   const target = targetOf(outgoing.url, outgoing.options.reach);
   if (typeof target === "string") return failed(target);
   let isConnected = false;
-  const sent = send(deps, target, outgoing, () => {
+  const sent = send(deps, target, { ...outgoing, traced }, () => {
     isConnected = true;
     connecting.cancel();
   });
@@ -80,7 +91,7 @@ export async function exchange(deps: OutboundDeps, outgoing: Outgoing): Promise<
   }
 }
 
-function send(deps: OutboundDeps, target: Target, outgoing: Outgoing, connected: () => void): ClientRequest {
+function send(deps: OutboundDeps, target: Target, outgoing: Traced, connected: () => void): ClientRequest {
   const isSecure = target.url.protocol === "https:";
   const options: RequestOptions = {
     method: outgoing.body === undefined ? "GET" : "POST",
@@ -118,12 +129,15 @@ function tlsOf(options: FetchOptions): RequestOptions {
   };
 }
 
-function headersOf({ options, body }: Outgoing): Record<string, string | number> {
+type Traced = Outgoing & { readonly traced: Readonly<Record<string, string>> };
+
+function headersOf({ options, body, traced }: Traced): Record<string, string | number> {
   return {
     accept: options.mediaTypes.join(", "),
     "accept-encoding": "identity",
     connection: "close",
     "user-agent": "macp-auth",
+    ...traced,
     ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer.reveal()}` }),
     ...(body === undefined
       ? {}

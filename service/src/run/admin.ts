@@ -5,6 +5,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Traces } from "../telemetry/traces/traces.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
@@ -30,6 +31,7 @@ export async function openAdmin(
     readonly clock: Clock;
     readonly isStopping: () => boolean;
     readonly tls: OpenTls | undefined;
+    readonly traces: Traces | undefined;
     readonly proxies: TrustedProxies;
     readonly ledger: Pick<
       OpenLedger,
@@ -58,6 +60,7 @@ export async function openAdmin(
     ledger: () => ledger.status(),
     ledgerNotes: () => ledger.notes?.figures(),
     revocations: () => ledger.revocations(),
+    spans: () => shared.traces?.figures(),
   });
   countWhat({ upkeep, limits, ledger }, metrics);
   const listener = adminServer({

@@ -6,10 +6,14 @@ import type { AddressLimit, ListenerDeps } from "../http/listener.ts";
 import { AnnouncedClients } from "../http/peer/announced-clients.ts";
 import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
+import type { RequestWatch } from "../http/watched.ts";
+import type { Stopwatch } from "../kernel/clock.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type GuardMeter, type Meter, noMeter } from "../telemetry/meter.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Traces } from "../telemetry/traces/traces.ts";
 import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { openGuard } from "../wiring/guard/open-guard.ts";
@@ -23,6 +27,8 @@ import type { OpenListener } from "./listen.ts";
 /** What the listeners serve, opened. */
 export interface ServedParts {
   readonly log: Log;
+  /** `undefined`: nothing is traced. */
+  readonly traces?: Traces | undefined;
   readonly upkeep: KeyUpkeep;
   readonly access: OpenAccess;
   /** `undefined`: the listeners speak plain HTTP. */
@@ -41,8 +47,8 @@ interface Prepared {
 /** Prepares every listener that the settings ask for. */
 export async function prepareListeners(
   loaded: Pick<LoadedSettings, "settings" | "labels"> & { readonly token: Secret | undefined },
-  { log, upkeep, access, tls, ledger, isStopping }: ServedParts,
-  { clock, random, timers }: Machine,
+  { log, traces, upkeep, access, tls, ledger, isStopping }: ServedParts,
+  { clock, stopwatch, random, timers }: Machine,
 ): Promise<Prepared> {
   const { settings, labels } = loaded;
   const { port, host, keepAliveSeconds } = settings.listener;
@@ -54,11 +60,13 @@ export async function prepareListeners(
     ...transport,
     tls,
     ledger,
+    traces,
     isStopping,
   });
   const { jwksMaxAgeSeconds } = settings.keys.timing;
   const meter = admin?.metrics ?? noMeter;
-  const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds };
+  const watch = watchOf(admin?.metrics, traces, stopwatch);
+  const served = { keys: upkeep.directory, usage: upkeep.usage, meter, jwksMaxAgeSeconds, watch };
   // Programs of the operator connect to the admin listener themselves.
   const forClients = { ...shared, announced: proxies?.announced };
   const issued = issuedTokens(
@@ -71,6 +79,7 @@ export async function prepareListeners(
     ...served,
     access: access.directory ?? OPEN_ACCESS,
     rules: settings.tokens,
+    steps: traces,
     ledger: ledger.ledger,
     issued,
     ...addressLimitOf(access.directory, meter),
@@ -86,6 +95,17 @@ export async function prepareListeners(
       ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
     ],
   };
+}
+
+/** What requests are watched with; `undefined`: nobody looks. */
+function watchOf(
+  metrics: Metrics | undefined,
+  traces: Traces | undefined,
+  stopwatch: Stopwatch,
+): RequestWatch | undefined {
+  return metrics === undefined && traces === undefined
+    ? undefined
+    : { stopwatch, traces, answered: metrics?.answered };
 }
 
 /** With the PROXY protocol a proxy says it of each connection, else in each request. */

@@ -25,6 +25,7 @@ import { bundlesOf, loadTls } from "../wiring/tls.ts";
 import { drain, listenAll } from "./listen.ts";
 import { prepareListeners } from "./open-listeners.ts";
 import { openServiceLog } from "./service-log.ts";
+import { openServiceTraces } from "./service-traces.ts";
 import type { Signals } from "./signals.ts";
 import { startUpkeep } from "./upkeep.ts";
 
@@ -72,19 +73,22 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const loaded = await load(world);
   const { settings, labels } = loaded;
   const { timers } = world;
-  const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers);
-  const upkeep = await loaded.keys.open(log, world);
+  const tracing = await openServiceTraces(settings.traces, world);
+  const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers, tracing.logFields);
+  tracing.reportTo(log);
+  const machine = { ...world, steps: tracing.traces };
+  const upkeep = await loaded.keys.open(log, machine);
   let tls: OpenTls | undefined;
   try {
     await upkeep.round();
-    const access = loaded.access.open(log, world, upkeep.database);
+    const access = loaded.access.open(log, machine, upkeep.database);
     tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
-    const ledger = openLedger(settings, upkeep, world, { log, version: world.version });
+    const ledger = openLedger(settings, upkeep, machine, { log, version: machine.version });
     await ledger.load();
     let isStopping = false;
-    const parts = { log, upkeep, access, tls, ledger, isStopping: () => isStopping };
-    const { main, beside } = await prepareListeners(loaded, parts, world);
+    const parts = { log, traces: tracing.traces, upkeep, access, tls, ledger, isStopping: () => isStopping };
+    const { main, beside } = await prepareListeners(loaded, parts, machine);
     const listeners = await listenAll([main, ...beside]);
     started();
     announce(world, log, loaded, upkeep, addressOf(main.listener));
@@ -115,6 +119,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   } finally {
     tls?.close();
     await within(timers, STEP_MS_MAX, upkeep.close());
+    await within(timers, STEP_MS_MAX, tracing.close());
     await within(timers, STEP_MS_MAX, flush());
   }
 }

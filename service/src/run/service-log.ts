@@ -15,11 +15,12 @@ interface ServiceLog {
   readonly flush: () => Promise<void>;
 }
 
-/** The service's log on standard output: JSON lines, written off the event loop; on a terminal, lines for a person. */
+/** The service's log on standard output: JSON lines, written off the event loop; on a terminal, lines for a person. `fields`: what each line also says. */
 export async function openServiceLog(
   level: LogLevel,
   isTerminal: boolean,
   timers: Timers,
+  fields?: () => object,
 ): Promise<ServiceLog> {
   if (isTerminal) {
     const { default: pretty } = await import("pino-pretty");
@@ -31,13 +32,13 @@ export async function openServiceLog(
       ignore: "event,message",
       translateTime: "SYS:HH:MM:ss",
     });
-    return { log: openLog(level, stream), flush: () => Promise.resolve() };
+    return { log: openLog(level, stream, fields), flush: () => Promise.resolve() };
   }
   const destination = pino.destination({ fd: 1, sync: false, maxLength: BYTES_WAITING_MAX });
   // A log reader that went away must not take the service with it.
   destination.on("error", () => undefined);
   const gathered = gather(timers, (lines) => destination.write(lines));
-  const log = openLog(level, gathered);
+  const log = openLog(level, gathered, fields);
   reportDrops(destination, log);
   return {
     log,

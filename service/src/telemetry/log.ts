@@ -6,8 +6,8 @@ export type Log = Logger;
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A log that writes JSON lines to `destination`, UTC times in RFC 3339 form. */
-export function openLog(level: LogLevel, destination: DestinationStream): Log {
+/** A log that writes JSON lines to `destination`, UTC times in RFC 3339 form. `fields`: what each line also says. */
+export function openLog(level: LogLevel, destination: DestinationStream, fields?: () => object): Log {
   return pino(
     {
       level,
@@ -15,6 +15,7 @@ export function openLog(level: LogLevel, destination: DestinationStream): Log {
       messageKey: "message",
       timestamp: timestamps(),
       formatters: { level: (label) => ({ level: label }) },
+      ...(fields === undefined ? {} : { mixin: fields }),
     },
     destination,
   );

@@ -8,7 +8,9 @@ import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.t
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { GuardMeter, Meter } from "./meter.ts";
 import { oauthCounters } from "./oauth-metrics.ts";
+import { requestTimes, spanCounter } from "./request-metrics.ts";
 import { type RevocationFigures, revocationMetrics } from "./revocation-metrics.ts";
+import type { SpanFigures } from "./traces/traces.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
 export interface Gauges {
@@ -29,6 +31,8 @@ export interface Gauges {
   revocations?(): RevocationFigures | undefined;
   /** How far the signed notes are behind; `undefined` as above. */
   ledgerNotes?(): NoteFigures | undefined;
+  /** What became of the spans of traces; `undefined`: there are none. */
+  spans?(): SpanFigures | undefined;
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -56,6 +60,8 @@ export interface Metrics extends Meter, GuardMeter {
   fetchesDropped(count: number): void;
   /** A decision for which the server of shared limits was asked took so long. */
   limitDecided(seconds: number): void;
+  /** An operation of the public listener was answered with this status, after so many seconds. */
+  readonly answered: (operation: string, status: number, seconds: number) => void;
   /** What the ledger's writer does. */
   readonly ledger: WriterWatch;
   /** An operator revoked, through this door, or took it back. */
@@ -99,6 +105,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   const store = count("store_failures_total", "Background rounds in which the key store failed.", []);
   const dropped = count("fetches_dropped_total", "JWKS fetches that could not be stored.", []);
   overflowCounter(registers, () => gauges.limitOverflows?.() ?? new Map());
+  spanCounter(registers, () => gauges.spans?.());
   keyGauges(registry, gauges);
   noteMetrics(registers, () => gauges.ledgerNotes?.());
   return {
@@ -116,6 +123,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     storeFailed: () => store.inc(),
     fetchesDropped: (fetches) => dropped.inc(fetches),
     limitDecided: decisionTimes(registers),
+    answered: requestTimes(registers),
     ledger: ledgerMetrics(registers, () => gauges.ledger?.()),
     revocation: revocationMetrics(count, registers, () => gauges.revocations?.()),
     contentType: registry.contentType,

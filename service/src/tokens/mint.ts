@@ -2,6 +2,7 @@ import type { Caller } from "../callers/caller.ts";
 import type { Clock, EpochSeconds } from "../kernel/clock.ts";
 import { newJti, type Sender } from "../kernel/ids.ts";
 import type { Random } from "../kernel/random.ts";
+import { type Steps, stepsOf } from "../kernel/steps.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { KeyDirectory, KeyUsage } from "../keys/key-directory.ts";
 import type { SigningKey } from "../keys/key-view.ts";
@@ -16,7 +17,7 @@ import type { IssuedTokens } from "./issued-tokens.ts";
 import { type MintContext, mintFactsOf, recordedCaller } from "./mint-facts.ts";
 import type { MintRequest } from "./mint-request.ts";
 import { boundedByParent, checkUnder, type Place, type PlaceRefusal, placeOf } from "./parent.ts";
-import { signed, signingInputOf, tokenBytes } from "./signing-input.ts";
+import { type SigningInput, signed, signingInputOf, tokenBytes } from "./signing-input.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
 
 export interface MintDeps {
@@ -32,6 +33,8 @@ export interface MintDeps {
   readonly timers: Pick<Timers, "delay">;
   /** What a parent is verified with; `undefined` as above. */
   readonly issued?: IssuedTokens | undefined;
+  /** Notes how long each step takes; `undefined`: nobody looks. */
+  readonly steps?: Steps | undefined;
 }
 
 /** A signed token and what the caller should know of it, or why there is none. */
@@ -87,11 +90,14 @@ export async function mint(
   admit?: Admit,
   context?: MintContext,
 ): Promise<MintOutcome> {
-  const before = readyToSign(deps);
+  const steps = stepsOf(deps);
+  const before = steps.step("key", () => readyToSign(deps));
   if (before === undefined) return rejected({ reason: "no_signing_key" });
 
-  const decision = decisionOn(inForce, caller, request, before.signing.signer.alg);
-  const entitled = entitledTo(inForce, decision, request, deps.rules);
+  const { decision, entitled } = steps.step("decide", () => {
+    const made = decisionOn(inForce, caller, request, before.signing.signer.alg);
+    return { decision: made, entitled: entitledTo(inForce, made, request, deps.rules) };
+  });
   if (entitled === undefined)
     return rejected({
       reason: "not_allowed",
@@ -99,12 +105,13 @@ export async function mint(
     });
 
   if (admit !== undefined) {
-    const limited = await admit(caller, request.sender);
+    const limited = await steps.step("admit", () => admit(caller, request.sender));
     if (limited !== undefined) return rejected(limited);
   }
-  const placed = await placeOf(deps.issued, request, entitled.audience);
+  const placed = await steps.step("parent", () => placeOf(deps.issued, request, entitled.audience));
   if (placed.kind === "rejected") return rejected(placed.refusal);
-  if (!(await isFree(deps, caller, request.sender))) return rejected({ reason: "revoked_lately" });
+  if (!(await steps.step("wait", () => isFree(deps, caller, request.sender))))
+    return rejected({ reason: "revoked_lately" });
   // Time may have passed, and the key may sign no more.
   const ready = readyToSign(deps);
   if (ready === undefined) return rejected({ reason: "no_signing_key" });
@@ -154,28 +161,40 @@ async function issue(
     ready: { signing },
     place,
   } = decided;
-  const written = claimsFor(deps, decided);
+  const steps = stepsOf(deps);
+  const written = steps.step("claims", () => writtenFor(deps, decided));
   if (written === undefined) return rejected({ reason: "parent_invalid", why: "not_live" });
-  const { claims, narrowed } = written;
-
-  const input = signingInputOf(signing, claims);
+  const { claims, narrowed, input } = written;
   const bytes = tokenBytes(signing, input);
   if (bytes > TOKEN_BYTES_MAX)
     return rejected({ reason: "token_too_large", bytes, bytesMax: TOKEN_BYTES_MAX });
 
   deps.usage?.noteSigned(signing.kid, claims.exp);
+  const { ledger } = deps;
   const recording =
     context &&
-    deps.ledger?.recordMint(
-      mintFactsOf(caller, request, decision, context, { signing, claims, input, place, narrowed }),
-      place.parent?.facts,
+    ledger &&
+    steps.step("record", () =>
+      ledger.recordMint(
+        mintFactsOf(caller, request, decision, context, { signing, claims, input, place, narrowed }),
+        place.parent?.facts,
+      ),
     );
-  const token = await signed(signing, input);
+  const token = await steps.step("sign", () => signed(signing, input));
   const release = await recording;
   if (release !== undefined && release !== "released") return rejected({ reason: REASONS[release] });
 
   const surprises = surprisesIn(request.scopes);
   return { kind: "minted", token, claims, caller, decision, kid: signing.kid, surprises, narrowed };
+}
+
+/** The checked claims of a token, and the bytes that are signed; `undefined` as below. */
+function writtenFor(
+  deps: MintDeps,
+  decided: Decided,
+): (NonNullable<ReturnType<typeof claimsFor>> & { readonly input: SigningInput }) | undefined {
+  const written = claimsFor(deps, decided);
+  return written && { ...written, input: signingInputOf(decided.ready.signing, written.claims) };
 }
 
 /** The checked claims of a token, bounded by its parent, if it has one; `undefined`: the parent has expired meanwhile. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Caller, UNPROVED_CALLER } from "../../callers/caller.ts";
 import type { Rejected } from "../../callers/rejection.ts";
 import { printable } from "../../kernel/printable.ts";
+import { stepsOf } from "../../kernel/steps.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Decision } from "../../policy/decide.ts";
 import { scopesInLog } from "../../scopes/scopes-in-log.ts";
@@ -126,12 +127,13 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   const stopped = passage.enter();
   if (stopped !== undefined) return reject(deps, stopped, exchange, undefined);
 
-  const known = await callerOf(access, exchange.incoming, deps.timers);
+  const steps = stepsOf(deps);
+  const known = await steps.step("authenticate", () => callerOf(access, exchange.incoming, deps.timers));
   passage.noteProof(known);
   if (known.kind === "rejected") return rejectStranger(deps, known, exchange, passage);
   const { caller } = known;
 
-  const body = await readJsonBody(exchange.incoming);
+  const body = await steps.step("read", () => readJsonBody(exchange.incoming));
   if (body.kind === "rejected") return reject(deps, body.problem, exchange, caller);
   const read = body.kind === "json" ? body : { value: {}, text: "{}" };
   const contradiction = contradictionIn(read.value, caller);

@@ -120,8 +120,8 @@ export async function loadCallers(
 }
 
 /** How requests to issuers leave this machine. */
-export function outbound({ timers }: Machine): Parameters<typeof fetchDocument>[0] {
-  return { timers, resolve: systemResolve };
+export function outbound({ timers, steps }: Machine): Parameters<typeof fetchDocument>[0] {
+  return { timers, resolve: systemResolve, steps };
 }
 
 /** A document that was read, and how it is read again. */
