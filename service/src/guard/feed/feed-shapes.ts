@@ -43,7 +43,7 @@ const Rule = z.strictObject({
     description: "What was issued in this second or before is stopped.",
   }),
   until: Moment.meta({ description: "When nothing is left for it to stop." }),
-  ends: Epoch.nullable().meta({ description: "The revocation that no longer counts." }),
+  ends: z.array(Epoch).meta({ description: "The revocations that no longer count." }),
 });
 
 const Token = z.strictObject({
@@ -98,7 +98,7 @@ export function sentPage({
 }
 
 function sentRule({ epoch, kind, subject, cutOff, until, ends }: RevocationRule): FeedPage["rules"][number] {
-  return { epoch, kind, subject, cut_off: cutOff ?? null, until, ends: ends ?? null };
+  return { epoch, kind, subject, cut_off: cutOff ?? null, until, ends: [...ends] };
 }
 
 function sentToken({ epoch, jti, until }: RevokedToken): FeedPage["tokens"][number] {
@@ -109,11 +109,10 @@ function sentToken({ epoch, jti, until }: RevokedToken): FeedPage["tokens"][numb
 export function changesIn({ epoch, rules, tokens, next, age_ms: ageMs }: FeedPage): RevocationChanges {
   return {
     epoch,
-    rules: rules.map(({ cut_off: cutOff, until, ends, ...rule }) => ({
+    rules: rules.map(({ cut_off: cutOff, until, ...rule }) => ({
       ...rule,
       cutOff: cutOff === null ? undefined : epochSeconds(cutOff),
       until: epochSeconds(until),
-      ends: ends ?? undefined,
     })),
     tokens: tokens.map((token) => ({ ...token, until: epochSeconds(token.until) })),
     next: next ?? undefined,

@@ -125,7 +125,7 @@ describe("a page that is too long", () => {
     subject: "s".repeat(characters),
     cutOff: epochSeconds(1),
     until: epochSeconds(2),
-    ends: undefined,
+    ends: [],
   });
   const token = (epoch: number, name: string) => ({
     epoch,

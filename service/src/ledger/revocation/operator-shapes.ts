@@ -69,7 +69,9 @@ export const RevocationLine = RevocationAnswer.extend({
   door: z.enum([...SELECTOR_KINDS, "undo"]),
   subject: Text,
   cut_off: Moment.nullable().meta({ description: "What was issued in this second or before is stopped." }),
-  until: Moment.meta({ description: "When nothing is left for it to stop." }),
+  until: Moment.meta({
+    description: "When nothing is left for it to stop. Of a run, which gets no new tokens: the year 9999.",
+  }),
   by: Text,
   reason: Text,
   ends: z.int().nullable().meta({ description: "The revocation that it undoes, or takes the place of." }),

@@ -1,5 +1,5 @@
 import type { Branded } from "../../kernel/branded.ts";
-import type { EpochMs, EpochSeconds } from "../../kernel/clock.ts";
+import { type EpochMs, type EpochSeconds, epochSeconds } from "../../kernel/clock.ts";
 import type { Jti } from "../../kernel/ids.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { Selector, SelectorKind } from "./selector.ts";
@@ -21,6 +21,9 @@ export function parseRevocationId(text: string): RevocationId | undefined {
 
 /** How long a verifier may accept a token after its end (the runtime: 60 s), and a margin for clocks. */
 export const LEEWAY_SECONDS = 120;
+
+/** A moment that does not come: the end of the year 9999, which every engine and every printer of times has. */
+export const NEVER = epochSeconds(253_402_300_799);
 
 /** How much a revocation stops, or would: tokens that have not expired, and the senders that they speak for. */
 export interface Reach {
@@ -46,7 +49,7 @@ export interface StoredRevocation extends Reach, RevocationOrder {
   readonly subject: string;
   /** What was issued in this second or before is stopped; only of a sender and a caller. */
   readonly cutOff: EpochSeconds | undefined;
-  /** When nothing is left for it to stop. */
+  /** When nothing is left for it to stop. `NEVER` of a run: it gets no new tokens. */
   readonly until: EpochSeconds;
   /** The epoch that it takes back, or whose tokens it stops again: the earlier one no longer counts. */
   readonly ends: number | undefined;
@@ -55,10 +58,14 @@ export interface StoredRevocation extends Reach, RevocationOrder {
 }
 
 /** What a replica must know of a revocation beside its tokens. */
-export type RevocationRule = Pick<
-  StoredRevocation,
-  "epoch" | "kind" | "subject" | "cutOff" | "until" | "ends"
->;
+export interface RevocationRule
+  extends Pick<StoredRevocation, "epoch" | "kind" | "subject" | "cutOff" | "until"> {
+  /**
+   * What it takes back, or takes the place of, and what that one had taken the place of, and so on: a replica may have missed those
+   * between.
+   */
+  readonly ends: readonly number[];
+}
 
 /** A token that a revocation stops. */
 export interface RevokedToken {

@@ -136,6 +136,30 @@ test("one that stops the same again takes the place of the first, without a gap"
   expect([view.isStopped(token("a")), view.isStopped(token("x", { run: "r" }))]).toEqual([false, false]);
 });
 
+test("what was stopped again and then undone is free, though the replica saw neither", async () => {
+  await record({ a: { run: "r" } });
+  await store.revoke({ kind: "run", run: "r" }, order());
+  await view.poll();
+  await store.revoke({ kind: "run", run: "r" }, order());
+  await store.undo(2, order());
+  await view.poll();
+  expect([view.isStopped(token("a")), view.isStopped(token("x", { run: "r" }))]).toEqual([false, false]);
+});
+
+test("a run gets no tokens until that is undone, however long ago it was stopped", async () => {
+  await store.revoke({ kind: "run", run: "r" }, order());
+  await view.poll();
+  clock.move(100 * LIFE_SECONDS_MAX);
+  await view.poll();
+  expect(view.isStopped(token("x", { run: "r" }))).toBe(true);
+  const restarted = newView();
+  await restarted.poll();
+  expect(restarted.isStopped(token("x", { run: "r" }))).toBe(true);
+  await store.undo(1, order());
+  await view.poll();
+  expect(view.isStopped(token("x", { run: "r" }))).toBe(false);
+});
+
 test("what has nothing left to stop leaves the memory, two minutes after its end", async () => {
   await record({ a: {}, b: { exp: after(clock.now(), 900) } });
   await store.revoke({ kind: "jti", jti: jti("a") }, order());

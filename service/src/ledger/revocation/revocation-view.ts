@@ -131,9 +131,11 @@ function learn(known: Known, { epoch, rules, tokens }: RevocationChanges): void 
   for (const token of tokens) known.ids.add(token);
   for (const rule of rules) {
     known.subjects.add(rule);
-    if (rule.ends === undefined || rule.epoch > epoch) continue;
-    known.ids.end(rule.ends, rule.until);
-    known.subjects.end(rule, rule.ends);
+    if (rule.epoch > epoch) continue;
+    for (const ended of rule.ends) {
+      known.ids.end(ended, rule.until);
+      known.subjects.end(rule, ended);
+    }
   }
   known.epoch = Math.max(known.epoch, epoch);
 }

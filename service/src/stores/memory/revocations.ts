@@ -6,6 +6,7 @@ import {
   type ChangesFrom,
   type Issuance,
   LEEWAY_SECONDS,
+  NEVER,
   type Reach,
   type RevocationChanges,
   type RevocationOrder,
@@ -59,13 +60,15 @@ export function memoryRevocations(
 }
 
 function changesFrom(records: MemoryRecords, from: ChangesFrom, now: EpochSeconds): RevocationChanges {
-  const rules = records.revocations.filter(
-    ({ epoch, kind, ends, endedBy, until }) =>
-      epoch >= from.epoch &&
-      endedBy === undefined &&
-      until > now &&
-      ((kind !== "jti" && kind !== "root") || ends !== undefined),
-  );
+  const rules = records.revocations
+    .filter(
+      ({ epoch, kind, ends, endedBy, until }) =>
+        epoch >= from.epoch &&
+        endedBy === undefined &&
+        until > now &&
+        ((kind !== "jti" && kind !== "root") || ends !== undefined),
+    )
+    .map((one) => ({ ...one, ends: allEndedBy(one, records) }));
   const found = records.tokens.filter(
     ({ epoch, jti, until }) =>
       until > now && (epoch > from.epoch || (epoch === from.epoch && jti > from.jti)),
@@ -75,6 +78,12 @@ function changesFrom(records: MemoryRecords, from: ChangesFrom, now: EpochSecond
   if (found.length > PAGE_MAX && last !== undefined)
     return { epoch: last.epoch - 1, rules, tokens, next: { epoch: last.epoch, jti: last.jti } };
   return { epoch: records.revocations.length, rules, tokens, next: undefined };
+}
+
+/** What a revocation ended, and what that one had ended, and so on. */
+function allEndedBy({ ends }: StoredRevocation, records: MemoryRecords): readonly number[] {
+  const ended = records.revocations.find(({ epoch }) => epoch === ends);
+  return ended === undefined ? [] : [ended.epoch, ...allEndedBy(ended, records)];
 }
 
 function issuanceOf({ jti, caller, sender, exp, run, parent, root, depth }: Mint): Issuance {
@@ -171,7 +180,7 @@ function stop(
     kind: selector.kind,
     subject,
     cutOff,
-    until: latest(ending(after(cutOff ?? now, lifeSecondsMax)), ...lasts),
+    until: selector.kind === "run" ? NEVER : latest(ending(after(cutOff ?? now, lifeSecondsMax)), ...lasts),
     ends: before?.epoch,
     endedBy: undefined,
   };

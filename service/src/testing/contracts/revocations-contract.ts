@@ -6,6 +6,7 @@ import { type ChainHead, type ChainName, newChainName } from "../../ledger/chain
 import type { MintFacts } from "../../ledger/entry.ts";
 import type { LedgerStore } from "../../ledger/ledger-store.ts";
 import {
+  NEVER,
   newRevocationId,
   type RevocationOrder,
   type RevocationStore,
@@ -227,7 +228,7 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
       expect(undone).toMatchObject({ epoch: 3, kind: "undo", ends: 1, subject: "r", reason: "a mistake" });
       expect(await stopped()).toEqual(["a"]);
       expect((await place.other.changes({ epoch: 3, jti: "" })).rules).toMatchObject([
-        { kind: "undo", ends: 1 },
+        { kind: "undo", ends: [1] },
       ]);
       for (const epoch of [0, 1, 3, 4]) expect(await place.store.undo(epoch, order())).toBeUndefined();
       expect((await place.store.list(undefined, 10)).map(({ endedBy }) => endedBy)).toEqual([
@@ -235,6 +236,27 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
         undefined,
         3,
       ]);
+    });
+
+    test("what was ended by one that was ended itself is said too: a replica may have missed the one between", async () => {
+      await record({ a: { run: "r" } });
+      for (let times = 0; times < 3; times += 1) {
+        await place.store.revoke({ kind: "jti", jti: jti("a") }, order());
+        await place.store.revoke({ kind: "run", run: "r" }, order());
+      }
+      await place.store.undo(5, order());
+      const { rules } = await place.other.changes({ epoch: 2, jti: "" });
+      expect(rules.map(({ epoch, kind, ends }) => [epoch, kind, ends])).toEqual([
+        [6, "run", [4, 2]],
+        [7, "undo", [5, 3, 1]],
+      ]);
+    });
+
+    test("a run stays stopped until that is undone, however long ago it was", async () => {
+      const made = await place.store.revoke({ kind: "run", run: "r" }, order());
+      expect(made.until).toBe(NEVER);
+      const { rules } = await place.other.changes({ epoch: 0, jti: "" });
+      expect(rules).toMatchObject([{ kind: "run", subject: "r", until: NEVER }]);
     });
 
     test("of 20 that are made at once on two replicas, each has a number of its own", async () => {

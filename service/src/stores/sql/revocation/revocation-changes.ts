@@ -1,6 +1,10 @@
-import type { ChangesFrom, RevocationChanges } from "../../../ledger/revocation/revocation-store.ts";
+import type {
+  ChangesFrom,
+  RevocationChanges,
+  RevocationRule,
+} from "../../../ledger/revocation/revocation-store.ts";
 import { parseRows, type Query } from "../database.ts";
-import { RULE_COLUMNS, RuleRow, TokenRow } from "./revocation-rows.ts";
+import { EndingRow, RULE_COLUMNS, RuleRow, TokenRow } from "./revocation-rows.ts";
 import type { State } from "./revoked-tokens.ts";
 
 /** Rows of each kind on a page. */
@@ -16,16 +20,7 @@ export async function changesFrom(
   { epoch, now }: Pick<State, "epoch" | "now">,
 ): Promise<RevocationChanges> {
   if (from.epoch > epoch) return { epoch, rules: [], tokens: [], next: undefined };
-  const rules = parseRows(
-    RuleRow,
-    "revocations",
-    await query(
-      `SELECT ${RULE_COLUMNS} FROM revocations
-       WHERE epoch >= $1 AND ended_by IS NULL AND stops_until > $2 AND (kind NOT IN ('jti', 'root') OR ends IS NOT NULL)
-       ORDER BY epoch LIMIT ${String(PAGE_MAX)}`,
-      [from.epoch, now],
-    ),
-  );
+  const rules = await rulesFrom(query, from, now);
   const last = rules.length < PAGE_MAX ? epoch : (rules.at(-1)?.epoch ?? epoch);
   const tokens = parseRows(
     TokenRow,
@@ -40,4 +35,58 @@ export async function changesFrom(
   if (tokens.length === PAGE_MAX && end !== undefined)
     return { epoch: end.epoch - 1, rules, tokens, next: { epoch: end.epoch, jti: end.jti } };
   return { epoch: last, rules, tokens, next: last < epoch ? { epoch: last + 1, jti: "" } : undefined };
+}
+
+const STANDING = `epoch >= $1 AND ended_by IS NULL AND stops_until > $2`;
+
+async function rulesFrom(
+  query: Query,
+  from: ChangesFrom,
+  now: State["now"],
+): Promise<readonly RevocationRule[]> {
+  const rules = parseRows(
+    RuleRow,
+    "revocations",
+    await query(
+      `SELECT ${RULE_COLUMNS} FROM revocations WHERE ${STANDING} AND (kind NOT IN ('jti', 'root') OR ends IS NOT NULL)
+       ORDER BY epoch LIMIT ${String(PAGE_MAX)}`,
+      [from.epoch, now],
+    ),
+  );
+  const last = rules.at(-1);
+  if (last === undefined || rules.every(({ ends }) => ends === undefined)) return rules.map(endingNothing);
+  const ended = await endedSince(query, from, last.epoch, now);
+  return rules.map((rule) => ({ ...rule, ends: ended.get(rule.epoch) ?? [] }));
+}
+
+/** By what stands in these epochs: what it ended, and what that one had ended, and so on. */
+async function endedSince(
+  query: Query,
+  from: ChangesFrom,
+  last: number,
+  now: State["now"],
+): Promise<ReadonlyMap<number, readonly number[]>> {
+  const rows = parseRows(
+    EndingRow,
+    "revocations",
+    await query(
+      `WITH RECURSIVE endings (by_epoch, ended) AS (
+         SELECT epoch, ends FROM revocations WHERE ${STANDING} AND epoch <= $3 AND ends IS NOT NULL
+         UNION ALL
+         SELECT e.by_epoch, r.ends FROM endings e JOIN revocations r ON r.epoch = e.ended WHERE r.ends IS NOT NULL
+       ) SELECT by_epoch AS by, ended FROM endings`,
+      [from.epoch, now, last],
+    ),
+  );
+  const ended = new Map<number, number[]>();
+  for (const row of rows) {
+    const known = ended.get(row.by);
+    if (known === undefined) ended.set(row.by, [row.ended]);
+    else known.push(row.ended);
+  }
+  return ended;
+}
+
+function endingNothing(rule: Omit<RevocationRule, "ends">): RevocationRule {
+  return { ...rule, ends: [] };
 }

@@ -4,6 +4,7 @@ import { indexKey } from "../../../ledger/entry-index.ts";
 import {
   type Issuance,
   LEEWAY_SECONDS,
+  NEVER,
   type RevocationOrder,
   type RevocationStore,
   type StoredRevocation,
@@ -118,7 +119,10 @@ async function stop(
     kind: selector.kind,
     subject,
     cutOff,
-    until: latest(endOf(cutOff ?? state.now, state), after(last.exp, LEEWAY_SECONDS)),
+    until:
+      selector.kind === "run"
+        ? NEVER
+        : latest(endOf(cutOff ?? state.now, state), after(last.exp, LEEWAY_SECONDS)),
     ends: before?.epoch,
     endedBy: undefined,
   };
