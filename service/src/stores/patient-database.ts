@@ -19,7 +19,7 @@ export async function patientDatabase(dialect: Dialect, open: () => Promise<Data
   });
   return {
     dialect,
-    read: async (work) => (await database()).read(work),
+    read: async (work, how) => (await database()).read(work, how),
     write: async (work, how) => (await database()).write(work, how),
     close: async () => {
       await (await opened)?.close();

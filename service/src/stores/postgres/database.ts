@@ -10,6 +10,9 @@ import { tlsPlanOf } from "./tls.ts";
 
 /** For one statement, as the server counts. */
 const STATEMENT_MS_MAX = 1_500;
+/** The same for a statement about very many rows, and what its answer may take beyond that. */
+const LONG_STATEMENT_MS_MAX = 30_000;
+const LONG_ANSWER_MS_MAX = LONG_STATEMENT_MS_MAX + 2_000;
 /** For a pause between two statements of a transaction, so that a replica that was stopped in the middle holds no lock. */
 const PAUSE_MS_MAX = 3_000;
 const TRIES = 3;
@@ -22,7 +25,10 @@ const WARNING_CLASS = "01";
 const MOVED = new Set(["42P01", "3F000"]);
 
 /** Set for the transaction only, so that it works behind a pooler that shares connections between clients. */
-const LIMITS = `SET LOCAL statement_timeout = ${String(STATEMENT_MS_MAX)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
+function limits({ isLong }: Pick<Mode, "isLong">): string {
+  const statementMs = isLong === true ? LONG_STATEMENT_MS_MAX : STATEMENT_MS_MAX;
+  return `SET LOCAL statement_timeout = ${String(statementMs)}; SET LOCAL idle_in_transaction_session_timeout = ${String(PAUSE_MS_MAX)}`;
+}
 
 /**
  * Of those that would make the tables at the same moment, whatever their search paths, one does and the others wait. The number
@@ -38,6 +44,7 @@ interface Mode {
   readonly mayMakeTables: boolean;
   /** See `WriteHow`. */
   readonly first?: string | undefined;
+  readonly isLong?: boolean | undefined;
 }
 const READ: Mode = { begin: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", mayMakeTables: false };
 /**
@@ -57,9 +64,12 @@ export async function openPostgres(location: PostgresLocation, types?: ValueType
   const homes = new Homes(location.schema);
   return {
     dialect: POSTGRES,
-    read: (work) => retried(hosts, () => transaction({ hosts, homes }, READ, work)),
+    read: (work, how) =>
+      retried(hosts, () => transaction({ hosts, homes }, { ...READ, isLong: how?.isLong }, work)),
     write: (work, how) =>
-      retried(hosts, () => transaction({ hosts, homes }, { ...WRITE, first: how?.first }, work)),
+      retried(hosts, () =>
+        transaction({ hosts, homes }, { ...WRITE, first: how?.first, isLong: how?.isLong }, work),
+      ),
     close: () => hosts.close(),
   };
 }
@@ -94,11 +104,11 @@ async function transaction<T>(
   work: (query: Query) => Promise<T>,
 ): Promise<T> {
   const client = await hosts.connect();
-  const { query, end } = statementsOn(client);
+  const { query, end } = statementsOn(client, mode);
   try {
     const { found } = homes;
     const path = found === undefined ? [] : pathTo(found);
-    const begin = [mode.begin, LIMITS, ...path, ...(mode.first === undefined ? [] : [mode.first])];
+    const begin = [mode.begin, limits(mode), ...path, ...(mode.first === undefined ? [] : [mode.first])];
     await client.query(begin.join("; ")).catch((thrown: unknown) => {
       throw connectionFaultOf(thrown, "begin");
     });
@@ -126,14 +136,16 @@ interface Statements {
 }
 
 /** One statement after the other, in the order of the calls: after one that fails, no other is sent. */
-function statementsOn(client: pg.PoolClient): Statements {
+function statementsOn(client: pg.PoolClient, { isLong }: Pick<Mode, "isLong">): Statements {
+  const patience = isLong === true ? { query_timeout: LONG_ANSWER_MS_MAX } : {};
   let last: Promise<unknown> = Promise.resolve();
   let isOver = false;
   const sent = async (...statement: Parameters<Query>): Promise<readonly unknown[]> => {
     // Outside of the transaction it would be committed by itself, or in the transaction of the connection's next user.
     if (isOver) throw new Impossible("a statement came after the end of its transaction");
     const [sql, parameters = []] = statement;
-    return (await answered(client.query(sql, [...parameters]))).rows as unknown[];
+    return (await answered(client.query({ text: sql, values: [...parameters], ...patience })))
+      .rows as unknown[];
   };
   return {
     query: (...statement) => {

@@ -17,14 +17,20 @@ export type Parameter = string | number | null;
 export interface Database {
   readonly dialect: Dialect;
   /** One consistent read of the whole database. */
-  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  read<T>(work: (query: Query) => Promise<T>, how?: ReadHow): Promise<T>;
   /** One transaction. `work` may be run again from its beginning after a conflict with others. */
   write<T>(work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T>;
   close(): Promise<void>;
 }
 
+/** What is special about a transaction that only reads. */
+export interface ReadHow {
+  /** A statement may take half a minute, where the engine has a limit: it is about very many rows, and an operator waits for it. */
+  readonly isLong?: boolean;
+}
+
 /** What is special about a transaction that writes. */
-export interface WriteHow {
+export interface WriteHow extends ReadHow {
   /** A statement without parameters that is carried out first; it costs no trip of its own. Its rows are not given. */
   readonly first?: string | undefined;
   /** What is committed need not be in SQLite's own file yet: its log, which is on the disk, is enough for a while. */

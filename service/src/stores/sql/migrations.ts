@@ -119,7 +119,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 5,
-    name: "keys of other purposes",
+    name: "purpose keys",
     statements: PURPOSE_KEY_TABLES,
   },
   {

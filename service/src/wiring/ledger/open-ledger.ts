@@ -11,9 +11,10 @@ import { ledgerQuestions, ledgerStore } from "../../stores/ledger.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
+import { filingLoop } from "./filing.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
 import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
-import { retentionLoops } from "./retention.ts";
+import { partitionLoop, retentionLoops } from "./retention.ts";
 
 /** How the ledger is doing, and how it records. */
 export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
@@ -55,8 +56,6 @@ const NO_LEDGER: OpenLedger = {
 };
 const FAULTS_EVERY_MS = 10_000;
 const COUNTS_EVERY_MS = 10_000;
-/** Under load these are some hundreds of entries, which are filed in milliseconds; a question files what is left. */
-const FILED_EVERY_MS = 250;
 /** How long a shutdown waits for the store. */
 const CLOSE_MS_MAX = 900;
 
@@ -94,8 +93,9 @@ export function openLedger(
     reading: { questions: ledgerQuestions(database), revocations: revocation.view, clock },
     load: () => revocation.load(),
     loops: [
-      { name: "ledger filing", everyMs: FILED_EVERY_MS, run: () => store.file() },
+      filingLoop(store, writer, { log, timers }),
       ...notes.loops,
+      partitionLoop({ ledger }, database, clock, log),
       ...retentionLoops(
         { ledger, tokens },
         database,
@@ -104,14 +104,7 @@ export function openLedger(
         log,
       ),
       ...revocation.loops,
-      {
-        name: "ledger",
-        everyMs: COUNTS_EVERY_MS,
-        run: () => {
-          rejections.count();
-          return Promise.resolve();
-        },
-      },
+      countingLoop(rejections),
     ],
     status: () => ({ mode, ...writer.status }),
     revocations: () => revocation.known(),
@@ -119,6 +112,18 @@ export function openLedger(
       writer.watch(watch);
     },
     close: () => closed(writer, rejections, { log, timers }),
+  };
+}
+
+/** Records how many rejections have no entry of their own. */
+function countingLoop(rejections: RejectionEntries): UpkeepLoop {
+  return {
+    name: "ledger",
+    everyMs: COUNTS_EVERY_MS,
+    run: () => {
+      rejections.count();
+      return Promise.resolve();
+    },
   };
 }
 

@@ -1,19 +1,44 @@
 import type { Settings } from "../../config/settings.ts";
-import type { Clock } from "../../kernel/clock.ts";
+import { type Clock, epochMs } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import { type PruneDeps, pruneLedger } from "../../ledger/prune/prune-ledger.ts";
 import { pruneStore } from "../../stores/ledger-notes.ts";
+import { keepPartitions } from "../../stores/sql/ledger/partitions.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
 import type { SqlDatabase } from "./open-notes.ts";
 
 const EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 /** What verifiers tolerate past the expiry of a token: the runtime 60 s. */
 const LEEWAY_SECONDS = 120;
 
 /** How long a token may be accepted at most. */
 export function tokenLifeSeconds({ tokens }: Pick<Settings, "tokens">): number {
   return tokens.maxTtlSeconds + LEEWAY_SECONDS;
+}
+
+/** Makes the partitions of PostgreSQL that entries will go to, and drops those that are empty and of no use any longer. */
+export function partitionLoop(
+  { ledger: { retentionDays } }: Pick<Settings, "ledger">,
+  database: SqlDatabase,
+  clock: Clock,
+  log: Log,
+): UpkeepLoop {
+  const round = async (): Promise<void> => {
+    const now = clock.nowMs();
+    const keptFrom = retentionDays === undefined ? undefined : epochMs(now - retentionDays * DAY_MS);
+    const { made, dropped } = await keepPartitions(database, now, keptFrom);
+    if (made + dropped > 0) log.info({ event: "ledger_partitions", made, dropped });
+  };
+  return {
+    name: "ledger partitions",
+    everyMs: EVERY_MS,
+    run: () =>
+      round().catch((thrown: unknown) => {
+        log.warn({ event: "ledger_partitions_failed", fault: messageOf(thrown) });
+      }),
+  };
 }
 
 /** Removes entries for their age, every hour; none where the settings give no age. */

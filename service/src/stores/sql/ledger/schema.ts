@@ -1,7 +1,7 @@
 import type { Dialect } from "../database.ts";
 
 /** The hours of one partition of PostgreSQL: a week. */
-const PARTITION_HOURS = 168;
+export const PARTITION_HOURS = 168;
 const CHAINS = `CREATE TABLE ledger_chains (
          chain TEXT NOT NULL PRIMARY KEY,
          seq BIGINT NOT NULL,

@@ -42,7 +42,7 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
     undo: (epoch, order) => alone(order, (query, before) => takeBack(query, epoch, order, before)),
     async preview(selector) {
       await fileTail(database);
-      return database.read(async (query) => reachOf(query, selector, await state(query)));
+      return database.read(async (query) => reachOf(query, selector, await state(query)), { isLong: true });
     },
     changes: (from) => database.read(async (query) => changesFrom(query, from, await state(query))),
     list: (before, limit) =>
@@ -81,7 +81,7 @@ function changed(
   change: Change,
 ): Promise<StoredRevocation | undefined> {
   const { ledgerLocks } = database.dialect;
-  return database.write(async (query) => {
+  const work = async (query: Query): Promise<StoredRevocation | undefined> => {
     if (ledgerLocks !== undefined) await query(ledgerLocks.alone);
     // A transaction that is tried again after a lost connection may find its own row.
     const [known] = await revocations(query, "WHERE id = $1", id);
@@ -92,7 +92,8 @@ function changed(
     await insertRevocation(query, made);
     await query("UPDATE revocation_state SET epoch = $1 WHERE id = 1", [made.epoch]);
     return made;
-  });
+  };
+  return database.write(work, { isLong: true });
 }
 
 async function stop(
