@@ -52,6 +52,7 @@ export const VARIABLES = {
   "ledger.witness": "MACP_AUTH_LEDGER_WITNESS",
   "ledger.retentionDays": "MACP_AUTH_LEDGER_RETENTION_DAYS",
   "guard.port": "MACP_AUTH_GUARD_PORT",
+  "guard.grpcPort": "MACP_AUTH_GUARD_GRPC_PORT",
   "guard.host": "MACP_AUTH_GUARD_HOST",
   "traces.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
   "traces.tracesEndpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

@@ -80,7 +80,7 @@ function faultsOfGuard({ ledger, guard }: Settings, { of, areRead }: Labels): st
   const canTell = areRead("ledger.mode", "keys.store", "keys.rotationSeconds");
   return canTell && guard !== undefined && ledger.mode === "off"
     ? [
-        `${of("guard.port")} is set, and no token is recorded, so that none can be revoked; set ${of("keys.store")} to sqlite:PATH or postgres://…, and not ${of("ledger.mode")}=off`,
+        `${of(guard.port === undefined ? "guard.grpcPort" : "guard.port")} is set, and no token is recorded, so that none can be revoked; set ${of("keys.store")} to sqlite:PATH or postgres://…, and not ${of("ledger.mode")}=off`,
       ]
     : [];
 }

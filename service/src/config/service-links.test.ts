@@ -105,7 +105,12 @@ test("of all settings only those whose name ends in _PORT can be hit by the link
   const hit = Object.values(VARIABLES).filter((name) =>
     serviceLinksIn({ [name]: "tcp://10.96.3.4:3201", MACP_AUTH_PORT: "tcp://10.96.3.3:3200" }).has(name),
   );
-  expect(hit).toEqual(["MACP_AUTH_PLAIN_PORT", "MACP_AUTH_ADMIN_PORT", "MACP_AUTH_GUARD_PORT"]);
+  expect(hit).toEqual([
+    "MACP_AUTH_PLAIN_PORT",
+    "MACP_AUTH_ADMIN_PORT",
+    "MACP_AUTH_GUARD_PORT",
+    "MACP_AUTH_GUARD_GRPC_PORT",
+  ]);
 });
 
 /** What other systems set in the environment of a process, by the system's own documentation; a name that ends in `_` stands for all that begin so. */

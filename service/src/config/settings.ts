@@ -278,7 +278,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     access: accessSettings(access, isGiven),
     tls: tlsSettings(tls),
     limits,
-    guard: guardSettings(guard, isGiven("guard.port")),
+    guard: guardSettings(guard, isGiven),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
     traces: traceSettings(traces),
     log,

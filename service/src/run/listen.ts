@@ -41,27 +41,25 @@ export async function listenAll(wanted: readonly OpenListener[]): Promise<readon
   throw new ConfigError(faults);
 }
 
+/** The line for an operator whose address cannot be used. `why`: the code of the fault. */
+export function lineOfListenFault(why: string, { port, host, portVariable, hostVariable }: Place): string {
+  const place = host === undefined ? `port ${String(port)}` : `${shownValue(host)} port ${String(port)}`;
+  switch (why) {
+    case "EADDRINUSE":
+      return `${portVariable}: ${place} is in use by another program; stop it or set ${portVariable} to a free one`;
+    case "EACCES":
+      return `${portVariable}: ${place} needs more rights than this user has; set ${portVariable} to 1024 or above`;
+    default:
+      return `${hostVariable}: cannot listen on ${place} (${why}); set ${hostVariable} to an address of this machine, or unset it`;
+  }
+}
+
 /** Listens; resolves to a line for the operator when the address cannot be used. */
-function listen(
-  { server }: Listener,
-  { port, host, portVariable, hostVariable }: Place,
-): Promise<string | undefined> {
+function listen({ server }: Listener, place: Place): Promise<string | undefined> {
+  const { port, host } = place;
   return new Promise((resolve) => {
     server.once("error", (fault) => {
-      const place = host === undefined ? `port ${String(port)}` : `${shownValue(host)} port ${String(port)}`;
-      const why = codeOf(fault);
-      if (why === "EADDRINUSE")
-        resolve(
-          `${portVariable}: ${place} is in use by another program; stop it or set ${portVariable} to a free one`,
-        );
-      else if (why === "EACCES")
-        resolve(
-          `${portVariable}: ${place} needs more rights than this user has; set ${portVariable} to 1024 or above`,
-        );
-      else
-        resolve(
-          `${hostVariable}: cannot listen on ${place} (${why ?? messageOf(fault)}); set ${hostVariable} to an address of this machine, or unset it`,
-        );
+      resolve(lineOfListenFault(codeOf(fault) ?? messageOf(fault), place));
     });
     // Without a host Node listens on :: and, where there is no IPv6, on 0.0.0.0.
     server.listen({ port, ...(host !== undefined && { host }) }, () => {

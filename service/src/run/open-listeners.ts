@@ -1,8 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { LoadedSettings } from "../config/sources.ts";
 import { OPEN_ACCESS } from "../http/access.ts";
-import { guardServer } from "../http/guard/guard-server.ts";
-import type { AddressLimit, ListenerDeps } from "../http/listener.ts";
+import type { AddressLimit } from "../http/listener.ts";
 import { AnnouncedClients } from "../http/peer/announced-clients.ts";
 import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
@@ -11,18 +10,18 @@ import type { Stopwatch } from "../kernel/clock.ts";
 import type { Machine } from "../kernel/machine.ts";
 import type { Secret } from "../kernel/secret.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type GuardMeter, type Meter, noMeter } from "../telemetry/meter.ts";
+import { type Meter, noMeter } from "../telemetry/meter.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Traces } from "../telemetry/traces/traces.ts";
-import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
-import { openGuard } from "../wiring/guard/open-guard.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { issuedTokens } from "../wiring/ledger/issued-tokens.ts";
 import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
 import { openAdmin } from "./admin.ts";
+import { guardListeners } from "./guard-listeners.ts";
 import type { OpenListener } from "./listen.ts";
+import type { OpenGrpcListener } from "./listen-grpc.ts";
 
 /** What the listeners serve, opened. */
 export interface ServedParts {
@@ -42,6 +41,8 @@ interface Prepared {
   readonly main: OpenListener;
   /** The plain and the admin listener, where they are set, each with the event that says where it listens. */
   readonly beside: readonly (OpenListener & { readonly event: string })[];
+  /** The listener that Envoy asks; `undefined`: none is set. */
+  readonly grpc: OpenGrpcListener | undefined;
 }
 
 /** Prepares every listener that the settings ask for. */
@@ -85,15 +86,16 @@ export async function prepareListeners(
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
-  const guard = guardListener({ ...shared, ...transport, meter }, issued, loaded);
+  const guard = await guardListeners({ ...shared, ...transport, meter }, issued?.verify, loaded);
   const plain = plainListener({ ...forClients, ...served }, loaded);
   return {
     main: { listener, place: { port, host, portVariable, hostVariable } },
     beside: [
       ...(plain === undefined ? [] : [{ ...plain, event: "plain_listening" }]),
-      ...(guard === undefined ? [] : [{ ...guard, event: "guard_listening" }]),
+      ...(guard.http === undefined ? [] : [{ ...guard.http, event: "guard_listening" }]),
       ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
     ],
+    grpc: guard.grpc,
   };
 }
 
@@ -138,19 +140,6 @@ function addressLimitOf(
       },
     },
   };
-}
-
-/** The listener that proxies ask; `undefined`: none is set. */
-function guardListener(
-  shared: ListenerDeps & { readonly meter: GuardMeter },
-  issued: IssuedTokens | undefined,
-  { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
-): OpenListener | undefined {
-  const { guard, tokens } = settings;
-  if (guard === undefined || issued === undefined) return undefined;
-  const listener = guardServer({ ...shared, ...openGuard(issued.verify, tokens, shared) });
-  const [portVariable, hostVariable] = [labels.of("guard.port"), labels.of("guard.host")];
-  return { listener, place: { port: guard.port, host: guard.host, portVariable, hostVariable } };
 }
 
 /** The listener that serves only public keys and health; `undefined`: none is set. */

@@ -23,6 +23,7 @@ import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { bundlesOf, loadTls } from "../wiring/tls.ts";
 import { drain, listenAll } from "./listen.ts";
+import { listenGrpc } from "./listen-grpc.ts";
 import { prepareListeners } from "./open-listeners.ts";
 import { openServiceLog } from "./service-log.ts";
 import { openServiceTraces } from "./service-traces.ts";
@@ -88,11 +89,13 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     await ledger.load();
     let isStopping = false;
     const parts = { log, traces: tracing.traces, upkeep, access, tls, ledger, isStopping: () => isStopping };
-    const { main, beside } = await prepareListeners(loaded, parts, machine);
+    const { main, beside, grpc } = await prepareListeners(loaded, parts, machine);
     const listeners = await listenAll([main, ...beside]);
+    const grpcPlace = grpc && (await listenGrpc(grpc));
     started();
     announce(world, log, loaded, upkeep, addressOf(main.listener));
     for (const { event, listener } of beside) log.info({ event, ...placeOf(addressOf(listener)) });
+    if (grpcPlace !== undefined) log.info({ event: "guard_grpc_listening", ...grpcPlace });
 
     const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? []), ...ledger.loops];
     const stopUpkeep = startUpkeep(loops, { log, timers });
@@ -111,6 +114,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
       settings.listener.drainSeconds * 1_000,
       world.signals.stopAtOnce,
     );
+    await grpc?.server.close();
     await within(timers, STEP_MS_MAX, stopUpkeep());
     await within(timers, STEP_MS_MAX, ledger.close());
     access.limits.close();

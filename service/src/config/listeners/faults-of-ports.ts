@@ -1,3 +1,4 @@
+import type { GuardSettings } from "../guard-settings.ts";
 import type { SettingPath, Settings } from "../settings.ts";
 import type { Labels } from "../source.ts";
 
@@ -21,7 +22,7 @@ export function faultsOfPorts(
   if (plainPort !== undefined)
     places.push({ port: plainPort, host, settings: ["listener.plainPort", "listener.host"], name: "plain" });
   if (admin !== undefined) places.push({ ...admin, settings: ["admin.port", "admin.host"], name: "admin" });
-  if (guard !== undefined) places.push({ ...guard, settings: ["guard.port", "guard.host"], name: "guard" });
+  if (guard !== undefined) places.push(...placesOfGuard(guard));
   return places.flatMap((place, index) => {
     const taken = places
       .slice(0, index)
@@ -32,6 +33,16 @@ export function faultsOfPorts(
           `${of(place.settings[0])} is the same as ${of(taken.settings[0])}; give the ${place.name} listener a port of its own`,
         ];
   });
+}
+
+function placesOfGuard({ host, port, grpcPort }: GuardSettings): readonly Place[] {
+  const [http, grpc] = ["guard.port", "guard.grpcPort"] as const;
+  return [
+    ...(port === undefined ? [] : [{ port, host, settings: [http, "guard.host"] as const, name: "guard" }]),
+    ...(grpcPort === undefined
+      ? []
+      : [{ port: grpcPort, host, settings: [grpc, "guard.host"] as const, name: "guard's gRPC" }]),
+  ];
 }
 
 function isSame(one: Place, other: Place): boolean {
