@@ -24,6 +24,20 @@ export interface OutboundDeps {
   readonly resolve: Resolve;
   /** Where a request is traced, so is what is fetched for it. */
   readonly steps?: Steps | undefined;
+  /** For one server that is asked often: its connections are kept open. Each request has one of its own when left out. */
+  readonly kept?: KeptConnections;
+}
+
+/** The connections to one server that stay open between requests. */
+export interface KeptConnections {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+/** Keeps one connection open. */
+export function keptConnections(): KeptConnections {
+  const options = { keepAlive: true, maxSockets: 1, maxFreeSockets: 1 };
+  return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, maxCachedSessions: 0 }) };
 }
 
 /** One request. */
@@ -35,6 +49,8 @@ export interface Outgoing {
   readonly isExpected: (status: number) => boolean;
   /** Whether only the status of such a reply matters: its body is not read. */
   readonly ignoresBody?: (status: number) => boolean;
+  /** How large the reply may be; 100 KiB unless given. */
+  readonly bytesMax?: number;
 }
 
 /** What was replied. */
@@ -53,8 +69,8 @@ const ANY_TYPE = "*/*";
 const INTERIM_MAX = 4;
 
 /**
- * Sends one request on a connection of its own, and reads one small reply. No redirect is followed, no cookie is kept, no proxy of
- * the environment is used, and nothing is decompressed. Resolves within 5 s, with a reason where there is no document.
+ * Sends one request, on a connection of its own unless they are kept, and reads one small reply. No redirect is followed, no cookie is
+ * kept, no proxy of the environment is used, and nothing is decompressed. Resolves within 5 s, with a reason where there is no document.
  */
 export function exchange(deps: OutboundDeps, outgoing: Outgoing): Promise<Reply | FetchFailed> {
   return stepsOf(deps).call("fetch", (traced) => exchangeTraced(deps, outgoing, traced));
@@ -83,6 +99,8 @@ async function exchangeTraced(
       deadline.over.then(() => failed("timeout")),
     ]);
   } catch (thrown) {
+    // A server may end a kept connection in the moment in which it is used again: the next one is new.
+    if (sent.reusedSocket && outgoing.body === undefined) return await exchangeTraced(deps, outgoing, traced);
     return failed(failureReason(thrown, isConnected));
   } finally {
     connecting.cancel();
@@ -95,7 +113,7 @@ function send(deps: OutboundDeps, target: Target, outgoing: Traced, connected: (
   const isSecure = target.url.protocol === "https:";
   const options: RequestOptions = {
     method: outgoing.body === undefined ? "GET" : "POST",
-    headers: headersOf(outgoing),
+    headers: headersOf(outgoing, deps.kept !== undefined),
     lookup: checkedLookup(deps.resolve, target.allowed),
     maxHeaderSize: HEADER_BYTES_MAX,
     insecureHTTPParser: false,
@@ -104,12 +122,15 @@ function send(deps: OutboundDeps, target: Target, outgoing: Traced, connected: (
     ? httpsRequest(target.url, {
         ...options,
         ...tlsOf(outgoing.options),
-        agent: new HttpsAgent({ maxCachedSessions: 0 }),
+        agent: deps.kept?.https ?? new HttpsAgent({ maxCachedSessions: 0 }),
       })
-    : httpRequest(target.url, { ...options, agent: new HttpAgent() });
+    : httpRequest(target.url, { ...options, agent: deps.kept?.http ?? new HttpAgent() });
   // Also after the answer: an error that nobody listens to ends the process.
   sent.on("error", () => undefined);
-  sent.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", connected));
+  sent.once("socket", (socket) => {
+    if (sent.reusedSocket) connected();
+    else socket.once(isSecure ? "secureConnect" : "connect", connected);
+  });
   let interim = 0;
   sent.on("information", () => {
     interim += 1;
@@ -131,11 +152,11 @@ function tlsOf(options: FetchOptions): RequestOptions {
 
 type Traced = Outgoing & { readonly traced: Readonly<Record<string, string>> };
 
-function headersOf({ options, body, traced }: Traced): Record<string, string | number> {
+function headersOf({ options, body, traced }: Traced, isKept: boolean): Record<string, string | number> {
   return {
     accept: options.mediaTypes.join(", "),
     "accept-encoding": "identity",
-    connection: "close",
+    connection: isKept ? "keep-alive" : "close",
     "user-agent": "macp-auth",
     ...traced,
     ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer.reveal()}` }),
@@ -155,7 +176,7 @@ async function replyTo(sent: ClientRequest, outgoing: Outgoing): Promise<Reply |
   const isIgnored = outgoing.ignoresBody?.(status) === true;
   const fault = isIgnored ? undefined : faultOfHead(response, outgoing);
   if (fault !== undefined) return fault;
-  const bytes = isIgnored ? new Uint8Array() : await bodyOf(response);
+  const bytes = isIgnored ? new Uint8Array() : await bodyOf(response, bytesMaxOf(outgoing));
   if (bytes === undefined) return failed("too_large");
   return {
     kind: "document",
@@ -179,7 +200,7 @@ function faultOfHead(response: IncomingMessage, outgoing: Outgoing): FetchFailed
   if (!isAccepted(mediaTypeOf(response), outgoing.options)) return failed("type_unexpected");
   if ((response.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     return failed("encoding_unexpected");
-  if (Number(response.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return failed("too_large");
+  if (Number(response.headers["content-length"] ?? 0) > bytesMaxOf(outgoing)) return failed("too_large");
   return undefined;
 }
 
@@ -187,12 +208,19 @@ function isAccepted(type: string, { mediaTypes }: FetchOptions): boolean {
   return mediaTypes.includes(ANY_TYPE) || mediaTypes.includes(type);
 }
 
-/** The body, counted as it arrives; `undefined` when it is too large. One buffer, so that a million tiny chunks cost no more. */
-async function bodyOf(response: IncomingMessage): Promise<Uint8Array | undefined> {
-  const body = Buffer.alloc(BODY_BYTES_MAX);
+function bytesMaxOf({ bytesMax = BODY_BYTES_MAX }: Outgoing): number {
+  return bytesMax;
+}
+
+/** The body, counted as it arrives; `undefined` when it is too large. One buffer that grows, so that a million tiny chunks cost no more. */
+async function bodyOf(response: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
+  let body = Buffer.alloc(Math.min(bytesMax, BODY_BYTES_MAX));
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
-    if (size + chunk.length > BODY_BYTES_MAX) return undefined;
+    const needed = size + chunk.length;
+    if (needed > bytesMax) return undefined;
+    if (needed > body.length)
+      body = Buffer.concat([body], Math.min(bytesMax, Math.max(needed, 2 * body.length)));
     size += chunk.copy(body, size);
   }
   return body.subarray(0, size);

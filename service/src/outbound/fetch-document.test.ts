@@ -1,11 +1,11 @@
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Secret } from "../kernel/secret.ts";
 import { systemTimers } from "../kernel/timers.ts";
 import { TestTimers } from "../testing/test-timers.ts";
 import { systemResolve } from "./checked-lookup.ts";
-import { fetchDocument } from "./fetch-document.ts";
+import { fetchDocument, fetchFromMint } from "./fetch-document.ts";
 
 const requests: { url: string | undefined; headers: Record<string, unknown> }[] = [];
 const server = createServer((request, response) => {
@@ -75,5 +75,52 @@ describe("a document of an issuer", () => {
     await fetchDocument({ timers, resolve: systemResolve })(`http://localhost:${port}/`, options);
 
     expect(timers.waiting).toBe(0);
+  });
+});
+
+describe("a mint that is polled", () => {
+  const sockets = new Set<unknown>();
+  let reply: (response: ServerResponse) => void = () => undefined;
+  const mint = createServer((request, response) => {
+    sockets.add(request.socket);
+    reply(response);
+  });
+  const url = (): string => `http://127.0.0.1:${String((mint.address() as AddressInfo).port)}/guard/feed`;
+  const fetchPage = fetchFromMint({ timers: systemTimers, resolve: systemResolve }, 1_000_000);
+  beforeAll(() => new Promise<void>((resolve) => mint.listen(0, "127.0.0.1", resolve)));
+  afterAll(() => {
+    mint.close();
+    mint.closeAllConnections();
+  });
+  const json = { "content-type": "application/json" };
+  const sizeOf = async () => {
+    const answer = await fetchPage(url(), options);
+    return answer.kind === "document" ? answer.bytes.length : answer.reason;
+  };
+
+  test("is asked over one connection, also after an answer that was no page, with a reply larger than other documents", async () => {
+    sockets.clear();
+    const large = Buffer.alloc(900_000, "x");
+    reply = (response) => response.writeHead(200, json).end(large);
+    for (let polls = 0; polls < 5; polls += 1) expect(await sizeOf()).toBe(large.length);
+    expect(sockets.size).toBe(1);
+    reply = (response) => response.writeHead(503, json).end("{}");
+    expect(await fetchPage(url(), options)).toMatchObject({ reason: "status_unexpected", status: 503 });
+    reply = (response) => response.writeHead(200, json).end("{}");
+    expect(await sizeOf()).toBe(2);
+    expect(sockets.size).toBe(2);
+  });
+
+  test("that ends its connection is asked again over another one, and one that sends too much is given up", async () => {
+    reply = (response) => response.writeHead(200, { ...json, connection: "close" }).end("{}");
+    for (let polls = 0; polls < 3; polls += 1) expect(await sizeOf()).toBe(2);
+    reply = (response) => response.writeHead(200, json).end("{}");
+    for (let polls = 0; polls < 3; polls += 1) {
+      expect(await sizeOf()).toBe(2);
+      // As a server does whose idle connections end, or that is restarted.
+      mint.closeAllConnections();
+    }
+    reply = (response) => response.writeHead(200, json).end(Buffer.alloc(1_000_001));
+    expect(await sizeOf()).toBe("too_large");
   });
 });

@@ -1,5 +1,5 @@
 import type { FetchDocument, FetchFailed, PostDocument } from "../callers/fetch-document.ts";
-import { exchange, type OutboundDeps } from "./exchange.ts";
+import { exchange, keptConnections, type OutboundDeps } from "./exchange.ts";
 
 /** Fetches documents of issuers over this machine's network. */
 export function fetchDocument(deps: OutboundDeps): FetchDocument {
@@ -11,6 +11,16 @@ export function fetchDocument(deps: OutboundDeps): FetchDocument {
 export function postDocument(deps: OutboundDeps): PostDocument {
   return (url, json, options) =>
     exchange(deps, { url, options, body: jsonOf(json), isExpected: (status) => [200, 201].includes(status) });
+}
+
+/** Fetches from the operator's own mint, on whatever network it is, over a connection that stays open. */
+export function fetchFromMint(deps: OutboundDeps, bytesMax: number): FetchDocument {
+  const kept = keptConnections();
+  return (url, options) =>
+    exchange(
+      { ...deps, kept },
+      { url, options, body: undefined, isExpected: (status) => status === 200, bytesMax },
+    );
 }
 
 /** Posts a note to the witness of an operator, on whatever network it is. What it answers beside its status is not read. */

@@ -1,0 +1,71 @@
+import type { Clock, Stopwatch } from "../../kernel/clock.ts";
+import type { KeyDirectory } from "../../keys/key-directory.ts";
+import { type KeyView, NO_KEYS, viewOf } from "../../keys/key-view.ts";
+import type { ChangesFrom, RevocationChanges } from "../../ledger/revocation/revocation-store.ts";
+import { RevocationView } from "../../ledger/revocation/revocation-view.ts";
+import { FeedFailure } from "./feed-failure.ts";
+import { changesIn, type FeedPage, queryAt } from "./feed-shapes.ts";
+
+/** Port. Asks the mint for one page; rejects with `FeedFailure`. */
+export type AskFeed = (query: string) => Promise<FeedPage>;
+
+export interface FollowDeps {
+  readonly ask: AskFeed;
+  readonly clock: Pick<Clock, "now">;
+  readonly stopwatch: Stopwatch;
+  /** The `iss` of the tokens that are checked here. */
+  readonly issuer: string;
+  /** How old the newest look at the mint may be for a request to pass. */
+  readonly staleAfterMs: number;
+  /** How many stopped tokens and subjects are held; about a hundred bytes each. */
+  readonly sizeMax: number;
+  /** The mint knows fewer revocations than before: its store was put back to an earlier state. All is read again. */
+  readonly wentBack: (from: number, to: number) => void;
+}
+
+/** What a guard of its own process knows of its mint: what is revoked and which keys sign, both of one moment. Nothing, until the first whole look. */
+export class FollowedMint {
+  readonly revocations: RevocationView;
+  readonly keys: Pick<KeyDirectory, "view">;
+  readonly #deps: FollowDeps;
+  #view: KeyView = NO_KEYS;
+  #etag: string | undefined;
+  #clockOffset: number | undefined;
+
+  constructor(deps: FollowDeps) {
+    this.#deps = deps;
+    const { clock, stopwatch, staleAfterMs } = deps;
+    const store = { changes: (from: ChangesFrom) => this.#changes(from) };
+    this.revocations = new RevocationView({ store, clock, stopwatch, staleAfterMs });
+    this.keys = { view: () => this.#view };
+  }
+
+  /** How many seconds the mint's clock is ahead of this one, within a request's time; `undefined`: not known. */
+  get clockOffsetSeconds(): number | undefined {
+    return this.#clockOffset;
+  }
+
+  /** One look at the mint. Rejects with `FeedFailure`; what was known stays. */
+  poll(): Promise<void> {
+    return this.revocations.poll();
+  }
+
+  async #changes(from: ChangesFrom): Promise<RevocationChanges> {
+    const { ask, issuer, clock, sizeMax, wentBack } = this.#deps;
+    const page = await ask(queryAt(from, this.#etag));
+    if (page.issuer !== issuer) throw new FeedFailure("issuer_other", page.issuer);
+    this.#learnKeys(page.keys);
+    this.#clockOffset = page.now - clock.now();
+    const { epoch, size } = this.revocations;
+    if (size + page.tokens.length + page.rules.length > sizeMax) throw new FeedFailure("too_many");
+    if (page.next === null && page.epoch < epoch) wentBack(epoch, page.epoch);
+    return changesIn(page);
+  }
+
+  #learnKeys(sent: FeedPage["keys"]): void {
+    if (sent !== undefined) {
+      this.#view = viewOf(undefined, sent.keys);
+      this.#etag = sent.etag;
+    } else if (this.#etag === undefined) throw new FeedFailure("page_malformed");
+  }
+}
