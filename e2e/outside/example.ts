@@ -1,7 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 const EXAMPLES = fileURLToPath(new URL("../../deploy/examples/", import.meta.url));
@@ -80,14 +82,19 @@ export function changed(text: string, changes: readonly Change[]): string {
   }, text);
 }
 
-/** `npx macp-auth` is the built command here. */
-function shell(folder: string, script: string): string {
+/** `npx macp-auth` is the built command here. This process goes on meanwhile: it may be what the commands call. */
+async function shell(folder: string, script: string): Promise<string> {
   const npx = `npx() { shift; "${process.execPath}" "${BIN}" "$@"; }`;
-  const { status, stdout, stderr } = spawnSync("bash", ["-euc", `${npx}\n${script}`], {
+  const child = spawn("bash", ["-euc", `${npx}\n${script}`], {
     cwd: folder,
-    encoding: "utf8",
     env: { PATH: process.env["PATH"] ?? "", CURL_HOME: folder },
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  const [stdout, stderr, [status]] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
   if (status !== 0) throw new Error(`${script}ended with ${String(status)}: ${stdout}${stderr}`);
   return stdout;
 }
