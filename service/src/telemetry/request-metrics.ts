@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { SpanFigures } from "./traces/traces.ts";
 
-/** Around a signature, and to the two seconds after which no entry of the ledger is waited for any longer. docs/slo.md uses 0.1 and 0.5. */
+/** Around a signature, and to the two seconds after which no entry of the ledger is waited for any longer. docs/slo.md uses 0.25. */
 const REQUEST_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /** What an answer means for a promise of availability. */
