@@ -9,11 +9,16 @@ const COLUMNS =
   "chain, seq, at_ms, hour, kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp";
 const COUNT_COLUMNS = "hour, chain, kind, caller, entries, until_hour";
 /** @type {typeof import("../../service/src/stores/sql/ledger/schema.ts")} */
-const { LEDGER_TABLES } = await import(built("stores/sql/ledger/schema.js"));
-/** Built when the rows are there, which is faster. */
-const INDEXES = LEDGER_TABLES.postgres.filter((statement) =>
-  statement.startsWith("CREATE INDEX ledger_entries"),
-);
+const { LEDGER_TABLES, LEDGER_TAIL } = await import(built("stores/sql/ledger/schema.js"));
+const indexName = (/** @type {string} */ statement) => statement.split(" ")[2] ?? "";
+/** Built when the rows are there, which is faster. A later step of the schema replaces some. */
+const INDEXES = [
+  ...new Map(
+    [...LEDGER_TABLES.postgres, ...LEDGER_TAIL.postgres]
+      .filter((statement) => statement.startsWith("CREATE INDEX ledger_entries"))
+      .map((statement) => [indexName(statement), statement]),
+  ).values(),
+];
 const HOUR_MS = 3_600_000;
 const PARTITION_HOURS = 168;
 
@@ -33,8 +38,9 @@ async function fillSqlite(path, rows, nowMs) {
   database.exec(
     "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -400000; PRAGMA temp_store = FILE",
   );
+  // As those of the service: they begin with their time.
   const id = (/** @type {string} */ i) =>
-    `printf('%08x%08x%06x', (${i}) * 2654435761 % 4294967296, (${i}) * 40503 % 4294967296, ${i})`;
+    `printf('%08x%08x%06x', ${i}, (${i}) * 2654435761 % 4294967296, (${i}) * 40503 % 16777216)`;
   const skewed = (/** @type {string} */ i, /** @type {number} */ of) =>
     `(${of} * ((${i}) * 2654435761 % 4294967296 / 65536) / 65536) * ((${i}) * 2654435761 % 4294967296 / 65536) / 65536`;
   for (const statement of script({
@@ -43,6 +49,7 @@ async function fillSqlite(path, rows, nowMs) {
     id,
     run: id,
     hash: (i) => `substr(${id(i)} || ${id(i)}, 1, 43)`,
+    digest: (i) => `substr(printf('%08x', (${i}) * 2654435761 % 4294967296) || ${id(i)} || ${id(i)}, 1, 43)`,
     skewed,
     format: "printf",
     digits: "printf('%04d', $)",
@@ -63,13 +70,15 @@ async function fillPostgres(url, rows, nowMs) {
 /** @param {number} rows @param {number} nowMs */
 function* postgresScript(rows, nowMs) {
   yield "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; SET jit = off";
-  const id = (/** @type {string} */ i) => `substr(md5((${i})::text), 1, 22)`;
+  const id = (/** @type {string} */ i) =>
+    `lpad(to_hex(${i}), 8, '0') || substr(md5((${i})::text), 1, 14)`;
   yield* script({
     rows,
     nowMs,
     id,
     run: (i) => `substr(md5('r' || ${i}), 1, 22)`,
     hash: (i) => `md5('h' || ${i}) || '-----------'`,
+    digest: (i) => `md5('d' || ${i}) || '-----------'`,
     skewed: (i, of) =>
       `floor(${of} * power(((${i}) * 2654435761 % 4294967296) / 4294967296.0, 2)::float8)::int`,
     format: "format",
@@ -83,23 +92,23 @@ function* postgresScript(rows, nowMs) {
 
 /**
  * Statements that make entries on the server: 90 days up to now, the twentieth part of them in the last hour. Their hashes are none.
- * @param {{ rows: number, nowMs: number, id: (i: string) => string, run: (i: string) => string, hash: (i: string) => string, skewed: (i: string, of: number) => string, format: string, digits: string, series: (first: number, last: number) => string }} words
+ * @param {{ rows: number, nowMs: number, id: (i: string) => string, run: (i: string) => string, hash: (i: string) => string, digest: (i: string) => string, skewed: (i: string, of: number) => string, format: string, digits: string, series: (first: number, last: number) => string }} words
  */
-function* script({ rows, nowMs, id, run, hash, skewed, format, digits, series }) {
+function* script({ rows, nowMs, id, run, hash, digest, skewed, format, digits, series }) {
   const last = nowMs - HOUR_MS;
   const late = Math.floor(0.95 * rows);
-  for (const index of INDEXES) yield `DROP INDEX ${index.split(" ")[2]}`;
+  for (const index of INDEXES) yield `DROP INDEX ${indexName(index)}`;
   for (let first = 0; first < rows; first += 250_000)
     yield `INSERT INTO ledger_entries (${COLUMNS})
       SELECT 'bench-chain-' || ${digits.replace("$", `i * 9 / ${rows} * 3 + i / 64 % 3`)}, i, at_ms, at_ms / ${HOUR_MS}, kind, ${hash("i - 1")}, ${hash("i")},
-             CASE kind WHEN 'mint' THEN ${format}('${MINT_BODY}', i, at_ms, jti, caller, sender, at_ms / 1000, at_ms / 1000 + 300, run, jti || jti, jti)
+             CASE kind WHEN 'mint' THEN ${format}('${MINT_BODY}', i, at_ms, jti, caller, sender, at_ms / 1000, at_ms / 1000 + 300, run, digest, jti)
              ELSE ${format}('${REJECTION_BODY}', i, at_ms, caller, sender, jti) END,
-             CASE kind WHEN 'mint' THEN jti END, CASE kind WHEN 'mint' THEN substr(jti || jti, 1, 43) END, sender, caller,
+             CASE kind WHEN 'mint' THEN jti END, CASE kind WHEN 'mint' THEN digest END, sender, caller,
              CASE kind WHEN 'mint' THEN run END,
              CASE WHEN kind = 'mint' AND i % 20 BETWEEN 1 AND 9 THEN ${id("i - 1")} END,
              CASE WHEN kind = 'mint' AND i % 20 BETWEEN 1 AND 9 THEN ${id("i / 20 * 20")} WHEN kind = 'mint' THEN jti END,
              CASE kind WHEN 'mint' THEN at_ms / 1000 + 300 END
-      FROM (SELECT i, CASE WHEN i % 50 = 49 THEN 'rejection' ELSE 'mint' END AS kind, ${id("i")} AS jti, ${run("i / 20")} AS run,
+      FROM (SELECT i, CASE WHEN i % 50 = 49 THEN 'rejection' ELSE 'mint' END AS kind, ${id("i")} AS jti, ${digest("i")} AS digest, ${run("i / 20")} AS run,
                    'caller-' || (${skewed("i", CALLERS)}) AS caller, 'agent-' || (${skewed("i * 7", SENDERS)}) AS sender,
                    CASE WHEN i < ${late} THEN ${last} - ${SPAN_MS} + ${SPAN_MS} / 1000 * i / ${late} * 1000 + i % 1000
                         ELSE ${last} + ${HOUR_MS} * (i - ${late}) / ${rows - late} END AS at_ms
