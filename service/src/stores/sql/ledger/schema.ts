@@ -118,8 +118,25 @@ const TAIL_STEP = [
   "CREATE INDEX ledger_entries_root ON ledger_entries (root) WHERE parent IS NOT NULL",
 ];
 
+/** Counts of SQLite in the order of their key: those of a month are read in one go. */
+const COUNTS_IN_ORDER = [
+  "ALTER TABLE ledger_counts RENAME TO ledger_counts_before",
+  `CREATE TABLE ledger_counts (
+         hour BIGINT NOT NULL,
+         chain TEXT NOT NULL,
+         kind TEXT NOT NULL,
+         caller TEXT NOT NULL,
+         entries BIGINT NOT NULL,
+         until_hour BIGINT NOT NULL,
+         PRIMARY KEY (hour, chain, kind, caller)
+       ) WITHOUT ROWID`,
+  "INSERT INTO ledger_counts SELECT hour, chain, kind, caller, entries, until_hour FROM ledger_counts_before",
+  "DROP TABLE ledger_counts_before",
+  "CREATE INDEX ledger_counts_until ON ledger_counts (until_hour)",
+];
+
 /** The step from one table of entries to one with a tail before it. */
 export const LEDGER_TAIL: Readonly<Record<Dialect["name"], readonly string[]>> = {
-  sqlite: TAIL_STEP,
+  sqlite: [...TAIL_STEP, ...COUNTS_IN_ORDER],
   postgres: [...TAIL_STEP, "ALTER TABLE ledger_tail ALTER COLUMN entries SET STORAGE EXTERNAL"],
 };
