@@ -8,7 +8,8 @@ const CORE = {
   limits: ["kernel", "callers"],
   ledger: ["kernel", "scopes", "keys", "callers"],
   events: ["kernel", "keys", "callers", "ledger"],
-  tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits", "ledger"],
+  "status-lists": ["kernel", "keys", "callers", "ledger"],
+  tokens: ["kernel", "scopes", "keys", "callers", "policy", "limits", "ledger", "status-lists"],
   guard: ["kernel", "scopes", "keys", "callers", "ledger", "tokens"],
 };
 const core = Object.keys(CORE);

@@ -20,18 +20,18 @@ const rooms = new Map(
 if (rooms.size === 0) throw new Error("no rule of .dependency-cruiser.cjs is about a room");
 
 /** @param {string} text */
-const namesIn = (text) => [...text.matchAll(/`([a-z]+)`/g)].map(([, name = ""]) => name);
+const namesIn = (text) => [...text.matchAll(/`([a-z-]+)`/g)].map(([, name = ""]) => name);
 const core = namesIn(/^(`kernel`.*?) are the core/m.exec(page)?.[1] ?? "");
 
 /** What the table lets each room import. @type {Map<string, string[]>} */
 const listed = new Map();
-for (const [, who = "", what = ""] of page.matchAll(/^\| ((?:`[a-z]+`(?:, )?)+) \| (.*) \|$/gm))
+for (const [, who = "", what = ""] of page.matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \| (.*) \|$/gm))
   for (const room of namesIn(who))
     listed.set(room, [...(what.startsWith("the core") ? core : []), ...namesIn(what)]);
 
 /** The arrows of the drawing. @type {Map<string, string[]>} */
 const drawn = new Map();
-for (const [, from = "", to = ""] of page.matchAll(/^ {2}([a-z]+)(?:\[.*?\])? --> ([a-z]+)$/gm))
+for (const [, from = "", to = ""] of page.matchAll(/^ {2}([a-z-]+)(?:\[.*?\])? --> ([a-z-]+)$/gm))
   drawn.set(from, [...(drawn.get(from) ?? []), to]);
 
 /** Where the arrows lead from a room. @param {string} room @returns {Set<string>} */

@@ -14,6 +14,7 @@ export const VARIABLES = {
   "listener.plainPort": "MACP_AUTH_PLAIN_PORT",
   "listener.trustedProxies": "MACP_AUTH_TRUSTED_PROXIES",
   "listener.proxyProtocol": "MACP_AUTH_PROXY_PROTOCOL",
+  "listener.publicUrl": "MACP_AUTH_PUBLIC_URL",
   "tls.certFile": "MACP_AUTH_TLS_CERT_FILE",
   "tls.keyFile": "MACP_AUTH_TLS_KEY_FILE",
   "tls.clientCaFile": "MACP_AUTH_TLS_CLIENT_CA_FILE",
@@ -62,6 +63,8 @@ export const VARIABLES = {
   "traces.samplerArg": "OTEL_TRACES_SAMPLER_ARG",
   "traces.serviceName": "OTEL_SERVICE_NAME",
   "traces.disabled": "OTEL_SDK_DISABLED",
+  "statusLists.mode": "MACP_AUTH_STATUS_LISTS",
+  "statusLists.ttlSeconds": "MACP_AUTH_STATUS_LIST_TTL_SECONDS",
   "log.level": "MACP_AUTH_LOG_LEVEL",
 } as const satisfies Readonly<Record<SettingPath, string>>;
 

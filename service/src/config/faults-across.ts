@@ -12,6 +12,7 @@ import {
   type Settings,
 } from "./settings.ts";
 import type { Labels } from "./source.ts";
+import { faultsOfStatusLists } from "./status-list-settings.ts";
 
 /** A line for each fault of settings that do not go together. A setting with a fault of its own is not judged again. */
 export function faultsAcross(settings: Settings, labels: Labels): readonly string[] {
@@ -25,6 +26,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
       : []),
     ...faultsOfLedger(settings, labels),
     ...faultsOfGuard(settings, labels),
+    ...faultsOfStatusLists(settings, labels),
     ...faultsOfPorts(settings, labels),
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),

@@ -16,9 +16,10 @@ import {
 } from "./fields.ts";
 import { type GuardSettings, GuardWritten, guardSettings } from "./guard-settings.ts";
 import { type LedgerSettings, LedgerWritten, ledgerSettings } from "./ledger-settings.ts";
-import { spiffeEndpoint, spiffeId } from "./listeners/spiffe-endpoint.ts";
-import { type TlsSettings, tlsSettings } from "./listeners/tls-settings.ts";
+import { publicUrl } from "./listeners/public-url.ts";
+import { type TlsSettings, TlsWritten, tlsSettings } from "./listeners/tls-settings.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
+import { type StatusListSettings, StatusListsWritten, statusListSettings } from "./status-list-settings.ts";
 import { type TraceSettings, TracesWritten, traceSettings } from "./trace-settings.ts";
 
 /** Our own `iss` unless it is set: that of auth-service 1.0.0, and of every deployment that sets none. */
@@ -59,25 +60,11 @@ export const Written = z.object({
       .describe(
         "`v2`: these proxies pass TCP on, and send the client's address ahead of each connection (PROXY protocol, version 2); their headers are then not read",
       ),
+    publicUrl: publicUrl()
+      .optional()
+      .describe("`https://HOST` where verifiers reach the service, with the path that a proxy adds"),
   }),
-  tls: z.object({
-    certFile: path()
-      .optional()
-      .describe("the certificate of the listeners and its chain, PEM; turns TLS on; watched"),
-    keyFile: path().optional().describe("the private key of that certificate, PEM; watched"),
-    clientCaFile: path()
-      .optional()
-      .describe("authorities of client certificates, PEM; clients are asked for one; watched"),
-    crlFile: path().optional().describe("revocation lists of those authorities, one of each, PEM; watched"),
-    spiffeSocket: spiffeEndpoint()
-      .optional()
-      .describe(
-        "the SPIFFE Workload API, `unix:///PATH` or `tcp://ADDRESS:PORT`, which gives the listeners their certificate and key in place of files; turns TLS on; watched",
-      ),
-    spiffeId: spiffeId()
-      .optional()
-      .describe("which of the SPIFFE ids that it issues is served; unset means the first"),
-  }),
+  tls: TlsWritten,
   tokens: z.object({
     issuer: verbatim().default(DEFAULT_ISSUER).describe("the `iss` of every token"),
     audience: verbatim().default("macp-runtime").describe("the `aud` of every token"),
@@ -169,6 +156,7 @@ export const Written = z.object({
   ledger: LedgerWritten,
   guard: GuardWritten,
   traces: TracesWritten,
+  statusLists: StatusListsWritten,
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -201,6 +189,8 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly guard: GuardSettings | undefined;
   /** `undefined`: nothing is traced. */
   readonly traces: TraceSettings | undefined;
+  /** `undefined`: tokens have no status. */
+  readonly statusLists: StatusListSettings | undefined;
 }
 
 /** Who may call, and what each may have minted. */
@@ -250,8 +240,21 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const { listener, tls, tokens, keys, verifiers, admin, access, limits, ledger, guard, traces, log } =
-    written;
+  const {
+    listener,
+    tls,
+    tokens,
+    keys,
+    verifiers,
+    admin,
+    access,
+    limits,
+    ledger,
+    guard,
+    traces,
+    log,
+    statusLists,
+  } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -281,6 +284,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     guard: guardSettings(guard, isGiven),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
     traces: traceSettings(traces),
+    statusLists: statusListSettings(statusLists, listener),
     log,
   };
 }

@@ -11,6 +11,7 @@ import { RATE_LIMIT_HEADERS } from "./limits/rate-limit-headers.ts";
 import { PROBLEMS, problem, type Reason } from "./problem.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
 import { type AnswerFacts, NO_SNIFF, type OpenRoute, type OperatorRoute, UNCACHED } from "./route.ts";
+import { ADMIN_TAGS, PUBLIC_TAGS } from "./routes/tags.ts";
 
 type Route = OpenRoute<never> | OperatorRoute<never>;
 
@@ -72,7 +73,7 @@ const OF_REASONS: Readonly<Record<string, z.ZodType>> = {
     .meta({ description: "Always `Bearer`.", header: { id: "WwwAuthenticate" } }),
 };
 
-/** The same where only some answers of a status carry it. */
+/** Where only some answers of a status carry it. */
 const OF_SOME_REASONS: Readonly<Record<string, z.ZodType>> = {
   "retry-after": RETRY_AFTER.optional().meta({
     description: "Seconds to wait before another attempt; absent when the answer is not about a fault.",
@@ -121,11 +122,7 @@ export function publicDescription(version: string): object {
     },
     servers: [{ url: "http://localhost:3200", description: "the default address" }],
     security: [],
-    tags: [
-      { name: "tokens", description: "Minting tokens." },
-      { name: "keys", description: "The public keys." },
-      { name: "health", description: "For probes." },
-    ],
+    tags: [...PUBLIC_TAGS],
   });
 }
 
@@ -142,11 +139,7 @@ export function adminDescription(version: string): object {
     },
     servers: [{ url: "http://127.0.0.1:3201", description: "an example: there is no default port" }],
     security: [{ token: [] }],
-    tags: [
-      { name: "keys", description: "The managed keys." },
-      { name: "access", description: "Who may call, and what each may have minted." },
-      { name: "health", description: "For probes and scrapers." },
-    ],
+    tags: [...ADMIN_TAGS],
     components: {
       securitySchemes: {
         token: {

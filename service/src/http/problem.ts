@@ -53,6 +53,7 @@ export const PROBLEMS = {
   introspection_not_allowed: { status: 403, text: "this caller may not ask about tokens" },
   revocation_not_allowed: { status: 403, text: "this caller may not stop this token" },
   revocations_stale: { status: 503, text: "what was revoked lately is not known now", headers: LATER },
+  status_lists_stale: { status: 503, text: "what was revoked lately is not known now", headers: LATER },
   revocation_unavailable: {
     status: 503,
     text: "the revocation is not known to be stored; send it again",

@@ -9,6 +9,13 @@ import { introspect } from "./routes/introspect.ts";
 import { type JwksDeps, jwks } from "./routes/jwks.ts";
 import { type MintRouteDeps, mintToken } from "./routes/mint-token.ts";
 import { revokeToken } from "./routes/revoke-token.ts";
+import { allStatusLists } from "./routes/status-lists/all-status-lists.ts";
+import {
+  type StatusListDeps,
+  type StatusListRouteDeps,
+  statusList,
+} from "./routes/status-lists/status-list.ts";
+import { statusListKeys } from "./routes/status-lists/status-list-keys.ts";
 import { type RequestWatch, watched } from "./watched.ts";
 
 export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, "underWay"> {
@@ -16,6 +23,8 @@ export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, 
   readonly issued?: IssuedTokens | undefined;
   /** `undefined`: nobody looks at requests. */
   readonly watch?: RequestWatch | undefined;
+  /** `undefined`: tokens have no status. */
+  readonly statusLists?: StatusListDeps | undefined;
 }
 
 const ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
@@ -25,11 +34,13 @@ const ISSUED_ROUTES: readonly OpenRoute<OAuthRouteDeps & FeedRouteDeps>[] = [
   revokeToken,
   guardFeed,
 ];
+/** What exists only where tokens have a status. */
+const STATUS_ROUTES: readonly OpenRoute<StatusListRouteDeps>[] = [statusList, allStatusLists, statusListKeys];
 
 /** Every operation of the public listener. */
 export const PUBLIC_ROUTES: readonly OpenRoute<
-  PublicDeps & MintRouteDeps & OAuthRouteDeps & FeedRouteDeps
->[] = [...ROUTES, ...ISSUED_ROUTES];
+  PublicDeps & MintRouteDeps & OAuthRouteDeps & FeedRouteDeps & StatusListRouteDeps
+>[] = [...ROUTES, ...ISSUED_ROUTES, ...STATUS_ROUTES];
 
 export type PlainDeps = ListenerDeps & JwksDeps & Pick<PublicDeps, "watch">;
 
@@ -55,7 +66,7 @@ function feedOf({ keys }: PublicDeps, { verify, revocation }: IssuedTokens): Fee
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };
-  const { issued, watch } = deps;
+  const { issued, statusLists, log, watch } = deps;
   const ofIssued =
     issued === undefined
       ? []
@@ -64,9 +75,17 @@ export function publicServer(deps: PublicDeps): Listener {
           handle: (exchange: Exchange) =>
             route.handle({ ...all, issued, feed: feedOf(deps, issued) }, exchange),
         }));
+  const ofStatuses =
+    statusLists === undefined
+      ? []
+      : STATUS_ROUTES.map((route) => ({
+          ...route,
+          handle: (exchange: Exchange) => route.handle({ statusLists, log }, exchange),
+        }));
   const routes = [
     ...ROUTES.map((route) => ({ ...route, handle: (exchange: Exchange) => route.handle(all, exchange) })),
     ...ofIssued,
+    ...ofStatuses,
   ];
   return httpServer(
     deps,

@@ -41,7 +41,8 @@ export function parseSender(text: string): Sender | undefined {
   return text.trim() !== "" && text.isWellFormed() ? (text as Sender) : undefined;
 }
 
-const TIME_BYTES = 5;
+/** How many bytes the time has at the beginning of a token id. */
+export const JTI_TIME_BYTES = 5;
 
 /**
  * A fresh token id. It begins with the second of its `iat`, so that the ids of tokens that were made together are together in the index
@@ -49,8 +50,13 @@ const TIME_BYTES = 5;
  */
 export function newJti(random: Random, iat: EpochSeconds): Jti {
   const id = random.bytes(16);
-  id.writeUIntBE(iat, 0, TIME_BYTES);
-  return id.toString("base64url") as Jti;
+  id.writeUIntBE(iat, 0, JTI_TIME_BYTES);
+  return jtiOf(id);
+}
+
+/** The token id that these 16 bytes are. */
+export function jtiOf(bytes: Buffer): Jti {
+  return bytes.toString("base64url") as Jti;
 }
 
 /** Reads a token id; `undefined` when it is none of ours. */

@@ -69,6 +69,8 @@ export interface MintFacts extends AskedFacts, RequestFacts {
   readonly root?: Jti | undefined;
   /** How many tokens stand above this one; `undefined`: none. */
   readonly depth?: number | undefined;
+  /** The bit of a status list that says whether it is stopped; `undefined`: it has none. */
+  readonly status?: { readonly list: string; readonly idx: number } | undefined;
   /** SHA-256 of the signing input (header.payload), base64url. */
   readonly digest: string;
 }

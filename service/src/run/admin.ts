@@ -4,7 +4,7 @@ import type { TrustedProxies } from "../http/peer/peer-of.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Secret } from "../kernel/secret.ts";
 import { reportOf } from "../keys/managed/key-report.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Gauges, Metrics } from "../telemetry/metrics.ts";
 import type { Traces } from "../telemetry/traces/traces.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
@@ -35,7 +35,7 @@ export async function openAdmin(
     readonly proxies: TrustedProxies;
     readonly ledger: Pick<
       OpenLedger,
-      "status" | "watch" | "notes" | "revocation" | "revocations" | "reading"
+      "status" | "watch" | "notes" | "revocation" | "revocations" | "reading" | "statusLists"
     >;
   },
 ): Promise<Admin | undefined> {
@@ -57,9 +57,8 @@ export async function openAdmin(
     clientCas: () => clientCaEnds(declared),
     limitsAreLocal: () => limits.isLocal(),
     limitOverflows: () => limits.overflows(),
-    ledger: () => ledger.status(),
+    ...figuresOf(ledger),
     ledgerNotes: () => ledger.notes?.figures(),
-    revocations: () => ledger.revocations(),
     spans: () => shared.traces?.figures(),
   });
   countWhat({ upkeep, limits, ledger }, metrics);
@@ -74,12 +73,24 @@ export async function openAdmin(
     upkeep: () => upkeep.round(),
     limitsAreLocal: () => limits.isLocal(),
     limits: () => declared?.view().limits,
-    ledger: () => ledger.status(),
+    ...figuresOf(ledger),
     revocation: ledger.revocation,
-    revocations: () => ledger.revocations(),
   });
   const [portVariable, hostVariable] = [labels.of("admin.port"), labels.of("admin.host")];
   return { listener, metrics, place: { port: admin.port, host: admin.host, portVariable, hostVariable } };
+}
+
+/** What is shown of what is recorded, as it is when it is asked for. */
+function figuresOf(ledger: Pick<OpenLedger, "status" | "revocations" | "statusLists">): {
+  readonly ledger: OpenLedger["status"];
+  readonly revocations: OpenLedger["revocations"];
+  readonly statusLists: NonNullable<Gauges["statusLists"]>;
+} {
+  return {
+    ledger: () => ledger.status(),
+    revocations: () => ledger.revocations(),
+    statusLists: () => ledger.statusLists?.view.figures(),
+  };
 }
 
 /** Lets the parts that work beside the requests count what they do. */

@@ -4,7 +4,7 @@ import { OPEN_ACCESS } from "../http/access.ts";
 import type { AddressLimit } from "../http/listener.ts";
 import { AnnouncedClients } from "../http/peer/announced-clients.ts";
 import type { TrustedProxies } from "../http/peer/peer-of.ts";
-import { type PlainDeps, plainServer, publicServer } from "../http/public-server.ts";
+import { type PlainDeps, type PublicDeps, plainServer, publicServer } from "../http/public-server.ts";
 import type { RequestWatch } from "../http/watched.ts";
 import type { Stopwatch } from "../kernel/clock.ts";
 import type { Machine } from "../kernel/machine.ts";
@@ -83,6 +83,7 @@ export async function prepareListeners(
     steps: traces,
     ledger: ledger.ledger,
     issued,
+    ...statusDeps(ledger, settings),
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
@@ -97,6 +98,15 @@ export async function prepareListeners(
     ],
     grpc: guard.grpc,
   };
+}
+
+/** What gives tokens a status, and serves it; nothing where they have none. */
+function statusDeps(
+  { statusLists: open }: Pick<OpenLedger, "statusLists">,
+  { statusLists }: Settings,
+): Pick<PublicDeps, "statuses" | "statusLists"> {
+  if (open === undefined || statusLists === undefined) return {};
+  return { statuses: open.supply, statusLists: { lists: open.view, ttlSeconds: statusLists.ttlSeconds } };
 }
 
 /** What requests are watched with; `undefined`: nobody looks. */

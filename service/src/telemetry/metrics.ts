@@ -10,6 +10,7 @@ import type { GuardMeter, Meter } from "./meter.ts";
 import { oauthCounters } from "./oauth-metrics.ts";
 import { requestTimes, spanCounter } from "./request-metrics.ts";
 import { type RevocationFigures, revocationMetrics } from "./revocation-metrics.ts";
+import { type StatusListFigures, statusListMetrics } from "./status-list-metrics.ts";
 import type { SpanFigures } from "./traces/traces.ts";
 
 /** What the gauges are read from when somebody scrapes. `undefined`: there is nothing to say about that. */
@@ -29,7 +30,9 @@ export interface Gauges {
   ledger?(): WriterStatus | undefined;
   /** What is known of what is revoked; `undefined` as above. */
   revocations?(): RevocationFigures | undefined;
-  /** How far the signed notes are behind; `undefined` as above. */
+  /** What is known of the status lists; `undefined`: tokens have no status. */
+  statusLists?(): StatusListFigures | undefined;
+  /** How far the signed notes are behind; `undefined`: nothing is recorded. */
   ledgerNotes?(): NoteFigures | undefined;
   /** What became of the spans of traces; `undefined`: there are none. */
   spans?(): SpanFigures | undefined;
@@ -108,6 +111,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   spanCounter(registers, () => gauges.spans?.());
   keyGauges(registry, gauges);
   noteMetrics(registers, () => gauges.ledgerNotes?.());
+  statusListMetrics(registers, () => gauges.statusLists?.());
   return {
     minted: (kid) => minted.inc({ kid }),
     rejected: (reason) => rejected.inc({ reason }),

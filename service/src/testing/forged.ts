@@ -9,6 +9,6 @@ export function kidOf(text: string): Kid {
 }
 
 /** Claims that no code of the service would build. */
-export function claimsWith(members: Readonly<Record<keyof Claims, unknown>>): Claims {
+export function claimsWith(members: { readonly [Name in keyof Claims]: unknown }): Claims {
   return members as Claims;
 }

@@ -4,6 +4,7 @@ import { after, type EpochSeconds } from "../kernel/clock.ts";
 import type { Jti, Sender } from "../kernel/ids.ts";
 import type { TtlRules } from "../policy/ttl.ts";
 import type { Scopes } from "../scopes/scopes.ts";
+import { parseStatusClaim, type StatusClaim } from "../status-lists/status-place.ts";
 
 /** The payload of an access token (RFC 7519 section 4.1), as the runtime reads it. */
 export interface Claims {
@@ -15,6 +16,8 @@ export interface Claims {
   readonly iat: EpochSeconds;
   readonly exp: EpochSeconds;
   readonly jti: Jti;
+  /** Where a verifier finds whether it is stopped (draft-ietf-oauth-status-list section 6.2); only where there are status lists. */
+  readonly status?: StatusClaim;
 }
 
 /** Claims that may be signed: `checkClaims` found no broken promise in them. */
@@ -29,9 +32,16 @@ export interface TokenRules extends TtlRules {
 /** The claims of a token that is issued at `iat` and lives `ttlSeconds`. */
 export function claimsOf(
   rules: TokenRules,
-  token: { sender: Sender; scopes: Scopes; jti: Jti; iat: EpochSeconds; ttlSeconds: number },
+  token: {
+    sender: Sender;
+    scopes: Scopes;
+    jti: Jti;
+    iat: EpochSeconds;
+    ttlSeconds: number;
+    status?: StatusClaim | undefined;
+  },
 ): Claims {
-  const { sender, scopes, jti, iat, ttlSeconds } = token;
+  const { sender, scopes, jti, iat, ttlSeconds, status } = token;
   return {
     macp_scopes: scopes,
     sub: sender,
@@ -40,6 +50,7 @@ export function claimsOf(
     iat,
     exp: after(iat, ttlSeconds),
     jti,
+    ...(status && { status }),
   };
 }
 
@@ -52,9 +63,15 @@ export function checkClaims(claims: Claims, rules: TokenRules): CheckedClaims {
   const whole = Number.isSafeInteger(claims.iat) && Number.isSafeInteger(claims.exp);
   if (!whole || life < 1 || life > rules.maxTtlSeconds)
     throw new Impossible(`a token would live ${String(life)} seconds`);
+  checkNames(claims, rules);
+  return claims as CheckedClaims;
+}
+
+function checkNames(claims: Claims, rules: TokenRules): void {
   if (claims.sub.trim() === "") throw new Impossible("a token would have no subject");
   if (claims.iss !== rules.issuer || claims.aud !== rules.audience)
     throw new Impossible("a token would name another issuer or audience");
   if (claims.jti.length !== 22) throw new Impossible("a token would have no proper id");
-  return claims as CheckedClaims;
+  if (claims.status !== undefined && parseStatusClaim(claims.status) === undefined)
+    throw new Impossible("a token would have no proper status");
 }

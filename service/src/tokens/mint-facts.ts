@@ -4,6 +4,7 @@ import type { SigningKey } from "../keys/key-view.ts";
 import type { MintFacts, RequestFacts } from "../ledger/entry.ts";
 import type { Decision } from "../policy/decide.ts";
 import type { ScopeField } from "../scopes/scopes.ts";
+import type { StatusPlace } from "../status-lists/status-place.ts";
 import type { CheckedClaims } from "./claims.ts";
 import type { MintRequest } from "./mint-request.ts";
 import type { Place } from "./parent.ts";
@@ -21,6 +22,7 @@ interface AboutToBeSigned {
   readonly signing: SigningKey;
   readonly claims: CheckedClaims;
   readonly input: SigningInput;
+  readonly status: StatusPlace | undefined;
   readonly place: Place;
   /** The scope fields in which the parent gives less than was asked for. */
   readonly narrowed: readonly ScopeField[];
@@ -37,7 +39,7 @@ export function mintFactsOf(
   { scopes: asked, ttlSeconds }: MintRequest,
   decision: Decision | undefined,
   { request, policy }: MintContext,
-  { signing, claims, input, place: { run, parent }, narrowed }: AboutToBeSigned,
+  { signing, claims, input, status, place: { run, parent }, narrowed }: AboutToBeSigned,
 ): MintFacts {
   const { jti, sub, aud, iat, exp, macp_scopes: scopes } = claims;
   const isProved = caller.kind === "declared";
@@ -59,6 +61,7 @@ export function mintFactsOf(
     narrowed: narrowedOf(decision, narrowed),
     run,
     ...(parent && { parent: parent.facts.jti, root: parent.root, depth: parent.depth }),
+    status,
     digest: createHash("sha256").update(input, "latin1").digest("base64url"),
     ...request,
   };

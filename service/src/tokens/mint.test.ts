@@ -140,6 +140,7 @@ test("claims that break a promise are never signed, whatever code built them", (
     iat: 1_000,
     exp: 1_300,
     jti: "A".repeat(22),
+    status: undefined,
   };
   const broken: Partial<Record<keyof Claims, unknown>>[] = [
     { exp: 1_000 },
@@ -151,6 +152,7 @@ test("claims that break a promise are never signed, whatever code built them", (
     { iss: "other" },
     { aud: "other" },
     { jti: "short" },
+    { status: { status_list: { idx: -1, uri: "https://a/statuslists/0" } } },
   ];
   expect(() => checkClaims(claimsWith(valid), rules)).not.toThrow();
   for (const change of broken)

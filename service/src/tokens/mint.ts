@@ -11,6 +11,7 @@ import type { MintLimited } from "../limits/limit-reason.ts";
 import type { Decision, Rejection } from "../policy/decide.ts";
 import type { ScopeField } from "../scopes/scopes.ts";
 import { type ScopeSurprise, surprisesIn } from "../scopes/surprises.ts";
+import type { StatusSupply, TokenStatus } from "../status-lists/index-supply.ts";
 import { type CheckedClaims, checkClaims, claimsOf, type TokenRules } from "./claims.ts";
 import { decisionOn, type Entitlement, entitledTo, type PolicyInForce } from "./entitlement.ts";
 import type { IssuedTokens } from "./issued-tokens.ts";
@@ -35,6 +36,8 @@ export interface MintDeps {
   readonly issued?: IssuedTokens | undefined;
   /** Notes how long each step takes; `undefined`: nobody looks. */
   readonly steps?: Steps | undefined;
+  /** Gives each token a bit of a status list; `undefined`: there are none. */
+  readonly statuses?: StatusSupply | undefined;
 }
 
 /** A signed token and what the caller should know of it, or why there is none. */
@@ -113,8 +116,8 @@ export async function mint(
   if (!(await steps.step("wait", () => isFree(deps, caller, request.sender))))
     return rejected({ reason: "revoked_lately" });
   // Time may have passed, and the key may sign no more.
-  const ready = readyToSign(deps);
-  if (ready === undefined) return rejected({ reason: "no_signing_key" });
+  const ready = await readyWithStatus(deps);
+  if (typeof ready === "string") return rejected({ reason: ready });
 
   return issue(deps, { caller, request, decision, entitled, ready, place: placed.place }, context);
 }
@@ -158,6 +161,7 @@ async function issue(
     caller,
     request,
     decision,
+    ready,
     ready: { signing },
     place,
   } = decided;
@@ -176,7 +180,14 @@ async function issue(
     ledger &&
     steps.step("record", () =>
       ledger.recordMint(
-        mintFactsOf(caller, request, decision, context, { signing, claims, input, place, narrowed }),
+        mintFactsOf(caller, request, decision, context, {
+          signing,
+          claims,
+          input,
+          status: ready.status?.place,
+          place,
+          narrowed,
+        }),
         place.parent?.facts,
       ),
     );
@@ -200,7 +211,7 @@ function writtenFor(
 /** The checked claims of a token, bounded by its parent, if it has one; `undefined`: the parent has expired meanwhile. */
 function claimsFor(
   { random, rules: ofAll }: MintDeps,
-  { request: { sender }, entitled, ready: { now, left }, place: { parent } }: Decided,
+  { request: { sender }, entitled, ready: { now, left, status }, place: { parent } }: Decided,
 ): { readonly claims: CheckedClaims; readonly narrowed: readonly ScopeField[] } | undefined {
   const rules = rulesFor(entitled.audience, ofAll);
   const { scopes, narrowed } =
@@ -210,7 +221,14 @@ function claimsFor(
   const ttlSeconds = Math.min(entitled.ttlSeconds, left, (parent?.exp ?? Number.POSITIVE_INFINITY) - now);
   if (ttlSeconds < 1) return undefined;
   const claims = checkClaims(
-    claimsOf(rules, { sender, scopes, jti: newJti(random, now), iat: now, ttlSeconds }),
+    claimsOf(rules, {
+      sender,
+      scopes,
+      jti: status?.idAt(now) ?? newJti(random, now),
+      iat: now,
+      ttlSeconds,
+      status: status?.claim,
+    }),
     rules,
   );
   if (parent !== undefined) checkUnder(claims, parent);
@@ -227,6 +245,25 @@ interface Ready {
   readonly signing: SigningKey;
   readonly now: EpochSeconds;
   readonly left: number;
+  /** Of a list of this key's tokens; `undefined`: there are no lists. */
+  readonly status?: TokenStatus;
+}
+
+/** The same and, where there are lists, an index, which is waited for only when none is at hand: the key may have changed meanwhile. */
+async function readyWithStatus(
+  deps: MintDeps,
+): Promise<Ready | Extract<MintRefusal["reason"], "no_signing_key" | "ledger_unavailable">> {
+  const { statuses } = deps;
+  for (;;) {
+    const before = readyToSign(deps);
+    if (before === undefined) return "no_signing_key";
+    if (statuses === undefined) return before;
+    const { kid } = before.signing;
+    const status = await statuses.take(kid);
+    if (status === undefined) return "ledger_unavailable";
+    const ready = readyToSign(deps);
+    if (ready?.signing.kid === kid) return { ...ready, status };
+  }
 }
 
 function readyToSign(deps: MintDeps): Ready | undefined {

@@ -4,6 +4,7 @@ import { type Clock, type EpochSeconds, epochSeconds } from "../kernel/clock.ts"
 import { type Jti, type Kid, parseJti, parseSender, type Sender } from "../kernel/ids.ts";
 import type { Revocations, TokenFacts } from "../ledger/ledger.ts";
 import type { Scopes } from "../scopes/scopes.ts";
+import { parseStatusClaim } from "../status-lists/status-place.ts";
 import type { Claims } from "./claims.ts";
 import type { OwnKey, OwnKeys } from "./own-keys.ts";
 import { TOKEN_BYTES_MAX } from "./token-size.ts";
@@ -130,7 +131,16 @@ export function notLive(reason: NotLive): NotLiveToken {
 }
 
 /** The claims that every token of ours has. A token with any other, such as `act`, is none that this version understands. */
-const KNOWN_CLAIMS: ReadonlySet<string> = new Set(["macp_scopes", "sub", "iss", "aud", "iat", "exp", "jti"]);
+const KNOWN_CLAIMS: ReadonlySet<string> = new Set([
+  "macp_scopes",
+  "sub",
+  "iss",
+  "aud",
+  "iat",
+  "exp",
+  "jti",
+  "status",
+]);
 
 function claimsIn(payload: Uint8Array): Claims | undefined {
   const members = strictObject(payload);
@@ -142,7 +152,14 @@ function claimsIn(payload: Uint8Array): Claims | undefined {
   const [iat, exp] = [momentIn(members["iat"]), momentIn(members["exp"])];
   if (sub === undefined || jti === undefined || iat === undefined || exp === undefined) return undefined;
   if (typeof iss !== "string" || typeof aud !== "string" || !areScopes(scopes)) return undefined;
-  return { macp_scopes: scopes, sub, iss, aud, iat, exp, jti };
+  return withStatus({ macp_scopes: scopes, sub, iss, aud, iat, exp, jti }, members["status"]);
+}
+
+/** What is revoked is known here without the list. */
+function withStatus(claims: Claims, status: unknown): Claims | undefined {
+  if (status === undefined) return claims;
+  const read = parseStatusClaim(status);
+  return read && { ...claims, status: read };
 }
 
 function senderIn(value: unknown): Sender | undefined {

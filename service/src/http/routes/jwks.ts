@@ -8,6 +8,7 @@ import { type Answer, empty, problemAnswer, rendered } from "../answer.ts";
 import { remoteOf, type TrustedProxies } from "../peer/peer-of.ts";
 import { problem } from "../problem.ts";
 import { type Exchange, NO_SNIFF, type OpenRoute } from "../route.ts";
+import { isNamedBy } from "./conditional.ts";
 
 /** RFC 7517 section 5. */
 const JwksBody = z.strictObject({ keys: z.array(PublicJwk) }).meta({ id: "Jwks" });
@@ -73,8 +74,7 @@ function serveJwks(deps: JwksDeps, { incoming, requestId }: Exchange): Answer {
   }
   deps.usage?.noteFetch(remoteOf(incoming, deps.proxies).remote ?? "", incoming.headers["user-agent"]);
   const answer = answers.get(document) ?? remember(document, deps.jwksMaxAgeSeconds);
-  const ifNoneMatch = incoming.headers["if-none-match"];
-  if (ifNoneMatch !== undefined && matches(ifNoneMatch, document.etag)) {
+  if (isNamedBy(incoming.headers["if-none-match"], document.etag)) {
     deps.meter.jwksServed(304);
     return empty(304, answer.caching);
   }
@@ -102,10 +102,4 @@ function remember(document: JwksDocument, maxAgeSeconds: number): JwksAnswer {
   const answer = { caching, full: rendered(document.body, caching) };
   answers.set(document, answer);
   return answer;
-}
-
-/** RFC 9110 section 13.1.2: weak comparison against each listed tag, or `*`. */
-function matches(ifNoneMatch: string, etag: string): boolean {
-  if (ifNoneMatch.trim() === "*") return true;
-  return ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }

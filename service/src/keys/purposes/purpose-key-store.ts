@@ -1,8 +1,8 @@
 import type { EpochMs } from "../../kernel/clock.ts";
 import type { Kid } from "../../kernel/ids.ts";
 
-/** What a key that signs no tokens signs. */
-export const PURPOSES = ["events", "status-lists"] as const;
+/** What a key that signs no tokens is for. `status-ids` signs nothing: what hides the places in token ids is derived from it. */
+export const PURPOSES = ["events", "status-lists", "status-ids"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** A key as the store holds it: nothing of it is known to be as it was written, until `sealed` confirms it. */

@@ -4,6 +4,7 @@ import { EVENT_TABLES } from "./events/events-schema.ts";
 import { NOTE_TABLES } from "./ledger/notes-schema.ts";
 import { LEDGER_TABLES, LEDGER_TAIL } from "./ledger/schema.ts";
 import { PURPOSE_KEY_TABLES } from "./purposes/purpose-keys-schema.ts";
+import { STATUS_LIST_TABLES } from "./status-lists/schema.ts";
 
 /** One step of the schema. Never edited once it was released: a later step corrects it. */
 export interface Migration {
@@ -131,6 +132,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 7,
     name: "ledger tail",
     statements: LEDGER_TAIL,
+  },
+  {
+    version: 8,
+    name: "status lists",
+    statements: STATUS_LIST_TABLES,
   },
 ];
 

@@ -14,6 +14,7 @@ import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import { filingLoop } from "./filing.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
 import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
+import { type OpenStatusLists, openStatusLists } from "./open-status-lists.ts";
 import { partitionLoop, retentionLoops } from "./retention.ts";
 
 /** How the ledger is doing, and how it records. */
@@ -29,6 +30,8 @@ export interface OpenLedger {
   readonly reading: AskDeps | undefined;
   /** The signed notes; `undefined` as above. */
   readonly notes: OpenNotes | undefined;
+  /** `undefined`: tokens have no status. */
+  readonly statusLists: OpenStatusLists | undefined;
   readonly loops: readonly UpkeepLoop[];
   /** Reads what is revoked, before the service listens. Never rejects. */
   load(): Promise<void>;
@@ -47,6 +50,7 @@ const NO_LEDGER: OpenLedger = {
   revocation: undefined,
   reading: undefined,
   notes: undefined,
+  statusLists: undefined,
   loops: [],
   load: () => Promise.resolve(),
   status: () => undefined,
@@ -59,8 +63,28 @@ const COUNTS_EVERY_MS = 10_000;
 /** How long a shutdown waits for the store. */
 const CLOSE_MS_MAX = 900;
 
-/** Opens the ledger of the settings in the database of the process. */
+/** Opens the ledger of the settings in the database of the process, and the status lists that follow from it. */
 export function openLedger(
+  settings: Settings,
+  upkeep: Pick<KeyUpkeep, "database" | "sealing" | "directory">,
+  machine: Machine,
+  about: { readonly log: Log; readonly version: string },
+): OpenLedger {
+  const opened = openedLedger(settings, upkeep, machine, about);
+  const statusLists = openStatusLists(settings, upkeep, machine, about.log);
+  if (statusLists === undefined) return opened;
+  return {
+    ...opened,
+    statusLists,
+    loops: [...opened.loops, ...statusLists.loops],
+    async load() {
+      await opened.load();
+      await statusLists.load();
+    },
+  };
+}
+
+function openedLedger(
   { ledger, tokens }: Settings,
   { database, sealing }: Pick<KeyUpkeep, "database" | "sealing">,
   machine: Machine,
@@ -88,6 +112,7 @@ export function openLedger(
   const notes = openNotes({ ledger, issuer: tokens.issuer }, { database, sealing }, machine, log);
   return {
     notes,
+    statusLists: undefined,
     ledger: mode === "async" ? asyncLedger(parts) : durableLedger(parts),
     revocation: revocation.deps,
     reading: { questions: ledgerQuestions(database), revocations: revocation.view, clock },

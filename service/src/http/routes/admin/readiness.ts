@@ -4,6 +4,7 @@ import type { KeyDirectory } from "../../../keys/key-directory.ts";
 import type { ChainHead } from "../../../ledger/chain.ts";
 import { type Freshness, LEDGER_MODES, type LedgerMode, type Revocations } from "../../../ledger/ledger.ts";
 import { STALE_AFTER_MS } from "../../../ledger/revocation/revocation-view.ts";
+import { STALE_AFTER_MS as LISTS_STALE_AFTER_MS } from "../../../status-lists/status-list-view.ts";
 import { json } from "../../answer.ts";
 import { VIEWERS } from "../../operator.ts";
 import { jsonAnswer, type OperatorRoute } from "../../route.ts";
@@ -23,6 +24,8 @@ export interface ReadinessDeps {
   readonly ledger?: (() => LedgerInForce | undefined) | undefined;
   /** `undefined` as above. */
   readonly revocations?: (() => KnownRevocations | undefined) | undefined;
+  /** `undefined`: tokens have no status. */
+  readonly statusLists?: (() => { readonly lists: number; readonly ageMs: number } | undefined) | undefined;
   /** Whether the service was asked to stop: it is not ready for new work then. */
   readonly isStopping: () => boolean;
 }
@@ -108,6 +111,15 @@ const ReadinessBody = z
       })
       .optional()
       .meta({ description: "Only where a ledger is kept. It is never a reason not to be ready." }),
+    status_lists: z
+      .strictObject({
+        lists: z.int().meta({ description: "Lists of which a token may be live." }),
+        age_ms: z.int().nullable().meta({ description: "Since it last looked; null: it never could." }),
+        stale_after_ms: z.int().meta({ description: "Above this age it serves no list." }),
+        stale: z.boolean(),
+      })
+      .optional()
+      .meta({ description: "Only where tokens have a status. It is never a reason not to be ready." }),
   })
   .meta({ id: "Readiness" });
 
@@ -125,7 +137,17 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
     503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
   },
   reasons: [],
-  handle: ({ directory, managed, declared, tls, limitsAreLocal, ledger, revocations, isStopping }) => {
+  handle: ({
+    directory,
+    managed,
+    declared,
+    tls,
+    limitsAreLocal,
+    ledger,
+    revocations,
+    statusLists,
+    isStopping,
+  }) => {
     const view = directory.view();
     const fence = managed?.keys.fence();
     const reasons = [
@@ -141,6 +163,7 @@ export const readiness: OperatorRoute<ReadinessDeps> = {
       limits: limitsOf(limitsAreLocal()),
       ledger: ledgerOf(ledger?.()),
       revocations: revocationsOf(revocations?.()),
+      status_lists: statusListsOf(statusLists?.()),
     });
   },
 };
@@ -153,6 +176,19 @@ function revocationsOf(known: KnownRevocations | undefined): object | undefined 
     age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
     stale_after_ms: STALE_AFTER_MS,
     stale: !isFresh,
+  };
+}
+
+function statusListsOf(
+  known: { readonly lists: number; readonly ageMs: number } | undefined,
+): object | undefined {
+  if (known === undefined) return undefined;
+  const { lists, ageMs } = known;
+  return {
+    lists,
+    age_ms: Number.isFinite(ageMs) ? Math.round(ageMs) : null,
+    stale_after_ms: LISTS_STALE_AFTER_MS,
+    stale: ageMs > LISTS_STALE_AFTER_MS,
   };
 }
 
