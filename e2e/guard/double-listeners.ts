@@ -32,7 +32,7 @@ export interface DoubleListeners {
   /** Every call that arrived, oldest first. */
   readonly arrived: readonly Arrived[];
   /** Sends the next event to every open stream. */
-  tell(): void;
+  nextEvent(): void;
   stop(): Promise<void>;
 }
 
@@ -58,11 +58,11 @@ export async function startDouble(jwksUrl: string, issuer: string): Promise<Doub
   );
   const arrived: Arrived[] = [];
   const streams = new Set<(ordinal: number) => void>();
-  let told = 0;
+  let events = 0;
   const isKnown = async (authorization: string | undefined): Promise<boolean> =>
     (await double.check(authorization)).kind === "accepted";
   const follow = (after: number, send: (ordinal: number) => void): (() => void) => {
-    for (let ordinal = after + 1; ordinal <= told; ordinal += 1) send(ordinal);
+    for (let ordinal = after + 1; ordinal <= events; ordinal += 1) send(ordinal);
     streams.add(send);
     return () => streams.delete(send);
   };
@@ -78,9 +78,9 @@ export async function startDouble(jwksUrl: string, issuer: string): Promise<Doub
     address: `127.0.0.1:${String(port)}`,
     httpUrl: `http://127.0.0.1:${String((http.address() as AddressInfo).port)}`,
     arrived,
-    tell() {
-      told += 1;
-      for (const send of streams) send(told);
+    nextEvent() {
+      events += 1;
+      for (const send of streams) send(events);
     },
     async stop() {
       grpc.forceShutdown();

@@ -231,7 +231,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
     ];
     for (const { opened } of open) expect(await opened).toBe("OK");
     const [, , events] = open as [unknown, unknown, ReturnType<typeof eventStream>];
-    guarded.runtime.tell();
+    guarded.runtime.nextEvent();
     await expect
       .poll(() => open.map(({ messages }) => messages.length), { timeout: 10_000 })
       .toEqual([1, 1, 1]);
@@ -239,7 +239,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
     await guarded.revoke({ jti: token_id });
     await pause(BOUND_MS);
     // A stream that is open is not cut before its cap.
-    guarded.runtime.tell();
+    guarded.runtime.nextEvent();
     await expect
       .poll(() => open.map(({ messages }) => messages.length), { timeout: 10_000 })
       .toEqual([2, 2, 2]);

@@ -1,24 +1,34 @@
 import { describe, expect, test } from "vitest";
 import { mayLeavePostgresOut, postgresPlace } from "../../service/src/testing/store-places.ts";
+import { launchRuntime } from "../runtime/doors/runtime-process.ts";
+import { freePort } from "../support/free-port.ts";
 import { startDouble } from "./double-listeners.ts";
-import { ISSUER, startGuarded } from "./guarded.ts";
+import { ISSUER, type RuntimeBehind, startGuarded } from "./guarded.ts";
 import { hasNginx } from "./nginx.ts";
 import { reportText, revocationLoad } from "./revocation-load.ts";
 
 /** 100,000 take some minutes. */
 const CALLS = Number(process.env["MACP_GUARD_CALLS"] ?? 3_000);
 
+/** The real runtime, where `MACP_RUNTIME_BIN` names one with the HTTP/JSON listener. */
+const IS_REAL = Boolean(process.env["MACP_RUNTIME_BIN"]);
+
+async function startRuntime(jwksUrl: string): Promise<RuntimeBehind> {
+  if (!IS_REAL) return startDouble(jwksUrl, ISSUER);
+  const runtime = await launchRuntime({ jwksUrl, jwksTtlSeconds: 60 }, await freePort());
+  return { ...runtime, httpUrl: runtime.httpUrl ?? "" };
+}
+
 describe("two replicas over PostgreSQL, and nginx that asks both", () => {
   test.skipIf(!hasNginx() || mayLeavePostgresOut())(
     "accept no call later than a second after its token was revoked at either of them, under load, and reject no other",
     async () => {
-      const guarded = await startGuarded((jwksUrl) => startDouble(jwksUrl, ISSUER), {
-        replicas: 2,
-        place: postgresPlace,
-      });
+      const guarded = await startGuarded(startRuntime, { replicas: 2, place: postgresPlace });
       try {
         const report = await revocationLoad(guarded, CALLS);
-        console.log(reportText("a runtime double behind nginx", report));
+        console.log(
+          reportText(IS_REAL ? "macp-runtime behind nginx" : "a runtime double behind nginx", report),
+        );
         expect(report).toMatchObject({ late: 0, wronglyRejected: 0 });
         expect(report.revocations).toBeGreaterThanOrEqual(CALLS / 60);
         expect(report.rejected).toBeGreaterThan(0);

@@ -18,7 +18,7 @@ export interface CheckAsked {
   readonly required: RequiredScopes;
 }
 
-/** Whether a request may pass. A stranger is told the kind only. */
+/** Whether a request may pass. A stranger learns the kind only. */
 export type Checked =
   | { readonly kind: "allowed"; readonly token: OwnToken }
   | {

@@ -17,7 +17,7 @@ export interface Room {
   readonly charsMax: number;
 }
 
-/** Measured by bench/guard.mjs: about 40 MB when full of ordinary tokens. */
+/** About 25 MB when full of ordinary tokens: bench/guard.mjs. */
 const ROOM: Room = { tokensMax: 50_000, charsMax: 64 * 1_024 * 1_024 };
 /** How many of the least lately used are looked at for each new one. */
 const LOOKED_AT = 2;

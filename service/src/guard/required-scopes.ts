@@ -15,7 +15,7 @@ export interface RequiredScopes {
 /** A live token is enough. */
 export const NOTHING_REQUIRED: RequiredScopes = { flags: [], modes: [] };
 
-/** What a recipe requires, or the first member of it that is not understood: whoever wrote it must fix it. */
+/** What a recipe requires, or the first member of it that is not understood, which its author must fix. */
 export type RequiredRead =
   | { readonly kind: "required"; readonly required: RequiredScopes }
   | { readonly kind: "unknown"; readonly member: string };
