@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { asciiJson } from "../kernel/ascii.ts";
 import type { Branded } from "../kernel/branded.ts";
 import type { EpochMs } from "../kernel/clock.ts";
@@ -66,9 +66,7 @@ export function parseEntryHash(text: string): EntryHash | undefined {
 
 /** The hash of an entry with this record that follows the entry with the hash `prev`. */
 export function hashOf(prev: EntryHash | "", body: string): EntryHash {
-  return createHash("sha256")
-    .update(`macp-auth ledger 1\n${prev}\n${body}`, "latin1")
-    .digest("base64url") as EntryHash;
+  return hash("sha256", `macp-auth ledger 1\n${prev}\n${body}`, "base64url") as EntryHash;
 }
 
 /** The entry that follows `head` in its chain. Its time is never before that of the one before it, even when the clock was set back. */

@@ -15,29 +15,30 @@ export interface EntryIndex {
 }
 
 /** The index of an entry, from its facts; of a record that was read back, from its members. */
-export function indexOf({ kind, facts }: Pick<Entry, "kind"> & { readonly facts: object }): EntryIndex {
-  const members: Readonly<Record<string, unknown>> = { ...facts };
-  const text = (name: string): string | null => {
-    const value = members[name];
-    return typeof value === "string" ? value : null;
-  };
-  const key = (name: string): string | null => {
-    const value = text(name);
-    return value === null ? null : indexKey(value);
-  };
-  const jti = text("jti");
-  const exp = members["exp"];
+export function indexOf({ kind, facts }: Pick<Entry, "kind"> & { readonly facts: Members }): EntryIndex {
+  const jti = textOf(facts.jti);
   return {
     jti,
-    digest: text("digest"),
-    sender: key("sender"),
-    caller: key("caller"),
-    run: key("run"),
-    parent: text("parent"),
+    digest: textOf(facts.digest),
+    sender: keyOf(facts.sender),
+    caller: keyOf(facts.caller),
+    run: keyOf(facts.run),
+    parent: textOf(facts.parent),
     // Every token has one, so that a whole tree is found by one name.
-    root: kind === "mint" ? (text("root") ?? jti) : null,
-    exp: Number.isSafeInteger(exp) ? (exp as number) : null,
+    root: kind === "mint" ? (textOf(facts.root) ?? jti) : null,
+    exp: Number.isSafeInteger(facts.exp) ? (facts.exp as number) : null,
   };
+}
+
+/** The members of a record that entries are found by, whatever they are. */
+type Members = { readonly [Name in keyof EntryIndex]?: unknown };
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function keyOf(value: unknown): string | null {
+  return typeof value === "string" ? indexKey(value) : null;
 }
 
 /** More would not fit into an index of PostgreSQL. */

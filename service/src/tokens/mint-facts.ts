@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type Caller, type CallerId, UNPROVED_CALLER } from "../callers/caller.ts";
 import type { SigningKey } from "../keys/key-view.ts";
 import type { MintFacts, RequestFacts } from "../ledger/entry.ts";
@@ -62,7 +62,7 @@ export function mintFactsOf(
     run,
     ...(parent && { parent: parent.facts.jti, root: parent.root, depth: parent.depth }),
     status,
-    digest: createHash("sha256").update(input, "latin1").digest("base64url"),
+    digest: hash("sha256", input, "base64url"),
     ...request,
   };
 }

@@ -147,6 +147,15 @@ const inNote =
 /** What someone who can write to the database can do, each with the row that must be named. */
 export const TAMPERINGS: Readonly<Record<string, Tampering>> = {
   "a character of a record": column("body"),
+  "a letter of a record for one whose code ends alike": (copy, pick) => {
+    const chosen = choose(copy, pick);
+    const { body } = chosen.row;
+    // Within `request_id`, which no column repeats: only the hash says that it was another one.
+    const at = body.indexOf('"request_id":"') + '"request_id":"'.length;
+    const alike = String.fromCharCode(body.charCodeAt(at) + 0x100 * (1 + pick(200)));
+    const row = { ...chosen.row, body: body.slice(0, at) + alike + body.slice(at + 1) };
+    return { copy: replaced(copy, chosen, row), places: here(chosen) };
+  },
   "a character of a hash": column("hash"),
   "a character of the hash before": column("prev"),
   "the kind of a row": column("kind"),
