@@ -6,9 +6,9 @@ import type { OpenDatabase } from "./open.ts";
 import { sqlLedgerQuestions } from "./sql/ledger/questions.ts";
 import { sqlLedger } from "./sql/ledger.ts";
 
-/** The ledger of all processes that share this database. */
-export function ledgerStore(database: OpenDatabase): LedgerStore {
-  return database.kind === "sql" ? sqlLedger(database) : memoryLedger(database.records);
+/** The ledger of all processes that share this database. `unreadable`: see `sqlLedger`. */
+export function ledgerStore(database: OpenDatabase, unreadable?: (rows: number) => void): LedgerStore {
+  return database.kind === "sql" ? sqlLedger(database, unreadable) : memoryLedger(database.records);
 }
 
 /** What is asked of that ledger. */

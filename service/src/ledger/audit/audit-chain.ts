@@ -48,7 +48,9 @@ export class ChainAudit {
     while (this.#ahead.length > 0) this.#step();
     const { head } = this.#facts;
     const last = this.#seen;
-    if (head !== undefined && last < head.seq) this.#missing(last + 1, head.seq);
+    // A chain has an entry, whatever somebody else wrote as its end.
+    const end = Math.max(head?.seq ?? 0, 1);
+    if (head !== undefined && last < end) this.#missing(last + 1, end);
     if (head === undefined && last > 0 && this.#before !== undefined)
       this.#inRow("head_missing", this.#before.judged.entry);
   }

@@ -127,6 +127,40 @@ onEachEngine((name, makePlace) => {
     });
 
     test.each([
+      ["has another hash", "UPDATE ledger_chains SET hash = 'x'", "head_differs", 2],
+      [
+        "names no chain of ours",
+        "INSERT INTO ledger_chains (chain, seq, hash, at_ms) VALUES ('x', 0, 'x', 0)",
+        "missing",
+        1,
+      ],
+    ])(
+      "whose list of chains %s is found to be, and keeps nobody from writing",
+      async (_what, statement, kind, seq) => {
+        const chain = newChainName(systemRandom());
+        await append(chain, entry("agent-1"), entry("agent-2"));
+        await place.sql(statement);
+        const unreadable: number[] = [];
+        const ledger = sqlLedger(database, (rows) => unreadable.push(rows));
+        const heads = await ledger.heads();
+        expect(unreadable).toEqual([1]);
+        expect(heads.map((head) => head.chain)).toEqual(kind === "missing" ? [chain] : []);
+        await append(newChainName(systemRandom()), entry("agent-3"));
+        expect(await found()).toMatchObject([{ kind, seq }]);
+      },
+    );
+
+    test("whose end of a chain was made unreadable while it is written goes on in another chain", async () => {
+      const chain = newChainName(systemRandom());
+      await append(chain, entry("agent-1"));
+      const before = await sqlLedger(database).headOf(chain);
+      await place.sql("UPDATE ledger_chains SET hash = 'x'");
+      const row = linked(before as ChainHead, now, entry("agent-2"));
+      const ledger = sqlLedger(database);
+      expect(await ledger.append({ chain, before, entries: [row] })).toEqual({ kind: "forked" });
+    });
+
+    test.each([
       ["record", "UPDATE ledger_tail SET entries = replace(entries, 'agent-3', 'agent-9')", "edited"],
       ["name", `UPDATE ledger_tail SET entries = replace(entries, '"run":"agent-3"', '"run":"x"')`, "edited"],
       ["batch", "DELETE FROM ledger_tail WHERE first_seq = 3", "missing"],

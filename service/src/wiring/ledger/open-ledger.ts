@@ -93,7 +93,9 @@ function openedLedger(
   const { mode } = ledger;
   const { clock, timers, random, stopwatch } = machine;
   if (mode === "off" || database?.kind !== "sql" || sealing === undefined) return NO_LEDGER;
-  const store = ledgerStore(database);
+  const store = ledgerStore(database, (rows) => {
+    log.error({ event: "ledger_chains_unreadable", rows });
+  });
   const writer = new LedgerWriter({
     store,
     timers,

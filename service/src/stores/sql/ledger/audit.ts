@@ -7,7 +7,13 @@ import { notesAfter } from "./notes.ts";
 import { hashesAt, prunedChains } from "./places.ts";
 import { tailOf } from "./tail.ts";
 
-const HeadRow = z.object({ chain: z.string(), seq: Whole, hash: z.string(), at: Whole });
+/** Whatever somebody else wrote there: it differs from the last row of the chain then. */
+const HeadRow = z.object({
+  chain: z.string().catch(""),
+  seq: Whole.catch(0),
+  hash: z.string().catch(""),
+  at: Whole.catch(0),
+});
 const ChainRow = z.object({ chain: z.string() });
 const AuditedRow = EntryRow.extend({ hour: Whole });
 const HEAD = 'SELECT chain, seq, hash, at_ms AS "at" FROM ledger_chains';
