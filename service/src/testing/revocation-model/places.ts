@@ -41,7 +41,9 @@ export function databasePlaces(makePlace: () => Promise<StoredPlace>): Places {
   return {
     async next() {
       if (runs % RUNS_A_DATABASE === 0) {
-        await shared?.close();
+        const before = shared;
+        shared = undefined;
+        await before?.close();
         shared = await openTwice(makePlace);
       }
       runs += 1;
