@@ -198,6 +198,41 @@ describe.each([
     expect(places.size).toBe(80);
   });
 
+  test("the command line says what a list says of a token, closes lists, and replaces their key", async () => {
+    const url = `http://127.0.0.1:${String(first.port)}`;
+    const check = (token: string, ...more: string[]) =>
+      macpAuthWith({}, "status-lists", "check", token, "--url", url, ...more);
+    const [one, other] = [await mint(first), await mint(first, { sender: "agent://a", ttl_seconds: 1 })];
+    await untilStatus(first, one, 0);
+    expect(check(one.token)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^valid: bit \d+ of https:\S+, a list made \d+ s ago\n$/) as string,
+    });
+    expect(macpAuth("revoke", "--jti", one.token_id, "--reason", "leaked", "--yes").code).toBe(0);
+    await untilStatus(first, one, 1);
+    expect(check(one.token)).toMatchObject({ code: 1, out: expect.stringMatching(/^revoked: /) as string });
+    await sleep(2_000);
+    expect(check(other.token, "--json").code).toBe(1);
+    expect(JSON.parse(check(other.token, "--json").out)).toMatchObject({ status: "expired" });
+    const elsewhere = check(one.token, "--list", `${url}/.well-known/jwks.json`);
+    expect([elsewhere.code, elsewhere.out]).toEqual([1, ""]);
+    expect(elsewhere.err).toContain("is no list that can be believed");
+    const unmarked = `${one.token.split(".")[0] ?? ""}.${Buffer.from('{"sub":"a"}').toString("base64url")}.AAAA`;
+    expect(check(unmarked).err).toContain("the token has no status");
+
+    const settings = { ...env, MACP_AUTH_ADMIN_PORT: "" };
+    expect(macpAuthWith(settings, "status-lists", "close").out).toMatch(/^closed \d+ lists?; /);
+    const rotated = macpAuthWith(settings, "status-lists", "rotate-key", "--json");
+    const { kid } = JSON.parse(rotated.out) as { kid: string };
+    for (let tries = 0; ; tries += 1) {
+      const { keys } = JSON.parse((await get(second, "/statuslists/jwks.json")).text) as JSONWebKeySet;
+      if (keys[0]?.kid === kid && keys.length > 1) break;
+      expect(tries).toBeLessThan(400);
+      await sleep(50);
+    }
+    expect(await statusOf(second, one)).toBe(1);
+  });
+
   test("its ledger entry and its state are shown: the place, how many lists there are, and how old the look is", async () => {
     const minted = await mint(first);
     const { uri, idx } = placeOf(minted);

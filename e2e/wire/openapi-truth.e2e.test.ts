@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ALL_SCOPES, accessFolder, bearer, ownSecret } from "../support/access.ts";
 import { descriptionAt } from "../support/held-description.ts";
 import { ask, postTokens, RawConnection, sendRaw } from "../support/raw-http.ts";
@@ -25,21 +25,31 @@ const FORM = { "content-type": "application/x-www-form-urlencoded" };
 const folderOfStore = mkdtempSync(join(tmpdir(), "macp-auth-truth-"));
 const recording = sharedService({
   ...RECORDED,
+  MACP_AUTH_STATUS_LISTS: "on",
+  MACP_AUTH_PUBLIC_URL: "https://auth.example",
   MACP_AUTH_STORE_URL: `sqlite:${join(folderOfStore, "store.db")}`,
 });
 afterAll(() => {
   rmSync(folderOfStore, { recursive: true });
 });
-const isOfRecorded = (path: string): boolean => path.startsWith("/oauth/");
+const isOfRecorded = (path: string): boolean => /^\/(?:oauth|statuslists)(?:\/|$)/.test(path);
+/** A list of the service that records tokens. */
+let listPath = "";
+beforeAll(async () => {
+  const { text } = await ask(recording().port, { path: "/statuslists" });
+  listPath = new URL((JSON.parse(text) as { status_lists: string[] }).status_lists[0] ?? "").pathname;
+});
+/** What is sent for the path of an operation. */
+const sentFor = (path: string): string => (path === "/statuslists/{id}" ? listPath : path);
 const portOf = (path: string): number => (isOfRecorded(path) ? recording().port : port());
 
 /** A request of this operation as bytes. A length, where there is one, is that of the body. */
 function bytesOf(method: string, path: string, headers = "Host: x\r\n", version = "1.1"): string {
-  const isForm = isOfRecorded(path);
+  const isForm = path.startsWith("/oauth/");
   const body = method === "POST" ? (isForm ? "token=x" : MINT) : "";
   const type = isForm ? `${FORM["content-type"]}\r\nAuthorization: Bearer ${SECRET}` : "application/json";
   const framing = body === "" ? "" : `Content-Type: ${type}\r\nContent-Length: ${String(body.length)}\r\n`;
-  return `${method} ${path} HTTP/${version}\r\n${headers}${framing}\r\n${body}`;
+  return `${method} ${sentFor(path)} HTTP/${version}\r\n${headers}${framing}\r\n${body}`;
 }
 
 describe.each(held.operations)("%s %s answers as it is described", (method, path) => {
@@ -70,7 +80,7 @@ test("every operation answers with 408 when the headers do not come, as it is de
   const slow = held.operations.map(async ([method, path]) => {
     const answer = await sendRaw(
       portOf(path),
-      `${method} ${path} HTTP/1.1\r\nHost: x\r\nX-Slow: `,
+      `${method} ${sentFor(path)} HTTP/1.1\r\nHost: x\r\nX-Slow: `,
       method === "HEAD",
     );
     expect(expectDescribed(method, path, answer)).toBe(408);

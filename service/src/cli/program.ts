@@ -19,6 +19,7 @@ import { revocationsCommand } from "./revocations/revocations.ts";
 import { revokeCommand } from "./revocations/revoke.ts";
 import { secretCommand } from "./secret.ts";
 import { serveCommand } from "./serve.ts";
+import { statusListsCommand } from "./status-lists/status-lists.ts";
 import { CommandEnd, couldNot } from "./terminal/command-end.ts";
 import { shown } from "./terminal/shown.ts";
 import { usageFault } from "./terminal/usage-fault.ts";
@@ -96,6 +97,7 @@ export function macpAuth(world: World): Command {
     policyCommand,
     revokeCommand,
     revocationsCommand,
+    statusListsCommand,
     mintCommand,
     verifyCommand,
     doctorCommand,
