@@ -259,6 +259,46 @@ describe.each(["/oauth/introspect", "/oauth/revoke"])("POST %s answers as it is 
   });
 });
 
+describe("status lists answer as they are described", () => {
+  const get = async (
+    to: number,
+    path: string,
+    sent: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
+    for (const method of ["HEAD", "GET"]) {
+      const answer = await ask(to, { method, path: sent, headers });
+      expectDescribed(method, path, answer);
+      if (method === "GET") return answer;
+    }
+    throw new Error("no answer");
+  };
+  const one = "/statuslists/{id}";
+
+  test("to a client that has the list, and about one that there is not", async () => {
+    const to = recording().port;
+    let status = 0;
+    // The next one may be made between the two.
+    for (let tries = 0; tries < 5 && status !== 304; tries += 1) {
+      const etag = (await get(to, one, listPath)).headers.get("etag") ?? "";
+      status = (await get(to, one, listPath, { "if-none-match": etag })).status;
+    }
+    expect(status).toBe(304);
+    expect((await get(to, one, "/statuslists/0000000000")).status).toBe(404);
+    expect((await get(to, one, listPath, { "accept-encoding": "gzip" })).status).toBe(200);
+  });
+
+  test("where what was revoked is not known", async () => {
+    const settings = { MACP_AUTH_STATUS_LISTS: "on", MACP_AUTH_PUBLIC_URL: "https://auth.example" };
+    const lost = { ...RECORDED, ...settings, MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none" };
+    await withService(lost, async ({ port: to }) => {
+      for (const path of ["/statuslists", "/statuslists/jwks.json"])
+        expect((await get(to, path, path)).status).toBe(503);
+      expect((await get(to, one, "/statuslists/0000000000")).status).toBe(503);
+    });
+  });
+});
+
 test("every described answer was seen above, except those to unexpected faults", () => {
   expect([...held.seen].toSorted()).toEqual(held.described.toSorted());
 });
