@@ -18,6 +18,8 @@ const ADMIN = {
   MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
   MACP_AUTH_ADMIN_PORT: "0",
   MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
+  // Nothing is revoked, so nothing is sent there.
+  MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
 };
 let proofs: ProofStates;
 let service: RunningService;

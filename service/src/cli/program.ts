@@ -6,6 +6,7 @@ import { whyUnusable } from "../wiring/words/file-fault-words.ts";
 import { callersCommand } from "./callers.ts";
 import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
+import { eventsCommand } from "./events/events.ts";
 import { initCommand } from "./init.ts";
 import { withSettingsFile } from "./input/settings-file.ts";
 import { issuersCommand } from "./issuers.ts";
@@ -98,6 +99,7 @@ export function macpAuth(world: World): Command {
     revokeCommand,
     revocationsCommand,
     statusListsCommand,
+    eventsCommand,
     mintCommand,
     verifyCommand,
     doctorCommand,

@@ -27,6 +27,7 @@ export function faultsAcross(settings: Settings, labels: Labels): readonly strin
     ...faultsOfLedger(settings, labels),
     ...faultsOfGuard(settings, labels),
     ...faultsOfStatusLists(settings, labels),
+    ...faultsOfEvents(settings, labels),
     ...faultsOfPorts(settings, labels),
     ...(admin === undefined ? [] : faultsOfToken(admin, labels)),
     ...faultsOfAccess(settings.access, labels),
@@ -83,6 +84,16 @@ function faultsOfGuard({ ledger, guard }: Settings, { of, areRead }: Labels): st
   return canTell && guard !== undefined && ledger.mode === "off"
     ? [
         `${of(guard.port === undefined ? "guard.grpcPort" : "guard.port")} is set, and no token is recorded, so that none can be revoked; set ${of("keys.store")} to sqlite:PATH or postgres://…, and not ${of("ledger.mode")}=off`,
+      ]
+    : [];
+}
+
+/** Without a ledger nothing is revoked, and no event would ever come. */
+function faultsOfEvents({ ledger }: Settings, { of, isGiven, areRead }: Labels): string[] {
+  const canTell = areRead("ledger.mode", "keys.store", "keys.rotationSeconds");
+  return canTell && isGiven("events.url") && ledger.mode === "off"
+    ? [
+        `${of("events.url")} is set, and no token is recorded, so that none can be revoked; set ${of("keys.store")} to sqlite:PATH or postgres://…, and not ${of("ledger.mode")}=off`,
       ]
     : [];
 }

@@ -3,6 +3,7 @@ import type { Secret } from "../kernel/secret.ts";
 import type { StoreLocation } from "../kernel/store-location.ts";
 import { ALGORITHMS, DEFAULT_ALGORITHM } from "../keys/algorithm.ts";
 import { FAST_TIMING, FIXED_TIMING, type RotationTiming, SECONDS_MAX } from "../keys/timing.ts";
+import { type EventSettings, EventsWritten, eventSettings } from "./event-settings.ts";
 import {
   host,
   oneOf,
@@ -157,6 +158,7 @@ export const Written = z.object({
   guard: GuardWritten,
   traces: TracesWritten,
   statusLists: StatusListsWritten,
+  events: EventsWritten,
   log: z.object({
     level: oneOf(["debug", "info", "warn", "error", "silent"])
       .default("info")
@@ -191,6 +193,7 @@ export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" |
   readonly traces: TraceSettings | undefined;
   /** `undefined`: tokens have no status. */
   readonly statusLists: StatusListSettings | undefined;
+  readonly events: EventSettings;
 }
 
 /** Who may call, and what each may have minted. */
@@ -240,21 +243,7 @@ export type SecretSource =
 
 /** The settings that follow from what is written. `isGiven`: whether a setting is written at all, readable or not. */
 export function settingsOf(written: Written, isGiven: (setting: SettingPath) => boolean): Settings {
-  const {
-    listener,
-    tls,
-    tokens,
-    keys,
-    verifiers,
-    admin,
-    access,
-    limits,
-    ledger,
-    guard,
-    traces,
-    log,
-    statusLists,
-  } = written;
+  const { listener, tokens, keys, verifiers, admin, access, limits, ledger, guard, traces, log } = written;
   const [source] = keySourcesOf(written, isGiven);
   return {
     listener,
@@ -279,12 +268,13 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
         }
       : undefined,
     access: accessSettings(access, isGiven),
-    tls: tlsSettings(tls),
+    tls: tlsSettings(written.tls),
     limits,
     guard: guardSettings(guard, isGiven),
+    events: eventSettings(written.events),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
     traces: traceSettings(traces),
-    statusLists: statusListSettings(statusLists, listener),
+    statusLists: statusListSettings(written.statusLists, listener),
     log,
   };
 }

@@ -1,5 +1,4 @@
 import type { Reach } from "../callers/fetch-document.ts";
-import type { Secret } from "../kernel/secret.ts";
 import type { StoredRevocation } from "../ledger/revocation/revocation-store.ts";
 import { SELECTOR_KINDS } from "../ledger/revocation/selector.ts";
 
@@ -7,11 +6,12 @@ import { SELECTOR_KINDS } from "../ledger/revocation/selector.ts";
 export const EVENT_KINDS = [...SELECTOR_KINDS, "undo"] as const satisfies readonly StoredRevocation["kind"][];
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** Who is sent events. Plain data, but for the URL, which may hold a token. */
+/** Who is sent events. */
 export interface EventReceiver {
   /** Names it in the store, the log and the metrics: what it has got is remembered under this name. */
   readonly name: string;
-  readonly url: Secret;
+  /** It may hold a token: it is not logged. */
+  readonly url: string;
   /** The `aud` of its events. */
   readonly audience: string;
   readonly reach: Reach;

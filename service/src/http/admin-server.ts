@@ -12,6 +12,11 @@ import type { Exchange, OperatorRoute } from "./route.ts";
 import type { Handle } from "./router.ts";
 import { type AccessStatusDeps, accessStatus } from "./routes/admin/access-status.ts";
 import { activateKey } from "./routes/admin/activate-key.ts";
+import type { EventsDeps } from "./routes/admin/events/events-route.ts";
+import { listDeadEvents } from "./routes/admin/events/list-dead.ts";
+import { listEventReceivers } from "./routes/admin/events/list-receivers.ts";
+import { replayDeadEvents } from "./routes/admin/events/replay-dead.ts";
+import { testEventReceiver } from "./routes/admin/events/test-receiver.ts";
 import { type ForgetIssuerDeps, forgetIssuer } from "./routes/admin/forget-issuer.ts";
 import type { KeyOperationDeps } from "./routes/admin/key-operation.ts";
 import { countEntries } from "./routes/admin/ledger/count-entries.ts";
@@ -45,7 +50,8 @@ export interface AdminDeps
     ForgetIssuerDeps,
     ListKeysDeps,
     ReadLedgerDeps,
-    RevocationDeps {
+    RevocationDeps,
+    EventsDeps {
   readonly declared: AccessStatusDeps["declared"];
   readonly managed: KeyOperationDeps["managed"];
   readonly metrics: RevocationDeps["metrics"] & MetricsDeps["metrics"];
@@ -80,6 +86,10 @@ export const ADMIN_ROUTES: readonly OperatorRoute<AdminDeps>[] = [
   makeRevocation,
   previewRevocation,
   undoRevocation,
+  listEventReceivers,
+  listDeadEvents,
+  replayDeadEvents,
+  testEventReceiver,
 ];
 
 /** The admin listener: readiness, metrics, who may call, and the keys. Never on the public port. Not yet listening. */

@@ -106,6 +106,11 @@ export const PROBLEMS = {
     status: 400,
     text: "name exactly one of jti, token, sender, run, caller, kid, root, in its form",
   },
+  events_off: {
+    status: 409,
+    text: "nobody is sent events here: see MACP_AUTH_EVENTS_URL",
+  },
+  receiver_unknown: { status: 404, text: "no receiver of events has this name" },
   revocation_unknown: { status: 404, text: "no revocation with this number stands" },
   keys_given: {
     status: 409,

@@ -3,6 +3,7 @@ import type { IssuedTokens } from "../tokens/issued-tokens.ts";
 import { httpServer, type Listener, type ListenerDeps } from "./listener.ts";
 import type { OAuthRouteDeps } from "./oauth/oauth-route.ts";
 import type { Exchange, OpenRoute } from "./route.ts";
+import { type EventKeysDeps, eventKeys } from "./routes/events/event-keys.ts";
 import { type FeedRouteDeps, guardFeed } from "./routes/guard/feed.ts";
 import { health } from "./routes/health.ts";
 import { introspect } from "./routes/introspect.ts";
@@ -25,6 +26,8 @@ export interface PublicDeps extends ListenerDeps, JwksDeps, Omit<MintRouteDeps, 
   readonly watch?: RequestWatch | undefined;
   /** `undefined`: tokens have no status. */
   readonly statusLists?: StatusListDeps | undefined;
+  /** The keys that verify events, as JSON; `undefined`: nobody is sent events. */
+  readonly eventKeys?: EventKeysDeps["eventKeys"] | undefined;
 }
 
 const ROUTES: readonly OpenRoute<PublicDeps & MintRouteDeps>[] = [mintToken, jwks, health];
@@ -37,10 +40,18 @@ const ISSUED_ROUTES: readonly OpenRoute<OAuthRouteDeps & FeedRouteDeps>[] = [
 /** What exists only where tokens have a status. */
 const STATUS_ROUTES: readonly OpenRoute<StatusListRouteDeps>[] = [statusList, allStatusLists, statusListKeys];
 
+/** What exists only where somebody is sent events. */
+const EVENT_ROUTES: readonly OpenRoute<EventKeysDeps>[] = [eventKeys];
+
 /** Every operation of the public listener. */
 export const PUBLIC_ROUTES: readonly OpenRoute<
-  PublicDeps & MintRouteDeps & OAuthRouteDeps & FeedRouteDeps & StatusListRouteDeps
->[] = [...ROUTES, ...ISSUED_ROUTES, ...STATUS_ROUTES];
+  Omit<PublicDeps, "eventKeys" | "statusLists"> &
+    MintRouteDeps &
+    OAuthRouteDeps &
+    FeedRouteDeps &
+    StatusListRouteDeps &
+    EventKeysDeps
+>[] = [...ROUTES, ...ISSUED_ROUTES, ...STATUS_ROUTES, ...EVENT_ROUTES];
 
 export type PlainDeps = ListenerDeps & JwksDeps & Pick<PublicDeps, "watch">;
 
@@ -66,7 +77,7 @@ function feedOf({ keys }: PublicDeps, { verify, revocation }: IssuedTokens): Fee
 /** The public listener. Not yet listening. */
 export function publicServer(deps: PublicDeps): Listener {
   const all = { ...deps, underWay: { mints: 0 } };
-  const { issued, statusLists, log, watch } = deps;
+  const { issued, statusLists, log, watch, eventKeys: keysOfEvents } = deps;
   const ofIssued =
     issued === undefined
       ? []
@@ -82,10 +93,18 @@ export function publicServer(deps: PublicDeps): Listener {
           ...route,
           handle: (exchange: Exchange) => route.handle({ statusLists, log }, exchange),
         }));
+  const ofEvents =
+    keysOfEvents === undefined
+      ? []
+      : EVENT_ROUTES.map((route) => ({
+          ...route,
+          handle: (exchange: Exchange) => route.handle({ eventKeys: keysOfEvents }, exchange),
+        }));
   const routes = [
     ...ROUTES.map((route) => ({ ...route, handle: (exchange: Exchange) => route.handle(all, exchange) })),
     ...ofIssued,
     ...ofStatuses,
+    ...ofEvents,
   ];
   return httpServer(
     deps,

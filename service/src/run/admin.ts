@@ -9,6 +9,7 @@ import type { Traces } from "../telemetry/traces/traces.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
 import { clientCaEnds } from "../wiring/access/client-ca-watch.ts";
 import { operatorProofs } from "../wiring/access/operators.ts";
+import type { OpenEvents } from "../wiring/events/open-events.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
 import type { OpenTls } from "../wiring/tls/open-tls.ts";
@@ -21,23 +22,27 @@ export interface Admin {
   readonly place: Place;
 }
 
+/** What the admin listener shows of the rest of the process. */
+interface AdminParts extends ListenerDeps {
+  readonly clock: Clock;
+  readonly isStopping: () => boolean;
+  readonly tls: OpenTls | undefined;
+  readonly traces: Traces | undefined;
+  readonly proxies: TrustedProxies;
+  readonly events: OpenEvents;
+  readonly ledger: Pick<
+    OpenLedger,
+    "status" | "watch" | "notes" | "revocation" | "revocations" | "reading" | "statusLists"
+  >;
+}
+
 /** Prepares the admin listener; `undefined` when none is configured; then its code is not loaded either. */
 export async function openAdmin(
   { settings, labels }: Pick<LoadedSettings, "settings" | "labels">,
   token: Secret | undefined,
   upkeep: KeyUpkeep,
   { directory: declared, limits }: Pick<OpenAccess, "directory" | "limits">,
-  shared: ListenerDeps & {
-    readonly clock: Clock;
-    readonly isStopping: () => boolean;
-    readonly tls: OpenTls | undefined;
-    readonly traces: Traces | undefined;
-    readonly proxies: TrustedProxies;
-    readonly ledger: Pick<
-      OpenLedger,
-      "status" | "watch" | "notes" | "revocation" | "revocations" | "reading" | "statusLists"
-    >;
-  },
+  shared: AdminParts,
 ): Promise<Admin | undefined> {
   const { admin } = settings;
   if (admin === undefined) return undefined;
@@ -46,7 +51,7 @@ export async function openAdmin(
     import("../telemetry/metrics.ts"),
   ]);
   const { managed } = upkeep;
-  const { tls, ledger } = shared;
+  const { tls, ledger, events } = shared;
   const metrics = openMetrics({
     report: () =>
       managed?.keys.set && reportOf({ ...managed.keys.set, now: shared.clock.now() }, managed.rules),
@@ -60,10 +65,12 @@ export async function openAdmin(
     ...figuresOf(ledger),
     ledgerNotes: () => ledger.notes?.figures(),
     spans: () => shared.traces?.figures(),
+    events: () => events.figures(),
   });
-  countWhat({ upkeep, limits, ledger }, metrics);
+  countWhat({ upkeep, limits, ledger, events }, metrics);
   const listener = adminServer({
     ...shared,
+    events: events.operating,
     directory: upkeep.directory,
     managed,
     metrics,
@@ -99,6 +106,7 @@ function countWhat(
     readonly upkeep: KeyUpkeep;
     readonly limits: OpenAccess["limits"];
     readonly ledger: Pick<OpenLedger, "watch">;
+    readonly events: OpenEvents;
   },
   metrics: Metrics,
 ): void {
@@ -109,4 +117,5 @@ function countWhat(
   });
   parts.limits.watch({ decided: (seconds) => metrics.limitDecided(seconds) });
   parts.ledger.watch(metrics.ledger);
+  parts.events.watch(metrics.events);
 }

@@ -14,6 +14,7 @@ import { type Meter, noMeter } from "../telemetry/meter.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Traces } from "../telemetry/traces/traces.ts";
 import type { OpenAccess } from "../wiring/access/access-directory.ts";
+import type { OpenEvents } from "../wiring/events/open-events.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
 import { issuedTokens } from "../wiring/ledger/issued-tokens.ts";
 import type { OpenLedger } from "../wiring/ledger/open-ledger.ts";
@@ -33,6 +34,7 @@ export interface ServedParts {
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: OpenTls | undefined;
   readonly ledger: OpenLedger;
+  readonly events: OpenEvents;
   readonly isStopping: () => boolean;
 }
 
@@ -48,7 +50,7 @@ interface Prepared {
 /** Prepares every listener that the settings ask for. */
 export async function prepareListeners(
   loaded: Pick<LoadedSettings, "settings" | "labels"> & { readonly token: Secret | undefined },
-  { log, traces, upkeep, access, tls, ledger, isStopping }: ServedParts,
+  { log, traces, upkeep, access, tls, ledger, events, isStopping }: ServedParts,
   { clock, stopwatch, random, timers }: Machine,
 ): Promise<Prepared> {
   const { settings, labels } = loaded;
@@ -62,6 +64,7 @@ export async function prepareListeners(
     tls,
     ledger,
     traces,
+    events,
     isStopping,
   });
   const { jwksMaxAgeSeconds } = settings.keys.timing;
@@ -84,6 +87,7 @@ export async function prepareListeners(
     ledger: ledger.ledger,
     issued,
     ...statusDeps(ledger, settings),
+    eventKeys: events.jwks,
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];

@@ -109,7 +109,14 @@ function served(upkeep: KeyUpkeep): Promise<number> {
     load: async ({ environment }) => {
       const read = loadSettings(environment);
       const access = await loadAccess(read, undefined);
-      return { ...read, token: undefined, keys: { given: undefined, open }, access, tls: undefined };
+      return {
+        ...read,
+        token: undefined,
+        keys: { given: undefined, open },
+        access,
+        tls: undefined,
+        receiver: undefined,
+      };
     },
     openLog: openRecordedLog,
   });

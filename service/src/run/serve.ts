@@ -5,6 +5,7 @@ import { attempt, ConfigError, faultsOf, valueOr } from "../config/config-error.
 import { readSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
+import type { EventReceiver } from "../events/receiver.ts";
 import type { Listener } from "../http/listener.ts";
 import { isLoopback } from "../kernel/loopback.ts";
 import type { Machine } from "../kernel/machine.ts";
@@ -15,10 +16,12 @@ import type { Log } from "../telemetry/log.ts";
 import type { LoadedAccess, OpenAccess } from "../wiring/access/access-directory.ts";
 import { loadAccess } from "../wiring/access.ts";
 import { adminToken } from "../wiring/admin-token.ts";
+import { loadReceiver } from "../wiring/events/load-receiver.ts";
+import { type OpenEvents, openEvents } from "../wiring/events/open-events.ts";
 import type { LoadedKeySource } from "../wiring/key-sources/key-source.ts";
 import { loadKeys, wiredKeySource } from "../wiring/key-sources.ts";
 import type { KeyUpkeep } from "../wiring/key-upkeep.ts";
-import { openLedger } from "../wiring/ledger/open-ledger.ts";
+import { type OpenLedger, openLedger } from "../wiring/ledger/open-ledger.ts";
 import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { bundlesOf, loadTls } from "../wiring/tls.ts";
@@ -85,10 +88,11 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     const access = loaded.access.open(log, machine, upkeep.database);
     tls = loaded.tls?.open(log);
     acceptCertificates(access, tls, log, labels);
-    const ledger = openLedger(settings, upkeep, machine, { log, version: machine.version });
-    await ledger.load();
+    const records = await openRecords(loaded, access, upkeep, machine, log);
+    const { ledger, events } = records;
     let isStopping = false;
-    const parts = { log, traces: tracing.traces, upkeep, access, tls, ledger, isStopping: () => isStopping };
+    const { traces } = tracing;
+    const parts = { log, traces, upkeep, access, tls, ...records, isStopping: () => isStopping };
     const { main, beside, grpc } = await prepareListeners(loaded, parts, machine);
     const listeners = await listenAll([main, ...beside]);
     const grpcPlace = grpc && (await listenGrpc(grpc));
@@ -97,7 +101,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     for (const { event, listener } of beside) log.info({ event, ...placeOf(addressOf(listener)) });
     if (grpcPlace !== undefined) log.info({ event: "guard_grpc_listening", ...grpcPlace });
 
-    const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? []), ...ledger.loops];
+    const loops = [...upkeep.loops, ...access.loops, ...(tls?.loops ?? []), ...ledger.loops, ...events.loops];
     const stopUpkeep = startUpkeep(loops, { log, timers });
     world.signals.onHangup(() => {
       // A log that fails must not end the service.
@@ -116,6 +120,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     );
     await grpc?.server.close();
     await within(timers, STEP_MS_MAX, stopUpkeep());
+    await within(timers, STEP_MS_MAX, events.close());
     await within(timers, STEP_MS_MAX, ledger.close());
     access.limits.close();
     log.info({ event: "stopped", code });
@@ -126,6 +131,30 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
     await within(timers, STEP_MS_MAX, tracing.close());
     await within(timers, STEP_MS_MAX, flush());
   }
+}
+
+/** The ledger, and the events of what is revoked. */
+async function openRecords(
+  loaded: Pick<Loaded, "settings" | "receiver">,
+  access: OpenAccess,
+  upkeep: KeyUpkeep,
+  machine: Machine & Pick<ServeWorld, "version">,
+  log: Log,
+): Promise<{ readonly ledger: OpenLedger; readonly events: OpenEvents }> {
+  const { settings } = loaded;
+  const ledger = openLedger(settings, upkeep, machine, { log, version: machine.version });
+  await ledger.load();
+  const events = openEvents(settings, receiversOf(loaded, access), upkeep, ledger, machine, log);
+  await events.load();
+  return { ledger, events };
+}
+
+/** Who is sent events now. */
+function receiversOf(
+  { receiver }: Pick<Loaded, "receiver">,
+  access: Pick<OpenAccess, "receivers">,
+): () => readonly EventReceiver[] {
+  return () => [...(receiver === undefined ? [] : [receiver]), ...access.receivers()];
 }
 
 /** Lets the listeners accept the client certificates that may prove a declared caller. */
@@ -166,6 +195,8 @@ export interface Loaded extends LoadedSettings {
   readonly access: LoadedAccess;
   /** `undefined`: the listeners speak plain HTTP. */
   readonly tls: LoadedTls | undefined;
+  /** Who is sent events by the settings themselves; `undefined`: nobody. */
+  readonly receiver: EventReceiver | undefined;
 }
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
@@ -173,6 +204,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const { faults: ownFaults, ...read } = readSettings(environment);
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
+  const receiver = await attempt(() => loadReceiver(read));
   const isLost = ownFaults.length > 0 || [token, keys].flatMap(faultsOf).length > 0;
   const wait = isLost
     ? SPIFFE_LOST
@@ -180,12 +212,18 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
   const bundles = bundlesOf(read, valueOr(tls, undefined));
   const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles, timers));
-  const faults = [...ownFaults, ...[token, keys, access, tls].flatMap(faultsOf)];
+  const faults = [...ownFaults, ...[token, keys, access, tls, receiver].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";
   if (!isDone || faults.length > 0) throw new ConfigError(faults);
   const warnings = [...read.warnings, ...access.value.warnings, ...(tls.value?.warnings ?? [])];
-  const parts = { token: token.value, keys: keys.value, access: access.value, tls: tls.value };
+  const parts = {
+    token: token.value,
+    keys: keys.value,
+    access: access.value,
+    tls: tls.value,
+    receiver: valueOr(receiver, undefined),
+  };
   return { ...read, warnings, ...parts };
 }
 

@@ -3,6 +3,7 @@ import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 import type { SelectorKind } from "../ledger/revocation/selector.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
+import { type EventMeter, eventMetrics, type ReceiverFigures } from "./event-metrics.ts";
 import { guardCounter } from "./guard-metrics.ts";
 import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
@@ -36,6 +37,8 @@ export interface Gauges {
   ledgerNotes?(): NoteFigures | undefined;
   /** What became of the spans of traces; `undefined`: there are none. */
   spans?(): SpanFigures | undefined;
+  /** How far the receivers of events are. */
+  events?(): readonly ReceiverFigures[];
   /** The client CAs in force. */
   clientCas?(): readonly ClientCaFigures[];
 }
@@ -67,6 +70,8 @@ export interface Metrics extends Meter, GuardMeter {
   readonly answered: (operation: string, status: number, seconds: number) => void;
   /** What the ledger's writer does. */
   readonly ledger: WriterWatch;
+  /** Tries to send events. */
+  readonly events: EventMeter;
   /** An operator revoked, through this door, or took it back. */
   revocation(door: SelectorKind | "undo"): void;
   readonly contentType: string;
@@ -129,6 +134,7 @@ export function openMetrics(gauges: Gauges): Metrics {
     limitDecided: decisionTimes(registers),
     answered: requestTimes(registers),
     ledger: ledgerMetrics(registers, () => gauges.ledger?.()),
+    events: eventMetrics(count, registers, () => gauges.events?.() ?? []),
     revocation: revocationMetrics(count, registers, () => gauges.revocations?.()),
     contentType: registry.contentType,
     render: () => registry.metrics(),

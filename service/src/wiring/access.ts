@@ -16,6 +16,7 @@ const OPEN: LoadedCallers = {
   open: () => ({
     directory: undefined,
     look: () => Promise.resolve(),
+    receivers: () => [],
     loops: [],
     limits: {
       isLocal: () => undefined,

@@ -40,6 +40,7 @@ const CHAPTERS: readonly (readonly [string, string, Shape])[] = [
   ["a grant", "## A grant", part("grants").items ?? {}],
   ["a deny", "## A deny", part("denies").items ?? {}],
   ["the limits", "## Limits", part("limits")],
+  ["a receiver of events", "## A receiver of events", entryOf(part("events"))],
 ];
 
 describe.each(CHAPTERS)("docs/access.md lists %s", (what, chapter, { properties = {}, required = [] }) => {

@@ -3,6 +3,7 @@ import { ROLES } from "../../callers/caller.ts";
 import { PRESETS } from "../../callers/declared/registry.ts";
 import { DEFAULT_FOREIGN_ALGORITHMS, FOREIGN_ALGORITHMS } from "../../callers/foreign/foreign-key.ts";
 import { ALGORITHMS } from "../../keys/algorithm.ts";
+import { Events } from "./events-schema.ts";
 import { Limit, Limits } from "./limits-schema.ts";
 import { endDate, httpsUrl, name, path, text } from "./schema-texts.ts";
 
@@ -272,6 +273,7 @@ export const AccessText = z
     grants: z.array(Grant).max(100_000).default([]),
     denies: z.array(Deny).max(1_000).default([]),
     limits: Limits.optional(),
+    events: Events,
   })
   .meta({
     title: "MACP access document",

@@ -8,6 +8,8 @@ const NEEDS: readonly (readonly [SettingPath, readonly [SettingPath, ...SettingP
   ["tls.clientCaFile", ["tls.certFile", "tls.spiffeSocket"]],
   ["tls.crlFile", ["tls.clientCaFile"]],
   ["tls.spiffeId", ["tls.spiffeSocket"]],
+  ["events.bearerFile", ["events.url"]],
+  ["events.caFile", ["events.url"]],
   ["listener.proxyProtocol", ["listener.trustedProxies"]],
 ];
 

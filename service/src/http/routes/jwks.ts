@@ -24,18 +24,22 @@ export interface JwksDeps {
   readonly jwksMaxAgeSeconds: number;
 }
 
-const CACHING = {
+/** The headers of every key set. */
+export const PUBLIC_CACHING = {
   "cache-control": z
     .string()
     .regex(/^public, max-age=[0-9]+$/)
     .meta({ description: "`public, max-age=60` unless configured.", header: { id: "MaxAge" } }),
+  "access-control-allow-origin": z
+    .literal("*")
+    .meta({ description: "Always `*`.", header: { id: "AnyOrigin" } }),
+} as const;
+const CACHING = {
+  ...PUBLIC_CACHING,
   etag: z
     .string()
     .regex(/^"[^"]+"$/)
     .meta({ description: "Strong; changes with the keys.", header: { id: "Etag" } }),
-  "access-control-allow-origin": z
-    .literal("*")
-    .meta({ description: "Always `*`.", header: { id: "AnyOrigin" } }),
 } as const;
 
 /** `GET /.well-known/jwks.json`: the public keys, from memory; 304 for a known ETag, 503 rather than an empty set. */

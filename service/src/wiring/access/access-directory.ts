@@ -2,6 +2,7 @@ import type { AuthenticateDeps } from "../../callers/authenticate.ts";
 import type { CallerRegistry } from "../../callers/declared/registry.ts";
 import type { IssuerKeySets } from "../../callers/issuer-keys/issuer-key-sets.ts";
 import type { CallerAuthMode, SettingPath } from "../../config/settings.ts";
+import type { EventReceiver } from "../../events/receiver.ts";
 import type { EpochSeconds } from "../../kernel/clock.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { LimitsInForce } from "../../limits/limits-in-force.ts";
@@ -37,6 +38,8 @@ export interface OpenAccess {
   readonly directory: AccessDirectory | undefined;
   /** Looks once at what is followed. */
   look(): Promise<void>;
+  /** Who is sent events, as the document says now. */
+  receivers(): readonly EventReceiver[];
   readonly loops: readonly UpkeepLoop[];
   readonly limits: {
     /** Whether this replica limits by itself, though it shares its limits; `undefined`: it shares none. */

@@ -3,6 +3,7 @@ import type { SettingSecret } from "../../callers/directory.ts";
 import { ownerOfSecret } from "../../callers/secrets/secret-owner.ts";
 import type { LoadedSettings } from "../../config/sources.ts";
 import type { Secret } from "../../kernel/secret.ts";
+import type { AccessDocument } from "./read-document.ts";
 
 /** Secrets that are settings of their own. */
 export interface OwnSecrets {
@@ -39,6 +40,17 @@ export function twinsInDocument(
             `${read.labels.of(sharedSecret.setting)} is also the secret of the caller ${owner}; generate another one`,
           ];
     }),
+  ];
+}
+
+/** A fault of the document: nothing is revoked without a ledger. */
+export function receiversWithoutLedger(
+  { receivers }: Pick<AccessDocument, "receivers">,
+  { settings, labels }: Read,
+): readonly string[] {
+  if (receivers.length === 0 || settings.ledger.mode !== "off") return [];
+  return [
+    `${labels.of("access.file")} has receivers of events, and no token is recorded, so that none can be revoked; set ${labels.of("keys.store")} to sqlite:PATH or postgres://…, and not ${labels.of("ledger.mode")}=off`,
   ];
 }
 

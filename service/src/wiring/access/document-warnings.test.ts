@@ -10,7 +10,8 @@ const NO_POLICY = {
   rules: { grants: [], denies: [] },
   policy: {} as CompiledPolicy,
   limits: undefined,
-  hasOnlyLimits: false,
+  asksNobody: false,
+  receivers: [],
   grants: 0,
 };
 

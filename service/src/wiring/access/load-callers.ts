@@ -26,7 +26,12 @@ import { readSecret } from "../read-secret.ts";
 import type { AccessView, LoadedCallers, OpenAccess } from "./access-directory.ts";
 import { modeOf } from "./access-mode.ts";
 import { clientCaLoop } from "./client-ca-watch.ts";
-import { type OwnSecrets, twinsInDocument, twinsInSettings } from "./document-and-settings.ts";
+import {
+  type OwnSecrets,
+  receiversWithoutLedger,
+  twinsInDocument,
+  twinsInSettings,
+} from "./document-and-settings.ts";
 import type { DocumentTask } from "./document-thread.ts";
 import { documentWarner } from "./document-warnings.ts";
 import type { TrustBundles } from "./expand/expand-client-cas.ts";
@@ -79,7 +84,7 @@ export async function loadCallers(
   });
   const shared = await attempt(() => defaultCallers(sharedSecret, tokens.audience, labels));
   const own: OwnSecrets = { adminToken, shared: valueOr(shared, []) };
-  const check = (found: DocumentRead) => withoutTwins(found, own, read);
+  const check = (found: DocumentRead) => fitting(found, own, read);
   const source =
     file === undefined
       ? undefined
@@ -153,9 +158,15 @@ async function sourceOf(
   };
 }
 
-/** A document in which a secret of the settings is a caller's too is rejected, also at a reload. */
-function withoutTwins(read: DocumentRead, own: OwnSecrets, settings: Read): DocumentRead {
-  const faults = read.kind === "read" ? twinsInDocument(read.document.registry, own, settings) : [];
+/** A document in which a secret of the settings is a caller's too, or that asks for events that never come, is rejected, also at a reload. */
+function fitting(read: DocumentRead, own: OwnSecrets, settings: Read): DocumentRead {
+  const faults =
+    read.kind === "read"
+      ? [
+          ...twinsInDocument(read.document.registry, own, settings),
+          ...receiversWithoutLedger(read.document, settings),
+        ]
+      : [];
   return faults.length > 0 ? { kind: "rejected", faults, paths: read.paths } : read;
 }
 
@@ -274,6 +285,7 @@ function openAccess(
       }),
     },
     look,
+    receivers: () => document?.receivers ?? [],
     loops: [...ofDocument, ...limits.loops],
     limits,
   };

@@ -23,7 +23,10 @@ export async function filesOf(
     ),
   );
   const clientCas = Object.values(access.client_cas).flatMap((ca) => [ca.ca_file, ca.crl_file]);
-  const paths = new Set([...issuers, ...proofs, ...clientCas].filter((path) => path !== undefined));
+  const receivers = Object.values(access.events).map((receiver) => receiver.ca_file);
+  const paths = new Set(
+    [...issuers, ...proofs, ...clientCas, ...receivers].filter((path) => path !== undefined),
+  );
   return new Map(await Promise.all([...paths].map(async (path) => [path, await readFile(path)] as const)));
 }
 

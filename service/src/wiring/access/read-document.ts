@@ -5,6 +5,7 @@ import type { AccessText } from "../../config/access/access-schema.ts";
 import { readAccess } from "../../config/access/read-access.ts";
 import type { AccessFault } from "../../config/access/read-yaml.ts";
 import type { Settings } from "../../config/settings.ts";
+import type { EventReceiver } from "../../events/receiver.ts";
 import { FileFault } from "../../files/file-fault.ts";
 import { printablePath } from "../../files/printable-path.ts";
 import { readSmallFile } from "../../files/small-file.ts";
@@ -22,8 +23,10 @@ export interface AccessDocument {
   readonly policy: CompiledPolicy;
   /** `undefined`: nothing is limited. */
   readonly limits: LimitPlan | undefined;
-  /** Whether it has limits and nothing else: then nobody is asked who they are. */
-  readonly hasOnlyLimits: boolean;
+  /** Who is sent events. */
+  readonly receivers: readonly EventReceiver[];
+  /** Whether it has limits or receivers of events and nothing else: then nobody is asked who they are. */
+  readonly asksNobody: boolean;
   /** How many grants it has. */
   readonly grants: number;
 }
@@ -110,7 +113,7 @@ export async function examineDocument(
     return { kind: "rejected", faults: expanded.faults.map(read.lineOf), mayPass, paths };
   const document = {
     ...expanded,
-    hasOnlyLimits: hasOnlyLimits(read.access),
+    asksNobody: asksNobody(read.access),
     grants: read.access.grants.length,
   };
   return { kind: "read", document, lineOf: read.lineOf, paths };
@@ -128,11 +131,12 @@ async function readClientCa(
   return crlPem instanceof FileFault ? crlPem : { caPem, crlPem };
 }
 
-function hasOnlyLimits({ limits, callers, issuers, groups, grants, denies }: AccessText): boolean {
+function asksNobody({ limits, events, callers, issuers, groups, grants, denies }: AccessText): boolean {
   const declared = [callers, issuers, groups.agents, groups.callers].flatMap((members) =>
     Object.keys(members),
   );
-  return limits !== undefined && declared.length + grants.length + denies.length === 0;
+  const hasOthers = limits !== undefined || Object.keys(events).length > 0;
+  return hasOthers && declared.length + grants.length + denies.length === 0;
 }
 
 const RESERVED: readonly CallerId[] = [DEFAULT_CALLER];

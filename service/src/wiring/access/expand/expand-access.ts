@@ -8,6 +8,7 @@ import { checkRegistry } from "../../../callers/declared/check-registry.ts";
 import type { CallerRegistry, ClientCaEntry } from "../../../callers/declared/registry.ts";
 import type { AccessText } from "../../../config/access/access-schema.ts";
 import type { AccessFault } from "../../../config/access/read-yaml.ts";
+import type { EventReceiver } from "../../../events/receiver.ts";
 import type { FileFault } from "../../../files/file-fault.ts";
 import type { LimitPlan } from "../../../limits/limit-plan.ts";
 import { type CompiledPolicy, compilePolicy } from "../../../policy/compile-policy.ts";
@@ -17,6 +18,7 @@ import { filesOf } from "../named-files.ts";
 import { unknownClaimsOfGrants } from "./claims-of-grants.ts";
 import { callerOf, type ProofPlaces } from "./expand-callers.ts";
 import { clientCasOf, type TrustBundles } from "./expand-client-cas.ts";
+import { receiversOf } from "./expand-events.ts";
 import { issuerOf } from "./expand-issuers.ts";
 import { limitsOf } from "./expand-limits.ts";
 import { policyOf } from "./expand-policy.ts";
@@ -47,6 +49,8 @@ export type Expanded =
       readonly policy: CompiledPolicy;
       /** `undefined`: nothing is limited. */
       readonly limits: LimitPlan | undefined;
+      /** Who is sent events. */
+      readonly receivers: readonly EventReceiver[];
     }
   | { readonly kind: "rejected"; readonly faults: readonly AccessFault[] };
 
@@ -82,7 +86,8 @@ export async function expandAccess(access: AccessText, context: ExpandContext): 
   const compiled = compilePolicy(rules, policyRules);
   if (compiled.kind === "invalid") faults.push(...compiled.faults.map(policyFaultOf));
   const limits = limitsOf(access, faults);
+  const receivers = receiversOf(access, context.pathOf, files, faults);
   return faults.length === 0 && compiled.kind === "compiled"
-    ? { kind: "expanded", registry, rules, policy: compiled.policy, limits }
+    ? { kind: "expanded", registry, rules, policy: compiled.policy, limits, receivers }
     : { kind: "rejected", faults };
 }

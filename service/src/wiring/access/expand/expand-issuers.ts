@@ -1,4 +1,3 @@
-import { X509Certificate } from "node:crypto";
 import type { IssuerEntry, IssuerKeyPlace, IssuerServer } from "../../../callers/declared/registry.ts";
 import { readKeySet } from "../../../callers/foreign/read-key-set.ts";
 import type { AccessText } from "../../../config/access/access-schema.ts";
@@ -6,6 +5,7 @@ import type { AccessFault, Place } from "../../../config/access/read-yaml.ts";
 import { isLoopback } from "../../../kernel/loopback.ts";
 import { keySetText } from "../../words/access-fault-words.ts";
 import { type Files, keyFileOf, textOf } from "../named-files.ts";
+import { isCertificate } from "./expand-events.ts";
 
 type IssuerText = AccessText["issuers"][string];
 type KeysText = Exclude<IssuerText["keys"], string>;
@@ -106,13 +106,4 @@ function serverOf(
       text: "names a file that is not a certificate in PEM; write the one of the authority there",
     });
   return { reach: isPrivate ? "private" : "public", caPem };
-}
-
-/** Whether a text begins with a certificate. Node ignores one that does not, and would trust nobody without a word. */
-function isCertificate(text: string): boolean {
-  try {
-    return new X509Certificate(text).raw.length > 0;
-  } catch {
-    return false;
-  }
 }
