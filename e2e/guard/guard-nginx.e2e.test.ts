@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -9,6 +11,7 @@ import { makeAuthority } from "../../service/src/testing/certificates.ts";
 import { eventStream, httpClient } from "../runtime/doors/http-client.ts";
 import { type RuntimeClient, runtimeClient } from "../runtime/doors/runtime-client.ts";
 import { linesOf, requestText } from "../support/access.ts";
+import { freePort } from "../support/free-port.ts";
 import { RawConnection } from "../support/raw-http.ts";
 import type { RunningService } from "../support/service-process.ts";
 import { type Arrived, type DoubleListeners, startDouble } from "./double-listeners.ts";
@@ -61,6 +64,19 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
       expect([bad, await verdicts(bad)]).toEqual([bad, ["UNAUTHENTICATED", "UNAUTHENTICATED"]]);
     for (const door of doors) expect(await door.stream("StreamSession", "x").opened).toBe("UNAUTHENTICATED");
     expect(guarded.runtime.arrived.length).toBe(before);
+  });
+
+  test("says it over gRPC in the form that every client reads: 200, application/grpc, and the status in a header", async () => {
+    const { token } = await guarded.mint({ scopes: { can_start_sessions: false } });
+    const answer = (grpcStatus: string) => ["200", "application/grpc", grpcStatus];
+    expect(await rejectionAt(guarded.nginx.address, "x")).toEqual(answer("16"));
+    const strict = await guarded.another([
+      ["macp_guard/check;", "macp_guard/check?can_start_sessions=true;"],
+    ]);
+    const rejection = () => rejectionAt(strict.address, token);
+    await expect.poll(rejection, { timeout: 10_000 }).toEqual(answer("7"));
+    const lost = await guarded.another([], [await freePort()]);
+    expect(await rejectionAt(lost.address, token)).toEqual(answer("14"));
   });
 
   test("rejects a token without the required scopes with PERMISSION_DENIED, and every token while the recipe is wrong", async () => {
@@ -284,6 +300,17 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
         resolve(fault === null ? "OK" : status[fault.code]);
       });
     }).finally(() => client.close());
+  }
+
+  /** The answer to `ListSessions` over HTTP/2 as it is on the wire: its status, its type and its gRPC status. */
+  async function rejectionAt(address: string, token: string): Promise<readonly string[]> {
+    const session = connect(`http://${address}`);
+    const headers = { te: "trailers", "content-type": "application/grpc", authorization: `Bearer ${token}` };
+    const stream = session.request({ ":method": "POST", ":path": LIST, ...headers });
+    stream.end(Buffer.alloc(5));
+    const [answer] = (await once(stream, "response")) as [IncomingHttpHeaders];
+    session.destroy();
+    return [":status", "content-type", "grpc-status"].map((name) => String(answer[name]));
   }
 
   /** The status of the answer to a request over HTTP/1.1 with these header lines. */
