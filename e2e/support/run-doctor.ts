@@ -30,6 +30,7 @@ function world(override: Partial<World>): World {
     nodeVersion: process.version,
     version: "0.0.0",
     serve: () => Promise.resolve(0),
+    guard: () => Promise.resolve(0),
     ...override,
   };
 }

@@ -6,7 +6,7 @@ import { withoutBlanks } from "./config/given.ts";
 import { systemClock, systemStopwatch } from "./kernel/clock.ts";
 import { systemRandom } from "./kernel/random.ts";
 import { systemTimers } from "./kernel/timers.ts";
-import { listenForSignals, STOP_SIGNALS } from "./run/signals.ts";
+import { listenForSignals, type Signals, STOP_SIGNALS } from "./run/signals.ts";
 
 // The only file that touches `process`: it passes to the commands what they may use of it.
 
@@ -42,18 +42,30 @@ const world: World = {
   userId: process.geteuid?.(),
   nodeVersion: process.version,
   version,
+  // Loaded here and not above: no other command has to wait for the service's modules.
   async serve(environment) {
-    // Replaces the signal listeners of the start file. The new ones are added first: with the last listener a signal that has
-    // arrived but was not handled yet would be lost.
-    const early = STOP_SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
-    const signals = listenForSignals(process, world.stopwatch);
-    for (const [signal, listeners] of early)
-      for (const listener of listeners) process.removeListener(signal, listener);
-    // Loaded here and not above: no other command has to wait for the service's modules.
+    const signals = ownSignals();
     const { serve } = await import("./run/serve.ts");
     return end(await serve({ ...world, environment, signals }));
   },
+  async guard(environment) {
+    const signals = ownSignals();
+    const { serveGuard } = await import("./run/serve-guard.ts");
+    return end(await serveGuard({ ...world, environment, signals }));
+  },
 };
+
+/**
+ * Replaces the signal listeners of the start file. The new ones are added first: with the last listener a signal that has arrived but
+ * was not handled yet would be lost.
+ */
+function ownSignals(): Signals {
+  const early = STOP_SIGNALS.map((signal) => [signal, process.listeners(signal)] as const);
+  const signals = listenForSignals(process, world.stopwatch);
+  for (const [signal, listeners] of early)
+    for (const listener of listeners) process.removeListener(signal, listener);
+  return signals;
+}
 
 /** Which of the standard streams are a terminal: one that is closed later no longer is. */
 const terminals = [0, 1, 2].filter(isatty);

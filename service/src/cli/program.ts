@@ -7,6 +7,7 @@ import { callersCommand } from "./callers.ts";
 import { complete, completionCommand } from "./completion.ts";
 import { doctorCommand } from "./doctor.ts";
 import { eventsCommand } from "./events/events.ts";
+import { guardCommand } from "./guard.ts";
 import { initCommand } from "./init.ts";
 import { withSettingsFile } from "./input/settings-file.ts";
 import { issuersCommand } from "./issuers.ts";
@@ -85,6 +86,7 @@ export function macpAuth(world: World): Command {
     .addHelpText("after", EXIT_CODES);
   const commands = [
     serveCommand,
+    guardCommand,
     initCommand,
     keysCommand,
     ledgerCommand,

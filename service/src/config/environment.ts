@@ -1,3 +1,4 @@
+import { faultsOfGuardServe } from "./faults-of-guard-serve.ts";
 import { type RawEnvironment, withoutBlanks } from "./given.ts";
 import { serviceLinksIn, warningsAboutLinks } from "./service-links.ts";
 import type { SettingPath } from "./settings.ts";
@@ -59,6 +60,10 @@ export const VARIABLES = {
   "guard.port": "MACP_AUTH_GUARD_PORT",
   "guard.grpcPort": "MACP_AUTH_GUARD_GRPC_PORT",
   "guard.host": "MACP_AUTH_GUARD_HOST",
+  "mint.url": "MACP_AUTH_GUARD_MINT_URL",
+  "mint.tokenFile": "MACP_AUTH_GUARD_MINT_TOKEN_FILE",
+  "mint.caFile": "MACP_AUTH_GUARD_MINT_CA_FILE",
+  "mint.staleSeconds": "MACP_AUTH_GUARD_STALE_SECONDS",
   "traces.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
   "traces.tracesEndpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
   "traces.headers": "OTEL_EXPORTER_OTLP_HEADERS",
@@ -129,6 +134,11 @@ function warningsAboutNames(names: readonly string[]): string[] {
 /** Reads the settings of an environment, valid or not. */
 export function readSettings(environment: RawEnvironment): SettingsRead {
   return readSources([environmentSource(environment)]);
+}
+
+/** The same for a guard of its own process, which needs less. */
+export function readGuardSettings(environment: RawEnvironment): SettingsRead {
+  return readSources([environmentSource(environment)], faultsOfGuardServe);
 }
 
 /** Reads the settings of an environment. Throws `ConfigError` with every fault at once. */

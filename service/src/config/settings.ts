@@ -20,6 +20,7 @@ import { type LedgerSettings, LedgerWritten, ledgerSettings } from "./ledger-set
 import { publicUrl } from "./listeners/public-url.ts";
 import { type TlsSettings, TlsWritten, tlsSettings } from "./listeners/tls-settings.ts";
 import { trustedProxies } from "./listeners/trusted-proxies.ts";
+import { MintWritten } from "./mint-settings.ts";
 import { type StatusListSettings, StatusListsWritten, statusListSettings } from "./status-list-settings.ts";
 import { type TraceSettings, TracesWritten, traceSettings } from "./trace-settings.ts";
 
@@ -156,6 +157,7 @@ export const Written = z.object({
   }),
   ledger: LedgerWritten,
   guard: GuardWritten,
+  mint: MintWritten,
   traces: TracesWritten,
   statusLists: StatusListsWritten,
   events: EventsWritten,
@@ -179,7 +181,7 @@ type Group = keyof Texts;
 export type SettingPath = { [G in Group]: `${G}.${keyof Texts[G] & string}` }[Group];
 
 /** What the service runs with: the settings as they are written, parsed to the end. Units are in the names. */
-export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" | "limits" | "log">> {
+export interface Settings extends Readonly<Pick<Written, "listener" | "tokens" | "limits" | "log" | "mint">> {
   readonly keys: KeySettings;
   /** The listener for operators. */
   readonly admin: AdminSettings | undefined;
@@ -271,6 +273,7 @@ export function settingsOf(written: Written, isGiven: (setting: SettingPath) => 
     tls: tlsSettings(written.tls),
     limits,
     guard: guardSettings(guard, isGiven),
+    mint: written.mint,
     events: eventSettings(written.events),
     ledger: ledgerSettings(ledger, hasLastingStore(source)),
     traces: traceSettings(traces),

@@ -27,7 +27,10 @@ export interface SettingsRead extends LoadedSettings {
 }
 
 /** Reads the settings as far as they can be read, with every fault that they have by themselves. Of two sources that give one setting, the first wins. */
-export function readSources(sources: readonly [Source, ...Source[]]): SettingsRead {
+export function readSources(
+  sources: readonly [Source, ...Source[]],
+  faultsBetween: typeof faultsAcross = faultsAcross,
+): SettingsRead {
   const given = new Map(sources.toReversed().flatMap((source) => [...source.given]));
   const { data, error } = Written.safeParse(nested(given));
   const issues = error?.issues ?? [];
@@ -47,7 +50,7 @@ export function readSources(sources: readonly [Source, ...Source[]]): SettingsRe
     warnings: [...warningsAbout(settings, labels), ...sources.flatMap(({ warnings }) => warnings)],
     faults: [
       ...issues.map(({ path, message }) => `${labels.of(path.join(".") as SettingPath)} ${message}`),
-      ...faultsAcross(settings, labels),
+      ...faultsBetween(settings, labels),
       ...(settings.traces === undefined ? [] : faultsOfTraces(written.traces, labels)),
     ],
   };

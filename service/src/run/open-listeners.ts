@@ -96,9 +96,9 @@ export async function prepareListeners(
   return {
     main: { listener, place: { port, host, portVariable, hostVariable } },
     beside: [
-      ...(plain === undefined ? [] : [{ ...plain, event: "plain_listening" }]),
-      ...(guard.http === undefined ? [] : [{ ...guard.http, event: "guard_listening" }]),
-      ...(admin === undefined ? [] : [{ ...admin, event: "admin_listening" }]),
+      ...named(plain, "plain_listening"),
+      ...named(guard.http, "guard_listening"),
+      ...named(admin, "admin_listening"),
     ],
     grpc: guard.grpc,
   };
@@ -122,6 +122,11 @@ function watchOf(
   return metrics === undefined && traces === undefined
     ? undefined
     : { stopwatch, traces, answered: metrics?.answered };
+}
+
+/** A listener with the event that says where it listens; none where it is not set. */
+function named(listener: OpenListener | undefined, event: string): Prepared["beside"] {
+  return listener === undefined ? [] : [{ ...listener, event }];
 }
 
 /** With the PROXY protocol a proxy says it of each connection, else in each request. */

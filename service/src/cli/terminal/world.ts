@@ -21,6 +21,8 @@ export interface World extends Machine {
   readonly version: string;
   /** Runs the service with these settings until a signal stops it; resolves to the exit code. */
   serve(environment: World["environment"]): Promise<number>;
+  /** The same for a guard of its own process. */
+  guard(environment: World["environment"]): Promise<number>;
 }
 
 /** 0: done. 1: the answer is no (a token that does not verify, a failed check), or it could not be done. 2: wrong usage. */

@@ -58,7 +58,7 @@ export class FollowedMint {
     this.#clockOffset = page.now - clock.now();
     const { epoch, size } = this.revocations;
     if (size + page.tokens.length + page.rules.length > sizeMax) throw new FeedFailure("too_many");
-    if (page.next === null && page.epoch < epoch) wentBack(epoch, page.epoch);
+    if (from.epoch > epoch && page.epoch < epoch) wentBack(epoch, page.epoch);
     return changesIn(page);
   }
 
