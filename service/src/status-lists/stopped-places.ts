@@ -78,7 +78,7 @@ export class StoppedPlaces {
   }
 
   async #learn({ rules, tokens }: RevocationChanges): Promise<void> {
-    for (const { jti } of tokens) this.#stop(jti);
+    this.#stop(tokens.map(({ jti }) => jti));
     for (const rule of rules) {
       if (rule.kind === "kid") this.#kids.add(rule.subject);
       if (rule.kind === "sender") await this.#stopSender(rule);
@@ -91,22 +91,20 @@ export class StoppedPlaces {
     let after: Parameters<LedgerQuestions["unexpired"]>[2]["after"];
     do {
       const page = await questions.unexpired({ kind: "sender", sender }, now(), { limit: PAGE_MAX, after });
-      for (const entry of page.items) {
-        const token = tokenOf(recordOf(entry));
-        if (token !== undefined && (cutOff === undefined || token.iat <= cutOff)) this.#stop(token.jti);
-      }
+      const tokens = page.items.flatMap((entry) => tokenOf(recordOf(entry)) ?? []);
+      this.#stop(tokens.filter(({ iat }) => cutOff === undefined || iat <= cutOff).map(({ jti }) => jti));
       after = page.next;
     } while (after !== undefined);
   }
 
-  #stop(jti: string): void {
-    const place = this.#deps.ids.placeOf(jti);
-    if (place === undefined) return;
-    let bits = this.#lists.get(place.list);
-    if (bits === undefined) {
-      bits = new ListBits();
-      this.#lists.set(place.list, bits);
+  #stop(jtis: readonly string[]): void {
+    for (const { list, idx } of this.#deps.ids.placesOf(jtis)) {
+      let bits = this.#lists.get(list);
+      if (bits === undefined) {
+        bits = new ListBits();
+        this.#lists.set(list, bits);
+      }
+      bits.set(idx);
     }
-    bits.set(place.idx);
   }
 }

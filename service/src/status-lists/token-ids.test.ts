@@ -21,8 +21,8 @@ test("the id of a token leads to its place, in any list and at any index, and to
     fc.property(places, moments, (place, iat) => {
       const jti = ids.idOf(place, iat);
       expect(parseJti(jti)).toBe(jti);
-      expect(ids.placeOf(jti)).toEqual(place);
-      expect(others.placeOf(jti)).toBeUndefined();
+      expect(ids.placesOf([jti])).toEqual([place]);
+      expect(others.placesOf([jti])).toEqual([]);
     }),
   );
 });
@@ -52,11 +52,19 @@ test("the ids of neighbours in a list have no more in common than random ones", 
 });
 
 test("a random id, as tokens without a status have it, and a text that is none, hold no place", () => {
-  for (let count = 0; count < 2_000; count += 1) expect(ids.placeOf(newJti(random, NOW))).toBeUndefined();
-  for (const text of ["", "A", "A".repeat(21), "A".repeat(64), "\u0000"])
-    expect(ids.placeOf(text)).toBeUndefined();
+  const randomIds = Array.from({ length: 2_000 }, () => newJti(random, NOW));
+  expect(ids.placesOf(randomIds)).toEqual([]);
+  const texts = ["", "A", "A".repeat(21), "A".repeat(64), "\u0000", "é".repeat(22), "=".repeat(22)];
+  expect(ids.placesOf(texts)).toEqual([]);
 });
 
 function weightOf(byte: number): number {
   return byte.toString(2).replaceAll("0", "").length;
 }
+
+test("the places of many ids come together, without those that hold none", () => {
+  const list = listIdOf(Buffer.alloc(5, 7));
+  const held = Array.from({ length: 300 }, (_, idx) => ({ list, idx }));
+  const jtis = held.flatMap((place) => [ids.idOf(place, NOW), newJti(random, NOW), "no id"]);
+  expect(ids.placesOf(jtis)).toEqual(held);
+});

@@ -10,6 +10,8 @@ const BLOCK_BYTES = 16;
 const IDX_BYTES = 3;
 const PLACE_BYTES = LIST_ID_BYTES + IDX_BYTES;
 const PLACE_AT = BLOCK_BYTES - PLACE_BYTES;
+const TAG_BYTES = PLACE_AT - JTI_TIME_BYTES;
+const JTI_CHARS = 22;
 
 /**
  * Token ids that hold the place of their token: so a revocation, which names tokens by id, finds their bits without a look at anything.
@@ -19,46 +21,69 @@ const PLACE_AT = BLOCK_BYTES - PLACE_BYTES;
 export interface TokenIds {
   /** The id of a token that is issued at `iat`, of an index below 2^24. */
   idOf(place: StatusPlace, iat: EpochSeconds): Jti;
-  /** `undefined`: the id holds none. A random id seems to hold one once in 16 million. */
-  placeOf(jti: string): StatusPlace | undefined;
+  /** The places that are held, each with the others: many at a time cost little. A random id seems to hold one once in 16 million. */
+  placesOf(jtis: readonly string[]): readonly StatusPlace[];
 }
 
 /** The token ids of a store, whose keys are `HIDING_KEY_BYTES`. */
 export function tokenIds(keys: Buffer): TokenIds {
   const half = HIDING_KEY_BYTES / 2;
-  const [tagOf, maskOf] = [blockCipher(keys.subarray(0, half)), blockCipher(keys.subarray(half))];
-  const tagged = (time: Buffer, place: Buffer): Buffer =>
-    Buffer.concat([time, tagOf(time, place).subarray(0, PLACE_AT - JTI_TIME_BYTES)]);
-  const masked = (head: Buffer, place: Buffer): Buffer => {
-    const mask = maskOf(head);
-    return place.map((byte, at) => byte ^ (mask[at] ?? 0)) as Buffer;
-  };
+  const [tagsOf, masksOf] = [blockCipher(keys.subarray(0, half)), blockCipher(keys.subarray(half))];
   return {
     idOf({ list, idx }, iat) {
-      const time = Buffer.alloc(JTI_TIME_BYTES);
-      time.writeUIntBE(iat, 0, JTI_TIME_BYTES);
-      const place = Buffer.alloc(PLACE_BYTES);
-      place.write(list, "hex");
-      place.writeUIntBE(idx, LIST_ID_BYTES, IDX_BYTES);
-      const head = tagged(time, place);
-      return jtiOf(Buffer.concat([head, masked(head, place)]));
+      const tagged = Buffer.alloc(BLOCK_BYTES);
+      tagged.writeUIntBE(iat, 0, JTI_TIME_BYTES);
+      tagged.write(list, JTI_TIME_BYTES, "hex");
+      tagged.writeUIntBE(idx, JTI_TIME_BYTES + LIST_ID_BYTES, IDX_BYTES);
+      const id = Buffer.alloc(BLOCK_BYTES);
+      tagged.copy(id, 0, 0, JTI_TIME_BYTES);
+      tagsOf(tagged).copy(id, JTI_TIME_BYTES, 0, TAG_BYTES);
+      const mask = masksOf(id);
+      for (let at = 0; at < PLACE_BYTES; at += 1)
+        id[PLACE_AT + at] = (tagged[JTI_TIME_BYTES + at] ?? 0) ^ (mask[at] ?? 0);
+      return jtiOf(id);
     },
-    placeOf(jti) {
-      const bytes = Buffer.from(jti, "base64url");
-      if (bytes.length !== BLOCK_BYTES) return undefined;
-      const head = bytes.subarray(0, PLACE_AT);
-      const place = masked(head, bytes.subarray(PLACE_AT));
-      if (!tagged(head.subarray(0, JTI_TIME_BYTES), place).equals(head)) return undefined;
-      return {
-        list: listIdOf(place.subarray(0, LIST_ID_BYTES)),
-        idx: place.readUIntBE(LIST_ID_BYTES, IDX_BYTES),
-      };
+    placesOf(jtis) {
+      const ids = idsIn(jtis);
+      const heads = Buffer.from(ids);
+      for (let end = BLOCK_BYTES; end <= heads.length; end += BLOCK_BYTES)
+        heads.fill(0, end - PLACE_BYTES, end);
+      const masks = masksOf(heads);
+      // The time and the place of each, as its tag is made of them.
+      const tagged = Buffer.alloc(ids.length);
+      for (let block = 0; block < ids.length; block += BLOCK_BYTES) {
+        ids.copy(tagged, block, block, block + JTI_TIME_BYTES);
+        for (let at = 0; at < PLACE_BYTES; at += 1)
+          tagged[block + JTI_TIME_BYTES + at] = (ids[block + PLACE_AT + at] ?? 0) ^ (masks[block + at] ?? 0);
+      }
+      return placesIn(tagged, tagsOf(tagged), ids);
     },
   };
 }
 
-/** Encrypts one block, which is what it is given and zeros: there is no mode of operation. */
-function blockCipher(key: Buffer): (...parts: readonly Buffer[]) => Buffer {
+/** The bytes of all ids, one after the other; a text that is no id is left out. */
+function idsIn(jtis: readonly string[]): Buffer {
+  const ids = Buffer.alloc(jtis.length * BLOCK_BYTES);
+  let end = 0;
+  for (const jti of jtis)
+    if (jti.length === JTI_CHARS && ids.write(jti, end, "base64url") === BLOCK_BYTES) end += BLOCK_BYTES;
+  return ids.subarray(0, end);
+}
+
+/** The places whose tags are those of their ids. */
+function placesIn(tagged: Buffer, tags: Buffer, ids: Buffer): readonly StatusPlace[] {
+  const places: StatusPlace[] = [];
+  for (let block = 0; block < ids.length; block += BLOCK_BYTES) {
+    const tag = block + JTI_TIME_BYTES;
+    if (tags.compare(ids, tag, tag + TAG_BYTES, block, block + TAG_BYTES) !== 0) continue;
+    const idxAt = tag + LIST_ID_BYTES;
+    places.push({ list: listIdOf(tagged.subarray(tag, idxAt)), idx: tagged.readUIntBE(idxAt, IDX_BYTES) });
+  }
+  return places;
+}
+
+/** Encrypts each block by itself. No block comes twice with another meaning, so there is no mode of operation. */
+function blockCipher(key: Buffer): (blocks: Buffer) => Buffer {
   const cipher = createCipheriv("aes-128-ecb", key, null).setAutoPadding(false);
-  return (...parts) => cipher.update(Buffer.concat(parts, BLOCK_BYTES));
+  return (blocks) => cipher.update(blocks);
 }
