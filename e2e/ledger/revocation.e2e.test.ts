@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   mayLeavePostgresOut,
@@ -74,16 +75,15 @@ describe.each([
     expect([answer.status, answer.text]).toEqual([200, answer.text]);
     return JSON.parse(answer.text) as { token: string; token_id: string };
   };
-  const introspect = async (token: string, at = second): Promise<{ status: number; active: boolean }> => {
-    const { status, text } = await ask(at.port, {
+  const form = (operation: "introspect" | "revoke", token: string, secret: string, at: RunningService) =>
+    ask(at.port, {
       method: "POST",
-      path: "/oauth/introspect",
-      headers: {
-        "content-type": "application/x-www-form-urlencoded",
-        ...bearer(secrets.guard.secret),
-      },
+      path: `/oauth/${operation}`,
+      headers: { "content-type": "application/x-www-form-urlencoded", ...bearer(secret) },
       body: `token=${token}`,
     });
+  const introspect = async (token: string, at = second): Promise<{ status: number; active: boolean }> => {
+    const { status, text } = await form("introspect", token, secrets.guard.secret, at);
     return { status, active: status === 200 && (JSON.parse(text) as { active: boolean }).active };
   };
   /** On a slow machine a replica may not have looked within the last second: it is asked again. */
@@ -97,8 +97,8 @@ describe.each([
   };
   const macpAuth = (...args: string[]) =>
     macpAuthWith({ MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN }, ...args, "--admin", admin);
-  const revocations = (body: object, path = "/revocations") =>
-    ask(Number(new URL(admin).port), {
+  const revocations = async (body: object, path = "/revocations", at = first) =>
+    ask(Number((await at.event("admin_listening"))["port"]), {
       method: "POST",
       path,
       headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
@@ -217,7 +217,22 @@ describe.each([
       expect(await isActive(leaked.token)).toBe(true);
       proxy?.cut();
       await sleep(BOUND_MS + 50);
-      expect((await introspect(leaked.token)).status).toBe(503);
+      expect(await form("introspect", leaked.token, secrets.guard.secret, second)).toMatchObject({
+        status: 503,
+        text: '{"error":"temporarily_unavailable","error_description":"what was revoked lately is not known now"}',
+      });
+      // Nor does it stop anything: neither door says that a revocation is stored which is not.
+      const own = await form("revoke", leaked.token, secrets.planner.secret, second);
+      expect([own.status, own.headers.get("retry-after")]).toEqual([503, "10"]);
+      const ofOperator = await revocations(
+        { jti: leaked.token_id, reason: "leaked" },
+        "/revocations",
+        second,
+      );
+      expect([ofOperator.status, ofOperator.text]).toEqual([
+        503,
+        '{"error":"the revocation is not known to be stored; send it again"}',
+      ]);
       expect((await revocations({ jti: leaked.token_id, reason: "leaked" })).status).toBe(200);
       expect(await isActive(leaked.token, first)).toBe(false);
       expect((await introspect(leaked.token)).status).toBe(503);
@@ -226,4 +241,28 @@ describe.each([
         .poll(async () => introspect(leaked.token), { timeout: 20_000 })
         .toEqual({ status: 200, active: false });
     });
+
+  test("is a key: what it signed is inactive at both, the JWKS is without it, and the next key signs", {
+    timeout: 60_000,
+  }, async () => {
+    const [one, other] = [
+      await mint({ sender: "agent://kid" }),
+      await mint({ sender: "agent://kid" }, second),
+    ];
+    const { kid } = decodeProtectedHeader(one.token);
+    const accept = ["grace-risk", "short-lead", "verifiers-behind"];
+    const { status, text } = await revocations({ kid, reason: "in a memory dump", accept });
+    expect([status, text]).toEqual([200, text]);
+    expect((JSON.parse(text) as { tokens: number }).tokens).toBeGreaterThanOrEqual(2);
+    await sleep(BOUND_MS);
+    for (const at of [first, second])
+      expect([await isActive(one.token, at), await isActive(other.token, at)]).toEqual([false, false]);
+    for (const at of [first, second])
+      await expect
+        .poll(async () => (await ask(at.port, { path: "/.well-known/jwks.json" })).text, { timeout: 20_000 })
+        .not.toContain(kid);
+    const next = await mint({ sender: "agent://kid" });
+    expect(decodeProtectedHeader(next.token).kid).not.toBe(kid);
+    expect(await isActive(next.token, first)).toBe(true);
+  });
 });
