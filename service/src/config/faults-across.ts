@@ -12,7 +12,7 @@ import {
   type Settings,
 } from "./settings.ts";
 import type { Labels } from "./source.ts";
-import { faultsOfStatusLists } from "./status-list-settings.ts";
+import { faultsOfStatusLists } from "./status-list-faults.ts";
 
 /** A line for each fault of settings that do not go together. A setting with a fault of its own is not judged again. */
 export function faultsAcross(settings: Settings, labels: Labels): readonly string[] {

@@ -1,7 +1,5 @@
 import { z } from "zod";
 import { oneOf, whole } from "./fields.ts";
-import type { Settings } from "./settings.ts";
-import type { Labels } from "./source.ts";
 
 /** Tokens have a status, which anyone may look up in a list. */
 export interface StatusListSettings {
@@ -27,23 +25,4 @@ export function statusListSettings(
   { publicUrl }: { readonly publicUrl?: string | undefined },
 ): StatusListSettings | undefined {
   return mode === "on" ? { publicUrl, ttlSeconds } : undefined;
-}
-
-/** What status lists need beside their own settings. */
-export function faultsOfStatusLists(
-  { statusLists, ledger }: Pick<Settings, "statusLists" | "ledger">,
-  { of, isGiven, areRead }: Labels,
-): readonly string[] {
-  if (statusLists === undefined) return [];
-  const mode = of("statusLists.mode");
-  const faults: string[] = [];
-  if (!isGiven("listener.publicUrl"))
-    faults.push(
-      `${mode} is on, and tokens would not say where the lists are; set ${of("listener.publicUrl")} to the address at which verifiers reach the service`,
-    );
-  if (areRead("ledger.mode", "keys.store", "keys.rotationSeconds") && ledger.mode !== "durable")
-    faults.push(
-      `${mode} is on, and the ledger is ${ledger.mode}: a token that is not recorded before it leaves cannot be revoked for certain; set ${of("ledger.mode")}=durable with a store, or ${mode}=off`,
-    );
-  return faults;
 }
