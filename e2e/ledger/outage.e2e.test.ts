@@ -1,9 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { startOwnPostgres } from "../../service/src/testing/postgres/own-postgres.ts";
 import { postgresPlace, type StoredPlace } from "../../service/src/testing/store-places.ts";
 import { asRoot, runAsRoot } from "../support/as-root.ts";
 import { until } from "../support/managed-service.ts";
@@ -190,6 +192,33 @@ describe.skipIf(POSTGRES === undefined)(
       },
     );
 
+    test.skipIf(process.platform !== "linux")(
+      "stands still with all its processes (SIGSTOP) mints nothing, serves all else, and resumes by itself",
+      { timeout: 120_000 },
+      async () => {
+        const own = await startOwnPostgres();
+        let stopped: readonly number[] = [];
+        const go = (): void => {
+          for (const pid of stopped) send(pid, "SIGCONT");
+          stopped = [];
+        };
+        try {
+          await withService({ ...RECORDING, MACP_AUTH_STORE_URL: own.url }, (service) =>
+            resumes(service, own.url, {
+              breakStore: async () => {
+                stopped = await processesOf(own.url);
+                for (const pid of stopped) send(pid, "SIGSTOP");
+              },
+              fixStore: go,
+            }),
+          );
+        } finally {
+          go();
+          await own.stop();
+        }
+      },
+    );
+
     test("answers 200 ms late slows mints, and every answer comes within the deadline", async () => {
       await withService({ ...RECORDING, MACP_AUTH_STORE_URL: through }, async (service) => {
         const load = new RecordedLoad(service);
@@ -211,3 +240,23 @@ describe.skipIf(POSTGRES === undefined)(
     });
   },
 );
+
+/** The processes of a PostgreSQL: the one that accepts connections, and all that it started. */
+async function processesOf(url: string): Promise<readonly number[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<{ text: string }>("SELECT pg_read_file('postmaster.pid') AS text");
+  await client.end();
+  const first = Number.parseInt(rows[0]?.text ?? "", 10);
+  const children = await readFile(`/proc/${String(first)}/task/${String(first)}/children`, "utf8");
+  return [first, ...children.trim().split(" ").map(Number)];
+}
+
+/** To a process that may have ended. */
+function send(pid: number, signal: "SIGSTOP" | "SIGCONT"): void {
+  try {
+    process.kill(pid, signal);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+  }
+}
