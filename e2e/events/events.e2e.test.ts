@@ -7,6 +7,7 @@ import {
   sqlitePlace,
 } from "../../service/src/testing/store-places.ts";
 import { until } from "../support/managed-service.ts";
+import { macpAuthWith } from "../support/operator.ts";
 import { ask, postTokens } from "../support/raw-http.ts";
 import { BOOT_MS_MAX, type RunningService, startService } from "../support/service-process.ts";
 import { type Receiver, startReceiver } from "./receivers.ts";
@@ -95,5 +96,123 @@ describe.each([
     expect(jwks.text).not.toContain(key?.x);
     expect(receiver.forged).toEqual([]);
     expect(JSON.stringify(first.events("event_delivered"))).not.toContain("not-shown");
+  });
+
+  test("all of it, in order, from a receiver that misbehaves in every way, restarts, and while a replica is killed", {
+    timeout: 120_000,
+  }, async () => {
+    const [first, second] = replicas as [RunningService, RunningService];
+    let turn = 0;
+    receiver.treat = (request, response, accept) => {
+      turn += 1;
+      // A way that fails is followed by one that does not: waits between tries stay short.
+      const ways: readonly (() => void)[] = [
+        () => response.writeHead(500).end(),
+        () => {
+          accept();
+          response.writeHead(202);
+          // It says more without end.
+          const more = (): void => {
+            while (!response.destroyed && response.write("x".repeat(65_536)));
+          };
+          response.on("drain", more);
+          more();
+        },
+        () => request.socket.resetAndDestroy(),
+        () => {
+          accept();
+          setTimeout(() => response.writeHead(202).end(), 300);
+        },
+        // It says nothing more, and closes its half.
+        () => request.socket.end(),
+        () => {
+          accept();
+          response.writeHead(202).end();
+        },
+        () => response.writeHead(302, { location: `${receiver.url}/elsewhere` }).end(),
+      ];
+      if (turn <= ways.length) (ways[turn - 1] ?? (() => undefined))();
+      else {
+        accept();
+        response.writeHead(202).end();
+      }
+    };
+    const made: number[] = [];
+    for (let count = 0; count < 4; count += 1)
+      made.push(await revoke(count % 2 === 0 ? first : second, { sender: `agent://s/${String(count)}` }));
+    await arrived(made.at(-1) ?? 0);
+
+    // It restarts, on the same port, and meanwhile a replica is killed: perhaps the one that sends.
+    await receiver.close();
+    for (let count = 0; count < 4; count += 1)
+      made.push(await revoke(first, { sender: `agent://t/${String(count)}` }));
+    await second.stop("SIGKILL");
+    const { accepted: got, port } = receiver;
+    receiver = await startReceiver(ISSUER, port, got);
+    receiver.verifyWith(`http://127.0.0.1:${String(first.port)}/events/jwks.json`);
+    made.push(await revoke(first, { sender: "agent://u" }));
+    await arrived(made.at(-1) ?? 0);
+
+    const seen = numbers();
+    expect(seen).toEqual(seen.toSorted((one, other) => one - other));
+    expect(seen).toEqual(expect.arrayContaining(made));
+    expect(receiver.forged).toEqual([]);
+    const { body } = await admin(first, "/events");
+    expect(body).toMatchObject({ receivers: [{ name: "default", behind: 0, failures: 0, dead: 0 }] });
+    expect((await admin(first, "/readyz")).status).toBe(200);
+  });
+
+  test("and an event is no access token, nor is an access token an event (N37)", async () => {
+    const [first] = replicas as [RunningService];
+    receiver.treat = (_request, response, accept) => {
+      accept();
+      response.writeHead(202).end();
+    };
+    const before = receiver.texts.length;
+    await revoke(first, { sender: "agent://n37" });
+    await until(async () => receiver.texts.length > before, 60);
+    const event = receiver.texts.at(-1) ?? "";
+    const asParent = await postTokens(first.port, { sender: "agent://x", parent: event });
+    expect(asParent.status).toBe(400);
+    const { token } = await mint(first, { sender: "agent://x" });
+    const rejected = receiver.forged.length;
+    await ask(receiver.port, {
+      method: "POST",
+      path: "/events",
+      headers: { "content-type": "application/secevent+jwt" },
+      body: token,
+    });
+    expect(receiver.forged).toHaveLength(rejected + 1);
+  });
+
+  test("a receiver that is tested, is wrong for good, and is replayed", async () => {
+    const [first] = replicas as [RunningService];
+    expect((await admin(first, "/events/test", { receiver: "default" })).body).toMatchObject({
+      is_delivered: true,
+    });
+    receiver.treat = (_request, response) => response.writeHead(400).end();
+    const epoch = await revoke(first, { sender: "agent://dead" });
+    await until(async () => ((await admin(first, "/events/dead")).body["dead"] as unknown[]).length > 0, 60);
+    expect((await admin(first, "/events/dead")).body).toMatchObject({
+      dead: [{ receiver: "default", epoch, failures: 3, fault: "answered", status: 400 }],
+    });
+    receiver.treat = (_request, response, accept) => {
+      accept();
+      response.writeHead(202).end();
+    };
+    const macpAuth = macpAuthWith(
+      { MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN },
+      "events",
+      "list",
+      "--admin",
+      `http://127.0.0.1:${String(await adminPort(first))}`,
+    );
+    expect(macpAuth.out).toMatch(/^RECEIVER .*\ndefault +http:\/\/127/);
+    expect((await admin(first, "/events/replay", { receiver: "default" })).body).toMatchObject({
+      replayed: 1,
+      left: 0,
+    });
+    await arrived(epoch);
+    expect((await admin(first, "/events/replay", { receiver: "nobody" })).status).toBe(404);
   });
 });

@@ -23,6 +23,8 @@ export interface Receiver {
   readonly port: number;
   /** What it said that it has, in the order in which it came, repeated ones included. */
   readonly accepted: GotEvent[];
+  /** Every text that was an event, as it came. */
+  readonly texts: string[];
   /** Whether an event was not what the published keys verify. */
   readonly forged: unknown[];
   readonly requests: () => number;
@@ -52,6 +54,7 @@ export async function startReceiver(issuer: string, port = 0, accepted: GotEvent
       if (keys === undefined) throw new Error("verifyWith was not called");
       verified(text, issuer, receiver.url, keys).then(
         (event) => {
+          receiver.texts.push(text);
           receiver.treat(request, response, () => {
             if (event !== undefined) accepted.push(event);
           });
@@ -69,6 +72,7 @@ export async function startReceiver(issuer: string, port = 0, accepted: GotEvent
     url: `http://127.0.0.1:${String(bound)}`,
     port: bound,
     accepted,
+    texts: [],
     forged,
     requests: () => requests,
     treat: accepting,

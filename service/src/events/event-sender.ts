@@ -60,6 +60,11 @@ export class EventSender {
   /** Begins no try any more, and waits for those under way. */
   async close(): Promise<void> {
     this.#isStopping = true;
+    await this.idle();
+  }
+
+  /** Resolves when the rounds that are under way have ended. Never rejects. */
+  async idle(): Promise<void> {
     for (const { round } of this.#known.values()) await round;
   }
 
