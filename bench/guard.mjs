@@ -12,6 +12,8 @@ import { startBareServer, startRuntime } from "./guard/runtimes.mjs";
 import { findLoader } from "./load.mjs";
 import { median } from "./stats.mjs";
 
+// Each program that is started ends with this process.
+process.setMaxListeners(30);
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
 const loader = await findLoader();
 

@@ -70,8 +70,7 @@ async function fillPostgres(url, rows, nowMs) {
 /** @param {number} rows @param {number} nowMs */
 function* postgresScript(rows, nowMs) {
   yield "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; SET jit = off";
-  const id = (/** @type {string} */ i) =>
-    `lpad(to_hex(${i}), 8, '0') || substr(md5((${i})::text), 1, 14)`;
+  const id = (/** @type {string} */ i) => `lpad(to_hex(${i}), 8, '0') || substr(md5((${i})::text), 1, 14)`;
   yield* script({
     rows,
     nowMs,
