@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 
 /** @param {string} name */
 const built = (name) => import(new URL(`../service/dist/${name}.js`, import.meta.url).href);
-const { IndexSupply, LIST_SIZE } = await built("status-lists/index-supply");
+const { IndexSupply } = await built("status-lists/index-supply");
 const { StoppedPlaces } = await built("status-lists/stopped-places");
 const { signedList } = await built("status-lists/list-token");
 const { tokenIds } = await built("status-lists/token-ids");
@@ -56,7 +56,7 @@ async function stopped(jtis) {
 }
 
 const bytes = (/** @type {number} */ count) => `${(count / 1_024).toFixed(1)} KiB`;
-console.log(`load ${loadavg()[0]?.toFixed(1) ?? "?"}, ${process.version}, lists of ${LIST_SIZE}\n`);
+console.log(`load ${loadavg()[0]?.toFixed(1) ?? "?"}, ${process.version}, lists of 131072\n`);
 console.log(
   "| Tokens | Revoked | An index and its id | Reading what was revoked | Lists | Making one | A list | with gzip |",
 );

@@ -7,11 +7,11 @@ import { newListId, type StatusClaim, type StatusPlace, statusClaim } from "./st
 import type { TokenIds } from "./token-ids.ts";
 
 /** Indexes of a list: 16 KiB of bits, which verifiers fetch at once. */
-export const LIST_SIZE = 131_072;
+const LIST_SIZE = 131_072;
 /** Indexes that a process reserves at a time. */
 export const BLOCK_SIZE = 1_024;
 /** How long a process mints with a block: a list of which it holds one must stay. */
-export const HOLD_SECONDS = 3_600;
+const HOLD_SECONDS = 3_600;
 
 export interface SupplyDeps {
   readonly store: Pick<StatusListStore, "reserve">;

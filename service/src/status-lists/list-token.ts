@@ -7,7 +7,7 @@ import type { Signer } from "../keys/signer.ts";
 export const STATUS_LIST_TYPE = "statuslist+jwt";
 
 /** How often a list is made again at least, and how long one is valid, in its `ttl`. */
-export const LIST_LIFE_TTLS = 3;
+const LIST_LIFE_TTLS = 3;
 
 export interface ListFacts {
   readonly issuer: string;

@@ -20,8 +20,8 @@ import { keksUnder } from "./custodies.ts";
 import { batchAfter, headAfter, mintFacts } from "./ledger-entries.ts";
 
 /** Where a test's lists are. */
-export const PUBLIC_URL = "https://auth.example";
-export const ISSUER = "macp-auth-service";
+const PUBLIC_URL = "https://auth.example";
+const ISSUER = "macp-auth-service";
 export const TTL_SECONDS = 15;
 
 /** A service with status lists in memory, whose time a test moves. */
