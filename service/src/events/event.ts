@@ -25,10 +25,10 @@ export type SubjectId =
   | { readonly format: "opaque"; readonly id: string };
 
 /** What the types of our events are called (RFC 8417 section 1.2). */
-export const REVOKED = "urn:macp:auth:event:revoked";
-export const UNDONE = "urn:macp:auth:event:revocation-undone";
+const REVOKED = "urn:macp:auth:event:revoked";
+const UNDONE = "urn:macp:auth:event:revocation-undone";
 /** What a test is called in the Shared Signals Framework. */
-export const VERIFICATION = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+const VERIFICATION = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 
 /** A part of a revocation, as it is sent. */
 export interface RevocationEvent {

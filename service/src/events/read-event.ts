@@ -3,7 +3,7 @@ import type { RevocationEvent } from "./event.ts";
 import type { EventPosition } from "./event-position.ts";
 
 /** Ids of tokens in one event: about 33 KiB of it, which receivers accept unless they are told otherwise. */
-export const TOKENS_MAX = 1_000;
+const TOKENS_MAX = 1_000;
 
 /**
  * The event at a position, from what is stored of the revocation: it lists the tokens that it stops and that have not expired meanwhile.

@@ -41,7 +41,7 @@ export interface SendDeps extends GiveUpRules {
 /** How long one process has a receiver. Another one waits so long for a process that was killed. */
 const LEASE_SECONDS = 15;
 /** The longest that a try takes. */
-export const TRY_SECONDS_MAX = 5;
+const TRY_SECONDS_MAX = 5;
 /** No try begins later than this in a lease: it would end after another process may have begun. */
 const BEGIN_SECONDS_MAX = LEASE_SECONDS - TRY_SECONDS_MAX - 2;
 

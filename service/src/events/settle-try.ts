@@ -13,7 +13,7 @@ export interface GiveUpRules {
 const NEVER_TIMES = 3;
 
 /** What comes after an event. */
-export function positionAfter({ position, next }: Pick<RevocationEvent, "position" | "next">): EventPosition {
+function positionAfter({ position, next }: Pick<RevocationEvent, "position" | "next">): EventPosition {
   return next ?? startOf(position.epoch + 1);
 }
 

@@ -2,7 +2,7 @@ import type { PurposeSigner } from "../keys/purposes/purpose-keys.ts";
 import type { EventClaims } from "./event.ts";
 
 /** The type of a security event token (RFC 8417 section 2.3). */
-export const EVENT_TYPE = "secevent+jwt";
+const EVENT_TYPE = "secevent+jwt";
 
 /** The event as it is sent: a signed JWT. */
 export async function signEvent({ kid, privateKey }: PurposeSigner, claims: EventClaims): Promise<string> {
