@@ -69,6 +69,11 @@ describe("the public listener", () => {
       ["GET /healthz", false],
       ["POST /oauth/introspect", true],
       ["POST /oauth/revoke", true],
+      ["GET /guard/feed", true],
+      ["GET /statuslists/{id}", false],
+      ["GET /statuslists", false],
+      ["GET /statuslists/jwks.json", false],
+      ["GET /events/jwks.json", false],
     ]);
   });
 
