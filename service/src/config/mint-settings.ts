@@ -2,9 +2,6 @@ import { z } from "zod";
 import { isLoopback } from "../kernel/loopback.ts";
 import { path, whole } from "./fields.ts";
 
-/** Where a guard of its own process learns what is revoked. */
-export type MintSettings = z.infer<typeof MintWritten>;
-
 const NO_URL =
   "must be an https:// URL (http:// only on this machine) without user, password, query and fragment";
 
