@@ -17,7 +17,7 @@ export interface GotEvent {
 /** How a receiver treats one request. */
 export type Treat = (request: IncomingMessage, response: ServerResponse, accept: () => void) => void;
 
-/** A receiver on loopback that verifies what it gets, and answers as it is told. */
+/** A receiver on loopback that verifies what it gets, and answers as `treat` says. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;

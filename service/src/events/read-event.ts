@@ -2,7 +2,7 @@ import type { RevocationStore } from "../ledger/revocation/revocation-store.ts";
 import type { RevocationEvent } from "./event.ts";
 import type { EventPosition } from "./event-position.ts";
 
-/** Ids of tokens in one event: about 33 KiB of it, which receivers accept unless they are told otherwise. */
+/** Ids of tokens in one event: about 33 KiB of it, which receivers accept unless they are configured otherwise. */
 const TOKENS_MAX = 1_000;
 
 /**
