@@ -1,5 +1,6 @@
 import { ConfigError } from "./config-error.ts";
 import { faultsAcross } from "./faults-across.ts";
+import { faultsOfTraces } from "./faults-of-traces.ts";
 import {
   type KeySource,
   keySourcesOf,
@@ -9,7 +10,6 @@ import {
   Written,
 } from "./settings.ts";
 import type { Labels, SettingsGiven, Source } from "./source.ts";
-import { faultsOfTraces } from "./trace-settings.ts";
 import { warningsAbout } from "./warnings.ts";
 
 /** Settings that can be run with, and what the operator should know of them, a line each. */

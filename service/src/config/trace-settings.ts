@@ -1,11 +1,9 @@
 import { z } from "zod";
 import { Secret } from "../kernel/secret.ts";
 import { otlpUrl, secret, verbatim } from "./fields.ts";
-import type { SettingPath } from "./settings.ts";
-import type { Labels } from "./source.ts";
 
 /** Which requests are traced, by the names that OpenTelemetry gives them. */
-const SAMPLERS = [
+export const SAMPLERS = [
   "always_on",
   "always_off",
   "traceidratio",
@@ -65,37 +63,13 @@ export function traceSettings({
   };
 }
 
-/**
- * A line for each setting of traces that cannot be used, where there are traces: without, programs of the same environment may use
- * names that this service does not know.
- */
-export function faultsOfTraces(
-  { protocol, sampler, samplerArg, headers }: z.infer<typeof TracesWritten>,
-  { of, areRead }: Labels,
-): readonly string[] {
-  const fault = (setting: SettingPath, isFaulty: boolean, words: string): string[] =>
-    isFaulty && areRead(setting) ? [`${of(setting)} ${words}`] : [];
-  return [
-    ...fault(
-      "traces.protocol",
-      !["http/json", "http/protobuf"].includes(protocol.trim()),
-      `must be http/json or http/protobuf: traces are sent over HTTP; name the receiver's HTTP port, usually 4318, in ${of("traces.endpoint")}`,
-    ),
-    ...fault("traces.sampler", samplerIn(sampler) === undefined, `must be ${SAMPLERS.join(" or ")}`),
-    ...fault("traces.samplerArg", ratioIn(samplerArg) === undefined, "must be a number from 0 to 1"),
-    ...fault(
-      "traces.headers",
-      headersIn(headers?.reveal() ?? "") === undefined,
-      "must be name=value, separated by commas, each value percent-encoded",
-    ),
-  ];
-}
-
-function samplerIn(text: string): (typeof SAMPLERS)[number] | undefined {
+/** Which sampler has this name; `undefined`: none. */
+export function samplerIn(text: string): (typeof SAMPLERS)[number] | undefined {
   return SAMPLERS.find((name) => name === text.trim());
 }
 
-function ratioIn(text = "1"): number | undefined {
+/** A share from 0 to 1; `undefined`: it is none. */
+export function ratioIn(text = "1"): number | undefined {
   const ratio = Number(text.trim());
   return /^[0-9.]+$/.test(text.trim()) && ratio <= 1 ? ratio : undefined;
 }
@@ -104,7 +78,7 @@ const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 const VALUE = /^[\x20-\x7e]*$/;
 
 /** The headers of a list in W3C Baggage's form; `undefined`: it is not one. */
-function headersIn(text: string): ReadonlyMap<string, Secret> | undefined {
+export function headersIn(text: string): ReadonlyMap<string, Secret> | undefined {
   const headers = new Map<string, Secret>();
   for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
     const [name = "", ...rest] = pair.split("=");

@@ -8,7 +8,7 @@ import {
 import type { SpanFigures } from "./traces.ts";
 
 /** Ended spans that may wait in memory, about 1 kB each. Beyond them spans are dropped: requests never wait for the receiver. */
-export const WAITING_MAX = 4_096;
+const WAITING_MAX = 4_096;
 const BATCH_MAX = 512;
 /** How long spans gather before they are sent. */
 const GATHER_MS = 1_000;

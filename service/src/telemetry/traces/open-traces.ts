@@ -43,7 +43,7 @@ export function openTraces(place: TracesPlace, failed: (fault: unknown) => void)
 }
 
 /** The same, to any exporter. */
-export function tracesTo(
+function tracesTo(
   exporter: SpanExporter,
   { sampler, ratio, serviceName, version }: Omit<TracesPlace, "url" | "headers">,
   failed: (fault: unknown) => void,
