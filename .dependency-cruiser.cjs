@@ -27,7 +27,19 @@ const ROOMS = {
   http: [...core, "telemetry"],
   wiring: [...core, "files", "outbound", "telemetry", "config", "stores"],
   cli: [...core, "files", "config", "stores", "http", "wiring"],
-  run: ["kernel", "keys", "limits", "ledger", "events", "tokens", "telemetry", "config", "http", "wiring", "cli"],
+  run: [
+    "kernel",
+    "keys",
+    "limits",
+    "ledger",
+    "events",
+    "tokens",
+    "telemetry",
+    "config",
+    "http",
+    "wiring",
+    "cli",
+  ],
 };
 
 const tests = "[.]test[.]ts$|^service/src/testing/";

@@ -175,7 +175,9 @@ export default defineConfig(
   },
   {
     name: "the core and the stores have no sentences",
-    files: ["service/src/{kernel,scopes,keys,callers,policy,limits,ledger,status-lists,tokens,stores}/**/*.ts"],
+    files: [
+      "service/src/{kernel,scopes,keys,callers,policy,limits,ledger,status-lists,tokens,stores}/**/*.ts",
+    ],
     ignores: [PORTS, ...TESTS],
     rules: { "no-restricted-syntax": ["error", ...exportSyntax, ...ambientSyntax, ...coreSentences] },
   },
