@@ -1,10 +1,11 @@
 import type { Gauge } from "prom-client";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 
+/** Name, help, labels, and how it is filled. */
+export type KeyGauge = readonly [string, string, string[], Fill];
 type Fill = (self: Gauge, report: KeysFacts) => void;
 
-/** The gauges of the keys, computed at each scrape from the set as this replica last read it: name, help, labels, how to fill it. */
-export const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] = [
+const KEY_GAUGES: readonly KeyGauge[] = [
   [
     "keys",
     "Managed keys by algorithm and state.",
@@ -83,3 +84,8 @@ export const KEY_GAUGES: readonly (readonly [string, string, string[], Fill])[] 
     },
   ],
 ];
+
+/** The gauges of the keys, computed at each scrape from the set as this replica last read it. */
+export function keySetGauges(): readonly KeyGauge[] {
+  return KEY_GAUGES;
+}

@@ -5,7 +5,7 @@ import type { SelectorKind } from "../ledger/revocation/selector.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
 import { type EventMeter, eventMetrics, type ReceiverFigures } from "./event-metrics.ts";
 import { guardCounter } from "./guard-metrics.ts";
-import { KEY_GAUGES } from "./key-gauges.ts";
+import { keySetGauges } from "./key-gauges.ts";
 import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { GuardMeter, Meter } from "./meter.ts";
@@ -148,7 +148,7 @@ function otherFigures(registers: Registry[], gauges: Gauges): void {
 }
 
 function keyGauges(registry: Registry, gauges: Gauges): void {
-  for (const [name, help, labelNames, fill] of KEY_GAUGES) {
+  for (const [name, help, labelNames, fill] of keySetGauges()) {
     gauge(registry, { name, help, labelNames }, (self) => {
       const report = gauges.report();
       if (report !== undefined) fill(self, report);
