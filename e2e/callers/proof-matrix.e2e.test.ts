@@ -20,6 +20,8 @@ const ADMIN = {
   MACP_AUTH_ADMIN_TOKEN: ADMIN_TOKEN,
   // Nothing is revoked, so nothing is sent there.
   MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
+  MACP_AUTH_STATUS_LISTS: "on",
+  MACP_AUTH_PUBLIC_URL: "https://auth.example",
 };
 let proofs: ProofStates;
 let service: RunningService;
@@ -49,12 +51,14 @@ describe("the public listener", () => {
   const FORM_BODY = ["token=x", "application/x-www-form-urlencoded"] as const;
   const ENDPOINTS = PUBLIC_ROUTES.map(({ method, path, access }) => ({
     name: `${method} ${path}`,
+    // No list has this name.
+    admitted: path === "/statuslists/{id}" ? "404" : "200",
     asksForCaller: access === "caller",
     send: (credential: string | undefined) =>
       answerText(
         service.port,
         requestText(
-          `${method} ${path}`,
+          `${method} ${path}${path === "/guard/feed" ? "?after=-1" : ""}`,
           credential === undefined ? [] : [`authorization: Bearer ${credential}`],
           ...(method === "POST" ? (path.startsWith("/oauth/") ? FORM_BODY : JSON_BODY) : []),
         ),
@@ -85,7 +89,7 @@ describe("the public listener", () => {
       const minted = service.events("token_minted").length;
       const before = rejections;
       const expected: string[] = [];
-      for (const [index, { name, asksForCaller, send }] of ENDPOINTS.entries()) {
+      for (const [index, { name, asksForCaller, admitted, send }] of ENDPOINTS.entries()) {
         const cell = cells[index] ?? [];
         if (asksForCaller)
           expected.push("credential_missing", ...(state === "right" ? [] : cell.map(([, reason]) => reason)));
@@ -94,7 +98,7 @@ describe("the public listener", () => {
         for (const [credential, reason] of cell) {
           const answer = await send(credential);
           const isAdmitted = state === "right" || !asksForCaller;
-          expect([name, reason, answer.slice(9, 12)]).toEqual([name, reason, isAdmitted ? "200" : "401"]);
+          expect([name, reason, answer.slice(9, 12)]).toEqual([name, reason, isAdmitted ? admitted : "401"]);
           // An endpoint that asks for no caller does not look at credentials either.
           if (state !== "right" || !asksForCaller) expect(answer).toBe(anybodys);
           if (!isAdmitted) rejections += 1;
@@ -145,10 +149,10 @@ describe("the admin listener", () => {
       asked(credential, method, path, path.startsWith("/keys/") ? { nothing: 1 } : undefined),
   }));
 
-  /** What a request without parameters is answered with once its caller is known: most questions to the ledger need one. */
+  /** What a request without parameters is answered with once its caller is known: most about the ledger and events need one. */
   const statusesOf = (name: string): readonly number[] => {
     if (name.startsWith("POST /keys/")) return [400];
-    return / [/](ledger|revocations)/.test(name) ? [200, 400, 404] : [200];
+    return / [/](ledger|revocations|events)/.test(name) ? [200, 400, 404] : [200];
   };
 
   async function asked(

@@ -81,7 +81,7 @@ export async function proofStates(): Promise<ProofStates> {
     ];
   });
   const right = { role: "security" };
-  const introspects = ["macp-runtime"];
+  const asks = { introspects: ["macp-runtime"], guards: true };
   const off = { ...right, disabled: true };
   await folder.put({
     version: 1,
@@ -90,9 +90,9 @@ export async function proofStates(): Promise<ProofStates> {
       gone: issuer({ issuer: "https://gone.example", disabled: true }),
     },
     callers: {
-      "by-secret": { ...right, introspects, proofs: [{ secret: secrets.right.line }] },
-      "by-workload": { ...right, introspects, proofs: [workload("job")] },
-      "by-assertion": { ...right, introspects, proofs: [assertions] },
+      "by-secret": { ...right, ...asks, proofs: [{ secret: secrets.right.line }] },
+      "by-workload": { ...right, ...asks, proofs: [workload("job")] },
+      "by-assertion": { ...right, ...asks, proofs: [assertions] },
       "ended-by-secret": {
         expires: "2020-01-01",
         ...right,
