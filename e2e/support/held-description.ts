@@ -145,6 +145,11 @@ function schemaJudge(schemas: Readonly<Record<string, Schema>>): Fits {
     anyOf: (options, value) => (options as Schema[]).some((option) => fits(option, value)),
     oneOf: (options, value) => (options as Schema[]).filter((option) => fits(option, value)).length === 1,
     items: (item, value) => !Array.isArray(value) || value.every((member) => fits(item as Schema, member)),
+    minItems: (least, value) => !Array.isArray(value) || value.length >= Number(least),
+    maxItems: (most, value) => !Array.isArray(value) || value.length <= Number(most),
+    prefixItems: (items, value) =>
+      !Array.isArray(value) ||
+      (items as Schema[]).every((item, place) => place >= value.length || fits(item, value[place])),
     required: (names, value) =>
       !isObject(value) || (names as string[]).every((name) => Object.hasOwn(value, name)),
     properties: (members, value) =>

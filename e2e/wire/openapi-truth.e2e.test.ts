@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -17,22 +17,38 @@ const ENV = { MACP_AUTH_SIGNING_ALG: "ES256" };
 const service = sharedService(ENV);
 const port = () => service().port;
 
-/** A service that records tokens, and one secret that proves its caller. */
-const SECRET = randomBytes(32).toString("base64url");
-const KEK = { MACP_AUTH_KEK: randomBytes(32).toString("base64url") };
-const RECORDED = { ...ENV, ...KEK, MACP_AUTH_SHARED_SECRET: SECRET };
-const FORM = { "content-type": "application/x-www-form-urlencoded" };
+/** A service that records tokens, with everything that goes with them, and the secrets of a caller that may ask all and of one that may not. */
+const [own, others] = [ownSecret(), ownSecret()];
+const SECRET = own.secret;
 const folderOfStore = mkdtempSync(join(tmpdir(), "macp-auth-truth-"));
-const recording = sharedService({
-  ...RECORDED,
+const ACCESS = join(folderOfStore, "access.json");
+const DOCUMENT = {
+  version: 1,
+  callers: {
+    planner: { guards: true, introspects: ["macp-runtime"], proofs: [{ secret: own.line }] },
+    other: { proofs: [{ secret: others.line }] },
+  },
+  grants: [{ name: "all", callers: ["planner"], senders: ["**"], scopes: ALL_SCOPES }],
+};
+writeFileSync(ACCESS, JSON.stringify(DOCUMENT), { mode: 0o600 });
+const KEK = { MACP_AUTH_KEK: randomBytes(32).toString("base64url") };
+const WITH_TOKENS = {
   MACP_AUTH_STATUS_LISTS: "on",
   MACP_AUTH_PUBLIC_URL: "https://auth.example",
+  // Nothing is revoked, so nothing is sent there.
+  MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
+};
+const RECORDED = { ...ENV, ...KEK, MACP_AUTH_CONFIG_FILE: ACCESS };
+const FORM = { "content-type": "application/x-www-form-urlencoded" };
+const recording = sharedService({
+  ...RECORDED,
+  ...WITH_TOKENS,
   MACP_AUTH_STORE_URL: `sqlite:${join(folderOfStore, "store.db")}`,
 });
 afterAll(() => {
   rmSync(folderOfStore, { recursive: true });
 });
-const isOfRecorded = (path: string): boolean => /^\/(?:oauth|statuslists)(?:\/|$)/.test(path);
+const isOfRecorded = (path: string): boolean => /^\/(?:oauth|statuslists|guard|events)(?:\/|$)/.test(path);
 /** A list of the service that records tokens. */
 let listPath = "";
 beforeAll(async () => {
@@ -40,7 +56,10 @@ beforeAll(async () => {
   listPath = new URL((JSON.parse(text) as { status_lists: string[] }).status_lists[0] ?? "").pathname;
 });
 /** What is sent for the path of an operation. */
-const sentFor = (path: string): string => (path === "/statuslists/{id}" ? listPath : path);
+const sentFor = (path: string): string => {
+  if (path === "/guard/feed") return `${path}?after=-1`;
+  return path === "/statuslists/{id}" ? listPath : path;
+};
 const portOf = (path: string): number => (isOfRecorded(path) ? recording().port : port());
 
 /** A request of this operation as bytes. A length, where there is one, is that of the body. */
@@ -49,7 +68,8 @@ function bytesOf(method: string, path: string, headers = "Host: x\r\n", version 
   const body = method === "POST" ? (isForm ? "token=x" : MINT) : "";
   const type = isForm ? `${FORM["content-type"]}\r\nAuthorization: Bearer ${SECRET}` : "application/json";
   const framing = body === "" ? "" : `Content-Type: ${type}\r\nContent-Length: ${String(body.length)}\r\n`;
-  return `${method} ${sentFor(path)} HTTP/${version}\r\n${headers}${framing}\r\n${body}`;
+  const proof = path === "/guard/feed" ? `Authorization: Bearer ${SECRET}\r\n` : "";
+  return `${method} ${sentFor(path)} HTTP/${version}\r\n${headers}${proof}${framing}\r\n${body}`;
 }
 
 describe.each(held.operations)("%s %s answers as it is described", (method, path) => {
@@ -187,7 +207,6 @@ test("without a key that may sign, minting and the JWKS answer 503 as it is desc
 });
 
 test("where callers and a policy are enforced, minting answers 401, 403 and 200 as it is described", async () => {
-  const own = ownSecret();
   const folder = await accessFolder({
     version: 1,
     callers: { planner: { proofs: [{ secret: own.line }] } },
@@ -289,13 +308,50 @@ describe("status lists answer as they are described", () => {
   });
 
   test("where what was revoked is not known", async () => {
-    const settings = { MACP_AUTH_STATUS_LISTS: "on", MACP_AUTH_PUBLIC_URL: "https://auth.example" };
-    const lost = { ...RECORDED, ...settings, MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none" };
+    const lost = { ...RECORDED, ...WITH_TOKENS, MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none" };
     await withService(lost, async ({ port: to }) => {
-      for (const path of ["/statuslists", "/statuslists/jwks.json"])
+      for (const path of ["/statuslists", "/statuslists/jwks.json", "/events/jwks.json"])
         expect((await get(to, path, path)).status).toBe(503);
       expect((await get(to, one, "/statuslists/0000000000")).status).toBe(503);
     });
+  });
+});
+
+describe("GET /guard/feed answers as it is described", () => {
+  const path = "/guard/feed";
+  const get = async (
+    to: number,
+    sent: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<number> => {
+    const statuses: number[] = [];
+    for (const method of ["HEAD", "GET"])
+      statuses.push(expectDescribed(method, path, await ask(to, { method, path: sent, headers })));
+    expect(new Set(statuses).size).toBe(1);
+    return statuses[0] ?? 0;
+  };
+  const asked = sentFor(path);
+
+  test("to a guard, to a stranger, to a caller that is none, and to a question that is none", async () => {
+    const to = recording().port;
+    expect(await get(to, asked, bearer(SECRET))).toBe(200);
+    expect(await get(to, asked, {})).toBe(401);
+    expect(await get(to, asked, bearer(others.secret))).toBe(403);
+    expect(await get(to, path, bearer(SECRET))).toBe(400);
+  });
+
+  test("where there is none, where what was revoked is not known, and beyond a limit", async () => {
+    expect(await get(port(), asked, bearer(SECRET))).toBe(404);
+    await withService({ ...RECORDED, MACP_AUTH_STORE_URL: "postgres://127.0.0.1:1/none" }, async (lost) => {
+      expect(await get(lost.port, asked, bearer(SECRET))).toBe(503);
+    });
+    const folder = await accessFolder({ ...DOCUMENT, limits: { address: "2/1h" } });
+    const store = `sqlite:${join(folderOfStore, "feed.db")}`;
+    await withService({ ...ENV, ...KEK, ...folder.env, MACP_AUTH_STORE_URL: store }, async (limited) => {
+      expect(await get(limited.port, asked, bearer(SECRET))).toBe(200);
+      expect(await get(limited.port, asked, bearer(SECRET))).toBe(429);
+    });
+    await folder.remove();
   });
 });
 
