@@ -18,6 +18,8 @@ const RECORDED = {
   ...WITH_TOKEN,
   MACP_AUTH_STORE_URL: `sqlite:${join(mkdtempSync(join(tmpdir(), "macp-auth-admin-")), "store.db")}`,
   MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
+  // Nobody listens there: what is sent waits.
+  MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
 };
 
 const ISSUER_NAME = "ci";
@@ -217,6 +219,31 @@ test("each executed operation is answered 200 as it is described", async () => {
   await done("reseal", {});
   for (const path of ["/keys", "/readyz", "/metrics", "/access", "/issuers"])
     for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(200);
+});
+
+describe("the operations on events answer as they are described", () => {
+  const BODIES = ["/events/replay", "/events/test"];
+  const READS = ["/events", "/events/dead"];
+  const post = (to: RunningService, path: string, body: string, headers: Record<string, string> = {}) =>
+    answered(to, "POST", path, { body, headers });
+  const of = (receiver: string): string => JSON.stringify({ receiver });
+
+  test("with 409 where nobody is sent events", async () => {
+    for (const path of READS)
+      for (const method of ["GET", "HEAD"]) expect(await answered(service(), method, path)).toBe(409);
+    for (const path of BODIES) expect(await post(service(), path, of("default"))).toBe(409);
+  });
+
+  test("with 200 about a receiver, 404 about one that there is not, and to bodies that cannot be read", async () => {
+    for (const path of READS)
+      for (const method of ["GET", "HEAD"]) expect(await answered(recorded(), method, path)).toBe(200);
+    for (const path of BODIES) {
+      expect(await post(recorded(), path, of("default")), path).toBe(200);
+      expect(await post(recorded(), path, of("nobody")), path).toBe(404);
+      expect(await post(recorded(), path, of("x".repeat(110_000)))).toBe(413);
+      expect(await post(recorded(), path, of("default"), { "content-encoding": "nope" })).toBe(415);
+    }
+  });
 });
 
 test("where nothing is recorded, the operations on the ledger are answered 409 as it is described", async () => {
