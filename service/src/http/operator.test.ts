@@ -130,6 +130,10 @@ test("each operation is for these roles, and a route without roles does not comp
     "POST /revocations": change,
     "POST /revocations/preview": change,
     "POST /revocations/{epoch}/undo": change,
+    "GET /events": all,
+    "GET /events/dead": all,
+    "POST /events/replay": change,
+    "POST /events/test": change,
   });
   // @ts-expect-error: a route with an empty list of roles
   const none: (typeof ADMIN_ROUTES)[number]["roles"] = [];
