@@ -49,11 +49,18 @@ function answerTo(
 ): Answer | Promise<Answer> {
   // HTTP/1.0 has no Host, and health checkers use it; HTTP/1.1 must send exactly one (RFC 9112 section 3.2).
   const { hosts, spaced } = headerLines(incoming.rawHeaders);
-  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1") || spaced)
+  // Another reader of these bytes may see other requests in them, so nothing after this one is read, as newer parsers do.
+  if (spaced) return last(rejected(log, "request_malformed", requestId));
+  if (hosts > 1 || (hosts === 0 && incoming.httpVersion === "1.1"))
     return rejected(log, "request_malformed", requestId);
   const found = router(incoming.method ?? "", incoming.url ?? "");
   if (found === undefined) return rejected(log, "not_found", requestId);
   return found.handle({ incoming, requestId, params: found.params });
+}
+
+/** The answer, after which the connection ends. */
+function last(answer: Answer): Answer {
+  return { ...answer, headers: [...answer.headers, "connection", "close"] };
 }
 
 /** The problem of a request that a fault ended. The text of the fault goes to the log, never to the caller. */
