@@ -59,7 +59,9 @@ beforeAll(async () => {
     version: 1,
     client_cas: { mesh: { ca_file: "mesh.pem" } },
     callers: Object.fromEntries([
-      ...ROLES.map((role) => caller(role, role === "none" ? {} : { role, introspects: ["macp-runtime"] })),
+      ...ROLES.map((role) =>
+        caller(role, role === "none" ? {} : { role, introspects: ["macp-runtime"], guards: true }),
+      ),
       caller("off", { role: "security", disabled: true }),
       caller("ended", { role: "security", expires: "2020-01-01" }),
     ]) as object,
@@ -73,6 +75,9 @@ beforeAll(async () => {
     MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     MACP_AUTH_TLS_CERT_FILE: served.certificatePath,
     MACP_AUTH_TLS_KEY_FILE: served.keyPath,
+    MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
+    MACP_AUTH_STATUS_LISTS: "on",
+    MACP_AUTH_PUBLIC_URL: "https://auth.example",
     MACP_AUTH_ADMIN_PORT: "0",
     MACP_AUTH_ADMIN_TOKEN: "an-admin-token-of-32-characters!",
   });
@@ -124,7 +129,7 @@ async function asked(
   const shown = certificate && { cert: certificate.certificate, key: certificate.key };
   const client = new TlsClient(port, { ca: serviceCa, ...shown });
   try {
-    const at = path.replace("{name}", "mesh");
+    const at = path === "/guard/feed" ? `${path}?after=-1` : path.replace("{name}", "mesh");
     return await (body === undefined
       ? client.ask(method, at)
       : at.startsWith("/oauth/")
@@ -149,7 +154,9 @@ describe("the public TLS listener mints only for a right certificate", () => {
       for (const [certificate, reason] of shown) {
         const answer = await asked(service.port, certificate, [method, path], body);
         const isAdmitted = !isAsking || state === "right";
-        expect([path, reason, answer.status]).toEqual([path, reason, isAdmitted ? 200 : 401]);
+        // No list has the name `{id}`.
+        const admitted = path === "/statuslists/{id}" ? 404 : 200;
+        expect([path, reason, answer.status]).toEqual([path, reason, isAdmitted ? admitted : 401]);
         if (!isAdmitted) expected.push(reason);
         // A stranger's answer says nothing, and an endpoint that asks for no caller looks at no certificate.
         if (!isAsking || !isAdmitted) expect([path, answer.body]).toEqual([path, anybodys.body]);

@@ -39,7 +39,8 @@ beforeAll(async () => {
     ...folder.env,
     HOST: "127.0.0.1",
     MACP_AUTH_SIGNING_ALG: "ES256",
-    // With a ledger, so that its operations do something too.
+    // With a ledger and a receiver of events, so that their operations do something too.
+    MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
     MACP_AUTH_STORE_URL: `sqlite:${join(dirname(folder.path), "store.db")}`,
     MACP_AUTH_KEK: randomBytes(32).toString("base64url"),
     MACP_AUTH_ADMIN_PORT: "0",

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AUTH_REASONS } from "../../service/src/callers/rejection.ts";
 import { PROBLEMS } from "../../service/src/http/problem.ts";
+import { PUBLIC_ROUTES } from "../../service/src/http/public-server.ts";
 import { SCOPES } from "../../service/src/limits/limit-plan.ts";
 import { LIMIT_REASONS } from "../../service/src/limits/limit-reason.ts";
 import { MISS_REASONS } from "../../service/src/policy/judge-grant.ts";
@@ -112,6 +113,10 @@ async function sendAll(port: number, all: readonly Chosen[], localAddress?: stri
 
 /** Every value that a label of this service's own metrics may have here. */
 const VALUES = new Set<string>([
+  ...PUBLIC_ROUTES.map(({ operationId }) => operationId),
+  "ok",
+  "rejected",
+  "failed",
   ...AUTH_REASONS,
   ...Object.keys(PROBLEMS),
   ...LIMIT_REASONS,
