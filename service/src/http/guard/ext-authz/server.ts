@@ -36,7 +36,7 @@ export interface ExtAuthzServer {
 const CLOSE_MS_MAX = 1_000;
 
 const OPTIONS = {
-  // Envoy sends the headers, of which it accepts 60 KiB, and where it is told to, the beginning of the body.
+  // Envoy sends the headers, of which it accepts 60 KiB, and, where it is configured to, the beginning of the body.
   "grpc.max_receive_message_length": 1_048_576,
   "grpc.max_concurrent_streams": 1_000,
 } as const;

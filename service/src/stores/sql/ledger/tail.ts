@@ -6,7 +6,7 @@ import { hourOf } from "./hours.ts";
 
 /**
  * The tail of the ledger: batches that were committed and not filed yet, one row each, so that a mint waits for one row and no index.
- * Filing moves them into `ledger_entries`, many at a time, as they are. Whoever reads entries files first, or reads the tail too.
+ * Filing moves them into `ledger_entries`, many at a time, as they are. Those who read entries file first, or read the tail too.
  */
 const TAIL = "ledger_tail";
 
