@@ -30,6 +30,15 @@ export function metricsIn(text: string): readonly string[] {
   return [...new Set(named.map((name) => (known.has(name) ? name : name.replace(ENDS, ""))))];
 }
 
+/** Those of a guard of its own process, which docs/guard-sidecar.md has. */
+export function sidecarMetrics(): ReadonlySet<string> {
+  return new Set(
+    [...textOf("docs/guard-sidecar.md").matchAll(/^\| `(macp_auth_guard_[a-z_]+)` \|/gm)].map(
+      ([, name = ""]) => name,
+    ),
+  );
+}
+
 /** Those of docs/metrics.md, which a unit test compares with the code. */
 export function documentedMetrics(): ReadonlySet<string> {
   return new Set(

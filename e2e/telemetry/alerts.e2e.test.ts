@@ -3,7 +3,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { anchorsOf, documentedMetrics, metricsIn, ROOT, textOf } from "../support/documents.ts";
+import {
+  anchorsOf,
+  documentedMetrics,
+  metricsIn,
+  ROOT,
+  sidecarMetrics,
+  textOf,
+} from "../support/documents.ts";
 
 interface Rule {
   readonly alert?: string;
@@ -95,7 +102,7 @@ describe("the names of metrics", () => {
       .map((name) => `docs/${name}`),
     ...(existsSync(`${ROOT}/deploy/grafana/macp-auth.json`) ? ["deploy/grafana/macp-auth.json"] : []),
   ])("in %s are those of metrics that exist", (path) => {
-    const known = documentedMetrics();
+    const known = new Set([...documentedMetrics(), ...sidecarMetrics()]);
     expect(metricsIn(textOf(path)).filter((name) => !known.has(name))).toEqual([]);
   });
 

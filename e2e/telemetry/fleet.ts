@@ -104,6 +104,8 @@ export async function startFleet(): Promise<Fleet> {
     MACP_AUTH_LIMITS_URL: redis.url,
     MACP_AUTH_LIMITS_REPLICAS: "2",
     MACP_AUTH_LEDGER_WITNESS: witness.url,
+    // Nobody listens there: what is sent waits.
+    MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     MACP_AUTH_STATUS_LISTS: "on",
     MACP_AUTH_PUBLIC_URL: "https://auth.example",

@@ -8,6 +8,7 @@ import { ACTS, everyday, LOOK_MS, strange } from "./story.ts";
 
 /** What takes hours, or very many clients, to move: service/src/telemetry/metrics-move.test.ts moves it. */
 const ELSEWHERE = [
+  "macp_auth_events_dead",
   "macp_auth_fetches_dropped_total",
   "macp_auth_key_alarms_total",
   "macp_auth_ledger_lost_total",
@@ -20,6 +21,8 @@ const ELSEWHERE = [
 /** Stands in everything that strangers send, and may stand in no label. */
 const MARK = "zq7mark";
 
+/** How often the story is played at most. */
+const DAYS_MAX = 3;
 /** How long an act lasts that ends. */
 const LASTS_MS = 1_200;
 const isLeftOut = mayLeavePostgresOut() || !HAS_REDIS;
@@ -55,26 +58,30 @@ describe.skipIf(isLeftOut)(
           await pause(LOOK_MS);
         }
       })();
-      for (const { begin, end } of ACTS) {
+      // On a busy machine a look may miss what lasts for a moment: the next day has it again.
+      for (let days = 0; days < DAYS_MAX && (days === 0 || still().length > 0); days += 1) {
+        for (const { begin, end } of ACTS) {
+          await everyday(fleet);
+          await begin(fleet);
+          if (end !== undefined) await pause(LASTS_MS);
+          await end?.(fleet);
+        }
         await everyday(fleet);
-        await begin(fleet);
-        if (end !== undefined) await pause(LASTS_MS);
-        await end?.(fleet);
+        await pause(LASTS_MS);
       }
-      await everyday(fleet);
-      await pause(LASTS_MS);
       day.isOver = true;
       await looks;
       await look();
-    }, 120_000);
+    }, 180_000);
     afterAll(() => fleet.end());
 
     const isMoved = (metric: string): boolean =>
       fleet.members.some(({ name }) => (seen.get(`${metric} ${name}`)?.size ?? 0) > 1);
+    const still = (): readonly string[] =>
+      [...documentedMetrics()].filter((metric) => !isMoved(metric) && !ELSEWHERE.includes(metric));
 
     test("moves every metric that a page, a panel or a rule names", () => {
-      const still = [...documentedMetrics()].filter((metric) => !isMoved(metric));
-      expect(still.filter((metric) => !ELSEWHERE.includes(metric))).toEqual([]);
+      expect(still()).toEqual([]);
       const moved = textOf("service/src/telemetry/metrics-move.test.ts");
       expect(ELSEWHERE.filter((metric) => !moved.includes(`"${metric}"`))).toEqual([]);
     });

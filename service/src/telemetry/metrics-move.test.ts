@@ -25,6 +25,7 @@ const ALL = {
 };
 
 test.each([
+  "macp_auth_events_dead",
   "macp_auth_fetches_dropped_total",
   "macp_auth_key_alarms_total",
   "macp_auth_ledger_lost_total",
@@ -35,12 +36,15 @@ test.each([
 ])("%s moves with what it counts", async (name) => {
   let now = report(-5, 3, false);
   const overflows = new Map([["address", 0]]);
-  const metrics = openMetrics({ ...ALL, report: () => now, limitOverflows: () => overflows });
+  let dead = 0;
+  const events = () => [{ receiver: "default", behind: 0, lagSeconds: 0, dead }];
+  const metrics = openMetrics({ ...ALL, report: () => now, limitOverflows: () => overflows, events });
   const samples = async (): Promise<readonly string[]> =>
     (await metrics.render()).split("\n").filter((line) => line.startsWith(name));
   const before = await samples();
   now = report(5, 4, true);
   overflows.set("address", 1);
+  dead = 1;
   metrics.fetchesDropped(2);
   metrics.ledger.lost("mint");
   metrics.keyAlarm("rotation_overdue");
