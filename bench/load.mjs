@@ -5,8 +5,8 @@ import { text } from "node:stream/consumers";
 
 const SCRIPT = join(import.meta.dirname, "wrk.lua");
 
-/** How many requests are on their way at any time. Each waits for its answer before the next. */
-export const CONNECTIONS = 32;
+/** How many requests are on their way at any time. Each waits for its answer before the next. BENCH_CONNECTIONS changes it. */
+export const CONNECTIONS = Number(process.env["BENCH_CONNECTIONS"] ?? 32);
 const SECONDS_MAX = 3_600;
 
 /** @typedef {{ url: string, method: "GET" | "POST", body?: string, headers: Record<string, string>, bearersFile?: string }} Shot */
