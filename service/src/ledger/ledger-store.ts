@@ -40,6 +40,6 @@ export interface LedgerStore {
   heads(): Promise<readonly ChainHead[]>;
   /** The entries of a chain after `afterSeq`, in their order, at most `limit`. */
   entriesOf(chain: ChainName, afterSeq: number, limit: number): Promise<readonly StoredEntry[]>;
-  /** Files what was appended under everything that it is found by. Questions do that first; so the less they wait, the oftener it is done. */
+  /** Files what was appended under all that entries are found by. Questions do it first, so they wait less when it is done often. */
   file(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { COUNT_COLUMNS, COUNT_CONFLICT } from "./counts.ts";
 import { hourOf } from "./hours.ts";
 
 /**
- * The tail of the ledger: batches that were committed and not filed yet, one row each, so that a mint waits for one row and no index.
+ * The tail of the ledger: batches that were committed and not filed yet, one row each, so a mint waits for one row and for no index.
  * Filing moves them into `ledger_entries`, many at a time, as they are. Those who read entries file first, or read the tail too.
  */
 const TAIL = "ledger_tail";
