@@ -1,10 +1,24 @@
+import { writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mayLeavePostgresOut } from "../../service/src/testing/store-places.ts";
-import { documentedMetrics, textOf } from "../support/documents.ts";
+import { documentedMetrics, ROOT, textOf } from "../support/documents.ts";
 import { HAS_REDIS } from "../support/redis-server.ts";
-import { type Fleet, figuresOf, startFleet } from "./fleet.ts";
-import { ACTS, everyday, LOOK_MS, strange } from "./story.ts";
+import { ADMIN_TOKEN, type Fleet, figuresOf, startFleet } from "./fleet.ts";
+import {
+  type FilledPanel,
+  filled,
+  instanceQueryOfDashboard,
+  panelsOfDashboard,
+} from "./picture/dashboard.ts";
+import { type Mark, pictureOf } from "./picture/picture.ts";
+import { HAS_PROMETHEUS, type Prometheus, startPrometheus } from "./picture/prometheus.ts";
+import { ACTS, everyday, LOOK_MS, quietDay, strange } from "./story.ts";
+
+const RULES = ["macp-auth.rules.yml", "macp-auth-slo.rules.yml"];
+const PICTURE = "docs/dashboard.svg";
+/** How long the day of the picture in docs/ is. 0: as quick as it goes, and the picture stays as it is. */
+const PICTURE_SECONDS = Number(process.env["MACP_DASHBOARD_SECONDS"] ?? 0);
 
 /** What takes hours, or very many clients, to move: service/src/telemetry/metrics-move.test.ts moves it. */
 const ELSEWHERE = [
@@ -24,13 +38,16 @@ const MARK = "zq7mark";
 /** How often the story is played at most. */
 const DAYS_MAX = 3;
 /** How long an act lasts that ends. */
-const LASTS_MS = 1_200;
+const LASTS_MS = Math.max(1_200, (PICTURE_SECONDS * 1_000) / (ACTS.length + 3) / 2);
 const isLeftOut = mayLeavePostgresOut() || !HAS_REDIS;
 
 describe.skipIf(isLeftOut)(
   "a day of a fleet (skipped without MACP_TEST_POSTGRES_URL or redis-server)",
   () => {
     let fleet: Fleet;
+    let prometheus: Prometheus | undefined;
+    const marks: Mark[] = [];
+    const day = { from: 0, to: 0, isOver: false };
     /** For each metric of a service, each set of samples that was seen, as text. */
     const seen = new Map<string, Set<string>>();
 
@@ -51,29 +68,35 @@ describe.skipIf(isLeftOut)(
 
     beforeAll(async () => {
       fleet = await startFleet();
-      const day = { isOver: false };
+      if (HAS_PROMETHEUS) prometheus = await scraping(fleet);
       const looks = (async () => {
         while (!day.isOver) {
           await look();
           await pause(LOOK_MS);
         }
       })();
+      const traffic = PICTURE_SECONDS > 0 ? trafficUntil(day, fleet) : undefined;
+      if (PICTURE_SECONDS > 0) await pause(LASTS_MS * 3);
+      day.from = seconds();
       // On a busy machine a look may miss what lasts for a moment: the next day has it again.
       for (let days = 0; days < DAYS_MAX && (days === 0 || still().length > 0); days += 1) {
-        for (const { begin, end } of ACTS) {
+        for (const { name, begin, end } of ACTS) {
           await everyday(fleet);
+          if (PICTURE_SECONDS > 0) await pause(LASTS_MS);
+          if (days === 0) marks.push({ at: seconds(), what: name });
           await begin(fleet);
           if (end !== undefined) await pause(LASTS_MS);
           await end?.(fleet);
         }
         await everyday(fleet);
-        await pause(LASTS_MS);
+        await pause(PICTURE_SECONDS > 0 ? LASTS_MS * 3 : LASTS_MS);
       }
       day.isOver = true;
-      await looks;
+      day.to = seconds();
+      await Promise.all([looks, traffic]);
       await look();
     }, 180_000);
-    afterAll(() => fleet.end());
+    afterAll(() => Promise.all([fleet.end(), prometheus?.end()]));
 
     const isMoved = (metric: string): boolean =>
       fleet.members.some(({ name }) => (seen.get(`${metric} ${name}`)?.size ?? 0) > 1);
@@ -103,5 +126,77 @@ describe.skipIf(isLeftOut)(
       // 200 more strangers: a label that they fill would have made 200 series, other parts of the service may make a few.
       expect(after.length - before.length).toBeLessThan(20);
     });
+
+    describe.skipIf(!HAS_PROMETHEUS)("seen by Prometheus (skipped without prometheus)", () => {
+      const panels: FilledPanel[] = [];
+      const asked = (): Prometheus => {
+        if (prometheus === undefined) throw new Error("prometheus was not started");
+        return prometheus;
+      };
+
+      test("has something to show in each panel of the dashboard, whose queries are all accepted", async () => {
+        for (const panel of panelsOfDashboard()) panels.push(await filled(panel, asked(), day.from, day.to));
+        const empty = panels.filter(({ type, lines }) => type !== "row" && lines.length === 0);
+        expect(empty.map(({ title }) => title)).toEqual([]);
+        const [matcher, label] = instanceQueryOfDashboard();
+        expect(await asked().labelValues(label, matcher)).toEqual(fleet.members.map(({ name }) => name));
+      });
+
+      test("has each panel in the picture of the documents", () => {
+        const picture = pictureOf({
+          title:
+            "macp-auth: a fleet of two replicas and a service with TLS, whose keys rotate every 8 seconds",
+          panels,
+          ...day,
+          marks,
+        });
+        if (PICTURE_SECONDS > 0) writeFileSync(`${ROOT}/${PICTURE}`, picture);
+        for (const svg of [picture, textOf(PICTURE)])
+          expect(panels.map(({ title }) => title).filter((title) => !svg.includes(`>${title}<`))).toEqual([]);
+        expect(textOf(PICTURE).length).toBeLessThan(300_000);
+      });
+
+      test("breaks no rule of the alerts and objectives: each is evaluated without a fault", async () => {
+        const isNew = async () => (await asked().rules()).some(({ health }) => health === "unknown");
+        for (let tries = 0; tries < 300 && (await isNew()); tries += 1) await pause(100);
+        const rules = await asked().rules();
+        expect(rules.filter(({ health }) => health !== "ok")).toEqual([]);
+        const written = RULES.map((file) => textOf(`deploy/prometheus/${file}`)).join("\n");
+        expect(rules).toHaveLength([...written.matchAll(/^ +- (?:alert|record):/gm)].length);
+      });
+
+      test("answers the queries of the page about objectives", async () => {
+        const queries = [...textOf("docs/slo.md").matchAll(/```promql\n(.*)\n```/g)];
+        expect(queries).toHaveLength(4);
+        for (const [, query = ""] of queries)
+          expect((await asked().range(query, day.to - 1, day.to)).length).toBeGreaterThan(0);
+      });
+    });
   },
 );
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1_000);
+}
+
+function scraping({ members }: Fleet): Promise<Prometheus> {
+  return startPrometheus({
+    jobs: {
+      "macp-auth": members.map(({ name, adminPort, isSecure }) => ({
+        instance: name,
+        port: adminPort,
+        isSecure,
+      })),
+    },
+    token: ADMIN_TOKEN,
+    ruleFiles: RULES.map((file) => `${ROOT}/deploy/prometheus/${file}`),
+  });
+}
+
+/** Traffic as of a quiet day, beside the acts. In some of them this address is kept out, which is what they are about. */
+async function trafficUntil(day: { readonly isOver: boolean }, fleet: Fleet): Promise<void> {
+  while (!day.isOver) {
+    await quietDay(fleet).catch(() => undefined);
+    await pause(LOOK_MS);
+  }
+}

@@ -26,6 +26,19 @@ export async function everyday({ members: [first, second], secrets }: Fleet): Pr
   }
 }
 
+/** The same, with what else happens on a quiet day: questions about tokens, and mints that are only observed. */
+export async function quietDay(fleet: Fleet): Promise<void> {
+  const {
+    members: [{ service }, , outside],
+    secrets,
+  } = fleet;
+  await everyday(fleet);
+  const token = await mint(service, secrets.planner, { sender: "agent://planner" });
+  if (token !== undefined) await form(service, "/oauth/introspect", secrets.guard, token);
+  await ask(service.port, { path: "/guard/feed?after=-1", headers: bearer(secrets.guard) });
+  await mintOverTls(outside.service, "agent://outside");
+}
+
 /** The acts of a day, in their order. Each leaves behind what the next one finds, and the fleet works at the end. */
 export const ACTS: readonly Act[] = [
   { name: "requests that are rejected", begin: rejected },
