@@ -1,4 +1,4 @@
-// Mints without a pause until it is killed, run by the tests of what a ledger survives. Prints each token that left: its id and the
+// Mints and files without a pause until it is killed, run by the tests of what a ledger survives. Prints each token that left: its id and the
 // digest of what was signed. `node minter.mjs URL MODE CONCURRENT TOKENS [KILL]`; with KILL it kills
 // itself before its n-th send to PostgreSQL.
 import { createHash, generateKeyPairSync } from "node:crypto";
@@ -56,9 +56,10 @@ const keys = new LiveKeys(
   systemClock,
 );
 const database = await openDatabase(location);
+const store = ledgerStore(database);
 const writer = new LedgerWriter({
   ...machine,
-  store: ledgerStore(database),
+  store,
   nowMs: () => systemClock.nowMs(),
   writer: { version: "1.0.0" },
 });
@@ -102,7 +103,15 @@ async function client() {
     say(`${outcome.claims.jti} ${createHash("sha256").update(input).digest("base64url")}\n`);
   }
 }
-await Promise.all(Array.from({ length: Number(concurrent) }, client));
+// Far more often than a service does, so that many of the kills come in the middle of filing.
+const FILING_PAUSE_MS = 5;
+async function filing() {
+  while (left > 0) {
+    await systemTimers.delay(FILING_PAUSE_MS).over;
+    await store.file().catch(() => undefined);
+  }
+}
+await Promise.all([filing(), ...Array.from({ length: Number(concurrent) }, client)]);
 await writer.idle();
 await database.close();
 

@@ -66,23 +66,35 @@ interface MinterOptions {
   readonly kill?: number;
 }
 
-/** What is wrong with a ledger, given the tokens that left: each has exactly one entry, and every chain is whole. Empty: nothing. */
+/**
+ * What is wrong with a ledger, given the tokens that left: each has exactly one entry, and every chain is whole, as it was found and once
+ * what was left in its tail is filed. Empty: nothing.
+ */
 export async function faultsOf(url: string, tokens: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const database = await openAdapter(storeAt(url));
   try {
     const ledger = sqlLedger(database);
-    const recorded = new Map<string, string[]>();
-    const faults: string[] = [];
-    for (const head of await ledger.heads()) faults.push(...(await readChain(ledger, head, recorded)));
-    for (const [jti, digest] of tokens) {
-      const found = recorded.get(jti) ?? [];
-      if (found.length !== 1) faults.push(`token ${jti} has ${String(found.length)} entries`);
-      else if (found[0] !== digest) faults.push(`token ${jti} has the entry of another`);
-    }
-    return faults;
+    const asLeft = await faultsIn(ledger, tokens);
+    await ledger.file();
+    return [...asLeft, ...(await faultsIn(ledger, tokens))];
   } finally {
     await database.close();
   }
+}
+
+async function faultsIn(
+  ledger: LedgerStore,
+  tokens: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const recorded = new Map<string, string[]>();
+  const faults: string[] = [];
+  for (const head of await ledger.heads()) faults.push(...(await readChain(ledger, head, recorded)));
+  for (const [jti, digest] of tokens) {
+    const found = recorded.get(jti) ?? [];
+    if (found.length !== 1) faults.push(`token ${jti} has ${String(found.length)} entries`);
+    else if (found[0] !== digest) faults.push(`token ${jti} has the entry of another`);
+  }
+  return faults;
 }
 
 async function readChain(

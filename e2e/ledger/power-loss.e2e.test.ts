@@ -69,7 +69,7 @@ describe.skipIf(!mayMount)(
       return outcome;
     };
 
-    test(`${String(CYCLES)} times: every token that had left is there, and the ledger is whole`, {
+    test("every token that had left is there, and the ledger is whole", {
       timeout: 1_200_000,
     }, async () => {
       const url = `sqlite:${join(disk, "keys.db")}`;
