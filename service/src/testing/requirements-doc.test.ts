@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const page = readFileSync(`${ROOT}/docs/requirements.md`, "utf8");
+const faultsPage = readFileSync(`${ROOT}/docs/faults.md`, "utf8");
 
 /** One row: the sentence of a guarantee, and a test that shows it: its file, and its title with those of the blocks around it. */
 const rows = page
@@ -16,6 +17,15 @@ const rows = page
       .map((cell) => cell.trim());
     return { id, guarantee, file: file.replaceAll("`", ""), titles: title.split(" › "), more };
   });
+
+/** One row of the page of faults: a fault, what happens, and a test that shows it. */
+const faults = [
+  ...faultsPage.matchAll(/^\| (?<fault>[^|]+) \| [^|]+ \| `(?<file>[^`|]+\.ts)` \| (?<title>[^|]+) \|$/gm),
+].map(({ groups }) => ({
+  fault: groups?.["fault"] ?? "",
+  file: groups?.["file"] ?? "",
+  titles: (groups?.["title"] ?? "").split(" › "),
+}));
 
 const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 /** Whether the text of a test file has this title where a title stands: first in a call. */
@@ -39,9 +49,21 @@ describe("docs/requirements.md", () => {
     }
   });
 
-  test.each(rows)("$id is shown by a test that exists: $titles", ({ file, titles }) => {
-    expect([file, existsSync(`${ROOT}/${file}`)]).toEqual([file, true]);
-    const text = readFileSync(`${ROOT}/${file}`, "utf8");
-    for (const title of titles) expect([title, hasTitle(text, title)]).toEqual([title, true]);
-  });
+  test.each(rows)("$id is shown by a test that exists: $titles", expectTest);
 });
+
+describe("docs/faults.md", () => {
+  test("has a test in each row of a table that has tests", () => {
+    const lines = faultsPage.split("\n").filter((line) => line.includes(".test.ts"));
+    expect(faults.length).toBe(lines.length);
+    expect(faults.length).toBeGreaterThan(40);
+  });
+
+  test.each(faults)("$fault: it is shown by a test that exists: $titles", expectTest);
+});
+
+function expectTest({ file, titles }: { readonly file: string; readonly titles: readonly string[] }): void {
+  expect([file, existsSync(`${ROOT}/${file}`)]).toEqual([file, true]);
+  const text = readFileSync(`${ROOT}/${file}`, "utf8");
+  for (const title of titles) expect([title, hasTitle(text, title)]).toEqual([title, true]);
+}
