@@ -21,6 +21,7 @@ export async function patientDatabase(dialect: Dialect, open: () => Promise<Data
     dialect,
     read: async (work, how) => (await database()).read(work, how),
     write: async (work, how) => (await database()).write(work, how),
+    writeKnown: async (statements, how) => (await database()).writeKnown(statements, how),
     close: async () => {
       await (await opened)?.close();
     },

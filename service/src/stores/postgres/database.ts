@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { Impossible } from "../../kernel/assert.ts";
 import type { PostgresLocation } from "../../kernel/store-location.ts";
-import type { Database, Query } from "../sql/database.ts";
+import type { Database, KnownStatement, Query, Rows } from "../sql/database.ts";
 import { POSTGRES } from "./dialect.ts";
 import { connectionFaultOf, NOT_CONFIRMED, PostgresFault, statementFaultOf } from "./faults.ts";
 import { type Home, homeOf, LOOK, parseLook, pathTo } from "./home.ts";
@@ -70,6 +70,10 @@ export async function openPostgres(location: PostgresLocation, types?: ValueType
       retried(hosts, () =>
         transaction({ hosts, homes }, { ...WRITE, first: how?.first, isLong: how?.isLong }, work),
       ),
+    writeKnown: (statements, how) =>
+      retried(hosts, () =>
+        knownTransaction({ hosts, homes }, { ...WRITE, first: how?.first, isLong: how?.isLong }, statements),
+      ),
     close: () => hosts.close(),
   };
 }
@@ -98,29 +102,73 @@ class Homes {
   }
 }
 
-async function transaction<T>(
-  { hosts, homes }: { readonly hosts: Hosts; readonly homes: Homes },
+interface Where {
+  readonly hosts: Hosts;
+  readonly homes: Homes;
+}
+
+function transaction<T>(where: Where, mode: Mode, work: (query: Query) => Promise<T>): Promise<T> {
+  return onConnection(where, async (client) => {
+    const { query, end } = statementsOn(client, mode);
+    try {
+      const { found } = where.homes;
+      await client.query(beginning(mode, found).join("; ")).catch((thrown: unknown) => {
+        throw connectionFaultOf(thrown, "begin");
+      });
+      if (found === undefined) await findHome(where.homes, mode, query);
+      const result = await work(query);
+      // Rejects when a statement failed and `work` caught it: what is left of the transaction is not what `work` thinks.
+      await end();
+      await confirmed(client, async () => {
+        committed(await answered(client.query("COMMIT")));
+      });
+      return result;
+    } catch (thrown) {
+      await end().catch(() => undefined);
+      throw thrown;
+    }
+  });
+}
+
+/** All statements in one message of the simple protocol, which knows no parameters: they are written as literals. */
+function knownTransaction(
+  where: Where,
   mode: Mode,
-  work: (query: Query) => Promise<T>,
+  statements: readonly KnownStatement[],
+): Promise<readonly Rows[]> {
+  const { found } = where.homes;
+  if (found === undefined)
+    return transaction(where, mode, (query) =>
+      Promise.all(statements.map(({ sql, parameters }) => query(sql, parameters))),
+    );
+  return onConnection(where, (client) =>
+    confirmed(client, async () => {
+      const begin = beginning(mode, found);
+      const known = statements.map((statement) => withLiterals(client, statement));
+      const results = (await answered(client.query([...begin, ...known, "COMMIT"].join("; ")))) as unknown;
+      const all = Array.isArray(results) ? (results as pg.QueryResult[]) : [];
+      committed(all.at(-1));
+      return all.slice(-1 - known.length, -1).map(({ rows }) => rows as Rows);
+    }),
+  );
+}
+
+function beginning(mode: Mode, found: Home | undefined): readonly string[] {
+  const path = found === undefined ? [] : pathTo(found);
+  return [mode.begin, limits(mode), ...path, ...(mode.first === undefined ? [] : [mode.first])];
+}
+
+/** Runs work with a connection that nobody else has meanwhile. Of one that fails, nothing is left. */
+async function onConnection<T>(
+  { hosts, homes }: Where,
+  work: (client: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
   const client = await hosts.connect();
-  const { query, end } = statementsOn(client, mode);
   try {
-    const { found } = homes;
-    const path = found === undefined ? [] : pathTo(found);
-    const begin = [mode.begin, limits(mode), ...path, ...(mode.first === undefined ? [] : [mode.first])];
-    await client.query(begin.join("; ")).catch((thrown: unknown) => {
-      throw connectionFaultOf(thrown, "begin");
-    });
-    if (found === undefined) await findHome(homes, mode, query);
-    const result = await work(query);
-    // Rejects when a statement failed and `work` caught it: what is left of the transaction is not what `work` thinks.
-    await end();
-    await commit(client);
+    const result = await work(client);
     client.release();
     return result;
   } catch (thrown) {
-    await end().catch(() => undefined);
     if (thrown instanceof PostgresFault && MOVED.has(thrown.code)) homes.forget();
     // After a fault of the database the state of the connection is unknown; closing it rolls the transaction back too.
     const isUsable = !(thrown instanceof PostgresFault) && (await rolledBack(client));
@@ -171,23 +219,37 @@ async function findHome(homes: Homes, mode: Mode, query: Query): Promise<void> {
 }
 
 /**
- * A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. Nor is one done that the
- * server committed only for itself: with synchronous replication it then warns that no standby confirmed it, and a server that was
- * cut off from its successor does just that.
+ * Nothing is done that the server committed only for itself: with synchronous replication it then warns that no standby confirmed it,
+ * and a server that was cut off from its successor does just that.
  */
-async function commit(client: pg.PoolClient): Promise<void> {
+async function confirmed<T>(client: pg.PoolClient, commit: () => Promise<T>): Promise<T> {
   const warnings: unknown[] = [];
   const note = ({ code }: { readonly code?: string | undefined }) => {
     if (code?.startsWith(WARNING_CLASS) === true) warnings.push(code);
   };
   client.on("notice", note);
   try {
-    const { command } = await answered(client.query("COMMIT"));
-    if (command !== "COMMIT") throw new PostgresFault("25P02", "query");
+    const result = await commit();
     if (warnings.length > 0) throw new PostgresFault(NOT_CONFIRMED, "query");
+    return result;
   } finally {
     client.off("notice", note);
   }
+}
+
+/** A transaction that broke within ends with ROLLBACK and no fault: a change that is called done must be. */
+function committed(result: Pick<pg.QueryResult, "command"> | undefined): void {
+  if (result?.command !== "COMMIT") throw new PostgresFault("25P02", "query");
+}
+
+/** Numbers as they are; text by the driver's own escaping, which minds backslashes and quotes. */
+function withLiterals(client: pg.PoolClient, { sql, parameters }: KnownStatement): string {
+  return sql.replaceAll(/\$(\d+)/g, (_all, place: string) => {
+    const value = parameters[Number(place) - 1];
+    if (value === undefined) throw new Impossible("a statement has as many parameters as it says");
+    if (value === null) return "NULL";
+    return typeof value === "number" ? `(${String(value)})` : client.escapeLiteral(value);
+  });
 }
 
 async function rolledBack(client: pg.PoolClient): Promise<boolean> {

@@ -6,8 +6,15 @@ import { StoreCorrupt } from "../../kernel/store-faults.ts";
  * a wait in between (`Promise.all`) are carried out in that order, and SQLite gets them in one message. After one that fails no other
  * is carried out, and the transaction is rolled back, even when its fault is caught.
  */
-export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<readonly unknown[]>;
+export type Query = (sql: string, parameters?: readonly Parameter[]) => Promise<Rows>;
 export type Parameter = string | number | null;
+export type Rows = readonly unknown[];
+
+/** A statement that does not depend on what the one before it gave, but by its SQL. Parameters as in `Query`; no other `$` is followed by a digit. */
+export interface KnownStatement {
+  readonly sql: string;
+  readonly parameters: readonly Parameter[];
+}
 
 /**
  * Port. The database of a process, for every family of tables; an adapter for each engine. Both methods reject with
@@ -20,6 +27,8 @@ export interface Database {
   read<T>(work: (query: Query) => Promise<T>, how?: ReadHow): Promise<T>;
   /** One transaction. `work` may be run again from its beginning after a conflict with others. */
   write<T>(work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T>;
+  /** The same with statements that are known beforehand: one trip to the engine and back. Resolves to the rows of each. */
+  writeKnown(statements: readonly KnownStatement[], how?: WriteHow): Promise<readonly Rows[]>;
   close(): Promise<void>;
 }
 

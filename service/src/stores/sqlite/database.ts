@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { Impossible } from "../../kernel/assert.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import { oneAtATime } from "../../kernel/one-at-a-time.ts";
-import type { Database, Parameter, Query, WriteHow } from "../sql/database.ts";
+import type { Database, KnownStatement, Parameter, Query, Rows, WriteHow } from "../sql/database.ts";
 import { SQLITE } from "./dialect.ts";
 import { errorAtOpening, errorOf, type SqliteFault } from "./faults.ts";
 import type { StoreFiles } from "./files.ts";
@@ -56,11 +56,11 @@ export async function openSqlite(
   for (const warning of first.warnings) warn(warning);
 
   let line: Line | undefined = first;
-  const run = async <T>(begin: Begin, work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T> => {
+  const run = async <T>(work: (line: Line) => Promise<T>): Promise<T> => {
     line ??= await openLine({ ...place, first: first.files }, errorOf);
     const open = line;
     try {
-      return await transaction(open, begin, work, how);
+      return await work(open);
     } finally {
       if (open.isLost()) {
         line = undefined;
@@ -69,10 +69,10 @@ export async function openSqlite(
     }
   };
   /** A file that is only read is read again when another process begins to use it meanwhile. */
-  const settled = async <T>(begin: Begin, work: (query: Query) => Promise<T>, how?: WriteHow): Promise<T> => {
+  const settled = async <T>(work: (line: Line) => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await run(begin, work, how);
+        return await run(work);
       } catch (thrown) {
         if (access !== "look" || line !== undefined || tries === LOOKS_MAX) throw thrown;
       }
@@ -83,8 +83,9 @@ export async function openSqlite(
   const inTurn = oneAtATime();
   return {
     dialect: SQLITE,
-    read: (work) => inTurn(() => settled("BEGIN", work)),
-    write: (work, how) => inTurn(() => settled("BEGIN IMMEDIATE", work, how)),
+    read: (work) => inTurn(() => settled((open) => transaction(open, "BEGIN", work))),
+    write: (work, how) => inTurn(() => settled((open) => transaction(open, "BEGIN IMMEDIATE", work, how))),
+    writeKnown: (statements, how) => inTurn(() => settled((open) => knownTransaction(open, statements, how))),
     close: () => inTurn(async () => line?.close()),
   };
 }
@@ -121,6 +122,27 @@ async function transaction<T>(
     return result;
   } catch (thrown) {
     isOver = true;
+    await ask({ kind: "rollback" }).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** One message, with the commit in it: the engine waits for nobody between the statements and the disk. */
+async function knownTransaction(
+  { ask }: Line,
+  statements: readonly KnownStatement[],
+  { first, mayStayInLog = false }: WriteHow = {},
+): Promise<readonly Rows[]> {
+  const opening = first === undefined ? [] : [{ sql: first, parameters: [] }];
+  const steps: readonly Step[] = [...opening, ...statements].map((one) => ({ kind: "query", ...one }));
+  try {
+    const [, ...rows] = await Promise.all([
+      ask({ kind: "begin", statement: "BEGIN IMMEDIATE" }),
+      ...steps.map((step) => ask(step)),
+      ask({ kind: "commit", mayStayInLog }),
+    ]);
+    return rows.slice(opening.length, -1);
+  } catch (thrown) {
     await ask({ kind: "rollback" }).catch(() => undefined);
     throw thrown;
   }
@@ -164,7 +186,7 @@ async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): 
     throw errorFor(opened.kind === "failed" ? opened.fault : { kind: "worker_ended" });
   }
   let isLost = false;
-  const carryOut = async (steps: readonly Step[]): Promise<Rows> => {
+  const carryOut = async (steps: readonly Step[]): Promise<Outcome> => {
     const answer = await send(steps);
     if (answer.kind === "rows" && answer.fault === undefined) return { rows: answer.rows, fault: undefined };
     const fault = (answer.kind === "opened" ? undefined : answer.fault) ?? { kind: "worker_ended" };
@@ -184,14 +206,14 @@ async function openLine(place: Place, errorFor: (fault: SqliteFault) => Error): 
 }
 
 /** The rows of the executed steps, and why the next one failed. */
-interface Rows {
+interface Outcome {
   readonly rows: readonly (readonly unknown[])[];
   readonly fault: Error | undefined;
 }
 
 /** Accepts steps one by one, and sends those without a wait in between together. */
-function gathered(carryOut: (steps: readonly Step[]) => Promise<Rows>): Line["ask"] {
-  let waiting: { readonly step: Step; readonly settle: (rows: Rows, place: number) => void }[] = [];
+function gathered(carryOut: (steps: readonly Step[]) => Promise<Outcome>): Line["ask"] {
+  let waiting: { readonly step: Step; readonly settle: (outcome: Outcome, place: number) => void }[] = [];
   const flush = async (): Promise<void> => {
     const sent = waiting;
     waiting = [];
@@ -203,7 +225,7 @@ function gathered(carryOut: (steps: readonly Step[]) => Promise<Rows>): Line["as
   };
   return (step) =>
     new Promise((resolvePromise, reject) => {
-      const settle = ({ rows, fault }: Rows, place: number): void => {
+      const settle = ({ rows, fault }: Outcome, place: number): void => {
         const own = rows[place];
         if (own === undefined) reject(fault ?? new Impossible("a step has rows or a fault"));
         else resolvePromise(own);

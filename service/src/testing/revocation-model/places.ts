@@ -70,6 +70,7 @@ function withClock(database: Database, time: ModelTime): Database {
     },
     read: (work) => database.read(work),
     write: (work, how) => database.write(work, how),
+    writeKnown: (statements, how) => database.writeKnown(statements, how),
     close: () => Promise.resolve(),
   };
 }

@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { Impossible } from "../../../kernel/assert.ts";
 import type { Batch } from "../../../ledger/ledger-store.ts";
-import { type Database, type Parameter, parseRows, type Query, Whole } from "../database.ts";
+import {
+  type Database,
+  type Dialect,
+  type KnownStatement,
+  type Parameter,
+  parseRows,
+  Whole,
+} from "../database.ts";
 import { tailText } from "./tail.ts";
 
 const EpochRow = z.object({ epoch: Whole });
@@ -14,50 +21,40 @@ const EPOCH = "SELECT epoch FROM revocation_state WHERE id = 1";
  */
 export async function appendBatch(database: Database, batch: Batch): Promise<number | undefined> {
   const { name, ledgerLocks } = database.dialect;
-  const work = name === "postgres" ? inOneStatement : inOneMessage;
-  try {
-    // Durable as every commit; the next change of the keys, or a log of 16 MB, moves it into the database's own file.
-    return await database.write((query) => work(query, batch), {
-      first: ledgerLocks?.shared,
-      mayStayInLog: true,
-    });
-  } catch (thrown) {
-    if (thrown instanceof HeadMoved) return undefined;
-    throw thrown;
-  }
+  // Durable as every commit; the next change of the keys, or a log of 16 MB, moves it into the database's own file.
+  const rows = await database.writeKnown(STATEMENTS[name](batch), {
+    first: ledgerLocks?.shared,
+    mayStayInLog: true,
+  });
+  const [row] = parseRows(EpochRow, "revocation_state", rows.at(-1) ?? []);
+  return row?.epoch;
 }
 
-/** The chain does not end with the entry that the batch follows: the transaction is rolled back. */
-class HeadMoved extends Error {}
-
-/** For SQLite: one message to its thread. */
-async function inOneMessage(query: Query, batch: Batch): Promise<number> {
-  const [moved, epoch] = await Promise.all([
-    query(...movedBy(batch)),
-    query(EPOCH),
-    query(
-      "INSERT INTO ledger_tail (chain, first_seq, last_seq, entries) VALUES ($1, $2, $3, $4)",
-      tailOf(batch),
-    ),
-  ]);
-  if (moved.length === 0) throw new HeadMoved();
-  return epochIn(epoch);
-}
-
-/** For PostgreSQL, where each statement is a trip there and back. */
-async function inOneStatement(query: Query, batch: Batch): Promise<number> {
-  const [sql, parameters] = movedBy(batch);
-  const next = (place: number): string => `$${String(parameters.length + place)}`;
-  const rows = await query(
-    `WITH moved AS (${sql}), kept AS (
+/** The last statement gives the epoch, if the chain was moved; without that, none of them changes anything. */
+const STATEMENTS: Readonly<Record<Dialect["name"], (batch: Batch) => readonly KnownStatement[]>> = {
+  // `changes()`: the rows that the statement before changed.
+  sqlite: (batch) => [
+    movedBy(batch),
+    {
+      sql: "INSERT INTO ledger_tail (chain, first_seq, last_seq, entries) SELECT $1, $2, $3, $4 WHERE changes() = 1",
+      parameters: tailOf(batch),
+    },
+    { sql: `${EPOCH} AND changes() = 1`, parameters: [] },
+  ],
+  postgres: (batch) => {
+    const { sql, parameters } = movedBy(batch);
+    const next = (place: number): string => `$${String(parameters.length + place)}`;
+    return [
+      {
+        sql: `WITH moved AS (${sql} RETURNING 1), kept AS (
        INSERT INTO ledger_tail (chain, first_seq, last_seq, entries)
        SELECT ${next(1)}::text, ${next(2)}::bigint, ${next(3)}::bigint, ${next(4)}::text WHERE EXISTS (SELECT 1 FROM moved)
      ) ${EPOCH} AND EXISTS (SELECT 1 FROM moved)`,
-    [...parameters, ...tailOf(batch)],
-  );
-  if (rows.length === 0) throw new HeadMoved();
-  return epochIn(rows);
-}
+        parameters: [...parameters, ...tailOf(batch)],
+      },
+    ];
+  },
+};
 
 function tailOf({ chain, entries }: Batch): readonly Parameter[] {
   return [chain, endsOf(entries).first.seq, endsOf(entries).last.seq, tailText(entries)];
@@ -72,22 +69,16 @@ function endsOf(entries: Batch["entries"]): {
   return { first, last };
 }
 
-function epochIn(rows: readonly unknown[]): number {
-  const [row] = parseRows(EpochRow, "revocation_state", rows);
-  if (row === undefined) throw new Impossible("the migration wrote the row");
-  return row.epoch;
-}
-
-/** The statement that makes the last entry of a batch the end of its chain, and gives a row if it was the next one. */
-function movedBy({ chain, before, entries }: Batch): readonly [string, readonly Parameter[]] {
+/** The statement that makes the last entry of a batch the end of its chain, if it is the next one. */
+function movedBy({ chain, before, entries }: Batch): KnownStatement {
   const { seq, hash, at } = endsOf(entries).last;
   return before === undefined
-    ? [
-        "INSERT INTO ledger_chains (chain, seq, hash, at_ms) VALUES ($1, $2, $3, $4) RETURNING 1 AS moved",
-        [chain, seq, hash, at],
-      ]
-    : [
-        "UPDATE ledger_chains SET seq = $1, hash = $2, at_ms = $3 WHERE chain = $4 AND seq = $5 AND hash = $6 RETURNING 1 AS moved",
-        [seq, hash, at, chain, before.seq, before.hash],
-      ];
+    ? {
+        sql: "INSERT INTO ledger_chains (chain, seq, hash, at_ms) VALUES ($1, $2, $3, $4)",
+        parameters: [chain, seq, hash, at],
+      }
+    : {
+        sql: "UPDATE ledger_chains SET seq = $1, hash = $2, at_ms = $3 WHERE chain = $4 AND seq = $5 AND hash = $6",
+        parameters: [seq, hash, at, chain, before.seq, before.hash],
+      };
 }
