@@ -106,18 +106,20 @@ interface TailedEntry {
   readonly index: Omit<z.infer<typeof TailEntry>, "seq" | "at_ms" | "kind" | "prev" | "hash" | "body">;
 }
 
-/** Files all that was committed before this was called. Another process may file at the same time. */
+/**
+ * Files all that was committed before this was called, and does not go after what comes meanwhile: few entries at a time cost nearly as
+ * much as many. Another process may file at the same time.
+ */
 export async function fileTail(database: Database): Promise<void> {
-  for (;;) {
-    const [waiting] = await database.read((query) => query(`SELECT 1 AS waiting FROM ${TAIL} LIMIT 1`));
-    if (waiting === undefined) return;
-    await database.write((query) => fileSome(query, database.dialect), { mayStayInLog: true });
-  }
+  const [waiting] = await database.read((query) => query(`SELECT 1 AS waiting FROM ${TAIL} LIMIT 1`));
+  let isMore = waiting !== undefined;
+  while (isMore)
+    isMore = await database.write((query) => fileSome(query, database.dialect), { mayStayInLog: true });
 }
 
 /** Files all that is there, in a transaction that holds the ledger alone. */
 export async function fileWhole(query: Query, dialect: Dialect): Promise<void> {
-  while ((await fileSome(query, dialect)) > 0);
+  while (await fileSome(query, dialect));
 }
 
 const SpanRow = z.object({ chain: z.string(), first: Whole, last: Whole });
@@ -131,8 +133,8 @@ interface Span {
   readonly last: number;
 }
 
-/** Files the beginnings of the tails of some chains. Resolves to how many batches they had. */
-async function fileSome(query: Query, { name }: Dialect): Promise<number> {
+/** Files the beginnings of the tails of some chains. Resolves to whether there was more. */
+async function fileSome(query: Query, { name }: Dialect): Promise<boolean> {
   const lock = name === "postgres" ? "FOR UPDATE" : "";
   const rows = parseRows(
     SpanRow,
@@ -141,19 +143,27 @@ async function fileSome(query: Query, { name }: Dialect): Promise<number> {
       `SELECT chain, first_seq AS first, last_seq AS last FROM ${TAIL} ORDER BY chain, first_seq LIMIT ${String(BATCHES_MAX)} ${lock}`,
     ),
   );
-  const spans = spansOf(rows);
-  await Promise.all(spans.map((span) => fileSpan(query, name, span)));
-  return rows.length;
+  const taken = takenOf(rows);
+  await Promise.all(spansOf(taken).map((span) => fileSpan(query, name, span)));
+  return taken.length < rows.length || rows.length === BATCHES_MAX;
 }
 
-function spansOf(rows: readonly z.infer<typeof SpanRow>[]): readonly Span[] {
-  const spans = new Map<string, Span>();
+type TailSpan = z.infer<typeof SpanRow>;
+
+/** The first batches, until they have as many entries as are filed at once. */
+function takenOf(rows: readonly TailSpan[]): readonly TailSpan[] {
   let entries = 0;
-  for (const { chain, first, last } of rows) {
-    if (entries >= FILED_AT_ONCE) break;
+  const end = rows.findIndex(({ first, last }) => {
     entries += Math.max(1, last + 1 - first);
+    return entries >= FILED_AT_ONCE;
+  });
+  return end < 0 ? rows : rows.slice(0, end + 1);
+}
+
+function spansOf(rows: readonly TailSpan[]): readonly Span[] {
+  const spans = new Map<string, Span>();
+  for (const { chain, first, last } of rows)
     spans.set(chain, { chain, first: spans.get(chain)?.first ?? first, lastBatch: first, last });
-  }
   return [...spans.values()];
 }
 
