@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Authority, makeAuthority } from "../../service/src/testing/certificates.ts";
 import { postgresPlace, type StoredPlace } from "../../service/src/testing/store-places.ts";
-import { type AccessFolder, ALL_SCOPES, accessFolder, bearer, ownSecret } from "../support/access.ts";
+import { type AccessFolder, ALL_SCOPES, accessFolder, bearer, ISSUER, ownSecret } from "../support/access.ts";
 import { type OtlpReceiver, otlpReceiver } from "../support/otlp-receiver.ts";
 import { ask } from "../support/raw-http.ts";
 import { RedisServer } from "../support/redis-server.ts";
@@ -60,19 +60,26 @@ export async function figuresOf({ adminPort, isSecure }: Member): Promise<string
 }
 
 /**
- * Everything that has figures: two replicas over PostgreSQL with callers, limits in Redis, a ledger with a witness, a guard and traces,
- * of which the second reaches its store through a proxy that a story can cut; and a service with TLS that only observes.
+ * Everything that has figures: two replicas over PostgreSQL with callers, limits in Redis, a ledger with a witness, a guard, traces, status
+ * lists and a receiver of events, of which the second reaches its store through a proxy that a story can cut; a guard of its own process,
+ * which reaches the first through another one; and a service with TLS that only observes.
  */
 export interface Fleet {
   readonly members: readonly [Member, Member, Member];
+  /** The guard of its own process. */
+  readonly guard: Member;
   readonly secrets: Readonly<Record<"planner" | "guard", string>>;
   readonly access: AccessFolder;
   readonly document: object;
   readonly store: TcpProxy;
+  /** Between the guard and its mint. */
+  readonly feed: TcpProxy;
   readonly redis: RedisServer;
   readonly receiver: OtlpReceiver;
   /** What the witness answers from now on. */
   readonly witnessAnswers: (status: number) => void;
+  /** What the receiver of events answers from now on. */
+  readonly eventsAnswer: (status: number) => void;
   /** Puts other files in the place of the certificate and of the client CA of the third. */
   readonly putTls: (which: "renewed" | "broken") => Promise<void>;
   end(): Promise<void>;
@@ -80,7 +87,8 @@ export interface Fleet {
 
 export async function startFleet(): Promise<Fleet> {
   const place = await postgresPlace();
-  const [redis, receiver, witness] = [await RedisServer.start(), await otlpReceiver(), await startWitness()];
+  const [redis, receiver] = [await RedisServer.start(), await otlpReceiver()];
+  const [witness, events] = [await startTaker("notes"), await startTaker("events")];
   const [planner, guard] = [ownSecret(), ownSecret()];
   const document = {
     version: 1,
@@ -104,8 +112,7 @@ export async function startFleet(): Promise<Fleet> {
     MACP_AUTH_LIMITS_URL: redis.url,
     MACP_AUTH_LIMITS_REPLICAS: "2",
     MACP_AUTH_LEDGER_WITNESS: witness.url,
-    // Nobody listens there: what is sent waits.
-    MACP_AUTH_EVENTS_URL: "http://127.0.0.1:9/events",
+    MACP_AUTH_EVENTS_URL: events.url,
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     MACP_AUTH_STATUS_LISTS: "on",
     MACP_AUTH_PUBLIC_URL: "https://auth.example",
@@ -124,7 +131,11 @@ export async function startFleet(): Promise<Fleet> {
       isSecure: service === outside.service,
     })),
   );
+  const feed = await tcpProxy(first.port);
+  const sidecar = await startSidecar(feed.port, await access.file("guard.secret", guard.secret));
   return {
+    guard: { name: "guard-1", service: sidecar, adminPort: sidecar.port, isSecure: false },
+    feed,
     members: members as unknown as Fleet["members"],
     secrets: { planner: planner.secret, guard: guard.secret },
     access,
@@ -133,11 +144,15 @@ export async function startFleet(): Promise<Fleet> {
     redis,
     receiver,
     witnessAnswers: witness.answer,
+    eventsAnswer: events.answer,
     putTls: outside.put,
     async end() {
       store.restore();
-      await Promise.all(members.map(({ service }) => service.stop("SIGKILL")));
-      await Promise.all([store.close(), receiver.close(), witness.close(), outside.remove(), redis.remove()]);
+      await Promise.all(
+        [sidecar, ...members.map(({ service }) => service)].map((one) => one.stop("SIGKILL")),
+      );
+      await Promise.all([store, feed, receiver, witness, events].map((one) => one.close()));
+      await Promise.all([outside.remove(), redis.remove()]);
       await Promise.all([access.remove(), place.remove()]);
     },
   };
@@ -150,20 +165,33 @@ async function throughProxy(place: StoredPlace): Promise<{ readonly url: string;
   return { url: url.href, proxy };
 }
 
-interface Witness {
+function startSidecar(mintPort: number, secretFile: string): Promise<RunningService> {
+  return startService(
+    {
+      MACP_AUTH_ISSUER: ISSUER,
+      MACP_AUTH_GUARD_PORT: "0",
+      MACP_AUTH_GUARD_MINT_URL: `http://127.0.0.1:${String(mintPort)}`,
+      MACP_AUTH_GUARD_MINT_TOKEN_FILE: secretFile,
+    },
+    ["guard", "serve"],
+  );
+}
+
+/** Something that is sent notes or events, and takes none at first. */
+interface Taker {
   readonly url: string;
   readonly answer: (status: number) => void;
   close(): Promise<void>;
 }
 
-async function startWitness(): Promise<Witness> {
+async function startTaker(path: string): Promise<Taker> {
   let status = 503;
   const server = createServer((incoming, outgoing) => {
     incoming.resume().on("end", () => outgoing.writeHead(status).end());
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/notes`,
+    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/${path}`,
     answer(next) {
       status = next;
     },

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mayLeavePostgresOut } from "../../service/src/testing/store-places.ts";
-import { documentedMetrics, ROOT, textOf } from "../support/documents.ts";
+import { documentedMetrics, ROOT, sidecarMetrics, textOf } from "../support/documents.ts";
 import { HAS_REDIS } from "../support/redis-server.ts";
-import { ADMIN_TOKEN, type Fleet, figuresOf, startFleet } from "./fleet.ts";
+import { ADMIN_TOKEN, type Fleet, figuresOf, type Member, startFleet } from "./fleet.ts";
 import {
   type FilledPanel,
   filled,
@@ -32,6 +32,10 @@ const ELSEWHERE = [
   "macp_auth_verifiers_slower_than_declared",
 ];
 
+/** What says how a guard is set, and never moves. */
+const SETTINGS = ["macp_auth_guard_stale_after_seconds"];
+const METRICS = [...documentedMetrics(), ...sidecarMetrics()].filter((metric) => !SETTINGS.includes(metric));
+
 /** Stands in everything that strangers send, and may stand in no label. */
 const MARK = "zq7mark";
 
@@ -51,15 +55,16 @@ describe.skipIf(isLeftOut)(
     /** For each metric of a service, each set of samples that was seen, as text. */
     const seen = new Map<string, Set<string>>();
 
+    const all = () => [...fleet.members, fleet.guard];
     const look = async (): Promise<void> => {
-      for (const member of fleet.members) {
+      for (const member of all()) {
         const figures = new Map<string, string>();
         // 0 counts as absent: a counter that appears has not moved.
         for (const line of (await figuresOf(member)).split("\n").filter((one) => !one.endsWith(" 0"))) {
           const metric = (/^macp_auth_\w+/.exec(line)?.[0] ?? "").replace(/_(?:bucket|sum|count)$/, "");
           if (metric !== "") figures.set(metric, `${figures.get(metric) ?? ""}${line}\n`);
         }
-        for (const metric of documentedMetrics()) {
+        for (const metric of METRICS) {
           const key = `${metric} ${member.name}`;
           seen.set(key, (seen.get(key) ?? new Set()).add(figures.get(metric) ?? ""));
         }
@@ -99,9 +104,9 @@ describe.skipIf(isLeftOut)(
     afterAll(() => Promise.all([fleet.end(), prometheus?.end()]));
 
     const isMoved = (metric: string): boolean =>
-      fleet.members.some(({ name }) => (seen.get(`${metric} ${name}`)?.size ?? 0) > 1);
+      all().some(({ name }) => (seen.get(`${metric} ${name}`)?.size ?? 0) > 1);
     const still = (): readonly string[] =>
-      [...documentedMetrics()].filter((metric) => !isMoved(metric) && !ELSEWHERE.includes(metric));
+      METRICS.filter((metric) => !isMoved(metric) && !ELSEWHERE.includes(metric));
 
     test("moves every metric that a page, a panel or a rule names", () => {
       expect(still()).toEqual([]);
@@ -139,13 +144,17 @@ describe.skipIf(isLeftOut)(
         const empty = panels.filter(({ type, lines }) => type !== "row" && lines.length === 0);
         expect(empty.map(({ title }) => title)).toEqual([]);
         const [matcher, label] = instanceQueryOfDashboard();
-        expect(await asked().labelValues(label, matcher)).toEqual(fleet.members.map(({ name }) => name));
+        expect(await asked().labelValues(label, matcher)).toEqual(
+          all()
+            .map(({ name }) => name)
+            .toSorted(),
+        );
       });
 
       test("has each panel in the picture of the documents", () => {
         const picture = pictureOf({
           title:
-            "macp-auth: a fleet of two replicas and a service with TLS, whose keys rotate every 8 seconds",
+            "macp-auth: a fleet of two replicas, a guard and a service with TLS, whose keys rotate every 8 seconds",
           panels,
           ...day,
           marks,
@@ -165,6 +174,12 @@ describe.skipIf(isLeftOut)(
         expect(rules).toHaveLength([...written.matchAll(/^ +- (?:alert|record):/gm)].length);
       });
 
+      test("fires an alert at the first use of a token that was stopped", async () => {
+        const firing = 'ALERTS{alertname="MacpAuthRevokedTokenUsed",alertstate="firing"}';
+        const isSeen = async () => (await asked().range(firing, day.from, seconds())).length > 0;
+        await expect.poll(isSeen, { timeout: 30_000 }).toBe(true);
+      });
+
       test("answers the queries of the page about objectives", async () => {
         const queries = [...textOf("docs/slo.md").matchAll(/```promql\n(.*)\n```/g)];
         expect(queries).toHaveLength(4);
@@ -179,18 +194,17 @@ function seconds(): number {
   return Math.floor(Date.now() / 1_000);
 }
 
-function scraping({ members }: Fleet): Promise<Prometheus> {
-  return startPrometheus({
-    jobs: {
-      "macp-auth": members.map(({ name, adminPort, isSecure }) => ({
-        instance: name,
-        port: adminPort,
-        isSecure,
-      })),
-    },
+/** Resolves once it has scraped each: what happens from then on is an increase. */
+async function scraping({ members, guard }: Fleet): Promise<Prometheus> {
+  const scraped = ({ name, adminPort, isSecure }: Member) => ({ instance: name, port: adminPort, isSecure });
+  const prometheus = await startPrometheus({
+    jobs: { "macp-auth": members.map(scraped), "macp-auth-guard": [scraped(guard)] },
     token: ADMIN_TOKEN,
     ruleFiles: RULES.map((file) => `${ROOT}/deploy/prometheus/${file}`),
   });
+  const known = () => prometheus.labelValues("instance", "macp_auth_guard_checks_total");
+  for (let tries = 0; tries < 600 && (await known()).length <= members.length; tries += 1) await pause(100);
+  return prometheus;
 }
 
 /** Traffic as of a quiet day, beside the acts. In some of them this address is kept out, which is what they are about. */

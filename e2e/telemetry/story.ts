@@ -17,11 +17,11 @@ export const LOOK_MS = 300;
 
 const AGENTS = ["agent://planner", "agent://coder", "agent://critic"];
 
-/** Everyday traffic at both replicas: mints, fetches of the keys, questions of a guard. */
+/** Everyday traffic at both replicas: mints, fetches of the keys and of status lists, questions of a guard. */
 export async function everyday({ members: [first, second], secrets }: Fleet): Promise<void> {
   for (const { service } of [first, second]) {
     const minted = await Promise.all(AGENTS.map((sender) => mint(service, secrets.planner, { sender })));
-    await ask(service.port, { path: "/.well-known/jwks.json" });
+    for (const path of ["/.well-known/jwks.json", "/statuslists"]) await ask(service.port, { path });
     for (const token of minted) if (token !== undefined) await check(service, token);
   }
 }
@@ -35,7 +35,7 @@ export async function quietDay(fleet: Fleet): Promise<void> {
   await everyday(fleet);
   const token = await mint(service, secrets.planner, { sender: "agent://planner" });
   if (token !== undefined) await form(service, "/oauth/introspect", secrets.guard, token);
-  await ask(service.port, { path: "/guard/feed?after=-1", headers: bearer(secrets.guard) });
+  if (token !== undefined) await ask(fleet.guard.adminPort, { path: "/check", headers: bearer(token) });
   await mintOverTls(outside.service, "agent://outside");
 }
 
@@ -45,6 +45,15 @@ export const ACTS: readonly Act[] = [
   { name: "tokens are asked about and stopped", begin: stopped },
   { name: "an operator rotates, and a stranger is rejected", begin: operators },
   { name: "too many connections", begin: connections },
+  {
+    name: "a receiver of events that answers again",
+    begin: (fleet) => fleet.eventsAnswer(202),
+  },
+  {
+    name: "a guard that does not hear of its mint",
+    begin: ({ feed }) => feed.cut(),
+    end: ({ feed }) => feed.restore(),
+  },
   {
     name: "a fault in the access document",
     begin: (fleet) => putDocument(fleet, { ...fleet.document, version: 99 }),

@@ -1,12 +1,16 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { ENTRY_KINDS } from "../ledger/entry.ts";
 import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
 
 /** From a quick disk to the two seconds after which nobody waits any longer. */
 const BATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2];
 const BATCH_ENTRIES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
+/** How the writer of the ledger is doing, and for how long what it wrote has waited to be filed. */
+export type LedgerFigures = WriterStatus & { readonly filingBehindSeconds: number };
+
 /** The figures of the ledger's writer. `read`: as it is at a scrape; `undefined`: nothing is recorded. */
-export function ledgerMetrics(registers: Registry[], read: () => WriterStatus | undefined): WriterWatch {
+export function ledgerMetrics(registers: Registry[], read: () => LedgerFigures | undefined): WriterWatch {
   const name = (end: string): string => `macp_auth_ledger_${end}`;
   const entries = new Counter({
     name: name("entries_total"),
@@ -20,6 +24,8 @@ export function ledgerMetrics(registers: Registry[], read: () => WriterStatus | 
     labelNames: ["kind"],
     registers,
   });
+  // The first loss is one too many: without a 0 before it, Prometheus would see no increase.
+  for (const kind of ENTRY_KINDS) lost.inc({ kind }, 0);
   const failures = new Counter({
     name: name("failures_total"),
     help: "Batches of entries that the store did not take, or not in time.",
@@ -80,8 +86,8 @@ export function noteMetrics(registers: Registry[], read: () => NoteFigures | und
   gauge("witness_behind", "Signed notes that the witness has not got.", ({ witnessBehind }) => witnessBehind);
 }
 
-function statusGauges(registers: Registry[], read: () => WriterStatus | undefined): void {
-  const gauge = (end: string, help: string, of: (status: WriterStatus) => number | undefined): void => {
+function statusGauges(registers: Registry[], read: () => LedgerFigures | undefined): void {
+  const gauge = (end: string, help: string, of: (status: LedgerFigures) => number | undefined): void => {
     const made = new Gauge({ name: `macp_auth_ledger_${end}`, help, registers, collect });
     function collect(): void {
       // Absent where nothing is recorded: 0 would say that it is.
@@ -99,5 +105,10 @@ function statusGauges(registers: Registry[], read: () => WriterStatus | undefine
     "written_ago_seconds",
     "Time since this replica last wrote to the ledger.",
     ({ writtenAgo }) => writtenAgo,
+  );
+  gauge(
+    "filing_behind_seconds",
+    "Time that committed entries of this replica have waited to be filed under what they are found by.",
+    ({ filingBehindSeconds }) => filingBehindSeconds,
   );
 }

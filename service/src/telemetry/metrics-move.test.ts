@@ -50,3 +50,16 @@ test.each([
   metrics.keyAlarm("rotation_overdue");
   expect(await samples()).not.toEqual(before);
 });
+
+test.each([
+  'macp_auth_ledger_lost_total{kind="mint"}',
+  'macp_auth_introspections_total{result="revoked"}',
+  'macp_auth_guard_checks_total{door="http",result="revoked"}',
+  'macp_auth_guard_checks_total{door="grpc",result="revoked"}',
+  'macp_auth_request_seconds_count{operation="mintToken",outcome="failed"}',
+  'macp_auth_request_seconds_count{operation="getJwks",outcome="failed"}',
+  "macp_auth_store_failures_total",
+])("%s is 0 before it counts anything, so that Prometheus sees the first increase", async (series) => {
+  const metrics = openMetrics({ ...ALL, report: () => undefined });
+  expect((await metrics.render()).split("\n")).toContain(`${series} 0`);
+});

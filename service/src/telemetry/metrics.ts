@@ -2,11 +2,11 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { FenceReason } from "../keys/managed/managed-keys.ts";
 import type { KeysFacts } from "../keys/managed/operator-shapes.ts";
 import type { SelectorKind } from "../ledger/revocation/selector.ts";
-import type { WriterStatus, WriterWatch } from "../ledger/writer.ts";
+import type { WriterWatch } from "../ledger/writer.ts";
 import { type EventMeter, eventMetrics, type ReceiverFigures } from "./event-metrics.ts";
 import { guardCounter } from "./guard-metrics.ts";
 import { keySetGauges } from "./key-gauges.ts";
-import { ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
+import { type LedgerFigures, ledgerMetrics, type NoteFigures, noteMetrics } from "./ledger-metrics.ts";
 import { decisionTimes, overflowCounter } from "./limit-metrics.ts";
 import type { GuardMeter, Meter } from "./meter.ts";
 import { oauthCounters } from "./oauth-metrics.ts";
@@ -29,7 +29,7 @@ export interface Gauges {
   /** How many times a bucket of limits found no place of its own, by table. */
   limitOverflows?(): ReadonlyMap<string, number>;
   /** How the ledger's writer is doing; `undefined`: nothing is recorded. */
-  ledger?(): WriterStatus | undefined;
+  ledger?(): LedgerFigures | undefined;
   /** What is known of what is revoked; `undefined` as above. */
   revocations?(): RevocationFigures | undefined;
   /** What is known of the status lists; `undefined`: tokens have no status. */

@@ -11,14 +11,17 @@ import { ledgerQuestions, ledgerStore } from "../../stores/ledger.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
-import { filingLoop } from "./filing.ts";
+import { openFiling } from "./filing.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
 import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
 import { type OpenStatusLists, openStatusLists } from "./open-status-lists.ts";
 import { partitionLoop, retentionLoops } from "./retention.ts";
 
-/** How the ledger is doing, and how it records. */
-export type LedgerStatus = WriterStatus & { readonly mode: LedgerMode };
+/** How the ledger is doing, how it records, and for how long what this process wrote has waited to be filed. */
+export type LedgerStatus = WriterStatus & {
+  readonly mode: LedgerMode;
+  readonly filingBehindSeconds: number;
+};
 
 /** The ledger of a running service. */
 export interface OpenLedger {
@@ -110,6 +113,7 @@ function openedLedger(
   writer.watch(loggingWatch(log, timers));
   const rejections = new RejectionEntries(writer, stopwatch);
   const revocation = openRevocation(database, { writer, lifeSecondsMax: tokens.maxTtlSeconds }, machine, log);
+  const filing = openFiling(store, writer, { log, timers, stopwatch });
   const parts = { writer, rejections, revocations: revocation.view };
   const notes = openNotes({ ledger, issuer: tokens.issuer }, { database, sealing }, machine, log);
   return {
@@ -120,7 +124,7 @@ function openedLedger(
     reading: { questions: ledgerQuestions(database), revocations: revocation.view, clock },
     load: () => revocation.load(),
     loops: [
-      filingLoop(store, writer, { log, timers }),
+      filing.loop,
       ...notes.loops,
       partitionLoop({ ledger }, database, clock, log),
       ...retentionLoops(
@@ -133,7 +137,7 @@ function openedLedger(
       ...revocation.loops,
       countingLoop(rejections),
     ],
-    status: () => ({ mode, ...writer.status }),
+    status: () => ({ mode, ...writer.status, filingBehindSeconds: filing.behindSeconds() }),
     revocations: () => revocation.known(),
     watch: (watch) => {
       writer.watch(watch);
