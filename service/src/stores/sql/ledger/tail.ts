@@ -30,7 +30,7 @@ const COLUMNS = [
 const NAMES = COLUMNS.map(([name]) => name);
 
 /** Entries of one transaction: it holds up those of mints for some milliseconds. */
-const FILED_AT_ONCE = 512;
+const FILED_AT_ONCE = 128;
 /** Batches that are looked at for it. */
 const BATCHES_MAX = 256;
 
