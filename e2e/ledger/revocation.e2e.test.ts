@@ -136,6 +136,32 @@ describe.each([
     expect(macpAuth("revocations", "undo", number, "--reason", "twice").code).toBe(1);
   });
 
+  test("is found in the ledger by the name of what was stopped, and so is its undoing: a token, a tree, an agent, a run", async () => {
+    const [sender, run] = ["agent://listed", `listed-${name}`];
+    const parent = await mint({ sender, run });
+    const child = await mint({ sender: "agent://listed/child", parent: parent.token });
+    const named = { jti: child.token_id, root: parent.token_id, sender, run };
+    const port = Number((await first.event("admin_listening"))["port"]);
+    for (const [door, subject] of Object.entries(named)) {
+      const { text } = await revocations({ [door]: subject, reason: `by ${door}` });
+      const { epoch } = JSON.parse(text) as { epoch: number };
+      if (door === "jti") {
+        const shown = macpAuth("ledger", "list", "--jti", subject).out;
+        expect(shown).toMatch(new RegExp(`revocation of jti +admin-token .*${subject} +by jti\n`));
+        const tree = macpAuth("ledger", "lineage", subject).out;
+        expect(tree).toMatch(new RegExp(`${subject} \\* +revoked by ${String(epoch)} `));
+      }
+      expect((await revocations({ reason: "back" }, `/revocations/${String(epoch)}/undo`)).status).toBe(200);
+      const path = `/ledger/entries?${door === "root" ? "jti" : door}=${encodeURIComponent(subject)}`;
+      const listed = await ask(port, { path, headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+      const { entries } = JSON.parse(listed.text) as { entries: readonly object[] };
+      expect(entries[0]).toMatchObject({ kind: "undo", record: { door, subject, undoes: epoch } });
+      expect(entries[1]).toMatchObject({ kind: "revocation", record: { door, reason: `by ${door}` } });
+    }
+    // It stays a question about tokens.
+    expect(macpAuth("ledger", "live", "--run", run).out).toContain(parent.token_id);
+  });
+
   test("is one thing: an empty, a missing and a second selector are rejected, and stop nothing (N24)", async () => {
     const bodies = [
       {},

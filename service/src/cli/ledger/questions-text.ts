@@ -24,7 +24,7 @@ export interface HolderLine {
 export function entriesText({ entries, next }: EntriesAnswer): string {
   const rows = entries.map((entry) => [
     moment(entry),
-    shown(entry.kind),
+    kindText(entry),
     text(entry, "caller"),
     text(entry, "sender"),
     text(entry, "run"),
@@ -76,9 +76,9 @@ export function holdersText(holders: readonly HolderLine[], now: number, isCut: 
 }
 
 export function lineageText({ jti, tokens, now, cut }: LineageAnswer): string {
-  const rows = tokens.map(({ jti: id, depth, state, hidden, entry }) => [
+  const rows = tokens.map(({ jti: id, depth, state, stopped_by, hidden, entry }) => [
     `${"  ".repeat(depth)}${shown(id)}${id === jti ? " *" : ""}`,
-    state ?? "not recorded any more",
+    state === null ? "not recorded any more" : stateText(state, stopped_by),
     entry === null ? "-" : text(entry, "sender"),
     entry === null ? "-" : text(entry, "caller"),
     entry === null ? "-" : expiry(entry, now),
@@ -92,9 +92,9 @@ export function lineageText({ jti, tokens, now, cut }: LineageAnswer): string {
 
 export function tokensText({ tokens, now }: TokensAnswer): string {
   if (tokens.length === 0) return "this service did not issue it, or its entry was removed for its age\n";
-  const rows = tokens.map(({ state, entry }) => [
+  const rows = tokens.map(({ state, stopped_by, entry }) => [
     text(entry, "jti"),
-    state,
+    stateText(state, stopped_by),
     text(entry, "sender"),
     text(entry, "caller"),
     text(entry, "run"),
@@ -114,6 +114,18 @@ export function countsText({ by, counts }: CountsAnswer): string {
     String(entries),
   ]);
   return table([[by.toUpperCase(), "KIND", ...(hasCallers ? ["CALLER"] : []), "ENTRIES"], ...rows]);
+}
+
+/** A revocation says by what it stops: a table has no column for a caller or a key that was revoked. */
+function kindText({ kind, record }: EntryAnswer): string {
+  const { door, subject } = record;
+  if (typeof door !== "string" || typeof subject !== "string") return shown(kind);
+  const what = door === "caller" || door === "kid" ? `${door} ${shown(subject, 60)}` : shown(door);
+  return `${shown(kind)} of ${what}`;
+}
+
+function stateText(state: string, stoppedBy: number | null): string {
+  return stoppedBy === null ? state : `${state} by ${String(stoppedBy)}`;
 }
 
 function moment({ at }: EntryAnswer): string {

@@ -30,6 +30,10 @@ export type EntriesAnswer = z.infer<typeof EntriesAnswer>;
 /** What a verifier that asks this service would think of a token. */
 const TokenState = z.enum(["live", "revoked", "expired"]);
 export type TokenState = z.infer<typeof TokenState>;
+const StoppedBy = z.int().nullable().meta({
+  description:
+    "The number of a revocation that stops it, as `GET /revocations` shows it; null where it is not revoked.",
+});
 
 export const LiveAnswer = z
   .strictObject({
@@ -49,6 +53,7 @@ export const LineageAnswer = z
         jti: Text,
         depth: z.int().meta({ description: "0: the token at the top." }),
         state: TokenState.nullable().meta({ description: "Null where there is no entry." }),
+        stopped_by: StoppedBy,
         hidden: z.int().meta({ description: "How many tokens under it are not shown." }),
         entry: EntryAnswer.nullable().meta({ description: "Null: it was removed for its age." }),
       }),
@@ -61,7 +66,7 @@ export type LineageAnswer = z.infer<typeof LineageAnswer>;
 export const TokensAnswer = z
   .strictObject({
     now: Seconds,
-    tokens: z.array(z.strictObject({ state: TokenState, entry: EntryAnswer })).meta({
+    tokens: z.array(z.strictObject({ state: TokenState, stopped_by: StoppedBy, entry: EntryAnswer })).meta({
       description: "None: this service did not issue it, or its entry was removed for its age.",
     }),
   })

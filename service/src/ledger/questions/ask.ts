@@ -1,6 +1,7 @@
 import { type Clock, type EpochSeconds, epochMs, epochSeconds } from "../../kernel/clock.ts";
-import type { Revocations } from "../ledger.ts";
+import type { TokenFacts } from "../ledger.ts";
 import type { StoredEntry } from "../ledger-store.ts";
+import type { RevocationView } from "../revocation/revocation-view.ts";
 import type {
   CountsAnswer,
   EntriesAnswer,
@@ -19,7 +20,7 @@ import { recordOf } from "./record.ts";
 /** What answers questions to the ledger. All reject with `StoreUnavailable`. */
 export interface AskDeps {
   readonly questions: LedgerQuestions;
-  readonly revocations: Pick<Revocations, "isStopped">;
+  readonly revocations: Pick<RevocationView, "stoppedBy">;
   readonly clock: Clock;
 }
 
@@ -39,7 +40,7 @@ export async function askLive(
   { limit, after }: Pick<LiveQuery, "limit" | "after">,
 ): Promise<LiveAnswer> {
   const now = clock.now();
-  const isStopped: Revocations["isStopped"] = (token) => revocations.isStopped(token);
+  const isStopped = (token: TokenFacts): boolean => revocations.stoppedBy(token) !== undefined;
   const { items, next } = await liveTokens(questions, isStopped, holder, now, { limit, after });
   return { now, tokens: items.map(entryAnswer), next: next ?? null };
 }
@@ -57,7 +58,7 @@ export async function askToken(deps: AskDeps, digest: string): Promise<TokensAns
   const { items } = await deps.questions.entries({ digest, kind: "mint" }, { limit: 10, after: undefined });
   return {
     now,
-    tokens: items.map((entry) => ({ state: stateOf(deps, entry, now), entry: entryAnswer(entry) })),
+    tokens: items.map((entry) => ({ ...stateOf(deps, entry, now), entry: entryAnswer(entry) })),
   };
 }
 
@@ -104,9 +105,8 @@ function nodesOf(deps: AskDeps, { above, tree }: Lineage, now: EpochSeconds): Li
   const nodes: LineageAnswer["tokens"] = [];
   const add = (node: Pick<LineageNode, "jti" | "entry" | "hidden">, depth: number): void => {
     const { jti, entry, hidden } = node;
-    const known =
-      entry === undefined ? null : { state: stateOf(deps, entry, now), entry: entryAnswer(entry) };
-    nodes.push({ jti, depth, state: known?.state ?? null, hidden, entry: known?.entry ?? null });
+    const state = entry === undefined ? { state: null, stopped_by: null } : stateOf(deps, entry, now);
+    nodes.push({ jti, depth, ...state, hidden, entry: entry === undefined ? null : entryAnswer(entry) });
   };
   const addAll = (node: LineageNode, depth: number): void => {
     add(node, depth);
@@ -121,10 +121,13 @@ function stateOf(
   { revocations }: Pick<AskDeps, "revocations">,
   entry: StoredEntry,
   now: EpochSeconds,
-): TokenState {
-  if ((entry.index.exp ?? 0) <= now) return "expired";
+): { readonly state: TokenState; readonly stopped_by: number | null } {
+  if ((entry.index.exp ?? 0) <= now) return { state: "expired", stopped_by: null };
   const token = tokenOf(recordOf(entry));
-  return token !== undefined && revocations.isStopped(token) ? "revoked" : "live";
+  const stoppedBy = token && revocations.stoppedBy(token);
+  return stoppedBy === undefined
+    ? { state: "live", stopped_by: null }
+    : { state: "revoked", stopped_by: stoppedBy };
 }
 
 function entryAnswer(entry: StoredEntry): EntryAnswer {

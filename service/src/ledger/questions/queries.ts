@@ -48,11 +48,13 @@ const Kind = z.enum(ENTRY_KINDS);
 /** Which entries: those that match every member. */
 export const EntriesQuery = z.strictObject({
   kind: Kind.optional(),
-  sender: Text.optional().meta({ description: "The agent that a token speaks for." }),
-  caller: Text.optional().meta({ description: "Who asked." }),
+  sender: Text.optional().meta({ description: "The agent that a token speaks for, or that was revoked." }),
+  caller: Text.optional().meta({ description: "Who asked for a token, or revoked something." }),
   run: Text.optional(),
-  jti: Id.optional().meta({ description: "A token id." }),
-  kid: Text.optional().meta({ description: "The key that signed." }),
+  jti: Id.optional().meta({
+    description: "A token id: how it was issued, and how it was revoked by that id, and undone.",
+  }),
+  kid: Text.optional().meta({ description: "The key that signed, or that was revoked." }),
   reason: Text.optional().meta({ description: "Why there was no token, or why something was revoked." }),
   from: Moment.optional(),
   to: Moment.optional(),

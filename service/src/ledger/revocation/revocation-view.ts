@@ -63,9 +63,16 @@ export class RevocationView implements Revocations {
   }
 
   isStopped(token: TokenFacts): boolean {
+    return this.stoppedBy(token) !== undefined;
+  }
+
+  /** The number of a revocation that stops a token, one of them where there are several; `undefined`: none does. */
+  stoppedBy(token: TokenFacts): number | undefined {
     const { ids, subjects } = this.#known;
     return (
-      ids.has(token.jti) || (token.parent !== undefined && ids.has(token.parent)) || subjects.stops(token)
+      ids.stoppedBy(token.jti) ??
+      (token.parent === undefined ? undefined : ids.stoppedBy(token.parent)) ??
+      subjects.stoppedBy(token)
     );
   }
 

@@ -12,7 +12,7 @@ import {
   type RevocationStore,
   type StoredRevocation,
 } from "./revocation-store.ts";
-import { type Selector, subjectOf } from "./selector.ts";
+import { namesOf, type Selector, type SelectorKind, subjectOf } from "./selector.ts";
 
 export interface RevokeDeps {
   readonly store: RevocationStore;
@@ -48,7 +48,7 @@ export function revoke(
   return available(async () => {
     const order = { id: newRevocationId(deps.random), by: by.caller, reason };
     const reach = await deps.store.preview(selector);
-    const facts = { ...factsOf(order, by), door: selector.kind, subject: subjectOf(selector), ...reach };
+    const facts = { ...factsOf(order, by), ...whatOf(selector.kind, subjectOf(selector)), ...reach };
     if (!(await isRecorded(deps, { kind: "revocation", facts }))) return undefined;
     return { kind: "revoked", ...(await inForce(deps, await deps.store.revoke(selector, order))) };
   });
@@ -64,9 +64,10 @@ export type Undone =
 export function undo(deps: RevokeDeps, epoch: number, by: RevokedBy, reason: string): Promise<Undone> {
   return available(async () => {
     const [target] = await deps.store.list(epoch + 1, 1);
-    if (target?.epoch !== epoch || !isStanding(target)) return { kind: "unknown" };
+    if (target?.epoch !== epoch || target.kind === "undo" || target.endedBy !== undefined)
+      return { kind: "unknown" };
     const order = { id: newRevocationId(deps.random), by: by.caller, reason };
-    const facts = { ...factsOf(order, by), undoes: epoch, door: target.kind, subject: target.subject };
+    const facts = { ...factsOf(order, by), undoes: epoch, ...whatOf(target.kind, target.subject) };
     if (!(await isRecorded(deps, { kind: "undo", facts }))) return undefined;
     const undone = await deps.store.undo(epoch, order);
     return undone === undefined ? { kind: "unknown" } : { kind: "undone", ...(await inForce(deps, undone)) };
@@ -104,8 +105,9 @@ async function available<Outcome>(
   }
 }
 
-function isStanding({ kind, endedBy }: StoredRevocation): boolean {
-  return kind !== "undo" && endedBy === undefined;
+/** What is named, twice: as every revocation says it, and as the entries of a token do, which it is found with. */
+function whatOf(door: SelectorKind, subject: string): object {
+  return { door, subject, ...namesOf(door, subject) };
 }
 
 /** `id` is also that of the row in the store. */

@@ -57,10 +57,14 @@ export class RevokedIds {
   }
 
   has(jti: Jti): boolean {
+    return this.stoppedBy(jti) !== undefined;
+  }
+
+  /** A revocation that stops this token by its id; `undefined`: none does. */
+  stoppedBy(jti: Jti): number | undefined {
     const epoch = this.#shardOf(jti).get(jti);
-    if (epoch === undefined) return false;
-    if (!this.#ended.has(epoch)) return true;
-    return this.#several.get(jti)?.epochs.some((other) => !this.#ended.has(other)) === true;
+    if (epoch === undefined || !this.#ended.has(epoch)) return epoch;
+    return this.#several.get(jti)?.epochs.find((other) => !this.#ended.has(other));
   }
 
   /** Lets go of those whose time has come, some thousands at most. */

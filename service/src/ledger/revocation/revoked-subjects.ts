@@ -32,14 +32,15 @@ export class RevokedSubjects {
       if (rules?.get(subject)?.epoch === epoch) rules.delete(subject);
   }
 
-  stops({ sub, iat, kid, run, caller }: Omit<TokenFacts, "jti" | "parent">): boolean {
+  /** A revocation that stops this token by what stands in it; `undefined`: none does. */
+  stoppedBy({ sub, iat, kid, run, caller }: Omit<TokenFacts, "jti" | "parent">): number | undefined {
     const { sender, caller: callers, run: runs, kid: kids } = this.#rules;
-    return (
-      isBefore(iat, sender.get(sub)) ||
-      kids.has(kid) ||
-      (run !== undefined && runs.has(run)) ||
-      (caller !== undefined && isBefore(iat, callers.get(caller)))
-    );
+    const rule =
+      ifBefore(iat, sender.get(sub)) ??
+      kids.get(kid) ??
+      (run === undefined ? undefined : runs.get(run)) ??
+      (caller === undefined ? undefined : ifBefore(iat, callers.get(caller)));
+    return rule?.epoch;
   }
 
   /** The last second whose tokens are stopped for this sender or this caller; `undefined`: none is. */
@@ -62,6 +63,7 @@ export class RevokedSubjects {
   }
 }
 
-function isBefore(iat: EpochSeconds, rule: RevocationRule | undefined): boolean {
-  return rule?.cutOff !== undefined && iat <= rule.cutOff;
+/** The rule, where it stops what was issued in this second. */
+function ifBefore(iat: EpochSeconds, rule: RevocationRule | undefined): RevocationRule | undefined {
+  return rule?.cutOff !== undefined && iat <= rule.cutOff ? rule : undefined;
 }

@@ -42,3 +42,21 @@ export function subjectOf(selector: Selector): string {
       return selector.kid;
   }
 }
+
+/**
+ * The members of an entry that name what was revoked, so that it is found with the entries of that token, agent, run or key. A caller has
+ * none: that member says who revoked.
+ */
+export function namesOf(kind: SelectorKind, subject: string): Readonly<Record<string, string>> {
+  switch (kind) {
+    case "jti":
+    case "root":
+      return { jti: subject };
+    case "sender":
+    case "run":
+    case "kid":
+      return { [kind]: subject };
+    case "caller":
+      return {};
+  }
+}

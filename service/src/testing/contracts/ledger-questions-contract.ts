@@ -176,6 +176,26 @@ export function describeLedgerQuestions(name: string, open: () => Promise<Questi
       expect(await lineageOf(questions, "nobody")).toBeUndefined();
     });
 
+    test("a token is found with its revocations and their undoing, and a tree has only tokens", async () => {
+      const { questions } = place;
+      const about = { jti: "t1" };
+      await write(
+        "a".repeat(16),
+        [9, mintEntry("t1")],
+        [8, mintEntry("t2", { parent: "t1" as Jti, root: "t1" as Jti })],
+        [7, { kind: "revocation", facts: about }],
+        [6, { kind: "undo", facts: about }],
+      );
+      const { items } = await questions.entries(about, ALL);
+      expect(items.map(({ kind }) => kind)).toEqual(["undo", "revocation", "mint"]);
+      const undone = await questions.entries({ ...about, kind: "undo" }, ALL);
+      expect(undone.items.map(({ kind }) => kind)).toEqual(["undo"]);
+      expect((await lineageOf(questions, "t1"))?.tree).toMatchObject({
+        entry: { kind: "mint" },
+        children: [{ jti: "t2", entry: { kind: "mint" } }],
+      });
+    });
+
     test("the answers of a generated ledger are those of a look at every entry", async () => {
       const records = memoryRecords();
       const oracle = memoryLedger(records);
@@ -247,6 +267,8 @@ async function writeTo(
 const SENDERS = ["agent://a", "agent://b", "agent://c"];
 const CALLERS = ["ci", "cd"];
 const RUNS = ["r1", "r2", undefined];
+/** What revocations name. */
+const NAMED = [{ jti: "t77" }, { jti: "t500" }, { sender: "agent://a" }, { run: "r1" }, { kid: "k1" }];
 
 /** Chains of entries over some weeks, many of them in the same hour. */
 function generated(seed: number, count: number): ReadonlyMap<string, readonly (readonly [number, Entry])[]> {
@@ -266,7 +288,7 @@ function generated(seed: number, count: number): ReadonlyMap<string, readonly (r
       next(5) === 0
         ? { kind: "rejection", facts: { ...rejectionFacts(pick(["x", "y"])), ...facts } }
         : next(30) === 0
-          ? { kind: "revocation", facts: { reason: pick(["x", "y"]) } }
+          ? { kind: "revocation", facts: { reason: pick(["x", "y"]), ...pick(NAMED) } }
           : mintEntry(`t${String(index)}`, { ...facts, kid });
     chains.set(chain, [...(chains.get(chain) ?? []), [hoursAgo, entry]]);
   }

@@ -80,7 +80,7 @@ beforeEach(async () => {
       epochMs(NOW * 1_000),
     ),
   );
-  const revocations = { isStopped: ({ jti }: { readonly jti: string }) => jti === id("c") };
+  const revocations = { stoppedBy: ({ jti }: { readonly jti: string }) => (jti === id("c") ? 7 : undefined) };
   await listen({ questions: memoryLedgerQuestions(records), revocations, clock });
 });
 afterEach(() => {
@@ -123,19 +123,19 @@ test("live tokens are neither expired nor revoked", async () => {
   expect(now).toBe(NOW);
 });
 
-test("a lineage names each token's depth and state", async () => {
+test("a lineage names each token's depth and state, and the revocation that stops it", async () => {
   const { tokens, cut } = await ask(LineageAnswer, `/ledger/lineage/${id("b")}`);
   expect(tokens).toMatchObject([
-    { jti: id("a"), depth: 0, state: "live" },
-    { jti: id("b"), depth: 1, state: "live" },
-    { jti: id("c"), depth: 2, state: "revoked" },
+    { jti: id("a"), depth: 0, state: "live", stopped_by: null },
+    { jti: id("b"), depth: 1, state: "live", stopped_by: null },
+    { jti: id("c"), depth: 2, state: "revoked", stopped_by: 7 },
   ]);
   expect(cut).toBe(false);
 });
 
 test("a token is found by its digest", async () => {
   const { tokens } = await ask(TokensAnswer, `/ledger/tokens?digest=${"D".repeat(43)}`);
-  expect(tokens).toMatchObject([{ state: "live", entry: { record: { jti: id("a") } } }]);
+  expect(tokens).toMatchObject([{ state: "live", stopped_by: null, entry: { record: { jti: id("a") } } }]);
   expect((await ask(TokensAnswer, `/ledger/tokens?digest=${"E".repeat(43)}`)).tokens).toEqual([]);
 });
 
