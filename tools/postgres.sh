@@ -3,11 +3,12 @@
 #   tools/postgres.sh start DIR            makes a cluster in DIR, starts it and prints its URL
 #   tools/postgres.sh standby DIR URL      makes a hot standby of the server at URL in DIR, starts it and prints its URL
 #   tools/postgres.sh demote DIR           starts the server in DIR again, as a standby without a primary
+#   tools/postgres.sh again DIR            starts the server in DIR again, which was killed
 #   tools/postgres.sh stop DIR             stops it and removes DIR
 # PostgreSQL does not run as root; root's cluster runs as the user postgres, or nobody.
 set -euo pipefail
 
-usage() { sed -n '2,6p' "$0" | cut -c3- >&2; exit 2; }
+usage() { sed -n '2,7p' "$0" | cut -c3- >&2; exit 2; }
 
 find_binaries() {
   local newest
@@ -62,6 +63,12 @@ demote() {
   run_server "$(cat "$dir/port")"
 }
 
+# As at the start of a machine: no process of before is left, though a container may still list it.
+again() {
+  rm -f -- "$dir/data/postmaster.pid" "$(cat "$dir/sockets")"/.s.PGSQL.*
+  run_server "$(cat "$dir/port")"
+}
+
 stop() {
   unprivileged "$binaries/pg_ctl" stop --pgdata="$dir/data" --mode=immediate --silent >/dev/null || true
   rm -rf -- "$(cat "$dir/sockets")" "$dir/data" "$dir/log" "$dir/sockets" "$dir/port"
@@ -77,6 +84,7 @@ case $1 in
   start) start ;;
   standby) [ $# = 3 ] || usage; standby "$3" ;;
   demote) demote ;;
+  again) again ;;
   stop) stop ;;
   *) usage ;;
 esac

@@ -1,91 +1,43 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startOwnPostgres } from "../../service/src/testing/postgres/own-postgres.ts";
 import { postgresPlace, type StoredPlace } from "../../service/src/testing/store-places.ts";
 import { asRoot, runAsRoot } from "../support/as-root.ts";
 import { until } from "../support/managed-service.ts";
-import { ask } from "../support/raw-http.ts";
 import { type RunningService, withService } from "../support/service-process.ts";
 import { type TcpProxy, tcpProxy } from "../support/tcp-proxy.ts";
+import { hasStrace, injected } from "./faults/injected.ts";
+import { processesOf } from "./faults/postgres-processes.ts";
+import { resumes } from "./faults/resumes.ts";
 import { expectNone, faultsOf } from "./minters.ts";
-import { percentile, RECORDED_REFUSAL, RECORDING, RecordedLoad } from "./recorded-load.ts";
+import { percentile, RECORDING, RecordedLoad } from "./recorded-load.ts";
 
 const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"] || undefined;
-const hasStrace = spawnSync("strace", ["-V"]).status === 0;
 
 if ((!hasStrace || POSTGRES === undefined) && process.env["CI"] === "true")
   throw new Error("strace or MACP_TEST_POSTGRES_URL is missing, and in CI nothing is skipped");
 
-/** While the store is away no token leaves and all else works; afterwards it mints by itself, and every token that left has its entry. */
-async function resumes(
-  service: RunningService,
-  url: string,
-  { breakStore, fixStore }: { readonly breakStore: () => unknown; readonly fixStore: () => unknown },
-): Promise<void> {
-  const load = new RecordedLoad(service);
-  expect((await load.mint()).status).toBe(200);
-  const clients = load.run(4);
-  await until(() => Promise.resolve(load.tokens.size > 50));
-  await breakStore();
-  await until(() => Promise.resolve(load.answers.filter(({ status }) => status === 503).length > 10));
-  const [jwks, health] = await Promise.all(
-    ["/.well-known/jwks.json", "/healthz"].map((path) => ask(service.port, { path })),
-  );
-  expect([jwks?.status, health?.status]).toEqual([200, 200]);
-  await fixStore();
-  const [fixed, tokens] = [performance.now(), load.tokens.size];
-  await until(() => Promise.resolve(load.tokens.size > tokens + 50));
-  const resumedMs = Math.round(performance.now() - fixed);
-  load.stop();
-  await clients;
-  const rejected = load.answers.filter(({ status }) => status !== 200);
-  expect(new Set(rejected.map(({ status, text }) => `${String(status)} ${text}`))).toEqual(
-    new Set([RECORDED_REFUSAL]),
-  );
-  console.log(
-    `${String(load.tokens.size)} tokens, ${String(rejected.length)} rejected after at most ${String(percentile(rejected, 1))} ms, 50 tokens within ${String(resumedMs)} ms`,
-  );
-  await service.stop();
-  expectNone(await faultsOf(url, load.tokens));
-}
-
 describe("a ledger whose SQLite file", () => {
   let folder: string;
   let url: string;
-  let injecting: ChildProcess | undefined;
+  let endInjection: (() => Promise<void>) | undefined;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "macp-auth-outage-"));
     url = `sqlite:${join(folder, "keys.db")}`;
   });
   afterEach(async () => {
-    injecting?.kill();
+    await endInjection?.();
+    endInjection = undefined;
     await rm(folder, { recursive: true, force: true });
   });
 
   /** Injects into the waits for the disk of a process from now on. */
   const inject = async (service: RunningService, what: string): Promise<void> => {
-    injecting = spawn(
-      "strace",
-      [
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-p",
-        String(service.pid),
-        "-e",
-        "trace=fdatasync,fsync",
-        "-e",
-        `inject=fdatasync,fsync:${what}`,
-      ],
-      { stdio: "ignore" },
-    );
-    await until(() => Promise.resolve(isTraced(service.pid)));
+    endInjection = await injected(service, "fdatasync,fsync", what);
   };
 
   test.skipIf(process.platform !== "linux")(
@@ -161,10 +113,6 @@ describe("a ledger whose SQLite file", () => {
   );
 });
 
-function isTraced(pid: number): boolean {
-  return !/^TracerPid:\t0$/m.test(execFileSync("cat", [`/proc/${String(pid)}/status`], { encoding: "utf8" }));
-}
-
 describe.skipIf(POSTGRES === undefined)(
   "a ledger whose PostgreSQL (skipped: set MACP_TEST_POSTGRES_URL)",
   () => {
@@ -197,17 +145,15 @@ describe.skipIf(POSTGRES === undefined)(
       { timeout: 120_000 },
       async () => {
         const own = await startOwnPostgres();
-        let stopped: readonly number[] = [];
+        const processes = await processesOf(own.url);
         const go = (): void => {
-          for (const pid of stopped) send(pid, "SIGCONT");
-          stopped = [];
+          processes.signal("CONT");
         };
         try {
           await withService({ ...RECORDING, MACP_AUTH_STORE_URL: own.url }, (service) =>
             resumes(service, own.url, {
-              breakStore: async () => {
-                stopped = await processesOf(own.url);
-                for (const pid of stopped) send(pid, "SIGSTOP");
+              breakStore: () => {
+                processes.signal("STOP");
               },
               fixStore: go,
             }),
@@ -240,23 +186,3 @@ describe.skipIf(POSTGRES === undefined)(
     });
   },
 );
-
-/** The processes of a PostgreSQL: the one that accepts connections, and all that it started. */
-async function processesOf(url: string): Promise<readonly number[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<{ text: string }>("SELECT pg_read_file('postmaster.pid') AS text");
-  await client.end();
-  const first = Number.parseInt(rows[0]?.text ?? "", 10);
-  const children = await readFile(`/proc/${String(first)}/task/${String(first)}/children`, "utf8");
-  return [first, ...children.trim().split(" ").map(Number)];
-}
-
-/** To a process that may have ended. */
-function send(pid: number, signal: "SIGSTOP" | "SIGCONT"): void {
-  try {
-    process.kill(pid, signal);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
-  }
-}
