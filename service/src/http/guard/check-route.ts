@@ -7,6 +7,7 @@ import { valuesOf } from "../header-values.ts";
 import type { Exchange } from "../route.ts";
 import type { BoundRoute } from "../router.ts";
 import { type NoteDeps, noteChecked } from "./note-checked.ts";
+import { REJECTED } from "./rejection-headers.ts";
 
 export interface CheckRouteDeps extends NoteDeps {
   readonly check: (asked: CheckAsked) => Promise<Checked>;
@@ -44,14 +45,14 @@ function requiredBy({ url = "" }: IncomingMessage): RequiredRead {
 }
 
 /** One text for all: neither that a token is missing nor why one is rejected is a stranger's business (RFC 6750 section 3). */
-const UNAUTHENTICATED = bare(401, ["www-authenticate", "Bearer"]);
-const FORBIDDEN = bare(403, ["www-authenticate", 'Bearer error="insufficient_scope"']);
-const UNAVAILABLE = bare(503);
+const UNAUTHENTICATED = answerWith(401, REJECTED.unauthenticated.flat(), "");
+const FORBIDDEN = answerWith(403, REJECTED.forbidden.flat(), "");
+const UNAVAILABLE = answerWith(503, REJECTED.unavailable.flat(), "");
 
 function answerTo(outcome: Checked): Answer {
   switch (outcome.kind) {
     case "allowed":
-      return bare(200, identityOf(outcome.token).flat());
+      return answerWith(200, ["cache-control", "no-store", ...identityOf(outcome.token).flat()], "");
     case "unauthenticated":
       return UNAUTHENTICATED;
     case "forbidden":
@@ -59,8 +60,4 @@ function answerTo(outcome: Checked): Answer {
     case "unavailable":
       return UNAVAILABLE;
   }
-}
-
-function bare(status: number, headers: readonly string[] = []): Answer {
-  return answerWith(status, ["cache-control", "no-store", ...headers], "");
 }

@@ -82,27 +82,30 @@ test("says of an allowed request whose it is, in headers that no cache may keep,
   expect(noted).toEqual(["http allowed"]);
 });
 
-test.each<[Checked, number, string | null, string]>([
+const UNAUTHENTICATED = ["Bearer", "UNAUTHENTICATED"] as const;
+const FORBIDDEN = ['Bearer error="insufficient_scope"', "FORBIDDEN"] as const;
+
+test.each<[Checked, number, readonly [string | null, string | null], string]>([
   [
     { kind: "unauthenticated", reason: "no_token", why: "credential_missing" },
     401,
-    "Bearer",
+    UNAUTHENTICATED,
     "credential_missing",
   ],
-  [{ kind: "unauthenticated", reason: "token_rejected", why: "revoked" }, 401, "Bearer", "revoked"],
-  [{ kind: "forbidden", reason: "scope", token }, 403, 'Bearer error="insufficient_scope"', "scope"],
-  [{ kind: "forbidden", reason: "audience", token }, 403, 'Bearer error="insufficient_scope"', "audience"],
-  [{ kind: "unavailable", reason: "revocations_stale" }, 503, null, "revocations_stale"],
-  [{ kind: "unavailable", reason: "no_keys" }, 503, null, "no_keys"],
+  [{ kind: "unauthenticated", reason: "token_rejected", why: "revoked" }, 401, UNAUTHENTICATED, "revoked"],
+  [{ kind: "forbidden", reason: "scope", token }, 403, FORBIDDEN, "scope"],
+  [{ kind: "forbidden", reason: "audience", token }, 403, FORBIDDEN, "audience"],
+  [{ kind: "unavailable", reason: "revocations_stale" }, 503, [null, null], "revocations_stale"],
+  [{ kind: "unavailable", reason: "no_keys" }, 503, [null, null], "no_keys"],
 ])(
-  "answers %j with %i, without an identity and without the reason",
-  async (decided, status, challenge, result) => {
+  "answers %j with %i and the runtime's own code, without an identity and without the reason",
+  async (decided, status, [challenge, code], result) => {
     outcome = decided;
     const answer = await ask();
-    expect([answer.status, answer.headers.get("www-authenticate"), await answer.text()]).toEqual([
-      status,
+    expect([answer.status, await answer.text()]).toEqual([status, ""]);
+    expect(["www-authenticate", "macp-error-code"].map((name) => answer.headers.get(name))).toEqual([
       challenge,
-      "",
+      code,
     ]);
     expect([...answer.headers.keys()].filter((name) => name.startsWith("x-auth"))).toEqual([]);
     expect(noted).toEqual([`http ${result}`]);

@@ -1,6 +1,7 @@
 import type { Checked } from "../../../guard/check.ts";
 import { IDENTITY_HEADERS, identityOf } from "../../../guard/identity.ts";
 import { type RequiredRead, readRequired } from "../../../guard/required-scopes.ts";
+import { REJECTED, type RejectionHeader } from "../rejection-headers.ts";
 import {
   type CheckRequest,
   type CheckResponse,
@@ -41,9 +42,9 @@ function headersIn(http: HttpRequest | null | undefined): readonly ClientHeader[
 
 /** Statuses of gRPC, of HTTP, and what a person reads, who learns no more than the kind. */
 const DENIED = {
-  unauthenticated: denied(16, 401, "a valid token is required", "Bearer"),
-  forbidden: denied(7, 403, "this token does not allow this", 'Bearer error="insufficient_scope"'),
-  unavailable: denied(14, 503, "it cannot be known now whether this token is valid"),
+  unauthenticated: denied(16, 401, "a valid token is required", REJECTED.unauthenticated),
+  forbidden: denied(7, 403, "this token does not allow this", REJECTED.forbidden),
+  unavailable: denied(14, 503, "it cannot be known now whether this token is valid", REJECTED.unavailable),
 } as const;
 
 /** Nothing that is wrong in a proxy's configuration lets a request pass. */
@@ -72,13 +73,17 @@ function claimedIdentities(headers: readonly ClientHeader[]): readonly string[] 
 
 const SET: ReadonlySet<string> = new Set(IDENTITY_HEADERS);
 
-function denied(grpcCode: number, status: number, body: string, challenge?: string): CheckResponse {
-  const challenges = challenge === undefined ? [] : [toSet("www-authenticate", challenge)];
+function denied(
+  grpcCode: number,
+  status: number,
+  body: string,
+  headers: readonly RejectionHeader[],
+): CheckResponse {
   return {
     status: { code: grpcCode },
     deniedResponse: {
       status: { code: status },
-      headers: [toSet("cache-control", "no-store"), ...challenges],
+      headers: headers.map(([name, value]) => toSet(name, value)),
       body,
     },
   };

@@ -111,45 +111,36 @@ test("what a client says of its identity is removed: other x-auth headers, and u
   expect(answer.okResponse?.headersToRemove).toEqual(removed);
 });
 
-test.each<[Checked, number, number, string | undefined, string]>([
+const UNAUTHENTICATED = { "www-authenticate": "Bearer", "macp-error-code": "UNAUTHENTICATED" };
+const FORBIDDEN = {
+  "www-authenticate": 'Bearer error="insufficient_scope"',
+  "macp-error-code": "FORBIDDEN",
+};
+
+test.each<[Checked, number, number, Readonly<Record<string, string>>, string]>([
   [
     { kind: "unauthenticated", reason: "no_token", why: "credential_missing" },
     status.UNAUTHENTICATED,
     401,
-    "Bearer",
+    UNAUTHENTICATED,
     "credential_missing",
   ],
   [
     { kind: "unauthenticated", reason: "token_rejected", why: "revoked" },
     status.UNAUTHENTICATED,
     401,
-    "Bearer",
+    UNAUTHENTICATED,
     "revoked",
   ],
-  [
-    { kind: "forbidden", reason: "audience", token },
-    status.PERMISSION_DENIED,
-    403,
-    'Bearer error="insufficient_scope"',
-    "audience",
-  ],
-  [
-    { kind: "unavailable", reason: "revocations_stale" },
-    status.UNAVAILABLE,
-    503,
-    undefined,
-    "revocations_stale",
-  ],
+  [{ kind: "forbidden", reason: "audience", token }, status.PERMISSION_DENIED, 403, FORBIDDEN, "audience"],
+  [{ kind: "unavailable", reason: "revocations_stale" }, status.UNAVAILABLE, 503, {}, "revocations_stale"],
 ])(
   "%j is denied with gRPC status %i and HTTP status %i, without the reason",
-  async (decided, grpc, http, challenge, result) => {
+  async (decided, grpc, http, own, result) => {
     outcome = decided;
     const answer = await ask({ authorization: "Bearer t.t.t" });
     expect([answer.status.code, answer.deniedResponse?.status.code]).toEqual([grpc, http]);
-    expect(headersOf(answer)).toEqual({
-      "cache-control": "no-store",
-      ...(challenge !== undefined && { "www-authenticate": challenge }),
-    });
+    expect(headersOf(answer)).toEqual({ "cache-control": "no-store", ...own });
     expect(answer.okResponse).toBeNull();
     expect(JSON.stringify(answer)).not.toContain(result);
     expect(noted).toEqual([`grpc ${result}`]);
