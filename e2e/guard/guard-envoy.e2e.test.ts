@@ -1,11 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { httpClient } from "../runtime/doors/http-client.ts";
+import { runtimeClient } from "../runtime/doors/runtime-client.ts";
 import { ISSUER } from "../support/access.ts";
 import { ask } from "../support/raw-http.ts";
 import { BOOT_MS_MAX, type RunningService } from "../support/service-process.ts";
 import { type DoubleListeners, startDouble } from "./double-listeners.ts";
-import { faultOfExample, hasEnvoy, startEnvoy } from "./envoy.ts";
+import { faultOfExample, type GuardEnvoy, hasEnvoy, startEnvoy } from "./envoy.ts";
 import { type FollowedMint, followedMint } from "./sidecar.ts";
 
 // deploy/examples/guard-envoy: a real Envoy with its configuration, a guard of its own process, and a runtime double behind it.
@@ -15,7 +17,8 @@ describe.skipIf(!hasEnvoy())(
     let mint: FollowedMint;
     let guard: RunningService;
     let double: DoubleListeners;
-    let envoy: Awaited<ReturnType<typeof startEnvoy>>;
+    let guardPort: number;
+    let envoy: GuardEnvoy;
     let client: Client;
 
     beforeAll(async () => {
@@ -23,8 +26,8 @@ describe.skipIf(!hasEnvoy())(
       await mint.start();
       guard = await mint.guard({ MACP_AUTH_GUARD_GRPC_PORT: "0" });
       double = await startDouble(`${mint.url}/.well-known/jwks.json`, ISSUER);
-      const port = Number((await guard.event("guard_grpc_listening"))["port"]);
-      envoy = await startEnvoy({ guard: port, grpc: double.address, http: double.httpUrl });
+      guardPort = Number((await guard.event("guard_grpc_listening"))["port"]);
+      envoy = await startEnvoy({ guards: [guardPort], grpc: double.address, http: double.httpUrl });
       client = new Client(`127.0.0.1:${String(envoy.port)}`, credentials.createInsecure());
     }, BOOT_MS_MAX * 3);
     afterAll(async () => {
@@ -89,6 +92,11 @@ describe.skipIf(!hasEnvoy())(
         "x-auth-roles": "admin",
         x_auth_subject: "root",
         "x-auth_token-id": "root",
+        "x-macp-token": "another-credential",
+        "x-macp-agent-id": "root",
+        "x-forwarded-host": "localhost",
+        "x-real-ip": "127.0.0.1",
+        forwarded: "for=127.0.0.1",
       };
       expect([await grpc(claimed), await http({ ...claimed, "x-auth-subject": ["root", "admin"] })]).toEqual([
         status.OK,
@@ -96,15 +104,36 @@ describe.skipIf(!hasEnvoy())(
       ]);
       for (const { headers } of double.arrived.slice(-2)) {
         expect(headers.get("x-auth-subject")).toEqual(["agent://planner"]);
-        expect([...headers.keys()].filter((name) => /^x[-_]auth/.test(name)).toSorted()).toEqual([
+        const ofInterest = /^x[-_]auth|^x-macp|^x-forwarded-host$|^x-real-ip$|^forwarded$/;
+        expect([...headers.keys()].filter((name) => ofInterest.test(name)).toSorted()).toEqual([
           "x-auth-expires",
-          "x-auth-scopes",
           "x-auth-subject",
           "x-auth-token-id",
         ]);
       }
       const { authorization } = withToken(token);
       expect(await http({ authorization: [authorization, authorization] })).toBe(401);
+    });
+
+    test("every stream ends at the cap, also one that its client keeps open (N31)", async () => {
+      const token = await mint.mint();
+      await until(token, [status.OK, 200]);
+      const capped = await startEnvoy({ guards: [guardPort], grpc: double.address, http: double.httpUrl }, [
+        ["max_stream_duration: 300s", "max_stream_duration: 1s"],
+      ]);
+      const doors = [runtimeClient(capped.address), httpClient(capped.httpUrl)] as const;
+      const [grpcDoor, httpDoor] = doors;
+      const streams = [
+        grpcDoor.stream("WatchSessions", token),
+        grpcDoor.stream("StreamSession", token),
+        httpDoor.stream("StreamSession", token),
+      ];
+      for (const { opened } of streams) expect(await opened).toBe("OK");
+      const ends = () => streams.map((stream) => stream.ended());
+      await expect.poll(ends, { timeout: 30_000 }).not.toContain(undefined);
+      expect(ends().slice(0, 2)).toEqual(["INTERNAL", "INTERNAL"]);
+      for (const door of doors) door.close();
+      await capped.stop();
     });
 
     test("nothing passes while the guard is frozen, nor once it was killed: UNAVAILABLE (14) and 503 (N29)", {

@@ -16,7 +16,7 @@ import { RawConnection } from "../support/raw-http.ts";
 import type { RunningService } from "../support/service-process.ts";
 import { type Arrived, type DoubleListeners, startDouble } from "./double-listeners.ts";
 import { type Guarded, ISSUER, settled, startGuarded } from "./guarded.ts";
-import { CACHED, CAP_MS, configurationFor, hasNginx } from "./nginx.ts";
+import { CACHED, CAP_MS, configurationFor, type GuardNginx, hasNginx, nginxFront } from "./nginx.ts";
 
 // deploy/examples/guard-nginx: the real nginx with the configuration of the example, between clients of the runtime and a runtime double.
 
@@ -26,11 +26,11 @@ const CACHE_MS = 1_000;
 const LIST = "/macp.v1.MACPRuntimeService/ListSessions";
 
 describe.skipIf(!hasNginx())("nginx with a guard", () => {
-  let guarded: Guarded<DoubleListeners>;
+  let guarded: Guarded<DoubleListeners, GuardNginx>;
   let doors: readonly RuntimeClient[];
   beforeAll(async () => {
-    guarded = await startGuarded((jwksUrl) => startDouble(jwksUrl, ISSUER));
-    doors = [runtimeClient(guarded.nginx.address), httpClient(guarded.nginx.httpUrl)];
+    guarded = await startGuarded(nginxFront, (jwksUrl) => startDouble(jwksUrl, ISSUER));
+    doors = [runtimeClient(guarded.proxy.address), httpClient(guarded.proxy.httpUrl)];
   });
   afterAll(async () => {
     for (const door of doors) door.close();
@@ -69,7 +69,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
   test("says it over gRPC in the form that every client reads: 200, application/grpc, and the status in a header", async () => {
     const { token } = await guarded.mint({ scopes: { can_start_sessions: false } });
     const answer = (grpcStatus: string) => ["200", "application/grpc", grpcStatus];
-    expect(await rejectionAt(guarded.nginx.address, "x")).toEqual(answer("16"));
+    expect(await rejectionAt(guarded.proxy.address, "x")).toEqual(answer("16"));
     const strict = await guarded.another([
       ["macp_guard/check;", "macp_guard/check?can_start_sessions=true;"],
     ]);
@@ -239,7 +239,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
     const [grpc] = doors as [RuntimeClient, RuntimeClient];
     const { token, token_id } = await guarded.mint();
     const bearing = (text: string) => ({ authorization: `Bearer ${text}` });
-    const sse = (headers: object) => eventStream(guarded.nginx.httpUrl, "StreamSession", headers, {});
+    const sse = (headers: object) => eventStream(guarded.proxy.httpUrl, "StreamSession", headers, {});
     const open = [
       grpc.stream("WatchSessions", token),
       grpc.stream("StreamSession", token),
@@ -260,7 +260,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
       .poll(() => open.map(({ messages }) => messages.length), { timeout: 10_000 })
       .toEqual([2, 2, 2]);
 
-    guarded.nginx.reload();
+    guarded.proxy.reload();
     const ends = () => open.map((stream) => stream.ended());
     await expect.poll(ends, { timeout: 30_000, interval: CAP_MS / 10 }).not.toContain(undefined);
     expect(ends().slice(0, 2)).toEqual(["UNAVAILABLE", "UNAVAILABLE"]);
@@ -293,7 +293,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
 
   /** The result of `ListSessions` over gRPC, with this metadata. */
   function listSessions(metadata: Metadata): Promise<string> {
-    const client = new Client(guarded.nginx.address, credentials.createInsecure());
+    const client = new Client(guarded.proxy.address, credentials.createInsecure());
     const bytes = (value: Buffer) => value;
     return new Promise<string>((resolve) => {
       client.makeUnaryRequest(LIST, bytes, bytes, Buffer.alloc(0), metadata, (fault) => {
@@ -315,7 +315,7 @@ describe.skipIf(!hasNginx())("nginx with a guard", () => {
 
   /** The status of the answer to a request over HTTP/1.1 with these header lines. */
   async function statusOf(headers: readonly string[], path = "/macp/v1/ListSessions"): Promise<string> {
-    const connection = await RawConnection.open(Number(new URL(guarded.nginx.httpUrl).port));
+    const connection = await RawConnection.open(Number(new URL(guarded.proxy.httpUrl).port));
     try {
       connection.send(requestText(`POST ${path}`, headers, "{}"));
       await connection.msUntilEnd(10_000);

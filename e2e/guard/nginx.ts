@@ -7,6 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Change, changed } from "../outside/example.ts";
 import { accepts, freePort } from "../support/free-port.ts";
+import type { Behind, Front, ProxyInFront } from "./guarded.ts";
 
 const CACHE = fileURLToPath(new URL("../../deploy/examples/guard-nginx/guard-cache.conf", import.meta.url));
 const CONFIGURATION = fileURLToPath(new URL("../../deploy/examples/guard-nginx/nginx.conf", import.meta.url));
@@ -14,26 +15,12 @@ const UP_MS_MAX = 20_000;
 /** The cap of the tests: so long after a reload streams end. */
 export const CAP_MS = 1_000;
 
-/** What stands behind the proxy. */
-export interface Behind {
-  /** The guard's listener of each replica. */
-  readonly guards: readonly number[];
-  /** `127.0.0.1:PORT`. */
-  readonly grpc: string;
-  readonly http: string;
-}
-
 /** nginx with the configuration of deploy/examples/guard-nginx, without TLS. */
-export interface GuardNginx {
-  /** `127.0.0.1:PORT`, for gRPC. */
-  readonly address: string;
-  /** `http://127.0.0.1:PORT`, for HTTP/JSON and server-sent events. */
-  readonly httpUrl: string;
+export interface GuardNginx extends ProxyInFront {
   /** Reads its configuration again: new workers take over, and the old ones end at the cap. */
   reload(): void;
   /** What it logged of requests. */
   log(): Promise<string>;
-  stop(): Promise<void>;
 }
 
 export const hasNginx = (): boolean => spawnSync("nginx", ["-v"]).status === 0;
@@ -62,6 +49,9 @@ export async function configurationFor(folder: string, more: readonly Change[]):
     ...more,
   ]);
 }
+
+/** nginx asks `/check`. */
+export const nginxFront: Front<GuardNginx> = { guardEvent: "guard_listening", start: startNginx };
 
 /** Starts nginx. `more`: what else is changed in the configuration. */
 export async function startNginx(behind: Behind, more: readonly Change[] = []): Promise<GuardNginx> {

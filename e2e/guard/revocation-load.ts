@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { checkChannel } from "../runtime/doors/check-channel.ts";
-import type { Guarded, Minted, RuntimeBehind } from "./guarded.ts";
+import type { Guarded, Minted, ProxyInFront, RuntimeBehind } from "./guarded.ts";
 
 const BOUND_MS = 1_000;
 const CALLS_AT_ONCE = 16;
@@ -33,9 +33,12 @@ interface Held extends Minted {
   answeredAt?: number;
 }
 
-/** Calls through nginx, over gRPC and HTTP/JSON in turn, while tokens are revoked at random, each at a random replica. */
-export async function revocationLoad(guarded: Guarded<RuntimeBehind>, calls: number): Promise<LoadReport> {
-  const url = `http://${guarded.nginx.address}`;
+/** Calls through the proxy, over gRPC and HTTP/JSON in turn, while tokens are revoked at random, each at a random replica. */
+export async function revocationLoad(
+  guarded: Guarded<RuntimeBehind, ProxyInFront>,
+  calls: number,
+): Promise<LoadReport> {
+  const url = `http://${guarded.proxy.address}`;
   const channels = [checkChannel(url, "gRPC"), checkChannel(url, "HTTP/JSON")] as const;
   const replicas = guarded.replicas.length;
   const mint = async (): Promise<Held> => guarded.mint({ ttl_seconds: 3_600 }, randomInt(replicas));

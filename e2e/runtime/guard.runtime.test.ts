@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type Guarded, settled, startGuarded } from "../guard/guarded.ts";
-import { CAP_MS, hasNginx } from "../guard/nginx.ts";
+import { CAP_MS, type GuardNginx, hasNginx, nginxFront } from "../guard/nginx.ts";
 import { httpUrlOf } from "./doors/doors.ts";
 import { eventStream, httpClient } from "./doors/http-client.ts";
 import { type RuntimeClient, runtimeClient } from "./doors/runtime-client.ts";
@@ -14,7 +14,7 @@ const UNAUTHENTICATED = ["UNAUTHENTICATED", "UNAUTHENTICATED"];
 
 type Behind = RunningRuntime & { readonly httpUrl: string };
 
-let guarded: Guarded<Behind>;
+let guarded: Guarded<Behind, GuardNginx>;
 let grpc: RuntimeClient;
 let http: RuntimeClient;
 
@@ -23,11 +23,11 @@ const testGuarded = test.skipIf(!isPossible);
 
 beforeAll(async () => {
   if (!isPossible) return;
-  guarded = await startGuarded(async (jwksUrl) => {
+  guarded = await startGuarded(nginxFront, async (jwksUrl) => {
     const runtime = await startRuntime({ jwksUrl, jwksTtlSeconds: 1 });
     return { ...runtime, httpUrl: httpUrlOf(runtime) };
   });
-  [grpc, http] = [runtimeClient(guarded.nginx.address), httpClient(guarded.nginx.httpUrl)];
+  [grpc, http] = [runtimeClient(guarded.proxy.address), httpClient(guarded.proxy.httpUrl)];
 });
 afterAll(async () => {
   if (!isPossible) return;
@@ -106,7 +106,7 @@ testGuarded(
     const request = { subscribe_session_id: session_id };
     const sse = (text: string, more: object = {}) =>
       eventStream(
-        guarded.nginx.httpUrl,
+        guarded.proxy.httpUrl,
         "StreamSession",
         { authorization: `Bearer ${text}`, ...more },
         request,
@@ -121,7 +121,7 @@ testGuarded(
     expect([events.ended(), watch.ended()]).toEqual([undefined, undefined]);
 
     const reloaded = performance.now();
-    guarded.nginx.reload();
+    guarded.proxy.reload();
     await expect
       .poll(() => [events.ended(), watch.ended()], { timeout: 30_000, interval: 50 })
       .not.toContain(undefined);
