@@ -16,19 +16,11 @@ import { BOOT_MS_MAX, type RunningService, runToExit, startService } from "../su
 const DIST = fileURLToPath(new URL("../../service/dist/", import.meta.url));
 const SERVER = 2;
 const CLIENT = 3;
-/** The steps of a mint that is recorded, in the order of their beginnings. */
-const STEPS = [
-  "authenticate",
-  "read",
-  "key",
-  "decide",
-  "admit",
-  "parent",
-  "wait",
-  "claims",
-  "record",
-  "sign",
-];
+/** The steps of a request for a token, and of its mint, which is recorded and has a bit of a status list, in the order of their beginnings. */
+const STEPS = {
+  "POST /tokens": ["authenticate", "read", "mint"],
+  mint: ["key", "decide", "admit", "parent", "wait", "index", "claims", "record", "sign"],
+};
 const HEADER_SECRET = "receiver-secret-1234567890";
 
 let folder: string;
@@ -40,6 +32,11 @@ let service: RunningService;
 const newTrace = (): string => randomBytes(16).toString("hex");
 const parentOf = (trace: string, flags = "01"): string => `00-${trace}-00f067aa0ba902b7-${flags}`;
 const inTrace = (trace: string) => receiver.spans.filter(({ traceId }) => traceId === trace);
+/** The spans that `span` is the parent of, in the order of their beginnings: of those that begin in one millisecond in that of their ends. */
+const within = (spans: readonly ReceivedSpan[], span: ReceivedSpan | undefined) =>
+  spans
+    .filter(({ parentSpanId }) => span !== undefined && parentSpanId === span.spanId)
+    .toSorted((one, other) => Number(BigInt(one.startTimeUnixNano) - BigInt(other.startTimeUnixNano)));
 const attributesOf = ({ attributes }: ReceivedSpan): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 const figure = async (name: string): Promise<number> => {
@@ -92,6 +89,8 @@ beforeAll(async () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
     OTEL_EXPORTER_OTLP_HEADERS: `api-key=${HEADER_SECRET}`,
     OTEL_SERVICE_NAME: "auth-of-this-test",
+    MACP_AUTH_STATUS_LISTS: "on",
+    MACP_AUTH_PUBLIC_URL: "https://auth.example",
   });
 }, BOOT_MS_MAX);
 afterAll(async () => {
@@ -123,12 +122,32 @@ describe("a mint that is traced", () => {
   test("is one span in the trace of its caller, with one span for each step", () => {
     const server = spans.find(({ kind }) => kind === SERVER);
     expect(server).toMatchObject({ name: "POST /tokens", parentSpanId: "00f067aa0ba902b7" });
-    const steps = spans
-      .filter(({ kind }) => kind !== SERVER && kind !== CLIENT)
-      .toSorted((one, other) => Number(BigInt(one.startTimeUnixNano) - BigInt(other.startTimeUnixNano)));
-    expect(steps.map(({ name }) => name).toSorted()).toEqual(STEPS.toSorted());
-    for (const { name, parentSpanId } of steps) expect([name, parentSpanId]).toEqual([name, server?.spanId]);
-    expect(steps[0]?.name).toBe("authenticate");
+    const ofRequest = within(spans, server);
+    expect(ofRequest.map(({ name }) => name)).toEqual(STEPS["POST /tokens"]);
+    const ofMint = within(
+      spans,
+      ofRequest.find(({ name }) => name === "mint"),
+    );
+    expect(ofMint.map(({ name }) => name).toSorted()).toEqual(STEPS.mint.toSorted());
+    expect(ofMint[0]?.name).toBe("key");
+    const fetches = spans.filter(({ kind }) => kind === CLIENT);
+    expect(within(spans, ofRequest[0]).map(({ spanId }) => spanId)).toEqual(
+      fetches.map(({ spanId }) => spanId),
+    );
+    expect(spans).toHaveLength(1 + ofRequest.length + ofMint.length + fetches.length);
+  });
+
+  test("that is rejected ends with the step that rejected it", async () => {
+    const rejected = newTrace();
+    const credential = await cluster.token(projectedClaims("prod", "planner", ISSUER));
+    const headers = { ...bearer(credential), traceparent: parentOf(rejected) };
+    expect((await postTokens(service.port, { sender: "user://stranger" }, headers)).status).toBe(403);
+    await receiver.until(() => inTrace(rejected).some(({ kind }) => kind === SERVER));
+    const ofMint = within(
+      inTrace(rejected),
+      inTrace(rejected).find(({ name }) => name === "mint"),
+    );
+    expect(ofMint.map(({ name }) => name).toSorted()).toEqual(["decide", "key"]);
   });
 
   test("names its trace in the log, and to the issuer whose keys are fetched for it", async () => {

@@ -2,18 +2,20 @@
 export type StepName =
   | "authenticate"
   | "read"
+  | "mint"
   | "key"
   | "decide"
   | "admit"
   | "parent"
   | "wait"
+  | "index"
   | "claims"
   | "record"
   | "sign";
 
 /** Port. Notes how long the steps of a request take. What is not part of a request is run and not noted. */
 export interface Steps {
-  /** Runs one step, and gives what it gives. A promise ends the step when it settles. */
+  /** Runs one step, and gives what it gives. A promise ends the step when it settles. Steps and calls within it are its parts. */
   step<T>(name: StepName, run: () => T): T;
   /** Runs one request to another service, with the header fields that name the trace to it (W3C Trace Context). */
   call<T>(name: "fetch", run: (headers: Readonly<Record<string, string>>) => T): T;

@@ -259,7 +259,7 @@ async function readyWithStatus(
     if (before === undefined) return "no_signing_key";
     if (statuses === undefined) return before;
     const { kid } = before.signing;
-    const status = await statuses.take(kid);
+    const status = await stepsOf(deps).step("index", () => statuses.take(kid));
     if (status === undefined) return "ledger_unavailable";
     const ready = readyToSign(deps);
     if (ready?.signing.kid === kid) return { ...ready, status };

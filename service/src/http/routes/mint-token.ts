@@ -149,13 +149,9 @@ async function mintOne(deps: MintRouteDeps, exchange: Exchange): Promise<Answer>
   if (parsed.kind === "invalid")
     return reject(deps, problem(parsed.invalid.reason, textOf(parsed.invalid)), exchange, caller);
 
-  const outcome = await mint(
-    deps,
-    caller,
-    parsed.request,
-    policyOf(access),
-    passage.admit,
-    contextOf(deps, access, exchange),
+  const context = contextOf(deps, access, exchange);
+  const outcome = await steps.step("mint", () =>
+    mint(deps, caller, parsed.request, policyOf(access), passage.admit, context),
   );
   if (outcome.kind === "rejected")
     return reject(deps, passage.problemOf(outcome.refusal), exchange, caller, {

@@ -63,7 +63,7 @@ function tracesTo(
   };
 }
 
-/** The request that runs now: its span, and the context that makes others its children. */
+/** The request that runs now, or the step of it: its span, and the context that makes others its children. */
 interface Current {
   readonly span: Span;
   readonly context: Context;
@@ -104,16 +104,17 @@ function recorder(tracer: Tracer): Pick<Traces, "request" | "step" | "call" | "l
       }
     },
     step(name, run) {
-      const request = current.getStore();
-      if (request?.span.isRecording() !== true) return run();
-      return during(tracer.startSpan(name, { kind: SpanKind.INTERNAL }, request.context), run);
+      const around = current.getStore();
+      if (around === undefined) return run();
+      const span = tracer.startSpan(name, { kind: SpanKind.INTERNAL }, around.context);
+      return during(span, () => current.run({ span, context: trace.setSpan(around.context, span) }, run));
     },
     call(name, run) {
-      const request = current.getStore();
-      if (request === undefined) return run({});
-      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT }, request.context);
+      const around = current.getStore();
+      if (around === undefined) return run({});
+      const span = tracer.startSpan(name, { kind: SpanKind.CLIENT }, around.context);
       const headers: Record<string, string> = {};
-      propagator.inject(trace.setSpan(request.context, span), headers, defaultTextMapSetter);
+      propagator.inject(trace.setSpan(around.context, span), headers, defaultTextMapSetter);
       return during(span, () => run(headers));
     },
     logFields() {

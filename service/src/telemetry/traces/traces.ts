@@ -22,7 +22,7 @@ export interface SpanFigures {
 
 /** Traces of requests, which leave in the background. They never make a request fail, or wait. */
 export interface Traces extends Steps {
-  /** Runs what answers a request as one span, of which the steps are children. */
+  /** Runs what answers a request as one span, of which its steps are children, each with its own. */
   request<T extends { readonly status: number }>(about: TracedRequest, run: () => T | Promise<T>): Promise<T>;
   /** What each line of the log that belongs to a request says of its trace. */
   readonly logFields: () => Readonly<Record<string, string>>;
