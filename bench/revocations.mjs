@@ -62,5 +62,5 @@ measure(
       });
     return subjects;
   },
-  (subjects, turn) => subjects.stops({ sub: `agent://a/${turn * 2}`, iat: now, kid: "k" }),
+  (subjects, turn) => subjects.stoppedBy({ sub: `agent://a/${turn * 2}`, iat: now, kid: "k" }) !== undefined,
 );

@@ -2,7 +2,7 @@ import type { LoadedSettings } from "../config/sources.ts";
 import { type AdditionalRoutes, guardServer } from "../http/guard/guard-server.ts";
 import type { ListenerDeps } from "../http/listener.ts";
 import type { GuardMeter } from "../telemetry/meter.ts";
-import type { VerifyDeps } from "../tokens/verify.ts";
+import type { Verified } from "../tokens/verify.ts";
 import { openGuard } from "../wiring/guard/open-guard.ts";
 import type { OpenListener } from "./listen.ts";
 import type { OpenGrpcListener } from "./listen-grpc.ts";
@@ -18,12 +18,12 @@ const NONE: GuardListeners = { http: undefined, grpc: undefined };
 /** Prepares the listeners that proxies ask: one decision behind both. The code of gRPC is loaded only where it is set. */
 export async function guardListeners(
   shared: ListenerDeps & { readonly meter: GuardMeter },
-  verifyDeps: VerifyDeps | undefined,
+  verify: ((text: string) => Promise<Verified>) | undefined,
   { settings: { guard, tokens }, labels }: Pick<LoadedSettings, "settings" | "labels">,
   routes: AdditionalRoutes = [],
 ): Promise<GuardListeners> {
-  if (guard === undefined || verifyDeps === undefined) return NONE;
-  const deps = { ...shared, ...openGuard(verifyDeps, tokens, shared) };
+  if (guard === undefined || verify === undefined) return NONE;
+  const deps = { ...shared, ...openGuard(verify, tokens, shared) };
   const { host, port, grpcPort } = guard;
   const hostVariable = labels.of("guard.host");
   const http = port !== undefined && {

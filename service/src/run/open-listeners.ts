@@ -91,7 +91,7 @@ export async function prepareListeners(
     ...addressLimitOf(access.directory, meter),
   });
   const [portVariable, hostVariable] = [labels.of("listener.port"), labels.of("listener.host")];
-  const guard = await guardListeners({ ...shared, ...transport, meter }, issued?.verify, loaded);
+  const guard = await guardListeners({ ...shared, ...transport, meter }, issued?.verifyAgain, loaded);
   const plain = plainListener({ ...forClients, ...served }, loaded);
   return {
     main: { listener, place: { port, host, portVariable, hostVariable } },

@@ -3,6 +3,7 @@ import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import { readGuardSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
+import { rememberedVerify } from "../guard/remembered.ts";
 import { sidecarRoutes } from "../http/guard/sidecar-routes.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -101,7 +102,7 @@ async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: 
   const { keepAliveSeconds } = settings.listener;
   const shared = { log, random, timers, keepAliveSeconds, meter: metrics };
   const verifyDeps = { clock, issuer: place.issuer, revocations, ownKeys: ownKeysOf(keys) };
-  return { loop, ...(await guardListeners(shared, verifyDeps, loaded, routes)) };
+  return { loop, ...(await guardListeners(shared, rememberedVerify(verifyDeps), loaded, routes)) };
 }
 
 function announce(

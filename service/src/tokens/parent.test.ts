@@ -19,6 +19,7 @@ import { type MintDeps, type MintOutcome, mint } from "./mint.ts";
 import { type MintRequest, parseMintRequest } from "./mint-request.ts";
 import { ownKeysOf } from "./own-keys.ts";
 import { DEPTH_MAX } from "./parent.ts";
+import { verify } from "./verify.ts";
 
 // A parent and its child as the runtime reads them, with a real ledger in memory.
 
@@ -45,8 +46,10 @@ beforeEach(async () => {
   });
   const { keys, random } = base;
   const issuer = base.rules.issuer;
+  const own = { clock, issuer, revocations: view, ownKeys: ownKeysOf(keys) };
   const issued = {
-    verify: { clock, issuer, revocations: view, ownKeys: ownKeysOf(keys) },
+    verify: own,
+    verifyAgain: (text: string) => verify(own, text),
     revocation: { store, writer, revocations: view, clock, random },
   };
   const ledger = durableLedger({ writer, rejections: { note: () => undefined }, revocations: view });

@@ -16,7 +16,7 @@ import type { ScopeField, Scopes } from "../scopes/scopes.ts";
 import type { CheckedClaims } from "./claims.ts";
 import type { IssuedTokens } from "./issued-tokens.ts";
 import type { MintRequest } from "./mint-request.ts";
-import { factsOf, type OwnToken, verify } from "./verify.ts";
+import { factsOf, type OwnToken } from "./verify.ts";
 
 /** How many tokens may stand above each other. A chain of agents is short; a longer one is a loop. */
 export const DEPTH_MAX = 8;
@@ -60,7 +60,7 @@ export async function placeOf(
 ): Promise<Placed> {
   if (text === undefined) return { kind: "place", place: { run, parent: undefined } };
   if (issued === undefined) throw new Impossible("a parent is read only where tokens are recorded");
-  const outcome = await verify(issued.verify, text);
+  const outcome = await issued.verifyAgain(text);
   if (outcome.kind === "live") return placeUnder(issued, outcome.token, run, audience);
   if (outcome.kind === "not_live") return faulty("not_live");
   return rejected({ reason: outcome.reason === "no_keys" ? "no_signing_key" : "revocations_stale" });

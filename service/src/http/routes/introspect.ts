@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Scopes } from "../../scopes/scopes.ts";
-import { type NotLive, type OwnToken, type Verified, verify } from "../../tokens/verify.ts";
+import type { NotLive, OwnToken, Verified } from "../../tokens/verify.ts";
 import { type Answer, json } from "../answer.ts";
 import { OAUTH_ERROR_FACTS } from "../oauth/oauth-answer.ts";
 import { type Carried, type OAuthRequest, type OAuthRouteDeps, oauthAnswer } from "../oauth/oauth-route.ts";
@@ -69,7 +69,7 @@ async function introspected(
 ): Promise<Carried> {
   const audiences = caller.rights?.introspects ?? [];
   if (audiences.length === 0) return { kind: "problem", problem: problem("introspection_not_allowed") };
-  const outcome = await verify(issued.verify, token);
+  const outcome = await issued.verifyAgain(token);
   if (outcome.kind === "unavailable") return { kind: "problem", problem: problem(REASONS[outcome.reason]) };
   const live =
     outcome.kind === "live" && audiences.includes(outcome.token.claims.aud) ? outcome.token : undefined;

@@ -1,3 +1,4 @@
+import { rememberedVerify } from "../../guard/remembered.ts";
 import type { Kid } from "../../kernel/ids.ts";
 import { systemRandom } from "../../kernel/random.ts";
 import { LiveKeys } from "../../keys/given/live-keys.ts";
@@ -137,5 +138,6 @@ function newLife(
   const verify = { clock, issuer: RULES.issuer, revocations: view, ownKeys: ownKeysOf(keys) };
   const revocation = { store, writer, revocations: view, clock, random };
   const mint = { clock, random, keys, usage: undefined, rules: RULES, timers: time.passing, ledger };
-  return { view, verify, revocation, mint: { ...mint, issued: { verify, revocation } } };
+  const issued = { verify, verifyAgain: rememberedVerify(verify), revocation };
+  return { view, verify, revocation, mint: { ...mint, issued } };
 }

@@ -1,11 +1,10 @@
 import type { Settings } from "../../config/settings.ts";
 import { loggedText } from "../../config/shown-value.ts";
 import { type CheckAsked, type Checked, check } from "../../guard/check.ts";
-import { rememberedVerify } from "../../guard/remembered.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
-import type { VerifyDeps } from "../../tokens/verify.ts";
+import type { Verified } from "../../tokens/verify.ts";
 
 /** The guard of this process: one decision for all of its listeners. */
 export interface OpenGuard {
@@ -18,13 +17,13 @@ const UNAVAILABLE_EVERY_MS = 10_000;
 /** A recipe that passes on what its clients send must not fill the log. */
 const MEMBERS_MAX = 20;
 
-/** Opens the guard. `verifyDeps`: the served keys, and what is revoked, as this process knows them. */
+/** Opens the guard. `verify`: by the served keys, and what is revoked, as this process knows them (`rememberedVerify`). */
 export function openGuard(
-  verifyDeps: VerifyDeps,
+  verify: (text: string) => Promise<Verified>,
   { audience }: Pick<Settings["tokens"], "audience">,
   { log, timers }: { readonly log: Log; readonly timers: Timers },
 ): OpenGuard {
-  const deps = { verify: rememberedVerify(verifyDeps), audience: [audience] };
+  const deps = { verify, audience: [audience] };
   const atTimes = seldom(timers, UNAVAILABLE_EVERY_MS);
   const reported = new Set<string>();
   return {

@@ -1,3 +1,4 @@
+import { rememberedVerify } from "../../guard/remembered.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { IssuedTokens } from "../../tokens/issued-tokens.ts";
@@ -17,5 +18,6 @@ export function issuedTokens(
 ): IssuedTokens | undefined {
   if (revocation === undefined) return undefined;
   const { revocations } = revocation;
-  return { revocation, verify: { clock, issuer, revocations, ownKeys: ownKeysOf(keys) } };
+  const verify = { clock, issuer, revocations, ownKeys: ownKeysOf(keys) };
+  return { revocation, verify, verifyAgain: rememberedVerify(verify) };
 }
