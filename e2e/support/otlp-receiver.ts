@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 
 /** One span as it arrived: OTLP's JSON encoding. */
 export interface ReceivedSpan {
@@ -27,7 +29,7 @@ interface ExportRequest {
   }[];
 }
 
-/** A receiver of traces on loopback, as a collector is one: OTLP over HTTP, JSON. */
+/** A receiver of traces on loopback, as a collector is one: OTLP over HTTP, JSON, gzip or not. */
 export interface OtlpReceiver {
   readonly url: string;
   readonly spans: readonly ReceivedSpan[];
@@ -46,14 +48,18 @@ export interface OtlpReceiver {
   close(): Promise<void>;
 }
 
-export async function otlpReceiver(): Promise<OtlpReceiver> {
+/** Starts one; with a certificate it speaks TLS. */
+export async function otlpReceiver(tls?: {
+  readonly certificate: string;
+  readonly key: string;
+}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const bodies: string[] = [];
   const headers: IncomingHttpHeaders[] = [];
   const paths: string[] = [];
   const resource: Record<string, unknown> = {};
   let behaviour: "accept" | "freeze" | "reject" = "accept";
-  const server: Server = createServer((incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     const pieces: Buffer[] = [];
     incoming.on("data", (piece: Buffer) => pieces.push(piece));
     incoming.on("end", () => {
@@ -62,7 +68,8 @@ export async function otlpReceiver(): Promise<OtlpReceiver> {
         outgoing.writeHead(400).end();
         return;
       }
-      const text = Buffer.concat(pieces).toString("utf8");
+      const body = Buffer.concat(pieces);
+      const text = (incoming.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString();
       bodies.push(text);
       headers.push(incoming.headers);
       paths.push(incoming.url ?? "");
@@ -72,10 +79,14 @@ export async function otlpReceiver(): Promise<OtlpReceiver> {
       }
       outgoing.writeHead(200, { "content-type": "application/json" }).end("{}");
     });
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(listener)
+      : createSecureServer({ cert: tls.certificate, key: tls.key }, listener);
   await once(server.listen(0, "127.0.0.1"), "listening");
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     spans,
     bodies,
     headers,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeAuthority } from "../../service/src/testing/certificates.ts";
 import { type AccessFolder, accessFolder, bearer, ISSUER } from "../support/access.ts";
 import { type LocalIssuer, localIssuer, projectedClaims } from "../support/local-issuer.ts";
 import { until } from "../support/managed-service.ts";
@@ -221,6 +222,49 @@ describe("a receiver", () => {
     for (let round = 0; round < 12; round += 1) await Promise.all(Array.from({ length: 50 }, () => mint()));
     expect(await figure(dropped)).toBeGreaterThan(0);
     expect(await service.stop()).toBe(0);
+  });
+});
+
+describe("a receiver with a certificate of an authority of one's own", () => {
+  test("gets spans where the settings name the authority, and none where they do not", async () => {
+    const authority = await makeAuthority();
+    const secured = await otlpReceiver(await authority.issue("collector", "IP:127.0.0.1"));
+    const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: secured.url };
+    const stranger = await startService(settings);
+    const known = await startService({
+      ...settings,
+      OTEL_EXPORTER_OTLP_CERTIFICATE: authority.path,
+      // What the exporter reads by itself.
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: `api-key=${HEADER_SECRET}`,
+      OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+    });
+    try {
+      await ask(stranger.port, { path: "/.well-known/jwks.json" });
+      await until(() => Promise.resolve(stranger.events("traces_unsent").length > 0));
+      expect(secured.bodies).toEqual([]);
+      expect(await stranger.event("traces_unsent")).toMatchObject({
+        fault: expect.stringContaining("UNABLE_TO_VERIFY_LEAF_SIGNATURE") as string,
+      });
+      await ask(known.port, { path: "/.well-known/jwks.json" });
+      await secured.until((spans) => spans.some(({ name }) => name.includes("jwks")));
+      expect(secured.headers[0]).toMatchObject({ "api-key": HEADER_SECRET, "content-encoding": "gzip" });
+    } finally {
+      await Promise.all([stranger.stop("SIGKILL"), known.stop("SIGKILL")]);
+      await Promise.all([secured.close(), authority.remove()]);
+    }
+  });
+
+  test("ends the start when its authority cannot be read, and names the setting", async () => {
+    const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: "https://127.0.0.1:4318" };
+    const noFile = await runToExit({ ...settings, OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, "none.pem") });
+    expect([noFile.code, noFile.stderr.join("\n")]).toEqual([1, expect.stringContaining("none.pem")]);
+    expect(noFile.stderr.join("\n")).toContain("OTEL_EXPORTER_OTLP_CERTIFICATE");
+    const noPem = await runToExit({
+      ...settings,
+      OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: fileURLToPath(import.meta.url),
+    });
+    expect(noPem.code).toBe(1);
+    expect(noPem.stderr.join("\n")).toContain("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE names a file");
   });
 });
 

@@ -67,6 +67,8 @@ export const VARIABLES = {
   "traces.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
   "traces.tracesEndpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
   "traces.headers": "OTEL_EXPORTER_OTLP_HEADERS",
+  "traces.caFile": "OTEL_EXPORTER_OTLP_CERTIFICATE",
+  "traces.tracesCaFile": "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
   "traces.protocol": "OTEL_EXPORTER_OTLP_PROTOCOL",
   "traces.sampler": "OTEL_TRACES_SAMPLER",
   "traces.samplerArg": "OTEL_TRACES_SAMPLER_ARG",

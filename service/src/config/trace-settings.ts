@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Secret } from "../kernel/secret.ts";
-import { otlpUrl, secret, verbatim } from "./fields.ts";
+import { otlpUrl, path, secret, verbatim } from "./fields.ts";
 
 /** Which requests are traced, by the names that OpenTelemetry gives them. */
 export const SAMPLERS = [
@@ -19,6 +19,10 @@ export interface TraceSettings {
   readonly sampler: (typeof SAMPLERS)[number];
   readonly ratio: number;
   readonly serviceName: string;
+  /** The file with the authorities of the receiver, and the setting that names it; `undefined`: those of the machine. */
+  readonly ca:
+    | { readonly path: string; readonly setting: "traces.caFile" | "traces.tracesCaFile" }
+    | undefined;
 }
 
 /** The settings of traces as a person writes them: the names and forms are those of OpenTelemetry. */
@@ -32,6 +36,12 @@ export const TracesWritten = z.object({
   headers: secret()
     .optional()
     .describe("headers for the receiver, `name=value` separated by commas, each value percent-encoded"),
+  caFile: path()
+    .optional()
+    .describe(
+      "PEM file with the authorities of the receiver, in place of those of the machine; read at startup",
+    ),
+  tracesCaFile: path().optional().describe("the same, in place of the other"),
   protocol: verbatim().default("http/json").describe("the protocol of the receiver"),
   sampler: verbatim().default("parentbased_always_on").describe("which requests are traced"),
   samplerArg: verbatim()
@@ -46,6 +56,8 @@ export function traceSettings({
   endpoint,
   tracesEndpoint,
   headers,
+  caFile,
+  tracesCaFile,
   sampler,
   samplerArg,
   serviceName,
@@ -60,7 +72,14 @@ export function traceSettings({
     sampler: samplerIn(sampler) ?? "parentbased_always_on",
     ratio: ratioIn(samplerArg) ?? 1,
     serviceName,
+    ca: caOf(caFile, tracesCaFile),
   };
+}
+
+/** As OpenTelemetry has it: what is named for traces goes before what is named for all. Blank is unset. */
+function caOf(general: string | undefined, ofTraces: string | undefined): TraceSettings["ca"] {
+  if (ofTraces !== undefined && ofTraces !== "") return { path: ofTraces, setting: "traces.tracesCaFile" };
+  return general === undefined || general === "" ? undefined : { path: general, setting: "traces.caFile" };
 }
 
 /** Which sampler has this name; `undefined`: none. */

@@ -116,6 +116,7 @@ function served(upkeep: KeyUpkeep): Promise<number> {
         access,
         tls: undefined,
         receiver: undefined,
+        tracesCa: undefined,
       };
     },
     openLog: openRecordedLog,

@@ -25,6 +25,7 @@ import { type OpenLedger, openLedger } from "../wiring/ledger/open-ledger.ts";
 import { asksForCertificates } from "../wiring/tls/asks-for-certificates.ts";
 import type { LoadedTls, OpenTls } from "../wiring/tls/open-tls.ts";
 import { bundlesOf, loadTls } from "../wiring/tls.ts";
+import { loadTracesCa } from "../wiring/traces-ca.ts";
 import { drain, listenAll } from "./listen.ts";
 import { listenGrpc } from "./listen-grpc.ts";
 import { prepareListeners } from "./open-listeners.ts";
@@ -77,7 +78,7 @@ async function run(world: ServeWorld, { load, openLog }: ServeParts, started: ()
   const loaded = await load(world);
   const { settings, labels } = loaded;
   const { timers } = world;
-  const tracing = await openServiceTraces(settings.traces, world);
+  const tracing = await openServiceTraces(settings.traces, loaded.tracesCa, world);
   const { log, flush } = await openLog(settings.log.level, world.stdoutIsTerminal, timers, tracing.logFields);
   tracing.reportTo(log);
   const machine = { ...world, steps: tracing.traces };
@@ -197,6 +198,8 @@ export interface Loaded extends LoadedSettings {
   readonly tls: LoadedTls | undefined;
   /** Who is sent events by the settings themselves; `undefined`: nobody. */
   readonly receiver: EventReceiver | undefined;
+  /** The authorities of the receiver of traces; `undefined`: those of the machine. */
+  readonly tracesCa: string | undefined;
 }
 
 /** The settings, and what their files hold. Everything is checked before anything is opened, so that all faults are reported at once. */
@@ -205,6 +208,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const token = await attempt(() => adminToken(read.settings, read.labels));
   const keys = await attempt(() => loadKeys(read, random));
   const receiver = await attempt(() => loadReceiver(read));
+  const tracesCa = await attempt(() => loadTracesCa(read));
   const isLost = ownFaults.length > 0 || [token, keys].flatMap(faultsOf).length > 0;
   const wait = isLost
     ? SPIFFE_LOST
@@ -212,7 +216,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
   const tls = await attempt(() => loadTls(read, { clock, timers, random }, wait));
   const bundles = bundlesOf(read, valueOr(tls, undefined));
   const access = await attempt(() => loadAccess(read, valueOr(token, undefined), bundles, timers));
-  const faults = [...ownFaults, ...[token, keys, access, tls, receiver].flatMap(faultsOf)];
+  const faults = [...ownFaults, ...[token, keys, access, tls, receiver, tracesCa].flatMap(faultsOf)];
   const isDone =
     token.kind === "done" && keys.kind === "done" && access.kind === "done" && tls.kind === "done";
   if (!isDone || faults.length > 0) throw new ConfigError(faults);
@@ -223,6 +227,7 @@ async function loadAll({ environment, random, clock, timers, err }: ServeWorld):
     access: access.value,
     tls: tls.value,
     receiver: valueOr(receiver, undefined),
+    tracesCa: valueOr(tracesCa, undefined),
   };
   return { ...read, warnings, ...parts };
 }

@@ -26,9 +26,10 @@ const NO_TRACES: ServiceTraces = {
 const LINE_MS = 10_000;
 const FAULT_CHARS_MAX = 200;
 
-/** Opens the traces that the settings ask for. Without them, nothing of OpenTelemetry is loaded. */
+/** Opens the traces that the settings ask for. `caPem`: the authorities of the receiver; `undefined`: those of the machine. Without them, nothing of OpenTelemetry is loaded. */
 export async function openServiceTraces(
   settings: TraceSettings | undefined,
+  caPem: string | undefined,
   { timers, version }: { readonly timers: Timers; readonly version: string },
 ): Promise<ServiceTraces> {
   if (settings === undefined) return NO_TRACES;
@@ -36,7 +37,7 @@ export async function openServiceTraces(
   const inALine = seldom(timers, LINE_MS);
   let log: Log | undefined;
   const headers = Object.fromEntries([...settings.headers].map(([name, value]) => [name, value.reveal()]));
-  const traces = openTraces({ ...settings, headers, version }, (thrown) => {
+  const traces = openTraces({ ...settings, headers, caPem, version }, (thrown) => {
     inALine(() => {
       const { failed, dropped } = traces.figures();
       log?.warn({ event: "traces_unsent", fault: faultOf(thrown), failed, dropped });

@@ -25,6 +25,8 @@ export interface TracesPlace {
   readonly url: string;
   /** Sent with each batch; may hold the secret of the receiver. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The authorities of the receiver; `undefined`: those of the machine. */
+  readonly caPem: string | undefined;
   readonly sampler: SamplerName;
   readonly ratio: number;
   readonly serviceName: string;
@@ -37,7 +39,11 @@ export function openTraces(place: TracesPlace, failed: (fault: unknown) => void)
     url: place.url,
     headers: { ...place.headers },
     timeoutMillis: SEND_MS_MAX,
-    httpAgentOptions: { keepAlive: true, secureOptions: constants.SSL_OP_NO_RENEGOTIATION },
+    httpAgentOptions: {
+      keepAlive: true,
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      ...(place.caPem !== undefined && { ca: place.caPem }),
+    },
   });
   return tracesTo(exporter, place, failed);
 }
@@ -45,7 +51,7 @@ export function openTraces(place: TracesPlace, failed: (fault: unknown) => void)
 /** The same, to any exporter. */
 function tracesTo(
   exporter: SpanExporter,
-  { sampler, ratio, serviceName, version }: Omit<TracesPlace, "url" | "headers">,
+  { sampler, ratio, serviceName, version }: Omit<TracesPlace, "url" | "headers" | "caPem">,
   failed: (fault: unknown) => void,
 ): Traces {
   const queue = boundedQueue(exporter, failed);
