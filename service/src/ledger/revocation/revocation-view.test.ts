@@ -264,3 +264,33 @@ test("a store that was put back to an earlier state is read anew", async () => {
     view.isStopped(token("x", { run: "s" })),
   ]).toEqual([1, true, false]);
 });
+
+test("what left the memory while the clock was ahead is stopped again once it is right, and until then nothing is live", async () => {
+  await record({ a: {} });
+  await store.revoke({ kind: "jti", jti: jti("a") }, order());
+  await store.revoke({ kind: "sender", sender: other }, order());
+  await view.poll();
+  clock.move(10 * LIFE_SECONDS_MAX);
+  await view.poll();
+  const late = newView();
+  await late.poll();
+  expect([view.size, late.size]).toEqual([0, 0]);
+  clock.move(-10 * LIFE_SECONDS_MAX);
+  for (const replica of [view, late]) {
+    expect(replica.freshness().isFresh).toBe(false);
+    await replica.poll();
+    expect(replica.freshness().isFresh).toBe(true);
+    expect(replica.isStopped(token("a"))).toBe(true);
+    expect(replica.isStopped(token("x", { sub: other }))).toBe(true);
+  }
+});
+
+test("a machine that slept knows how long, though its stopwatch stood still", async () => {
+  await view.poll();
+  clock.move(1);
+  expect(view.freshness().isFresh).toBe(true);
+  clock.move(600);
+  expect(view.freshness()).toEqual({ ageMs: 600_000, isFresh: false });
+  await view.poll();
+  expect(view.freshness()).toEqual({ ageMs: 0, isFresh: true });
+});
