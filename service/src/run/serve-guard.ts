@@ -74,7 +74,7 @@ async function within(timers: Timers, step: Promise<void>): Promise<void> {
 /** The polls and the listeners, not yet listening. */
 async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: () => boolean) {
   const { settings, labels, place } = loaded;
-  const { clock, random, timers } = world;
+  const { random, timers } = world;
   const staleAfterMs = place.staleSeconds * 1_000;
   const metrics = sidecarMetrics(() => {
     const { epoch, size } = revocations;
@@ -89,7 +89,7 @@ async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: 
   const { mint, loop, failure } = followMint(place, names, world, log, (reason) => {
     metrics.feedFailed(reason);
   });
-  const { revocations, keys } = mint;
+  const { clock, revocations, keys } = mint;
   const routes = sidecarRoutes({
     freshness: () => revocations.freshness(),
     epoch: () => revocations.epoch,

@@ -1,4 +1,4 @@
-import type { Clock, Stopwatch } from "../../kernel/clock.ts";
+import { type Clock, type EpochSeconds, epochSeconds, latest, type Stopwatch } from "../../kernel/clock.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import { type KeyView, NO_KEYS, viewOf } from "../../keys/key-view.ts";
 import type { ChangesFrom, RevocationChanges } from "../../ledger/revocation/revocation-store.ts";
@@ -27,16 +27,24 @@ export interface FollowDeps {
 export class FollowedMint {
   readonly revocations: RevocationView;
   readonly keys: Pick<KeyDirectory, "view">;
+  /**
+   * The later of the clocks of this machine and of the mint, by which tokens end: with a clock here that is behind, one would live on
+   * after its end, and after its revocation has left the list.
+   */
+  readonly clock: Pick<Clock, "now">;
   readonly #deps: FollowDeps;
   #view: KeyView = NO_KEYS;
   #etag: string | undefined;
   #clockOffset: number | undefined;
+  /** What the mint's clock said, and when that was by the stopwatch. */
+  #mintNow = { now: epochSeconds(0), at: 0 };
 
   constructor(deps: FollowDeps) {
     this.#deps = deps;
-    const { clock, stopwatch, staleAfterMs } = deps;
+    const { stopwatch, staleAfterMs } = deps;
     const store = { changes: (from: ChangesFrom) => this.#changes(from) };
-    this.revocations = new RevocationView({ store, clock, stopwatch, staleAfterMs });
+    this.clock = { now: () => this.#now() };
+    this.revocations = new RevocationView({ store, clock: this.clock, stopwatch, staleAfterMs });
     this.keys = { view: () => this.#view };
   }
 
@@ -50,12 +58,19 @@ export class FollowedMint {
     return this.revocations.poll();
   }
 
+  #now(): EpochSeconds {
+    const { clock, stopwatch } = this.#deps;
+    const { now, at } = this.#mintNow;
+    return latest(clock.now(), epochSeconds(now + stopwatch.elapsed() - at));
+  }
+
   async #changes(from: ChangesFrom): Promise<RevocationChanges> {
-    const { ask, issuer, clock, sizeMax, wentBack } = this.#deps;
+    const { ask, issuer, clock, stopwatch, sizeMax, wentBack } = this.#deps;
     const page = await ask(queryAt(from, this.#etag));
     if (page.issuer !== issuer) throw new FeedFailure("issuer_other", page.issuer);
     this.#learnKeys(page.keys);
     this.#clockOffset = page.now - clock.now();
+    this.#mintNow = { now: epochSeconds(page.now), at: stopwatch.elapsed() };
     const { epoch, size } = this.revocations;
     if (size + page.tokens.length + page.rules.length > sizeMax) throw new FeedFailure("too_many");
     if (from.epoch > epoch && page.epoch < epoch) wentBack(epoch, page.epoch);

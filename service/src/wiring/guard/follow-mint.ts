@@ -93,7 +93,7 @@ export function followMint(
     if (Math.abs(offset) > CLOCKS_DIFFER_SECONDS)
       clocks(() => {
         const message =
-          "the clocks of the mint and of this machine differ, and tokens expire by the clock here: synchronise both";
+          "the clocks of the mint and of this machine differ, and tokens expire by the one that is ahead: synchronise both";
         log.warn({ event: "guard_clock_differs", seconds: offset, message });
       });
   };
