@@ -134,3 +134,12 @@ export async function untilChecked(guard: RunningService, token: string, status:
   }
   expect.unreachable(`the guard never answered ${String(status)}: ${guard.output().slice(-2_000)}`);
 }
+
+/** Waits until it knows enough to decide, however slow the machine is. */
+export async function untilReady(guard: RunningService): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if ((await ask(guard.port, { path: "/readyz" })).status === 200) return;
+    await pause(50);
+  }
+  expect.unreachable(`the guard never knew: ${guard.output().slice(-2_000)}`);
+}

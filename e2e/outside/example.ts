@@ -19,8 +19,8 @@ export interface Example {
   follow(text: string): Promise<string>;
   /** Runs the block that makes the key and the secret, and puts the secret's line into the access document. */
   makeSecret(): Promise<void>;
-  /** The settings file for a service on free ports, which starts in any folder. */
-  settings(): Promise<string>;
+  /** The settings file for a service on free ports, which starts in any folder; `macp-auth.env` unless another is named. */
+  settings(name?: string): Promise<string>;
   /** Where the README's curl commands are led: `NAME:PORT` to a port of this machine. */
   leadCurl(ports: Readonly<Record<string, number>>): Promise<void>;
   remove(): Promise<void>;
@@ -55,14 +55,14 @@ export async function copyOfExample(name: string): Promise<Example> {
       const line = SECRET_LINE.exec(await follow("secret generate"))?.[0] ?? "";
       await edit("access.yaml", [[SECRET_LINE.exec(await text("access.yaml"))?.[0] ?? "-", line]]);
     },
-    async settings() {
-      const lines = (await text("macp-auth.env"))
+    async settings(name = "macp-auth.env") {
+      const lines = (await text(name))
         .split("\n")
         .map((line) =>
           line.replace(/^([A-Z_]+_FILE)=(?=[^/])/, `$1=${folder}/`).replace(/^([A-Z_]+_PORT)=.*$/, "$1=0"),
         );
-      await writeFile(at("macp-auth.env.here"), lines.join("\n"));
-      return at("macp-auth.env.here");
+      await writeFile(at(`${name}.here`), lines.join("\n"));
+      return at(`${name}.here`);
     },
     async leadCurl(ports) {
       const lines = Object.entries(ports).map(
