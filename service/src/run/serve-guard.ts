@@ -3,13 +3,12 @@ import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
 import { readGuardSettings } from "../config/environment.ts";
 import { loggedText } from "../config/shown-value.ts";
 import type { LoadedSettings } from "../config/sources.ts";
-import { rememberedVerify } from "../guard/remembered.ts";
 import { sidecarRoutes } from "../http/guard/sidecar-routes.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { sidecarMetrics } from "../telemetry/sidecar-metrics.ts";
-import { ownKeysOf } from "../tokens/own-keys.ts";
 import { followMint, type MintPlace } from "../wiring/guard/follow-mint.ts";
+import { knownTokens } from "../wiring/ledger/issued-tokens.ts";
 import { readSettingFile } from "../wiring/read-secret.ts";
 import { guardListeners } from "./guard-listeners.ts";
 import { drain, listenAll } from "./listen.ts";
@@ -101,8 +100,8 @@ async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: 
   });
   const { keepAliveSeconds } = settings.listener;
   const shared = { log, random, timers, keepAliveSeconds, meter: metrics };
-  const verifyDeps = { clock, issuer: place.issuer, revocations, ownKeys: ownKeysOf(keys) };
-  return { loop, ...(await guardListeners(shared, rememberedVerify(verifyDeps), loaded, routes)) };
+  const { verifyAgain } = knownTokens({ clock, issuer: place.issuer, keys }, revocations);
+  return { loop, ...(await guardListeners(shared, verifyAgain, loaded, routes)) };
 }
 
 function announce(

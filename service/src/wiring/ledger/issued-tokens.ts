@@ -3,10 +3,11 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { KeyDirectory } from "../../keys/key-directory.ts";
 import type { IssuedTokens } from "../../tokens/issued-tokens.ts";
 import { ownKeysOf } from "../../tokens/own-keys.ts";
+import type { VerifyDeps } from "../../tokens/verify.ts";
 
 /** What tokens are known by: the served keys, our own `iss`, and the time. */
 interface OwnTokens {
-  readonly keys: KeyDirectory;
+  readonly keys: Pick<KeyDirectory, "view">;
   readonly issuer: string;
   readonly clock: Clock;
 }
@@ -17,7 +18,14 @@ export function issuedTokens(
   revocation: IssuedTokens["revocation"] | undefined,
 ): IssuedTokens | undefined {
   if (revocation === undefined) return undefined;
-  const { revocations } = revocation;
+  return { revocation, ...knownTokens({ keys, issuer, clock }, revocation.revocations) };
+}
+
+/** How tokens are verified by these keys, and by what is revoked as this process knows it. */
+export function knownTokens(
+  { keys, issuer, clock }: OwnTokens,
+  revocations: VerifyDeps["revocations"],
+): Pick<IssuedTokens, "verify" | "verifyAgain"> {
   const verify = { clock, issuer, revocations, ownKeys: ownKeysOf(keys) };
-  return { revocation, verify, verifyAgain: rememberedVerify(verify) };
+  return { verify, verifyAgain: rememberedVerify(verify) };
 }
