@@ -105,6 +105,23 @@ describe.each([
       body: JSON.stringify(body),
     });
 
+  test("stays stopped when its own caller revoked it (RFC 7009) while a wider revocation stopped it, and that is taken back", async () => {
+    const sender = `agent://leaky/${name}`;
+    const [leaked, other] = [await mint({ sender }), await mint({ sender })];
+    const { text } = await revocations({ sender, reason: "an alarm" });
+    const { epoch } = JSON.parse(text) as { epoch: number };
+    const own = () => form("revoke", leaked.token, secrets.planner.secret, first);
+    expect((await own()).status).toBe(200);
+    expect((await revocations({ reason: "a false one" }, `/revocations/${String(epoch)}/undo`)).status).toBe(
+      200,
+    );
+    expect([await isActive(leaked.token, first), await isActive(other.token, first)]).toEqual([false, true]);
+    // Once it is its own revocation that stops it, another one is none.
+    expect((await own()).status).toBe(200);
+    const ids = () => first.events("token_revoked").filter(({ jti }) => jti === leaked.token_id);
+    await expect.poll(ids, { timeout: 10_000 }).toHaveLength(1);
+  });
+
   test("is shown before it is stopped, is stopped with all under it, and taken back", async () => {
     const parent = await mint({ sender: "agent://story/a", run: `story-${name}` });
     const child = await mint({ sender: "agent://story/b", parent: parent.token }, second);

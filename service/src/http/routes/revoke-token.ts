@@ -80,16 +80,17 @@ async function stop(
   token: OwnToken,
 ): Promise<Carried> {
   const { revocations } = verify;
-  // Twice is once: the ledger is not filled by one token.
-  if (revocations.freshness().isFresh && revocations.isStopped(factsOf(token))) {
+  const { jti } = token.claims;
+  const selector = { kind: "jti", jti } as const;
+  // Twice is once: the ledger is not filled by one token. Stopped by a wider one is not: that may be taken back.
+  if (revocations.isStopped(factsOf(token)) && (await revocation.store.standing(selector)) !== undefined) {
     meter.revocationAsked("nothing");
     return { kind: "answer", answer: DONE };
   }
-  const { jti } = token.claims;
   const { address } = peerOf(incoming, proxies);
   const request = { request_id: requestId, trace_id: traceIdOf(incoming), address };
   const by = { caller: caller.id, role: caller.role, request };
-  const outcome = await revoke(revocation, { kind: "jti", jti }, by, REASON);
+  const outcome = await revoke(revocation, selector, by, REASON);
   if (outcome.kind === "unavailable") return failed("revocation_unavailable");
   meter.revocationAsked("revoked");
   const { epoch, tokens, agents } = outcome;

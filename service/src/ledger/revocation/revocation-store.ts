@@ -115,6 +115,8 @@ export interface RevocationStore {
   undo(epoch: number, order: RevocationOrder): Promise<StoredRevocation | undefined>;
   /** What a revocation would stop now. */
   preview(selector: Selector): Promise<Reach>;
+  /** The number of the revocation of just this selector that stands; `undefined`: none does. */
+  standing(selector: Selector): Promise<number | undefined>;
   /** What was revoked from this place on, and still stands. */
   changes(from: ChangesFrom): Promise<RevocationChanges>;
   /** The newest first, at most `limit`, only those before an epoch. */

@@ -40,6 +40,7 @@ export function memoryRevocations(
       commit(order, () => stop(records, selector, order, { now: clock.now(), lifeSecondsMax })),
     undo: async (epoch, order) => commit(order, () => takeBack(records, epoch, order, clock.now())),
     preview: async (selector) => reachOf(treeOf(records, selector), clock.now()),
+    standing: async (selector) => standingIn(records, selector)?.epoch,
     changes: async (from) => changesFrom(records, from, clock.now()),
     list: async (before = Number.POSITIVE_INFINITY, limit) =>
       records.revocations
@@ -162,9 +163,7 @@ function stop(
   const epoch = records.revocations.length + 1;
   const subject = subjectOf(selector);
   const tree = treeOf(records, selector);
-  const before = records.revocations.find(
-    (one) => one.kind === selector.kind && one.subject === subject && one.endedBy === undefined,
-  );
+  const before = standingIn(records, selector);
   if (before !== undefined) end(records, before.epoch, epoch);
   const tokens = listed(tree, selector, { now, lifeSecondsMax }).map((token) => ({ ...token, epoch }));
   records.tokens = [...records.tokens, ...tokens];
@@ -184,6 +183,13 @@ function stop(
     ends: before?.epoch,
     endedBy: undefined,
   };
+}
+
+function standingIn({ revocations }: MemoryRecords, selector: Selector): StoredRevocation | undefined {
+  const subject = subjectOf(selector);
+  return revocations.find(
+    (one) => one.kind === selector.kind && one.subject === subject && one.endedBy === undefined,
+  );
 }
 
 /** What is stopped by its id, by id. */

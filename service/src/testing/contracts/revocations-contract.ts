@@ -212,6 +212,20 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
       ]);
     });
 
+    test("whether one of just this selector stands is known, whatever else stops the same", async () => {
+      await record({ a: {}, b: under("a") });
+      const own: Selector = { kind: "jti", jti: jti("b") };
+      await place.store.revoke({ kind: "jti", jti: jti("a") }, order());
+      await place.store.revoke({ kind: "root", jti: jti("b") }, order());
+      expect(await place.store.standing(own)).toBeUndefined();
+      await place.store.revoke(own, order());
+      expect(await place.other.standing(own)).toBe(3);
+      await place.store.revoke(own, order());
+      expect(await place.other.standing(own)).toBe(4);
+      await place.store.undo(4, order());
+      expect(await place.other.standing(own)).toBeUndefined();
+    });
+
     test("a call that is repeated after a lost answer is made once", async () => {
       await record({ a: {} });
       const same = order();

@@ -72,6 +72,7 @@ export class Link {
     revoke: (selector, order) => this.#changed(({ revocations }) => revocations.revoke(selector, order)),
     undo: (epoch, order) => this.#changed(({ revocations }) => revocations.undo(epoch, order)),
     preview: async (selector) => this.#reach().revocations.preview(selector),
+    standing: async (selector) => this.#reach().revocations.standing(selector),
     changes: async (from) => {
       const beganMs = this.#time.ms;
       const page = await this.#reach().revocations.changes(from);

@@ -89,6 +89,9 @@ function jsonOf(text: string): unknown {
 /** That one ended another, itself or by one between. */
 export const EndingRow = z.object({ by: Whole, ended: Whole });
 
+/** One that stands. */
+export const StandingRow = z.object({ epoch: Whole });
+
 /** What is left of a revocation that was ended. */
 export const EndedRow = z.object({ epoch: Whole, cutOff: MomentOrNothing });
 

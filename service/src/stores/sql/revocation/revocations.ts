@@ -19,6 +19,7 @@ import {
   insertRevocation,
   REVOCATION_COLUMNS,
   RevocationRow,
+  StandingRow,
 } from "./revocation-rows.ts";
 import { endOf, lastOf, listTokens, reachOf, type State, stateOf } from "./revoked-tokens.ts";
 
@@ -44,6 +45,7 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
       await fileTail(database);
       return database.read(async (query) => reachOf(query, selector, await state(query)), { isLong: true });
     },
+    standing: (selector) => database.read((query) => standingIn(query, selector)),
     changes: (from) => database.read(async (query) => changesFrom(query, from, await state(query))),
     list: (before, limit) =>
       database.read((query) => {
@@ -69,6 +71,14 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
 async function issuanceIn(query: Query, jti: string): Promise<Issuance | undefined> {
   const sql = "SELECT body FROM ledger_entries WHERE jti = $1 AND kind = 'mint' LIMIT 1";
   return parseRows(IssuanceRow, "ledger_entries", await query(sql, [jti]))[0]?.body;
+}
+
+async function standingIn(query: Query, selector: Selector): Promise<number | undefined> {
+  const rows = await query(
+    `SELECT epoch FROM ${TABLE} WHERE kind = $1 AND subject_key = $2 AND ended_by IS NULL LIMIT 1`,
+    [selector.kind, indexKey(subjectOf(selector))],
+  );
+  return parseRows(StandingRow, TABLE, rows)[0]?.epoch;
 }
 
 type Change = (query: Query, before: State) => Promise<StoredRevocation | undefined>;
