@@ -7,7 +7,7 @@ const config = await createConfig({
   // The documented server is the default one; the service has no other name to give.
   rules: { "no-server-example.com": "off", "operation-4xx-response": "off" },
 });
-for (const name of ["openapi.json", "admin-openapi.json"]) {
+for (const name of ["openapi.json", "admin-openapi.json", "guard-openapi.json"]) {
   const file = new URL(`../docs/api/${name}`, import.meta.url);
   const problems = await lintFromString({
     source: readFileSync(file, "utf8"),

@@ -16,7 +16,7 @@ export interface FollowedMint {
   readonly folder: AccessFolder;
   service(): RunningService;
   start(): Promise<void>;
-  mint(sender?: string): Promise<string>;
+  mint(sender?: string, scopes?: object): Promise<string>;
   /** Resolves to the number of the revocation once it is answered. */
   revoke(selector: object): Promise<number>;
   undo(epoch: number): Promise<void>;
@@ -88,8 +88,8 @@ export async function followedMint(env: Environment = {}): Promise<FollowedMint>
     async start() {
       running = await startService(settings);
     },
-    async mint(sender = "agent://story") {
-      const answer = await postTokens(port, { sender }, bearer(secrets.minter.secret));
+    async mint(sender = "agent://story", scopes = {}) {
+      const answer = await postTokens(port, { sender, scopes }, bearer(secrets.minter.secret));
       if (answer.status !== 200) throw new Error(answer.text);
       return (JSON.parse(answer.text) as { token: string }).token;
     },

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseMintRequest } from "../tokens/mint-request.ts";
 import { ADMIN_ROUTES } from "./admin-server.ts";
-import { adminDescription, publicDescription } from "./openapi.ts";
+import { GUARD_ROUTES } from "./guard/guard-server.ts";
+import { adminDescription, guardDescription, publicDescription } from "./openapi.ts";
 import { PROBLEMS } from "./problem.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
 
@@ -27,6 +28,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 };
 const PUBLIC = publicDescription(version) as Description;
 const ADMIN = adminDescription(version) as Description;
+const GUARD = guardDescription(version) as Description;
 
 const operationsOf = ({ paths }: Description) =>
   Object.entries(paths).flatMap(([path, methods]) =>
@@ -35,12 +37,17 @@ const operationsOf = ({ paths }: Description) =>
     ),
   );
 
+const ANY = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 test.each([
   ["public", PUBLIC_ROUTES, PUBLIC],
   ["operators'", ADMIN_ROUTES, ADMIN],
+  ["guard's", GUARD_ROUTES, GUARD],
 ])("every method that a path of the %s listener has is described, and no other", (_, routes, description) => {
   const methods = routes.flatMap(({ method, path }) =>
-    [method, "OPTIONS", ...(method === "GET" ? ["HEAD"] : [])].map((name) => `${name} ${path}`),
+    (method === "ANY" ? ANY : [method, "OPTIONS", ...(method === "GET" ? ["HEAD"] : [])]).map(
+      (name) => `${name} ${path}`,
+    ),
   );
   expect(
     operationsOf(description)
@@ -62,6 +69,7 @@ test("every route for operators is described, with the answers to everyone else"
 describe.each([
   ["openapi.json", PUBLIC],
   ["admin-openapi.json", ADMIN],
+  ["guard-openapi.json", GUARD],
 ])("docs/api/%s", (name, description) => {
   test("is what the routes say; npm run openapi writes it", async () => {
     await expect(`${JSON.stringify(description, null, 2)}\n`).toMatchFileSnapshot(

@@ -7,11 +7,13 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 import { ADMIN_ROUTES } from "./admin-server.ts";
+import { GUARD_ROUTES } from "./guard/guard-server.ts";
 import { RATE_LIMIT_HEADERS } from "./limits/rate-limit-headers.ts";
+import { ALLOW, OF_REASONS, OF_SOME_REASONS, REQUEST_ID, UNCACHED_IF_READ } from "./openapi-headers.ts";
 import { PROBLEMS, problem, type Reason } from "./problem.ts";
 import { PUBLIC_ROUTES } from "./public-server.ts";
-import { type AnswerFacts, NO_SNIFF, type OpenRoute, type OperatorRoute, UNCACHED } from "./route.ts";
-import { ADMIN_TAGS, PUBLIC_TAGS } from "./routes/tags.ts";
+import { type AnswerFacts, type OpenRoute, type OperatorRoute, UNCACHED } from "./route.ts";
+import { ADMIN_TAGS, GUARD_TAGS, PUBLIC_TAGS } from "./routes/tags.ts";
 
 type Route = OpenRoute<never> | OperatorRoute<never>;
 
@@ -40,56 +42,6 @@ const UNPROVED_REASONS: Readonly<Record<Route["access"], readonly Reason[]>> = {
 
 /** Errors that may also be written before there is a request: those answers have fewer headers. */
 const UNREAD_STATUSES: readonly number[] = [400, 408, 431];
-
-const REQUEST_ID = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/)
-  .meta({
-    description: "The caller's own if it is valid, otherwise a new one.",
-    header: { id: "RequestId" },
-  });
-
-const UNCACHED_IF_READ = {
-  "x-content-type-options": NO_SNIFF.optional().meta({
-    description: "`nosniff`; absent when the bytes could not be read as a request.",
-    header: { id: "NoSniffIfRead" },
-  }),
-  "cache-control": UNCACHED["cache-control"].optional().meta({
-    description: "`no-store`; absent when the bytes could not be read as a request.",
-    header: { id: "NoStoreIfRead" },
-  }),
-};
-
-const RETRY_AFTER = z.string().regex(/^[0-9]+$/);
-
-/** The headers that a reason brings, by name. */
-const OF_REASONS: Readonly<Record<string, z.ZodType>> = {
-  "retry-after": RETRY_AFTER.meta({
-    description: "Seconds to wait before another attempt.",
-    header: { id: "RetryAfter" },
-  }),
-  "www-authenticate": z
-    .literal("Bearer")
-    .meta({ description: "Always `Bearer`.", header: { id: "WwwAuthenticate" } }),
-};
-
-/** Where only some answers of a status carry it. */
-const OF_SOME_REASONS: Readonly<Record<string, z.ZodType>> = {
-  "retry-after": RETRY_AFTER.optional().meta({
-    description: "Seconds to wait before another attempt; absent when the answer is not about a fault.",
-    header: { id: "RetryAfterIfFault" },
-  }),
-};
-
-const ALLOW: Readonly<Record<string, z.ZodType>> = {
-  POST: z.literal("POST").meta({ description: "Always `POST`.", header: { id: "AllowPost" } }),
-  "GET, HEAD, POST": z
-    .literal("GET, HEAD, POST")
-    .meta({ description: "Always `GET, HEAD, POST`.", header: { id: "AllowGetPost" } }),
-  "GET, HEAD": z
-    .literal("GET, HEAD")
-    .meta({ description: "Always `GET, HEAD`.", header: { id: "AllowGet" } }),
-};
 
 const ErrorBody = z
   .strictObject({ error: z.string().meta({ description: "One line: what is wrong." }) })
@@ -153,6 +105,23 @@ export function adminDescription(version: string): object {
   });
 }
 
+/** The OpenAPI 3.1 description of the listener of a guard. */
+export function guardDescription(version: string): object {
+  return describe(GUARD_ROUTES, {
+    info: {
+      title: "macp-auth-service, the guard",
+      version,
+      summary: "Says to a proxy in front of the runtime which requests may pass.",
+      description:
+        "This listener has its own port, and is off unless `MACP_AUTH_GUARD_PORT` is set. `macp-auth guard serve` is the same in a process of its own. Envoy asks by gRPC instead: `envoy.service.auth.v3.Authorization`.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "http://127.0.0.1:3203", description: "an example: there is no default port" }],
+    security: [],
+    tags: [...GUARD_TAGS],
+  });
+}
+
 /** The library's type lacks the `summary` that OpenAPI 3.1 has. */
 type About = Omit<ZodOpenApiObject, "openapi" | "paths"> & {
   readonly info: ZodOpenApiObject["info"] & { readonly summary: string };
@@ -167,6 +136,8 @@ function describe(routes: readonly Route[], about: About): object {
 
 /** A path's operations: those of its routes, HEAD beside GET, and OPTIONS. */
 function pathItem(routes: readonly Route[]): ZodOpenApiPathItemObject {
+  const any = routes.find(({ method }) => method === "ANY");
+  if (any) return anyOf(any);
   const get = routes.find(({ method }) => method === "GET");
   const post = routes.find(({ method }) => method === "POST");
   const allow = [...(get ? ["GET, HEAD"] : []), ...(post ? ["POST"] : [])].join(", ");
@@ -201,6 +172,20 @@ function operation(route: Route): ZodOpenApiOperationObject {
     }),
     responses: responses(answers, own, access === "caller" ? RATE_LIMIT_HEADERS : {}, route.errors),
   };
+}
+
+/** The methods that a description can have. */
+const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"] as const;
+
+/** One operation by any method. Its id is that of GET. */
+function anyOf(route: Route): ZodOpenApiPathItemObject {
+  const operations = METHODS.map((method) => {
+    const { operationId, ...rest } = method === "head" ? headOf(route) : operation(route);
+    const name =
+      method === "get" || method === "head" ? "" : `${method[0]?.toUpperCase() ?? ""}${method.slice(1)}`;
+    return [method, { operationId: `${operationId ?? ""}${name}`, ...rest }];
+  });
+  return Object.fromEntries(operations) as ZodOpenApiPathItemObject;
 }
 
 /** The same answers, without their bodies. */

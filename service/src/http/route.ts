@@ -28,8 +28,8 @@ interface RouteFacts {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** GET answers HEAD as well, and every path answers OPTIONS. */
-  readonly method: "GET" | "POST";
+  /** GET answers HEAD as well, and every path answers OPTIONS. `ANY`: every method alike. */
+  readonly method: "GET" | "POST" | "ANY";
   /** Lower case, without a trailing slash; `{name}` stands for one segment. */
   readonly path: `/${string}`;
   /** What it reads of the query, of the headers and of the path. */

@@ -1,6 +1,6 @@
 import { Impossible } from "../kernel/assert.ts";
 import { type Answer, empty } from "./answer.ts";
-import type { Exchange } from "./route.ts";
+import type { Exchange, OpenRoute } from "./route.ts";
 
 /** Answers one request. */
 export type Handle = (exchange: Exchange) => Answer | Promise<Answer>;
@@ -12,6 +12,15 @@ export interface BoundRoute {
   /** Lower case, without a trailing slash; `{name}` stands for one segment. */
   readonly path: string;
   readonly handle: Handle;
+}
+
+/** Binds operations to what they need. */
+export function bound<Deps>(deps: Deps, routes: readonly OpenRoute<Deps>[]): readonly BoundRoute[] {
+  return routes.map(({ method, path, handle }) => ({
+    method,
+    path,
+    handle: (exchange) => handle(deps, exchange),
+  }));
 }
 
 export interface Found {

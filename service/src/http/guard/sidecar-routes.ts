@@ -1,6 +1,8 @@
+import { z } from "zod";
 import type { Freshness } from "../../ledger/ledger.ts";
-import { answerWith, json } from "../answer.ts";
-import type { BoundRoute } from "../router.ts";
+import { type Answer, answerWith, json } from "../answer.ts";
+import { jsonAnswer, type OpenRoute, UNCACHED } from "../route.ts";
+import { type BoundRoute, bound } from "../router.ts";
 
 /** What the listener of a guard of its own process also says. */
 export interface SidecarDeps {
@@ -14,24 +16,76 @@ export interface SidecarDeps {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
 }
 
-/** `/readyz` and `/metrics`: there is no other listener to ask. Neither says anything of a token. */
-export function sidecarRoutes(deps: SidecarDeps): readonly BoundRoute[] {
-  return [
-    { method: "GET", path: "/readyz", handle: () => readiness(deps) },
-    {
-      method: "GET",
-      path: "/metrics",
-      handle: async () =>
-        answerWith(
-          200,
-          ["content-type", deps.metrics.contentType, "cache-control", "no-store"],
-          await deps.metrics.render(),
-        ),
+const ReadinessBody = z
+  .strictObject({
+    ready: z.boolean(),
+    reasons: z.array(z.enum(["stopping", "revocations_stale", "no_keys"])),
+    epoch: z
+      .int()
+      .min(-1)
+      .meta({ description: "The number of the last revocation that is known; -1: none was read yet." }),
+    age_ms: z
+      .int()
+      .min(0)
+      .nullable()
+      .meta({ description: "How old what it knows is; null: nothing was read yet." }),
+    stale_after_ms: z.int().meta({ description: "When older, every request is rejected." }),
+    feed: z.string().meta({ description: "`ok`, or why the newest poll brought nothing." }),
+  })
+  .meta({ id: "GuardReadiness" });
+
+const ofOwnProcess = {
+  tag: "own process",
+  method: "GET",
+  access: "anyone",
+  reasons: [],
+} as const;
+
+/** `GET /readyz`: whether it knows enough to decide. */
+const guardReadiness: OpenRoute<SidecarDeps> = {
+  ...ofOwnProcess,
+  operationId: "getGuardReadiness",
+  summary: "Whether it knows enough to decide",
+  path: "/readyz",
+  answers: {
+    200: jsonAnswer("It is ready.", ReadinessBody),
+    503: jsonAnswer("It is not ready, for these reasons.", ReadinessBody),
+  },
+  handle: readiness,
+};
+
+const { "cache-control": NO_STORE } = UNCACHED;
+
+/** `GET /metrics`: docs/guard-sidecar.md lists them. */
+const guardFigures: OpenRoute<SidecarDeps> = {
+  ...ofOwnProcess,
+  operationId: "getGuardMetrics",
+  summary: "Metrics for Prometheus",
+  path: "/metrics",
+  answers: {
+    200: {
+      description: "The metrics, in the Prometheus text format.",
+      headers: { "cache-control": NO_STORE },
+      body: { mediaType: "text/plain", schema: z.string() },
     },
-  ];
+  },
+  handle: async ({ metrics }) =>
+    answerWith(
+      200,
+      ["content-type", metrics.contentType, "cache-control", "no-store"],
+      await metrics.render(),
+    ),
+};
+
+/** There is no other listener to ask. Neither says anything of a token. */
+export const SIDECAR_ROUTES: readonly OpenRoute<SidecarDeps>[] = [guardReadiness, guardFigures];
+
+/** The same, ready to be served. */
+export function sidecarRoutes(deps: SidecarDeps): readonly BoundRoute[] {
+  return bound(deps, SIDECAR_ROUTES);
 }
 
-function readiness({ freshness, epoch, hasKeys, failure, staleAfterMs, isStopping }: SidecarDeps) {
+function readiness({ freshness, epoch, hasKeys, failure, staleAfterMs, isStopping }: SidecarDeps): Answer {
   const { ageMs, isFresh } = freshness();
   const reasons = [
     ...(isStopping() ? ["stopping"] : []),

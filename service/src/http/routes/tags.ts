@@ -17,3 +17,10 @@ export const ADMIN_TAGS: readonly Tag[] = [
   { name: "access", description: "Who may call, and what each may have minted." },
   { name: "health", description: "For probes and scrapers." },
 ];
+
+/** The same of the listener of a guard. */
+export const GUARD_TAGS: readonly Tag[] = [
+  { name: "guard", description: "For the proxy in front of the runtime." },
+  { name: "health", description: "For probes." },
+  { name: "own process", description: "Only where `macp-auth guard serve` runs." },
+];
