@@ -104,7 +104,10 @@ describe.skipIf(mayLeavePostgresOut())(
         console.log(`${String(faults.length / 2)} of ${String(load.tokens.size)} tokens without an entry`);
       });
       const { code, out } = macpAuthWith(env, "ledger", "verify", "--notes", join(folder, "notes.jsonl"));
-      expect([code, out]).toEqual([1, expect.stringMatching(/^CHANGED: chain [\w-]{16}, rows \d+ to \d+ are missing$/m)]);
+      expect([code, out]).toEqual([
+        1,
+        expect.stringMatching(/^CHANGED: chain [\w-]{16}, rows \d+ to \d+ are missing$/m),
+      ]);
     });
   },
 );

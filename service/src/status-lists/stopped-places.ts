@@ -33,6 +33,8 @@ export class StoppedPlaces {
   readonly #lists = new Map<ListId, ListBits>();
   readonly #kids = new Set<string>();
   #epoch = -1;
+  /** The revocation with that number, where it is known. */
+  #last: string | undefined;
 
   constructor(deps: StoppedDeps) {
     this.#deps = deps;
@@ -49,7 +51,7 @@ export class StoppedPlaces {
    */
   async look(): Promise<"known" | "begin_again"> {
     const { revocations } = this.#deps;
-    let page = await revocations.changes({ epoch: this.#epoch + 1, jti: "" });
+    let page = await revocations.changes({ epoch: this.#epoch + 1, jti: "", after: this.#last });
     if (page.epoch < this.#epoch && page.next === undefined) return "begin_again";
     const isFirst = this.#epoch === -1;
     let isLess = false;
@@ -59,7 +61,10 @@ export class StoppedPlaces {
       if (page.next === undefined) break;
       page = await revocations.changes(page.next);
     }
-    this.#epoch = Math.max(this.#epoch, page.epoch);
+    if (page.epoch > this.#epoch) {
+      this.#epoch = page.epoch;
+      this.#last = page.last;
+    }
     return isLess && !isFirst ? "begin_again" : "known";
   }
 

@@ -79,7 +79,12 @@ export interface RevokedToken {
 export interface ChangesFrom {
   readonly epoch: number;
   readonly jti: string;
+  /** The revocation before `epoch`, as the reader knows it. A store that has another one there answers as one that was put back. */
+  readonly after?: string | undefined;
 }
+
+/** To a reader who knows revocations that this store does not have: an earlier epoch than it knows, and nothing else. */
+export const PUT_BACK: RevocationChanges = { epoch: 0, rules: [], tokens: [], next: undefined };
 
 /** A page of what was revoked. What was ended, or has nothing left to stop, is left out. */
 export interface RevocationChanges {
@@ -90,6 +95,8 @@ export interface RevocationChanges {
   readonly tokens: readonly RevokedToken[];
   /** Where the next page begins; `undefined`: this was the last. */
   readonly next: ChangesFrom | undefined;
+  /** The revocation with the number `epoch`, on the last page: a failover may lose it, and another one gets its number. */
+  readonly last?: string | undefined;
   /** How old this was already when it was read, where another one's memory answered; none: it is of the moment. */
   readonly ageMs?: number;
 }

@@ -265,6 +265,23 @@ test("a store that was put back to an earlier state is read anew", async () => {
   ]).toEqual([1, true, false]);
 });
 
+test.each([
+  [1, "as many"],
+  [2, "more"],
+])(
+  "a store that lost a revocation, as in a failover, and has %i others since (%s) is read anew",
+  async (count) => {
+    await store.revoke({ kind: "run", run: "lost" }, order());
+    await view.poll();
+    const promoted = memoryRevocations(memoryRecords(), LIFE_SECONDS_MAX, clock);
+    for (let index = 0; index < count; index += 1)
+      await promoted.revoke({ kind: "run", run: `new-${String(index)}` }, order());
+    store = promoted;
+    await view.poll();
+    expect(["lost", "new-0"].map((run) => view.isStopped(token("x", { run })))).toEqual([false, true]);
+  },
+);
+
 test("what left the memory while the clock was ahead is stopped again once it is right, and until then nothing is live", async () => {
   await record({ a: {} });
   await store.revoke({ kind: "jti", jti: jti("a") }, order());

@@ -39,6 +39,8 @@ interface Known {
   readonly subjects: RevokedSubjects;
   /** -1: nothing was read yet. */
   epoch: number;
+  /** The revocation with that number, where it is known. */
+  last: string | undefined;
 }
 
 /** What is revoked, in the memory of a replica, which reads what is new from the store. */
@@ -126,7 +128,9 @@ export class RevocationView implements Revocations {
     const began = this.#deps.stopwatch.elapsed();
     const now = this.#deps.clock.now();
     const isBefore = this.#isBefore(now);
-    const first = await this.#deps.store.changes({ epoch: isBefore ? 0 : this.epoch + 1, jti: "" });
+    const { epoch, last } = this.#known;
+    const from = isBefore ? { epoch: 0, jti: "" } : { epoch: epoch + 1, jti: "", after: last };
+    const first = await this.#deps.store.changes(from);
     // Also of a store that was put back to an earlier state, all is read; until then what was stopped stays so.
     if (isBefore) this.#known = await this.#readAll(nothing(), first);
     else if (first.epoch < this.epoch && first.next === undefined)
@@ -160,11 +164,11 @@ export class RevocationView implements Revocations {
 }
 
 function nothing(): Known {
-  return { ids: new RevokedIds(), subjects: new RevokedSubjects(), epoch: -1 };
+  return { ids: new RevokedIds(), subjects: new RevokedSubjects(), epoch: -1, last: undefined };
 }
 
 /** What is stopped is stopped at once; what is let go is let go once all that stops it again is known. */
-function learn(known: Known, { epoch, rules, tokens }: RevocationChanges): void {
+function learn(known: Known, { epoch, rules, tokens, last }: RevocationChanges): void {
   for (const token of tokens) known.ids.add(token);
   for (const rule of rules) {
     known.subjects.add(rule);
@@ -174,5 +178,7 @@ function learn(known: Known, { epoch, rules, tokens }: RevocationChanges): void 
       known.subjects.end(rule, ended);
     }
   }
-  known.epoch = Math.max(known.epoch, epoch);
+  if (epoch <= known.epoch) return;
+  known.epoch = epoch;
+  known.last = last;
 }

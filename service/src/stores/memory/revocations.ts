@@ -7,6 +7,7 @@ import {
   type Issuance,
   LEEWAY_SECONDS,
   NEVER,
+  PUT_BACK,
   type Reach,
   type RevocationChanges,
   type RevocationOrder,
@@ -61,6 +62,8 @@ export function memoryRevocations(
 }
 
 function changesFrom(records: MemoryRecords, from: ChangesFrom, now: EpochSeconds): RevocationChanges {
+  const idOf = (wanted: number) => records.revocations.find(({ epoch }) => epoch === wanted)?.id;
+  if (from.after !== undefined && from.after !== idOf(from.epoch - 1)) return PUT_BACK;
   const rules = records.revocations
     .filter(
       ({ epoch, kind, ends, endedBy, until }) =>
@@ -78,7 +81,8 @@ function changesFrom(records: MemoryRecords, from: ChangesFrom, now: EpochSecond
   const last = tokens.at(-1);
   if (found.length > PAGE_MAX && last !== undefined)
     return { epoch: last.epoch - 1, rules, tokens, next: { epoch: last.epoch, jti: last.jti } };
-  return { epoch: records.revocations.length, rules, tokens, next: undefined };
+  const epoch = records.revocations.length;
+  return { epoch, rules, tokens, next: undefined, last: idOf(epoch) };
 }
 
 /** What a revocation ended, and what that one had ended, and so on. */

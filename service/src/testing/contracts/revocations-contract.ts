@@ -8,6 +8,7 @@ import type { LedgerStore } from "../../ledger/ledger-store.ts";
 import {
   NEVER,
   newRevocationId,
+  PUT_BACK,
   type RevocationOrder,
   type RevocationStore,
   type RevokedToken,
@@ -305,6 +306,22 @@ export function describeRevocations(name: string, open: () => Promise<Revocation
       const { tokens, next, epoch } = await place.other.changes({ epoch: 2, jti: jti("t100") });
       expect([tokens.length, next, epoch]).toEqual([199, undefined, 2]);
       expect((await place.other.changes({ epoch: 3, jti: "" })).tokens).toEqual([]);
+    });
+
+    test("a reader that knows another revocation in a place learns that its own was lost", async () => {
+      const [first, second] = [order(), order()];
+      await place.store.revoke({ kind: "run", run: "r" }, first);
+      const changes = (epoch: number, after: string) => place.other.changes({ epoch, jti: "", after });
+      expect(await changes(2, first.id)).toMatchObject({ epoch: 1, last: first.id });
+      expect(await changes(2, second.id)).toEqual(PUT_BACK);
+      await place.store.revoke({ kind: "run", run: "s" }, second);
+      expect(await changes(2, first.id)).toMatchObject({
+        epoch: 2,
+        last: second.id,
+        rules: [{ subject: "s" }],
+      });
+      expect(await changes(2, second.id)).toEqual(PUT_BACK);
+      expect((await changes(4, order().id)).epoch).toBeLessThan(3);
     });
 
     test("whose a token is, is known by its id", async () => {

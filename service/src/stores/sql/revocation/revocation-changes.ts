@@ -1,7 +1,8 @@
-import type {
-  ChangesFrom,
-  RevocationChanges,
-  RevocationRule,
+import {
+  type ChangesFrom,
+  PUT_BACK,
+  type RevocationChanges,
+  type RevocationRule,
 } from "../../../ledger/revocation/revocation-store.ts";
 import { parseRows, type Query } from "../database.ts";
 import { EndingRow, RULE_COLUMNS, RuleRow, TokenRow } from "./revocation-rows.ts";
@@ -17,9 +18,11 @@ const PAGE_MAX = 5_000;
 export async function changesFrom(
   query: Query,
   from: ChangesFrom,
-  { epoch, now }: Pick<State, "epoch" | "now">,
+  state: Pick<State, "epoch" | "last" | "now">,
 ): Promise<RevocationChanges> {
-  if (from.epoch > epoch) return { epoch, rules: [], tokens: [], next: undefined };
+  const { epoch, now } = state;
+  if (!(await knows(query, from, state))) return PUT_BACK;
+  if (from.epoch > epoch) return { epoch, rules: [], tokens: [], next: undefined, last: state.last };
   const rules = await rulesFrom(query, from, now);
   const last = rules.length < PAGE_MAX ? epoch : (rules.at(-1)?.epoch ?? epoch);
   const tokens = parseRows(
@@ -34,7 +37,24 @@ export async function changesFrom(
   const end = tokens.at(-1);
   if (tokens.length === PAGE_MAX && end !== undefined)
     return { epoch: end.epoch - 1, rules, tokens, next: { epoch: end.epoch, jti: end.jti } };
-  return { epoch: last, rules, tokens, next: last < epoch ? { epoch: last + 1, jti: "" } : undefined };
+  return last < epoch
+    ? { epoch: last, rules, tokens, next: { epoch: last + 1, jti: "" } }
+    : { epoch, rules, tokens, next: undefined, last: state.last };
+}
+
+/** Whether what the reader has read last is here: a failover may have lost it, and another one has its number. */
+async function knows(
+  query: Query,
+  { epoch, after }: ChangesFrom,
+  state: Pick<State, "epoch" | "last">,
+): Promise<boolean> {
+  // Fewer than the reader knows: the answer says so.
+  if (after === undefined || epoch - 1 > state.epoch) return true;
+  if (epoch - 1 === state.epoch) return after === state.last;
+  return (
+    (await query("SELECT 1 AS known FROM revocations WHERE epoch = $1 AND id = $2", [epoch - 1, after]))
+      .length > 0
+  );
 }
 
 const STANDING = `epoch >= $1 AND ended_by IS NULL AND stops_until > $2`;

@@ -12,11 +12,13 @@ import { type Look, named, sinceHour, stoppedTree } from "./revoked-tree.ts";
 export interface State extends Look {
   /** Of the last change. */
   readonly epoch: number;
+  /** The id of the last change; none: there was none. */
+  readonly last: string | undefined;
   /** Of the tokens that this process issues. */
   readonly lifeSecondsMax: number;
 }
 
-const StateRow = z.object({ epoch: Whole, firstHour: Whole.nullable() });
+const StateRow = z.object({ epoch: Whole, last: z.string().nullable(), firstHour: Whole.nullable() });
 const ReachRow = z.object({ tokens: Whole, agents: Whole });
 const LastRow = z.object({ recorded: Whole.nullable(), exp: Whole.nullable() });
 
@@ -27,16 +29,17 @@ export async function stateOf(database: Database, query: Query, lifeSecondsMax: 
   const now = await storeNow(database, query, STATE);
   const live = hourOf((now - LEEWAY_SECONDS) * 1_000);
   const rows = await query(
-    `SELECT epoch, (SELECT min(hour) FROM ledger_counts WHERE until_hour >= $1) AS "firstHour" FROM ${STATE} WHERE id = 1`,
+    `SELECT epoch, (SELECT id FROM revocations r WHERE r.epoch = ${STATE}.epoch) AS last, (SELECT min(hour) FROM ledger_counts WHERE until_hour >= $1) AS "firstHour" FROM ${STATE} WHERE id = 1`,
     [live],
   );
   const [state] = parseRows(StateRow, STATE, rows);
   if (state === undefined) throw new StoreCorrupt({ what: "row_missing", table: STATE });
-  const { epoch, firstHour } = state;
+  const { epoch, last, firstHour } = state;
   const thisHour = hourOf(now * 1_000);
   return {
     now,
     epoch,
+    last: last ?? undefined,
     lifeSecondsMax,
     firstHour: Math.min(firstHour ?? thisHour, thisHour),
   };
