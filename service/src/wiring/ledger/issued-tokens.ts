@@ -9,7 +9,7 @@ import type { VerifyDeps } from "../../tokens/verify.ts";
 interface OwnTokens {
   readonly keys: Pick<KeyDirectory, "view">;
   readonly issuer: string;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
 }
 
 /** What recorded tokens are asked about and stopped with; `undefined`: none is recorded. */
