@@ -196,3 +196,29 @@ test("the name of a list is ten hexadecimal digits, and nothing else is one", ()
   for (const text of ["", "012345678", "0123456789a", "012345678G", "ABCDEF0123", "../../etc1"])
     expect(parseListId(text)).toBeUndefined();
 });
+
+test.each([
+  ["a replica that knew it", (view: StatusListView) => view],
+  ["one that started meanwhile", () => house.replica()],
+])("a clock that was ahead and is set back makes no revoked token valid, at %s", async (_, replica) => {
+  const one = await house.mint();
+  await stop({ kind: "jti", jti: one.jti });
+  expect(await statuses([one])).toEqual([1]);
+  house.move(20_000);
+  const view = replica(house.view);
+  await view.look();
+  expect((await view.list(one.place.list)).kind).toBe("unknown");
+  house.move(-20_000);
+  expect((await view.list(one.place.list)).kind).not.toBe("list");
+  expect(await statuses([one], view)).toEqual([1]);
+});
+
+test("a machine that slept serves no list as one of now before it has looked again", async () => {
+  const one = await house.mint();
+  const view = house.replica({ stopwatch: { elapsed: () => 0 } });
+  await view.look();
+  house.move(600);
+  expect((await view.list(one.place.list)).kind).toBe("stale");
+  await view.look();
+  expect((await view.list(one.place.list)).kind).toBe("list");
+});

@@ -4,6 +4,7 @@ import { gzip } from "node:zlib";
 import type { Clock, Stopwatch } from "../kernel/clock.ts";
 import type { PublicJwk } from "../keys/public-jwk.ts";
 import type { LedgerQuestions } from "../ledger/questions/ledger-questions.ts";
+import { LastLook } from "../ledger/revocation/last-look.ts";
 import type { RevocationStore } from "../ledger/revocation/revocation-store.ts";
 import { type ListKeys, type OpenListKeys, openListKeys, openTokenIds } from "./list-keys.ts";
 import { signedList } from "./list-token.ts";
@@ -63,11 +64,12 @@ export class StatusListView {
   readonly #rendered = new Map<ListId, Rendered>();
   #mustBeginAgain = false;
   #look: Promise<void> | undefined;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  readonly #lastLook: LastLook;
   #triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ViewDeps) {
     this.#deps = deps;
+    this.#lastLook = new LastLook(deps);
   }
 
   /** What makes the ids of tokens; `undefined`: no look succeeded yet. */
@@ -88,7 +90,7 @@ export class StatusListView {
 
   /** How many lists may have a live token, and how old the newest look at the store is. */
   figures(): { readonly lists: number; readonly ageMs: number } {
-    return { lists: this.#lists.size, ageMs: this.#ageMs() };
+    return { lists: this.#lists.size, ageMs: this.#lastLook.ageMs() };
   }
 
   /** Reads what is new, once at a time. Rejects as the store does; what was known stays. */
@@ -134,8 +136,10 @@ export class StatusListView {
   }
 
   async #read(): Promise<void> {
-    const { store, keys, revocations, questions, clock, stopwatch } = this.#deps;
-    const began = stopwatch.elapsed();
+    const { store, keys, revocations, questions, clock } = this.#deps;
+    const look = this.#lastLook.begin();
+    // Lists that were not live by a clock that was ahead have lost their bits.
+    if (look.isAgain) this.#mustBeginAgain = true;
     const ids = this.#ids ?? (await openTokenIds(keys));
     this.#ids = ids;
     this.#keys = await openListKeys(keys, this.#keys);
@@ -155,7 +159,7 @@ export class StatusListView {
     this.#stopped = stopped;
     this.#lists = new Map(lists.map((list) => [list.id, list]));
     for (const id of this.#rendered.keys()) if (!this.#lists.has(id)) this.#rendered.delete(id);
-    this.#lookedAt = began;
+    this.#lastLook.end(look);
   }
 
   #mayLook(): boolean {
@@ -163,10 +167,6 @@ export class StatusListView {
   }
 
   #isFresh(): boolean {
-    return this.#ageMs() <= STALE_AFTER_MS;
-  }
-
-  #ageMs(): number {
-    return (this.#deps.stopwatch.elapsed() - this.#lookedAt) * 1_000;
+    return this.#lastLook.ageMs() <= STALE_AFTER_MS;
   }
 }

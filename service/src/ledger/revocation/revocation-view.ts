@@ -1,15 +1,9 @@
-import {
-  after,
-  type Clock,
-  type EpochSeconds,
-  epochSeconds,
-  latest,
-  type Stopwatch,
-} from "../../kernel/clock.ts";
+import { after, type Clock, type EpochSeconds, epochSeconds, type Stopwatch } from "../../kernel/clock.ts";
 import type { Sender } from "../../kernel/ids.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Freshness, Revocations, TokenFacts } from "../ledger.ts";
-import { LEEWAY_SECONDS, type RevocationChanges, type RevocationStore } from "./revocation-store.ts";
+import { LastLook } from "./last-look.ts";
+import type { RevocationChanges, RevocationStore } from "./revocation-store.ts";
 import { RevokedIds } from "./revoked-ids.ts";
 import { RevokedSubjects } from "./revoked-subjects.ts";
 
@@ -48,16 +42,12 @@ export class RevocationView implements Revocations {
   readonly #deps: ViewDeps;
   #known = nothing();
   #look: Promise<void> | undefined;
-  /** When the last look began that found everything; by the stopwatch. */
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  /** The same by the clock. */
-  #lookedAtClock = epochSeconds(0);
-  /** The latest moment that a look was made at: what was over by then is not known here. */
-  #latest = epochSeconds(0);
+  readonly #lastLook: LastLook;
   #nextSweep = epochSeconds(0);
 
   constructor(deps: ViewDeps) {
     this.#deps = deps;
+    this.#lastLook = new LastLook(deps);
   }
 
   get epoch(): number {
@@ -70,7 +60,7 @@ export class RevocationView implements Revocations {
   }
 
   freshness(): Freshness {
-    const ageMs = this.#ageMs();
+    const ageMs = this.#lastLook.ageMs();
     return { ageMs, isFresh: ageMs <= (this.#deps.staleAfterMs ?? STALE_AFTER_MS) };
   }
 
@@ -111,36 +101,18 @@ export class RevocationView implements Revocations {
     return this.#look;
   }
 
-  /** By the stopwatch, and by the clock, whose seconds are whole: on a machine that sleeps, the stopwatch may stand still. */
-  #ageMs(): number {
-    const now = this.#deps.clock.now();
-    if (this.#isBefore(now)) return Number.POSITIVE_INFINITY;
-    const seconds = this.#deps.stopwatch.elapsed() - this.#lookedAt;
-    return Math.max(seconds, now - this.#lookedAtClock - 1) * 1_000;
-  }
-
-  /** The clock was ahead and was set right: what is forgotten here, or was never read, stops tokens that live again. */
-  #isBefore(now: EpochSeconds): boolean {
-    return now < this.#latest - LEEWAY_SECONDS;
-  }
-
   async #read(): Promise<void> {
-    const began = this.#deps.stopwatch.elapsed();
-    const now = this.#deps.clock.now();
-    const isBefore = this.#isBefore(now);
+    const look = this.#lastLook.begin();
     const { epoch, last } = this.#known;
-    const from = isBefore ? { epoch: 0, jti: "" } : { epoch: epoch + 1, jti: "", after: last };
+    const from = look.isAgain ? { epoch: 0, jti: "" } : { epoch: epoch + 1, jti: "", after: last };
     const first = await this.#deps.store.changes(from);
     // Also of a store that was put back to an earlier state, all is read; until then what was stopped stays so.
-    if (isBefore) this.#known = await this.#readAll(nothing(), first);
+    if (look.isAgain) this.#known = await this.#readAll(nothing(), first);
     else if (first.epoch < this.epoch && first.next === undefined)
       this.#known = await this.#readAll(nothing());
     else await this.#readAll(this.#known, first);
     // What another one knew by its own look is as old as that look was when this one began.
-    this.#lookedAt = began - (first.ageMs ?? 0) / 1_000;
-    this.#lookedAtClock = now;
-    this.#latest = isBefore ? now : latest(this.#latest, now);
-    this.#sweep(this.#deps.clock.now(), isBefore);
+    this.#sweep(this.#lastLook.end(look, first.ageMs), look.isAgain);
   }
 
   async #readAll(known: Known, first?: RevocationChanges): Promise<Known> {
@@ -155,7 +127,6 @@ export class RevocationView implements Revocations {
   }
 
   #sweep(now: EpochSeconds, isDue: boolean): void {
-    this.#latest = latest(this.#latest, now);
     this.#known.ids.sweep(now);
     if (now < this.#nextSweep && !isDue) return;
     this.#nextSweep = after(now, SWEEP_EVERY_SECONDS);
