@@ -198,7 +198,12 @@ function seconds(): number {
 async function scraping({ members, guard }: Fleet): Promise<Prometheus> {
   const scraped = ({ name, adminPort, isSecure }: Member) => ({ instance: name, port: adminPort, isSecure });
   const prometheus = await startPrometheus({
-    jobs: { "macp-auth": members.map(scraped), "macp-auth-guard": [scraped(guard)] },
+    jobs: {
+      "macp-auth": members.slice(0, 2).map(scraped),
+      // A deployment with keys of its own.
+      "macp-auth-outside": members.slice(2).map(scraped),
+      "macp-auth-guard": [scraped(guard)],
+    },
     token: ADMIN_TOKEN,
     ruleFiles: RULES.map((file) => `${ROOT}/deploy/prometheus/${file}`),
   });

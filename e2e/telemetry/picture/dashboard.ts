@@ -15,7 +15,7 @@ export interface Place {
 /** One panel of the dashboard, or the heading of a row. */
 export interface Panel {
   readonly title: string;
-  readonly type: "row" | "timeseries";
+  readonly type: "row" | "state-timeline" | "timeseries";
   /** In Grafana's words. */
   readonly unit: string;
   readonly place: Place;

@@ -103,8 +103,42 @@ function cardOf(panel: FilledPanel, box: Box, span: Span): string {
     card.push(
       text(plot.x + plot.w / 2, plot.y + plot.h / 2, "No data", { size: 12, colour: PALE, anchor: "middle" }),
     );
+  else if (panel.type === "state-timeline") card.push(...timelineOf(panel.lines, box, span));
   else card.push(...graphOf(panel, plot, span), ...legendOf(panel.lines, box));
   return `<g>\n${card.join("\n")}\n</g>`;
+}
+
+const NAMES_WIDTH = 210;
+const ALERT_HEIGHT = 11.5;
+/** The values of a state, as the file maps them: pending, firing. */
+const STATES = [
+  { value: 1, colour: "#e3b341" },
+  { value: 2, colour: "#c0392b" },
+];
+
+/** A bar for each state that lasts, in one row for each line that fits. */
+function timelineOf(lines: readonly Line[], box: Box, { from, to, marks }: Span): readonly string[] {
+  const plot = { x: box.x + NAMES_WIDTH, y: box.y + 34, w: box.w - NAMES_WIDTH - 12, h: box.h - 56 };
+  const xOf = (at: number): number => plot.x + ((at - from) / (to - from)) * plot.w;
+  const rows = Math.floor(plot.h / ALERT_HEIGHT);
+  return [
+    ...groundOf(plot, xOf, { from, to, marks }),
+    ...lines.slice(0, rows).flatMap(({ name, points }, row) => {
+      const y = plot.y + (row + 0.5) * ALERT_HEIGHT;
+      return [
+        text(plot.x - 8, y + 3.5, name, { size: 10, anchor: "end" }),
+        ...STATES.map(({ value, colour }) => {
+          const path = points.flatMap(([at, state]) =>
+            state === value
+              ? [`M${short(xOf(at))} ${short(y)}H${short(xOf(Math.min(at + STEP_SECONDS, to)))}`]
+              : [],
+          );
+          return `<path d="${path.join("")}" stroke="${colour}" stroke-width="${short(ALERT_HEIGHT - 3)}"/>`;
+        }),
+      ];
+    }),
+    ...(lines.length > rows ? [moreOf(lines.length - rows, box)] : []),
+  ];
 }
 
 /** The ground of a graph, and its lines. */
@@ -113,27 +147,30 @@ function graphOf({ lines, unit }: FilledPanel, plot: Box, { from, to, marks }: S
     lines.flatMap(({ points }) => points.map(([, value]) => value)),
     unit,
   );
-  const times = timeAxis(to - from);
   const [least = 0, most = 1] = [values.ticks[0], values.ticks.at(-1)];
   const xOf = (at: number): number => plot.x + ((at - from) / (to - from)) * plot.w;
   const yOf = (value: number): number => plot.y + plot.h - ((value - least) / (most - least)) * plot.h;
   return [
     ...gridOf(values, plot, yOf),
-    ...times.ticks.map((tick) =>
-      text(xOf(from + tick), plot.y + plot.h + 13, times.write(tick), {
-        size: 10,
-        colour: PALE,
-        anchor: "middle",
-      }),
+    ...groundOf(plot, xOf, { from, to, marks }),
+    ...lines.map(
+      ({ points }, index) =>
+        `<path d="${pathOf(points, xOf, yOf)}" fill="none" stroke="${colourOf(index)}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>`,
+    ),
+  ];
+}
+
+/** The time below, and what happened, across. */
+function groundOf(plot: Box, xOf: (at: number) => number, { from, to, marks }: Span): readonly string[] {
+  const { ticks, write } = timeAxis(to - from);
+  return [
+    ...ticks.map((tick) =>
+      text(xOf(from + tick), plot.y + plot.h + 13, write(tick), { size: 10, colour: PALE, anchor: "middle" }),
     ),
     ...marks.flatMap(({ at }, index) => [
       `<path d="M${short(xOf(at))} ${short(plot.y)}v${short(plot.h)}" stroke="#afb8c1" stroke-dasharray="2 3"/>`,
       text(xOf(at), plot.y - 3, letterOf(index), { size: 9, colour: PALE, anchor: "middle" }),
     ]),
-    ...lines.map(
-      ({ points }, index) =>
-        `<path d="${pathOf(points, xOf, yOf)}" fill="none" stroke="${colourOf(index)}" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/>`,
-    ),
   ];
 }
 
