@@ -10,15 +10,17 @@ import {
   type GradedEnvironment,
   gatherConfiguration,
 } from "./doctor/facts/configuration-facts.ts";
+import { gatherGuard } from "./doctor/facts/guard-facts.ts";
 import { type Finding, judge, skip, warn } from "./doctor/finding.ts";
 import { asDocument, asTable } from "./doctor/report.ts";
-import { CONFIGURATION_RULES } from "./doctor/rules/configuration-rules.ts";
+import { CONFIGURATION_RULES, environmentFileIsRead } from "./doctor/rules/configuration-rules.ts";
+import { GUARD_RULES } from "./doctor/rules/guard-rules.ts";
 import { judgeJwks } from "./doctor/rules/jwks-rules.ts";
 import { MACHINE_RULES, type MachineFacts } from "./doctor/rules/machine-rules.ts";
 import { RUNTIME_RULES } from "./doctor/rules/runtime-rules.ts";
 import { SERVICE_RULES } from "./doctor/rules/service-rules.ts";
 import { paintFor } from "./terminal/colour.ts";
-import { answeredNo } from "./terminal/command-end.ts";
+import { answeredNo, wrongCall } from "./terminal/command-end.ts";
 import { jsonOption, printJson } from "./terminal/json.ts";
 import type { World } from "./terminal/world.ts";
 
@@ -27,6 +29,7 @@ interface DoctorOptions {
   readonly caFile?: string;
   readonly environment?: string;
   readonly runtimeEnv?: string;
+  readonly guard?: true;
   readonly json?: true;
 }
 
@@ -39,6 +42,7 @@ The exit code is 1 when a check failed; warnings do not change it.
 Examples:
   macp-auth doctor
   macp-auth doctor --environment service.env --runtime-env runtime.env
+  macp-auth doctor --guard --environment guard.env
   macp-auth doctor --url http://auth-service:3200 --json`;
 
 /** `macp-auth doctor`: one line for each check. Exit code 1 when a check failed. */
@@ -48,11 +52,12 @@ export function doctorCommand(world: World): Command {
     .option("--url <URL>", "check this running service, such as http://host:3200")
     .addOption(caFileOption())
     .option("--environment <FILE>", "check this environment file instead of the environment of this process")
+    .option("--guard", "check the configuration of `macp-auth guard serve`, and follow its mint once")
     .option("--runtime-env <FILE>", "compare with this environment file of the MACP runtime")
     .addOption(jsonOption())
     .addHelpText("after", NOTES)
     .action(async (options: DoctorOptions) => {
-      const findings = await examine(world, options);
+      const findings = await (options.guard === true ? examineGuard : examine)(world, options);
       if (options.json === true) printJson(world, asDocument(findings));
       else world.out(asTable(findings, paintFor(world)));
       if (findings.some(({ grade }) => grade === "fail")) throw answeredNo();
@@ -84,6 +89,20 @@ async function examine(world: World, options: DoctorOptions): Promise<readonly F
           ...unreadLines(runtimeFile.unreadLines),
           ...judge(RUNTIME_RULES, { runtime: runtimeFile.values, settings: settingsOf(configuration) }),
         ]),
+  ];
+}
+
+/** The same of a guard of its own process, which mints nothing. Throws `CommandEnd` for a file that cannot be read. */
+async function examineGuard(world: World, options: DoctorOptions): Promise<readonly Finding[]> {
+  if (options.url !== undefined || options.runtimeEnv !== undefined)
+    throw wrongCall("--guard goes with --environment only");
+  const environment = await gradedEnvironment(world, options);
+  if (environment === undefined) return [];
+  const facts = await gatherGuard(world, environment);
+  return [
+    ...judge([environmentFileIsRead], facts),
+    ...judge(GUARD_RULES, facts),
+    ...judge(MACHINE_RULES, machineOf(world)),
   ];
 }
 

@@ -1,15 +1,13 @@
 import type { AddressInfo } from "node:net";
-import { attempt, ConfigError, faultsOf } from "../config/config-error.ts";
-import { readGuardSettings } from "../config/environment.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { loggedText } from "../config/shown-value.ts";
-import type { LoadedSettings } from "../config/sources.ts";
 import { sidecarRoutes } from "../http/guard/sidecar-routes.ts";
 import type { Timers } from "../kernel/timers.ts";
 import type { Log } from "../telemetry/log.ts";
 import { sidecarMetrics } from "../telemetry/sidecar-metrics.ts";
 import { followMint, type MintPlace } from "../wiring/guard/follow-mint.ts";
+import { feedNames, type LoadedGuard, loadGuard } from "../wiring/guard/load-guard.ts";
 import { knownTokens } from "../wiring/ledger/issued-tokens.ts";
-import { readSettingFile } from "../wiring/read-secret.ts";
 import { guardListeners } from "./guard-listeners.ts";
 import { drain, listenAll } from "./listen.ts";
 import { listenGrpc } from "./listen-grpc.ts";
@@ -23,7 +21,7 @@ const STEP_MS_MAX = 1_000;
 /** Runs a guard of its own process until a signal stops it. Resolves to the exit code; what the operator must fix is reported on standard error. */
 export async function serveGuard(world: ServeWorld): Promise<number> {
   try {
-    return await run(world, await load(world));
+    return await run(world, await loadGuard(world.environment));
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     for (const fault of thrown.faults) world.err(`macp-auth: ${fault}\n`);
@@ -32,7 +30,7 @@ export async function serveGuard(world: ServeWorld): Promise<number> {
 }
 
 /** Settings → log → listeners, which reject until the mint was read → polls → shutdown. */
-async function run(world: ServeWorld, loaded: Loaded): Promise<number> {
+async function run(world: ServeWorld, loaded: LoadedGuard): Promise<number> {
   const { settings, warnings, place } = loaded;
   const { timers } = world;
   const { log, flush } = await openServiceLog(settings.log.level, world.stdoutIsTerminal, timers);
@@ -71,7 +69,7 @@ async function within(timers: Timers, step: Promise<void>): Promise<void> {
 }
 
 /** The polls and the listeners, not yet listening. */
-async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: () => boolean) {
+async function prepare(world: ServeWorld, loaded: LoadedGuard, log: Log, isStopping: () => boolean) {
   const { settings, labels, place } = loaded;
   const { random, timers } = world;
   const staleAfterMs = place.staleSeconds * 1_000;
@@ -79,13 +77,7 @@ async function prepare(world: ServeWorld, loaded: Loaded, log: Log, isStopping: 
     const { epoch, size } = revocations;
     return { epoch, size, staleAfterMs, ageMs: revocations.freshness().ageMs };
   });
-  const names = {
-    url: labels.of("mint.url"),
-    tokenFile: labels.of("mint.tokenFile"),
-    caFile: labels.of("mint.caFile"),
-    issuer: labels.of("tokens.issuer"),
-  };
-  const { mint, loop, failure } = followMint(place, names, world, log, (reason) => {
+  const { mint, loop, failure } = followMint(place, feedNames(labels), world, log, (reason) => {
     metrics.feedFailed(reason);
   });
   const { clock, revocations, keys } = mint;
@@ -127,23 +119,4 @@ function announce(
     audience: loggedText(audience),
     stale_seconds: staleSeconds,
   });
-}
-
-interface Loaded extends LoadedSettings {
-  readonly place: MintPlace;
-}
-
-/** The settings and the files that they name. Throws `ConfigError` with every fault at once. */
-async function load({ environment }: ServeWorld): Promise<Loaded> {
-  const { faults, ...read } = readGuardSettings(environment);
-  const { settings, labels } = read;
-  const { url, tokenFile, caFile, staleSeconds } = settings.mint;
-  const file = (setting: "mint.caFile" | "mint.tokenFile", path: string | undefined) =>
-    attempt(async () => (path === undefined ? undefined : readSettingFile(labels.of(setting), path)));
-  const [ca, token] = [await file("mint.caFile", caFile), await file("mint.tokenFile", tokenFile)];
-  const all = [...faults, ...faultsOf(ca), ...faultsOf(token)];
-  if (all.length > 0 || url === undefined || tokenFile === undefined || ca.kind !== "done")
-    throw new ConfigError(all);
-  const { issuer } = settings.tokens;
-  return { ...read, place: { url, tokenFile, ca: ca.value, staleSeconds, issuer } };
 }

@@ -44,12 +44,13 @@ const POLLS_IN_BOUND = 5;
 /** A poll that hangs is given up: another replica may answer the next. */
 const ANSWER_SECONDS_MAX = 2;
 const PAGE_BYTES_MAX = 4 * 1_024 * 1_024;
-/** About 250 MB. */
-const SIZE_MAX = 2_000_000;
+/** How many stopped tokens and subjects a guard holds: about 250 MB. */
+export const SIZE_MAX = 2_000_000;
 const LASTING_WAIT_SECONDS = 5;
 const FAILURES_EVERY_MS = 10_000;
 const CLOCKS_EVERY_MS = 600_000;
-const CLOCKS_DIFFER_SECONDS = 5;
+/** A mint whose clock differs by more is reported. */
+export const CLOCKS_DIFFER_SECONDS = 5;
 
 /** Opens it; nothing is known before its loop has run. */
 export function followMint(
@@ -101,8 +102,8 @@ export function followMint(
   return { mint, loop: { name: "guard_feed", everyMs, run }, failure: () => failure };
 }
 
-/** Asks over the network. */
-function askMint({ url, tokenFile, ca }: MintPlace, { stopwatch, timers }: Machine): AskFeed {
+/** Asks a mint over the network. */
+export function askMint({ url, tokenFile, ca }: MintPlace, { stopwatch, timers }: Machine): AskFeed {
   const credential = mintCredential(tokenFile, stopwatch);
   const fetchPage = fetchFromMint({ timers, resolve: systemResolve }, PAGE_BYTES_MAX);
   const options = {

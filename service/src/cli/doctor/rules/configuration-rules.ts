@@ -9,6 +9,7 @@ import type { ConfigurationFacts } from "../facts/configuration-facts.ts";
 import { type Finding, fail, judge, ok, type Rule, skip, warn } from "../finding.ts";
 import { ACCESS_RULES } from "./access-rules.ts";
 import { DATABASE_RULES } from "./database-rules.ts";
+import { guardListensToTheProxyOnly } from "./guard-rules.ts";
 import { fewKeysPerAlgorithm, importFaults, keysAreStrong } from "./key-strength.ts";
 import { LIMITS_RULES } from "./limits-rules.ts";
 import { nodeShowsNoMemory } from "./node-options-rules.ts";
@@ -23,7 +24,9 @@ const TTL_SECONDS_FAIL = 86_400;
 const JWKS_MAX_AGE_SECONDS_MAX = 300;
 
 /** Reports the lines of an environment file that cannot be read, by number only. */
-export function environmentFileIsRead({ environment }: ConfigurationFacts): readonly Finding[] {
+export function environmentFileIsRead({
+  environment,
+}: Pick<ConfigurationFacts, "environment">): readonly Finding[] {
   if (environment.kind === "process") return [];
   const check = "environment-file";
   const { path, unreadLines, values } = environment;
@@ -229,6 +232,7 @@ export const CONFIGURATION_RULES: readonly Rule<ConfigurationFacts>[] = [
   ofSettings(tokensAreShortLived),
   ofSettings(jwksIsNotCachedForLong),
   ofSettings(adminIsNotExposed),
+  ofSettings(({ guard }) => (guard === undefined ? [] : guardListensToTheProxyOnly(guard))),
   ...ACCESS_RULES,
   ofLabelled(keyOutlivesTheProcess),
   ofLabelled(kekIsNotInTheEnvironment),
