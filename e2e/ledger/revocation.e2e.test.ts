@@ -285,6 +285,43 @@ describe.each([
         .toEqual({ status: 200, active: false });
     });
 
+  test("is a key, in a drill: the preview says which key would leave and which would sign, or which outage that is, and changes nothing", async () => {
+    const { token } = await mint({ sender: "agent://drill" });
+    const { kid = "" } = decodeProtectedHeader(token);
+    const keySet = async () => (await ask(first.port, { path: "/.well-known/jwks.json" })).text;
+    const before = await keySet();
+    const drill = async (accept: readonly string[]) =>
+      JSON.parse((await revocations({ kid, accept }, "/revocations/preview")).text) as {
+        readonly tokens: number;
+        readonly key: { readonly changes: readonly { change: string; kid: string }[] };
+      };
+    expect((await drill([])).key).toMatchObject({
+      changes: [],
+      rejected: { reason: "not_ready", accept: "short-lead" },
+      still_accepted: null,
+    });
+    const { tokens, key } = await drill(["short-lead"]);
+    expect(tokens).toBeGreaterThan(0);
+    const next = (JSON.parse(before) as { keys: { kid: string }[] }).keys.find((one) => one.kid !== kid)?.kid;
+    expect(key).toMatchObject({
+      changes: [
+        { change: "revoke", kid },
+        { change: "activate", kid: next },
+      ],
+      rejected: null,
+      still_accepted: { refreshing_seconds: 425, in_grace_seconds: 4_025 },
+    });
+    const shown = macpAuth("revoke", "--kid", kid, "--accept-short-lead", "--dry-run");
+    expect(shown.out).toContain(`would leave the JWKS: ${kid}\nwould sign from then on: ${next ?? ""}\n`);
+    const rejected = macpAuth("revoke", "--kid", kid, "--reason", "drill", "--yes");
+    expect([rejected.code, rejected.err]).toEqual([1, expect.stringContaining("--accept-short-lead")]);
+    // Nothing was changed by any of this.
+    expect(await keySet()).toBe(before);
+    expect(await isActive(token)).toBe(true);
+    expect(decodeProtectedHeader((await mint({ sender: "agent://drill" })).token).kid).toBe(kid);
+    expect(macpAuth("revocations", "list").out).not.toContain(kid);
+  });
+
   test("is a key: what it signed is inactive at both, the JWKS is without it, and the next key signs", {
     timeout: 60_000,
   }, async () => {

@@ -1,9 +1,9 @@
-import type { RevocationLine } from "../../ledger/revocation/operator-shapes.ts";
+import type { KeyPreview, RevocationLine } from "../../ledger/revocation/operator-shapes.ts";
 import type { Reach } from "../../ledger/revocation/revocation-store.ts";
 import { counted } from "../terminal/count.ts";
-import { shown } from "../terminal/shown.ts";
+import { harmlessLine, shown } from "../terminal/shown.ts";
 import { table } from "../terminal/table.ts";
-import { utc } from "../terminal/time.ts";
+import { duration, utc } from "../terminal/time.ts";
 
 const SUBJECT_CHARACTERS_MAX = 48;
 
@@ -11,6 +11,41 @@ const SUBJECT_CHARACTERS_MAX = 48;
 export function reachText({ tokens, agents }: Reach): string {
   return `${counted(tokens, "live token")} of ${counted(agents, "agent")}`;
 }
+
+/** Why a key cannot leave the JWKS, and how to do it anyway. */
+export function rejectionText({
+  outage,
+  accept,
+}: {
+  readonly outage: string;
+  readonly accept?: string | undefined;
+}): string {
+  const way =
+    accept === undefined ? "see: macp-auth keys list" : `to accept that: --accept-${harmlessLine(accept)}`;
+  return `nothing was stopped, because the key cannot leave the JWKS: ${harmlessLine(outage)}; ${way}`;
+}
+
+/** What would become of the keys, a line each; nothing where no served key is named. */
+export function keyPreviewText(key: KeyPreview | null): string {
+  if (key === null) return "";
+  const { rejected, changes, still_accepted: still } = key;
+  if (rejected !== null) {
+    const way =
+      rejected.accept === undefined ? "" : `; to accept that: --accept-${harmlessLine(rejected.accept)}`;
+    return `it would be rejected: ${harmlessLine(rejected.outage)}${way}\n`;
+  }
+  return [
+    ...changes.map(({ change, kid }) => `${KEY_WORDS[change] ?? harmlessLine(change)}: ${shown(kid)}\n`),
+    still === null
+      ? ""
+      : `verifiers that can fetch the JWKS would reject its tokens within ${duration(still.refreshing_seconds)}, all others within ${duration(still.in_grace_seconds)}\n`,
+  ].join("");
+}
+
+const KEY_WORDS: Readonly<Record<string, string>> = {
+  revoke: "would leave the JWKS",
+  activate: "would sign from then on",
+};
 
 /** The revocations, the newest first, for a terminal. */
 export function revocationsText(lines: readonly RevocationLine[]): string {

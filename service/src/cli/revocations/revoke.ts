@@ -1,11 +1,12 @@
 import { Command, Option } from "commander";
-import type { SelectorBody } from "../../ledger/revocation/operator-shapes.ts";
+import type { z } from "zod";
+import type { PreviewBody, SelectorBody } from "../../ledger/revocation/operator-shapes.ts";
 import type { AdminCall } from "../client/admin-client.ts";
 import { type AdminAddress, adminOptions } from "../client/admin-option.ts";
 import { couldNot, wrongCall } from "../terminal/command-end.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
-import { reachText } from "./revocation-text.ts";
+import { keyPreviewText, reachText, rejectionText } from "./revocation-text.ts";
 
 interface RevokeOptions extends AdminAddress {
   readonly jti?: string;
@@ -16,6 +17,9 @@ interface RevokeOptions extends AdminAddress {
   readonly kid?: string;
   readonly root?: string;
   readonly reason?: string;
+  readonly acceptGraceRisk?: true;
+  readonly acceptShortLead?: true;
+  readonly acceptVerifiersBehind?: true;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -42,7 +46,13 @@ export function revokeCommand(world: World): Command {
     .option("--kid <KID>", "everything that this key signed; the key leaves the JWKS")
     .option("--root <ID>", "the whole tree that the token with this id belongs to")
     .addOption(new Option("--reason <TEXT>", "why; it is recorded"))
-    .option("--dry-run", "only show how much it would stop")
+    .option("--accept-grace-risk", "of a key: accept what keys revoke --accept-grace-risk accepts")
+    .option("--accept-short-lead", "of a key: accept what keys revoke --accept-short-lead accepts")
+    .option(
+      "--accept-verifiers-behind",
+      "of a key: accept what keys revoke --accept-verifiers-behind accepts",
+    )
+    .option("--dry-run", "only show how much it would stop, and what becomes of the keys")
     .option("--yes", "do not ask")
     .addOption(adminOption.makeOptionMandatory())
     .addOption(caFileOption)
@@ -55,18 +65,20 @@ async function revokeNow(options: RevokeOptions, world: World): Promise<void> {
   const { reason = "", dryRun, json } = options;
   if (dryRun !== true && reason.trim() === "")
     throw wrongCall("--reason is missing; say why: it is recorded");
-  const selector = await selectorOf(options, world);
-  const [{ adminClient }, { ReachAnswer }] = await Promise.all([
+  const selector = { ...(await selectorOf(options, world)), accept: acceptedIn(options) };
+  const [{ adminClient }, { PreviewAnswer }] = await Promise.all([
     import("../client/admin-client.ts"),
     import("../../ledger/revocation/operator-shapes.ts"),
   ]);
   const call = await adminClient(options, world);
-  const reach = await call(ReachAnswer, "POST", "/revocations/preview", selector);
+  const reach = await call(PreviewAnswer, "POST", "/revocations/preview", selector);
   if (dryRun === true) {
     if (json) printJson(world, reach);
-    else world.out(`this would stop ${reachText(reach)}\n`);
+    else world.out(`this would stop ${reachText(reach)}\n${keyPreviewText(reach.key)}`);
     return;
   }
+  const rejected = reach.key?.rejected;
+  if (rejected != null) throw couldNot(rejectionText(rejected));
   await insistOnYes(options, `this stops ${reachText(reach)}`, world);
   await carryOut(call, { ...selector, reason }, json === true, world);
 }
@@ -78,15 +90,25 @@ async function carryOut(call: AdminCall, body: object, isJson: boolean, world: W
     import("../../keys/managed/operator-shapes.ts"),
   ]);
   const answer = await call(z.union([RevocationAnswer, OperationAnswer]), "POST", "/revocations", body);
-  if (!("epoch" in answer))
-    throw couldNot(
-      `nothing was stopped, because the key cannot leave the JWKS: ${answer.rejected?.outage ?? "it was rejected"}; see: macp-auth keys list`,
-    );
+  if (!("epoch" in answer)) throw couldNot(rejectionText(answer.rejected ?? { outage: "it was rejected" }));
   if (isJson) printJson(world, answer);
   else
     world.out(
       `stopped ${reachText(answer)}; revocation ${String(answer.epoch)} is stored, and every replica has it within a second\n`,
     );
+}
+
+/** The outages that are accepted, of a key. */
+function acceptedIn({
+  acceptGraceRisk,
+  acceptShortLead,
+  acceptVerifiersBehind,
+}: RevokeOptions): z.output<typeof PreviewBody>["accept"] {
+  return [
+    ...(acceptGraceRisk ? (["grace-risk"] as const) : []),
+    ...(acceptShortLead ? (["short-lead"] as const) : []),
+    ...(acceptVerifiersBehind ? (["verifiers-behind"] as const) : []),
+  ];
 }
 
 const SELECTORS = ["jti", "tokenFile", "sender", "run", "caller", "kid", "root"] as const;

@@ -31,19 +31,25 @@ const SELECTOR = {
   }),
 };
 
+/** Of a key. */
+const Accept = z
+  .array(z.enum(["grace-risk", "short-lead", "verifiers-behind"]))
+  .default([])
+  .meta({ description: "Of a key: outages that are accepted, as in `POST /keys/revoke`." });
+
 /** What to stop: exactly one member. */
-export const SelectorBody = z.strictObject(SELECTOR).meta({ id: "RevocationSelector" });
-export type SelectorBody = z.infer<typeof SelectorBody>;
+const SelectorShape = z.strictObject(SELECTOR);
+export type SelectorBody = z.infer<typeof SelectorShape>;
+
+/** What would be stopped. */
+export const PreviewBody = SelectorShape.extend({ accept: Accept }).meta({ id: "RevocationPreviewBody" });
 
 /** What to stop, and why. */
 export const RevocationBody = z
   .strictObject({
     ...SELECTOR,
     reason: Text.min(1).max(REASON_CHARACTERS_MAX).meta({ description: "Why: it is recorded." }),
-    accept: z
-      .array(z.enum(["grace-risk", "short-lead", "verifiers-behind"]))
-      .default([])
-      .meta({ description: "Of a key: outages that are accepted, as in `POST /keys/revoke`." }),
+    accept: Accept,
   })
   .meta({ id: "RevocationBody" });
 
@@ -58,6 +64,29 @@ export const ReachAnswer = z
     agents: z.int().meta({ description: "Senders that they speak for." }),
   })
   .meta({ id: "RevocationReach" }) satisfies z.ZodType<Reach>;
+
+/** What the revocation of a key would do to the JWKS. */
+const KeyPreview = z
+  .object({
+    changes: z.array(z.object({ change: Text, kid: Text })).meta({
+      description:
+        "What would become of keys: `revoke`, and `activate` of the next one. None where it is rejected.",
+    }),
+    rejected: z.object({ reason: Text, outage: Text, accept: Text.exactOptional() }).nullable().meta({
+      description: "The outage that it would cause, and what to put into `accept` to do it anyway.",
+    }),
+    still_accepted: z
+      .object({ refreshing_seconds: z.int(), in_grace_seconds: z.int() })
+      .nullable()
+      .meta({ description: "How long verifiers that only have the JWKS may still accept its tokens." }),
+  })
+  .meta({ id: "KeyRevocationPreview" });
+export type KeyPreview = z.infer<typeof KeyPreview>;
+
+/** What a revocation would do. */
+export const PreviewAnswer = ReachAnswer.extend({
+  key: KeyPreview.nullable().meta({ description: "Of a key that is served; else null." }),
+}).meta({ id: "RevocationPreview" });
 
 /** `epoch` is the number of the revocation: what undoes it, and what replicas say that they know. */
 export const RevocationAnswer = ReachAnswer.extend({
