@@ -130,6 +130,9 @@ export interface RevocationStore {
   list(before: number | undefined, limit: number): Promise<readonly StoredRevocation[]>;
   /** A token of ours, by its `iat`. */
   issuanceOf(jti: Jti): Promise<Issuance | undefined>;
-  /** Removes the tokens that have left the list, at most some thousands; how many. The revocations stay. */
-  prune(): Promise<number>;
+  /**
+   * Removes the tokens that have left the list, by the store's clock and by this moment too, at most some thousands; how many. The
+   * revocations stay.
+   */
+  prune(now: EpochSeconds): Promise<number>;
 }

@@ -52,8 +52,8 @@ export function memoryRevocations(
       const found = mintsOf(records).find((mint) => mint.jti === jti);
       return found && issuanceOf(found);
     },
-    prune: async () => {
-      const left = records.tokens.filter(({ until }) => until > clock.now());
+    prune: async (now) => {
+      const left = records.tokens.filter(({ until }) => until > Math.min(now, clock.now()));
       const gone = records.tokens.length - left.length;
       records.tokens = left;
       return gone;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { parseJti } from "../../kernel/ids.ts";
 import { type SelectorBody, selectorIn } from "../../ledger/revocation/operator-shapes.ts";
+import { NEVER } from "../../ledger/revocation/revocation-store.ts";
 import { KIDS, type Replica } from "./replica.ts";
 import type { Asked, Left, World } from "./world.ts";
 
@@ -201,7 +202,7 @@ const joining = onReplica("Join", (world, replica) => {
 });
 const filing = onReplica("File", (_world, { link }) => (link.isCut ? undefined : link.ledger.file()));
 const pruning = onReplica("Prune", (_world, { life, link }) =>
-  link.isCut ? undefined : life.revocation.store.prune(),
+  link.isCut ? undefined : life.revocation.store.prune(NEVER),
 );
 
 /** Up to forty steps. */

@@ -83,7 +83,7 @@ export class Link {
     },
     list: async (before, limit) => this.#reach().revocations.list(before, limit),
     issuanceOf: async (jti) => this.#reach().revocations.issuanceOf(jti),
-    prune: async () => this.#reach().revocations.prune(),
+    prune: async (now) => this.#reach().revocations.prune(now),
   };
 
   async #changed<T>(change: (stores: SharedStores) => Promise<T>): Promise<T> {

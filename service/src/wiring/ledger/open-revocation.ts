@@ -1,3 +1,4 @@
+import { steadyClock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
@@ -37,6 +38,8 @@ export function openRevocation(
 ): OpenRevocation {
   const store = revocationStore(database, lifeSecondsMax, clock);
   const view = new RevocationView({ store, clock, stopwatch });
+  // What a clock that is ahead made leave the list is there again when it is set back, so the store's word alone removes nothing.
+  const steady = steadyClock(clock, stopwatch);
   const atTimes = seldom(timers, FAULTS_EVERY_MS);
   let logged = -1;
   const poll = async (): Promise<void> => {
@@ -62,7 +65,7 @@ export function openRevocation(
         name: "revoked_tokens",
         everyMs: PRUNE_EVERY_MS,
         run: async () => {
-          await store.prune().catch((thrown: unknown) => {
+          await store.prune(steady.now()).catch((thrown: unknown) => {
             // The polls report a store that fails.
             if (!(thrown instanceof StoreUnavailable)) throw thrown;
           });

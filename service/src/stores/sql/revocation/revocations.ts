@@ -58,10 +58,10 @@ export function sqlRevocations(database: Database, lifeSecondsMax: number): Revo
       await fileTail(database);
       return database.read((query) => issuanceIn(query, jti));
     },
-    prune: () =>
+    prune: (now) =>
       database.write(async (query) => {
-        const { now } = await state(query);
-        const left = `SELECT epoch, jti FROM revoked_tokens WHERE stops_until <= ${String(now)} LIMIT ${String(SWEEP_MAX)}`;
+        const until = Math.min(now, (await state(query)).now);
+        const left = `SELECT epoch, jti FROM revoked_tokens WHERE stops_until <= ${String(until)} LIMIT ${String(SWEEP_MAX)}`;
         const sql = `DELETE FROM revoked_tokens WHERE (epoch, jti) IN (${left}) RETURNING 1 AS gone`;
         return (await query(sql)).length;
       }),
