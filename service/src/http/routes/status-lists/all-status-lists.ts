@@ -10,7 +10,7 @@ const Aggregation = z
   .strictObject({ status_lists: z.array(z.string()).meta({ description: "The `uri` of each list." }) })
   .meta({ id: "StatusListAggregation" });
 
-/** `GET /statuslists`: where all lists are (draft-ietf-oauth-status-list section 9). */
+/** `GET /statuslists`: where all lists are (draft-ietf-oauth-status-list section 9.3). */
 export const allStatusLists: OpenRoute<StatusListRouteDeps> = {
   operationId: "getStatusLists",
   tag: "status lists",
