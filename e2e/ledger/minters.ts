@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
+import { StoreUnavailable } from "../../service/src/kernel/store-faults.ts";
 import { hashOf } from "../../service/src/ledger/chain.ts";
 import type { LedgerStore } from "../../service/src/ledger/ledger-store.ts";
 import { openAdapter } from "../../service/src/stores/open.ts";
@@ -37,7 +39,7 @@ export function minted(
     const count = () => out.split("\n").length - 1;
     // The whole group: the command that it runs under would leave it running.
     const end = () => process.kill(-(child.pid ?? 0), "SIGKILL");
-    void endAfter?.(count).then(end, (thrown: unknown) => {
+    void endAfter?.(count, child.pid ?? 0).then(end, (thrown: unknown) => {
       end();
       reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
     });
@@ -60,8 +62,8 @@ interface MinterOptions {
   readonly tokens?: number;
   readonly concurrent?: number;
   readonly under?: readonly string[];
-  /** Is killed when this resolves, which gets to know how many tokens have left. */
-  readonly endAfter?: (tokens: () => number) => Promise<unknown>;
+  /** Is killed when this resolves, which gets to know how many tokens have left, and the group of its processes. */
+  readonly endAfter?: (tokens: () => number, group: number) => Promise<unknown>;
   /** Kills itself before this one of its sends to PostgreSQL. */
   readonly kill?: number;
 }
@@ -71,6 +73,18 @@ interface MinterOptions {
  * what was left in its tail is filed. Empty: nothing.
  */
 export async function faultsOf(url: string, tokens: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  for (let triesLeft = 20; ; triesLeft -= 1) {
+    try {
+      return await faultsAt(url, tokens);
+    } catch (thrown) {
+      // A store that has just been started on a busy machine may be slower than a service waits.
+      if (!(thrown instanceof StoreUnavailable) || triesLeft === 0) throw thrown;
+      await sleep(500);
+    }
+  }
+}
+
+async function faultsAt(url: string, tokens: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const database = await openAdapter(storeAt(url));
   try {
     const ledger = sqlLedger(database);

@@ -30,15 +30,15 @@ const POSTGRES = process.env["MACP_TEST_POSTGRES_URL"] || undefined;
 /** Mints until the power of the disk fails at some moment. */
 function mintedUntilCut(
   url: string,
-  { under = [], cut }: { readonly under?: readonly string[]; readonly cut: () => unknown },
+  { under = [], cut }: { readonly under?: readonly string[]; readonly cut: (group: number) => unknown },
 ): Promise<Minted> {
   return minted(url, {
     tokens: 1_000_000,
     under,
-    endAfter: async (tokens) => {
+    endAfter: async (tokens, group) => {
       while (tokens() < 20) await sleep(5);
       await sleep(Math.random() * 400);
-      await cut();
+      await cut(group);
     },
   });
 }
@@ -58,8 +58,8 @@ describe.skipIf(!mayMount)(
     const cut = async (under: readonly string[] = []): Promise<Minted> => {
       const outcome = await mintedUntilCut(url, {
         under,
-        cut: () => {
-          disk.cutPower();
+        cut: (group) => {
+          disk.cutPower(group);
         },
       });
       disk.restart();
@@ -112,8 +112,8 @@ describe.skipIf(!mayMount || POSTGRES === undefined)(
     const cut = async (): Promise<Minted> => {
       const processes = await processesOf(url);
       const outcome = await mintedUntilCut(url, {
-        cut: () => {
-          disk.cutPower();
+        cut: (group) => {
+          disk.cutPower(group);
           processes.signal("KILL");
         },
       });

@@ -10,8 +10,13 @@ export const mayMount =
   ["mkfs.ext4", "python3"].every((tool) => spawnSync(tool, ["-V"]).error === undefined) &&
   spawnSync([...asRoot, "losetup", "-f"].join(" "), { shell: true }).status === 0;
 
-/** Ends a file system as a power cut ends it: what was not flushed is lost (EXT4_IOC_SHUTDOWN with NOLOGFLUSH). */
-const CUT = "import os,fcntl,struct,sys; fcntl.ioctl(os.open(sys.argv[1],0),0x8004587D,struct.pack('I',2))";
+/**
+ * Ends a file system as a power cut ends it: what was not flushed is lost (EXT4_IOC_SHUTDOWN with NOLOGFLUSH). The processes are stopped
+ * in the same moment, in the middle of whatever they do: a machine without power answers nobody, and the kernel may report to a flush that
+ * was under way that it succeeded.
+ */
+const CUT =
+  "import os,fcntl,struct,sys,signal; f=os.open(sys.argv[1],0); os.killpg(int(sys.argv[2]),signal.SIGSTOP); fcntl.ioctl(f,0x8004587D,struct.pack('I',2))";
 
 /** An ext4 disk of its own, in a file, which any user may write. */
 export interface LoopDisk {
@@ -19,8 +24,8 @@ export interface LoopDisk {
   readonly path: string;
   /** Waits until all that was written is on it. */
   flush(): void;
-  /** The power fails: nothing can be read or written until `restart`. */
-  cutPower(): void;
+  /** The power fails for the disk and for a group of processes, which is stopped. Nothing can be read or written until `restart`. */
+  cutPower(group: number): void;
   /** An error of the disk: the kernel makes it read-only, also for files that are open, until `restart`. */
   becomeReadOnly(): void;
   /** Whatever writes to it waits until `thaw`. */
@@ -36,15 +41,16 @@ export interface LoopDisk {
 /** Makes one of so many megabytes. */
 export async function loopDisk(megabytes = 64): Promise<LoopDisk> {
   const folder = await mkdtemp(join(tmpdir(), "macp-auth-disk-"));
-  const [image, path] = [join(folder, "image"), join(folder, "disk")];
+  const [image, cut, path] = [join(folder, "image"), join(folder, "image-at-the-cut"), join(folder, "disk")];
   const mount = (how: "ro" | "rw") => {
     runAsRoot("mount", "-o", `${how},errors=remount-ro`, device, path);
   };
+  let isCut = false;
   await mkdir(path);
   execFileSync("truncate", ["-s", `${String(megabytes)}M`, image]);
   runAsRoot("mkfs.ext4", "-q", "-F", image);
   // The device stays writable where the file system is not.
-  const device = asked("losetup", "--find", "--show", image);
+  let device = asked("losetup", "--find", "--show", image);
   mount("rw");
   // The folders above it too: a server of root's runs as another user.
   runAsRoot("chmod", "0777", path);
@@ -54,8 +60,11 @@ export async function loopDisk(megabytes = 64): Promise<LoopDisk> {
     flush() {
       runAsRoot("sync", "--file-system", path);
     },
-    cutPower() {
-      runAsRoot("python3", "-c", CUT, path);
+    cutPower(group) {
+      runAsRoot("python3", "-c", CUT, path, String(group));
+      // To unmount it may write what a machine without power would not.
+      runAsRoot("cp", "--sparse=always", image, cut);
+      isCut = true;
     },
     becomeReadOnly() {
       const trigger = `/sys/fs/ext4/${device.replace("/dev/", "")}/trigger_fs_error`;
@@ -69,6 +78,12 @@ export async function loopDisk(megabytes = 64): Promise<LoopDisk> {
     },
     restart(how = "rw") {
       runAsRoot("umount", path);
+      if (isCut) {
+        runAsRoot("losetup", "--detach", device);
+        runAsRoot("mv", cut, image);
+        device = asked("losetup", "--find", "--show", image);
+        isCut = false;
+      }
       // 1: it found errors, and corrected them.
       const { status } = spawnSync([...(asRoot ?? []), "e2fsck", "-p", device].join(" "), { shell: true });
       if (status !== 0 && status !== 1) throw new Error(`e2fsck ended with ${String(status)}`);
