@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -5,7 +7,7 @@ import type { CheckAsked, Checked } from "../../../guard/check.ts";
 import { systemTimers } from "../../../kernel/timers.ts";
 import { claimsWith, kidOf } from "../../../testing/forged.ts";
 import { authorizationService, type CheckRequest, type CheckResponse } from "./messages.ts";
-import { type ExtAuthzServer, extAuthzServer } from "./server.ts";
+import { type ExtAuthzServer, extAuthzServer, GRPC_CONNECTIONS_MAX } from "./server.ts";
 
 const token = {
   claims: claimsWith({
@@ -26,6 +28,7 @@ let asked: CheckAsked[];
 let noted: string[];
 let server: ExtAuthzServer;
 let client: Client;
+let port: number;
 
 beforeEach(async () => {
   outcome = { kind: "allowed", token };
@@ -40,7 +43,7 @@ beforeEach(async () => {
     log: pino({ level: "silent" }),
     timers: systemTimers,
   });
-  const port = await server.listen({ host: "127.0.0.1", port: 0 });
+  port = await server.listen({ host: "127.0.0.1", port: 0 });
   client = new Client(`127.0.0.1:${String(port)}`, credentials.createInsecure());
 });
 afterEach(async () => {
@@ -199,4 +202,30 @@ test("context_extensions say what is required, and one that is not understood le
 test("a fault is an error of the call and no answer", async () => {
   outcome = new Error("a secret detail");
   await expect(ask()).rejects.toMatchObject({ code: status.INTERNAL, details: "internal error" });
+});
+
+test("a call longer than the headers that Envoy accepts is rejected before it is read, and asks nothing", async () => {
+  await expect(ask({ "x-long": "a".repeat(131_072) })).rejects.toMatchObject({
+    code: status.RESOURCE_EXHAUSTED,
+  });
+  expect(asked).toEqual([]);
+  expect((await ask({ "x-long": "a".repeat(60 * 1_024) })).status.code).toBe(status.OK);
+});
+
+test("a connection too many is closed at once, and those that are there go on", async () => {
+  expect((await ask()).status.code).toBe(status.OK);
+  const sockets: Socket[] = [];
+  const opened = async () => {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    sockets.push(socket);
+    await once(socket, "connect");
+    return socket;
+  };
+  while (sockets.length < GRPC_CONNECTIONS_MAX - 1) await opened();
+  const last = await opened();
+  last.resume();
+  await once(last, "close");
+  expect(sockets.slice(0, -1).filter(({ closed }) => closed)).toEqual([]);
+  expect((await ask()).status.code).toBe(status.OK);
+  for (const socket of sockets) socket.destroy();
 });

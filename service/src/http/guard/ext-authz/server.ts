@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { type AddressInfo, createServer, type Server as SocketServer } from "node:net";
 import {
   logVerbosity,
   Server,
@@ -35,10 +35,18 @@ export interface ExtAuthzServer {
 
 const CLOSE_MS_MAX = 1_000;
 
+/** An Envoy has one connection for each of its threads, and others once as many calls wait on it as are allowed. */
+export const GRPC_CONNECTIONS_MAX = 256;
+
+/** A call that is not sent to its end holds what came of it: all of them together are what one connection may cost. */
 const OPTIONS = {
-  // Envoy sends the headers, of which it accepts 60 KiB, and, where it is configured to, the beginning of the body.
-  "grpc.max_receive_message_length": 1_048_576,
-  "grpc.max_concurrent_streams": 1_000,
+  // Envoy sends the headers, of which it accepts 60 KiB.
+  "grpc.max_receive_message_length": 131_072,
+  "grpc.max_concurrent_streams": 100,
+  // The other side is gone, or has nothing to ask: it is asked to open another one when it has.
+  "grpc.max_connection_idle_ms": 300_000,
+  "grpc.keepalive_time_ms": 60_000,
+  "grpc.keepalive_timeout_ms": 20_000,
 } as const;
 
 /** `envoy.service.auth.v3.Authorization` over plain HTTP/2: the same decision as `/check`. */
@@ -63,16 +71,16 @@ export function extAuthzServer(deps: ExtAuthzDeps): ExtAuthzServer {
       );
     },
   });
+  // gRPC's own listener accepts connections without end.
+  const connections = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer({ noDelay: true }, (socket) => {
+    connections.injectConnection(socket);
+  });
+  listener.maxConnections = GRPC_CONNECTIONS_MAX;
   return {
-    listen: ({ host, port }) =>
-      new Promise((resolve, reject) => {
-        const target = `${isIPv6(host) ? `[${host}]` : host}:${String(port)}`;
-        server.bindAsync(target, ServerCredentials.createInsecure(), (fault, bound) => {
-          if (fault === null) resolve(bound);
-          else reject(fault);
-        });
-      }),
+    listen: (place) => listenAt(listener, place),
     async close() {
+      listener.close();
       const patience = deps.timers.delay(CLOSE_MS_MAX);
       const ended = new Promise<void>((resolve) => {
         server.tryShutdown(() => {
@@ -84,6 +92,16 @@ export function extAuthzServer(deps: ExtAuthzDeps): ExtAuthzServer {
       server.forceShutdown();
     },
   };
+}
+
+function listenAt(listener: SocketServer, place: GrpcPlace): Promise<number> {
+  return new Promise((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(place, () => {
+      listener.off("error", reject);
+      resolve((listener.address() as AddressInfo).port);
+    });
+  });
 }
 
 async function checked(deps: ExtAuthzDeps, request: CheckRequest): Promise<CheckResponse> {
