@@ -118,17 +118,42 @@ test("a guard whose mint was put back to an earlier state says so once, and know
   timeout: 90_000,
 }, async () => {
   const token = await mint.mint();
-  await mint.service().stop();
-  await copyFile(mint.storePath, `${mint.storePath}.backup`);
-  await mint.start();
-  await mint.revoke({ token });
-  await untilChecked(guard, token, 401);
-  await mint.service().stop();
-  await copyFile(`${mint.storePath}.backup`, mint.storePath);
-  await mint.start();
+  await putBack(async () => {
+    await mint.revoke({ token });
+    await untilChecked(guard, token, 401);
+  });
   await untilChecked(guard, token, 200);
   expect(guard.events("guard_feed_went_back")).toHaveLength(1);
 });
+
+test("a guard whose mint was put back, and has as many revocations again before it could ask, knows that they are others", {
+  timeout: 90_000,
+}, async () => {
+  const [known, unknown] = [await mint.mint(), await mint.mint()];
+  await putBack(async () => {
+    await mint.revoke({ token: known });
+    await untilChecked(guard, known, 401);
+    guard.signal("SIGSTOP");
+  });
+  // The number of the revocation that this guard knows; and one more, which it would read in any case.
+  await mint.revoke({ token: unknown });
+  await mint.revoke({ token: await mint.mint() });
+  guard.signal("SIGCONT");
+  await untilChecked(guard, unknown, 401);
+  await untilChecked(guard, known, 200);
+  expect(guard.events("guard_feed_went_back")).toHaveLength(2);
+});
+
+/** Puts the store of the mint back to what it was before `meanwhile`. */
+async function putBack(meanwhile: () => Promise<void>): Promise<void> {
+  await mint.service().stop();
+  await copyFile(mint.storePath, `${mint.storePath}.backup`);
+  await mint.start();
+  await meanwhile();
+  await mint.service().stop();
+  await copyFile(`${mint.storePath}.backup`, mint.storePath);
+  await mint.start();
+}
 
 test("a guard ends at a signal with 0, and one without its settings does not start", {
   timeout: 60_000,

@@ -31,6 +31,8 @@ export interface Freshness {
 export interface Revocations {
   /** How many revocations this replica knows. */
   readonly epoch: number;
+  /** The id of the last of them; `undefined`: there is none yet, or it is not known. */
+  readonly last?: string | undefined;
   /** Resolves when it knows at least this many; rejects with `StoreUnavailable`. */
   catchUp(epoch: number): Promise<void>;
   freshness(): Freshness;

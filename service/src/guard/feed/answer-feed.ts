@@ -14,7 +14,7 @@ import { type FeedPage, type FeedQuery, placeOf, sentPage } from "./feed-shapes.
 /** What guards of other processes are answered from. */
 export interface FeedDeps {
   readonly store: Pick<RevocationStore, "changes">;
-  readonly revocations: Pick<Revocations, "epoch" | "freshness">;
+  readonly revocations: Pick<Revocations, "epoch" | "last" | "freshness">;
   readonly keys: Pick<KeyDirectory, "view">;
   readonly clock: Pick<Clock, "now">;
   /** The `iss` of the tokens. */
@@ -37,16 +37,19 @@ export async function answerFeed(deps: FeedDeps, query: FeedQuery): Promise<Feed
 
 /**
  * Most polls find nothing new, and memory says so: no number of guards is a load for the store. One that knows less than this replica
- * is answered from the store, and so is one that knows more, because another replica was faster or the store was put back.
+ * is answered from the store, and so is one that knows more, or another revocation under the same number, because another replica was faster
+ * or the store was put back.
  */
 function changes(
   { store, revocations }: FeedDeps,
   from: ChangesFrom,
 ): RevocationChanges | Promise<RevocationChanges> {
-  const { epoch } = revocations;
+  const { epoch, last } = revocations;
   const { ageMs, isFresh } = revocations.freshness();
-  return isFresh && from.epoch === epoch + 1 && from.jti === ""
-    ? { epoch, rules: [], tokens: [], next: undefined, ageMs }
+  const knowsTheSame =
+    from.epoch === epoch + 1 && from.jti === "" && (from.after === undefined || from.after === last);
+  return isFresh && knowsTheSame
+    ? { epoch, rules: [], tokens: [], next: undefined, last, ageMs }
     : store.changes(from);
 }
 

@@ -12,7 +12,7 @@ export function boundedPage(page: RevocationChanges, charactersMax: number): Rev
   const endsEarlier = page.next !== undefined && page.next.epoch <= last;
   return endsEarlier
     ? { ...page, rules: kept, tokens }
-    : { ...page, epoch: last, rules: kept, tokens, next: { epoch: last + 1, jti: "" } };
+    : { ...page, epoch: last, rules: kept, tokens, next: { epoch: last + 1, jti: "" }, last: undefined };
 }
 
 function rulesWithin(rules: readonly RevocationRule[], charactersMax: number): readonly RevocationRule[] {

@@ -20,6 +20,7 @@ const EpochText = z
   .transform(Number);
 const JTI_CHARACTERS_MAX = 64;
 const ETAG_CHARACTERS_MAX = 128;
+const REVOCATION_ID_CHARACTERS_MAX = 64;
 
 /** The query of `GET /guard/feed`. */
 export const FeedQuery = z.strictObject({
@@ -28,6 +29,10 @@ export const FeedQuery = z.strictObject({
   }),
   jti: z.string().max(JTI_CHARACTERS_MAX).default("").meta({
     description: "`next.jti` of the page before: of the revocation after that number, up to which token.",
+  }),
+  last: z.string().max(REVOCATION_ID_CHARACTERS_MAX).optional().meta({
+    description:
+      "`last` of the page before: a store that was put back to an earlier state, or lost a revocation in a failover, may have another one under that number. Then the answer has `epoch` 0, and all is to be read again.",
   }),
   keys: z.string().max(ETAG_CHARACTERS_MAX).optional().meta({
     description: "`keys.etag` of the key set that is known: it is only sent when it is another one.",
@@ -66,6 +71,11 @@ export const FeedPage = z
     rules: z.array(Rule).meta({ description: "Revocations that stop more than the tokens below." }),
     tokens: z.array(Token).meta({ description: "Tokens that are stopped, each until it leaves the list." }),
     next: Place.nullable().meta({ description: "Where the next page begins; null: this was the last." }),
+    last: z
+      .string()
+      .max(REVOCATION_ID_CHARACTERS_MAX)
+      .optional()
+      .meta({ description: "On the last page, which revocation has the number `epoch`." }),
     keys: z
       .strictObject({ etag: z.string().max(ETAG_CHARACTERS_MAX), keys: z.array(PublicJwk).min(1) })
       .optional()
@@ -75,14 +85,15 @@ export const FeedPage = z
 export type FeedPage = z.output<typeof FeedPage>;
 
 /** The place in the changes that a query names. */
-export function placeOf({ after, jti }: Pick<FeedQuery, "after" | "jti">): ChangesFrom {
-  return { epoch: after + 1, jti };
+export function placeOf({ after, jti, last }: Pick<FeedQuery, "after" | "jti" | "last">): ChangesFrom {
+  return { epoch: after + 1, jti, after: last };
 }
 
 /** The query of a place. */
-export function queryAt({ epoch, jti }: ChangesFrom, etag: string | undefined): string {
+export function queryAt({ epoch, jti, after: last }: ChangesFrom, etag: string | undefined): string {
   const query = new URLSearchParams({ after: String(epoch - 1) });
   if (jti !== "") query.set("jti", jti);
+  if (last !== undefined) query.set("last", last);
   if (etag !== undefined) query.set("keys", etag);
   return query.toString();
 }
@@ -93,8 +104,15 @@ export function sentPage({
   rules,
   tokens,
   next,
-}: RevocationChanges): Pick<FeedPage, "epoch" | "rules" | "tokens" | "next"> {
-  return { epoch, rules: rules.map(sentRule), tokens: tokens.map(sentToken), next: next ?? null };
+  last,
+}: RevocationChanges): Pick<FeedPage, "epoch" | "rules" | "tokens" | "next" | "last"> {
+  return {
+    epoch,
+    rules: rules.map(sentRule),
+    tokens: tokens.map(sentToken),
+    next: next === undefined ? null : { epoch: next.epoch, jti: next.jti },
+    last,
+  };
 }
 
 function sentRule({ epoch, kind, subject, cutOff, until, ends }: RevocationRule): FeedPage["rules"][number] {
@@ -106,7 +124,7 @@ function sentToken({ epoch, jti, until }: RevokedToken): FeedPage["tokens"][numb
 }
 
 /** A page as it was before it was sent. */
-export function changesIn({ epoch, rules, tokens, next, age_ms: ageMs }: FeedPage): RevocationChanges {
+export function changesIn({ epoch, rules, tokens, next, last, age_ms: ageMs }: FeedPage): RevocationChanges {
   return {
     epoch,
     rules: rules.map(({ cut_off: cutOff, until, ...rule }) => ({
@@ -116,6 +134,7 @@ export function changesIn({ epoch, rules, tokens, next, age_ms: ageMs }: FeedPag
     })),
     tokens: tokens.map((token) => ({ ...token, until: epochSeconds(token.until) })),
     next: next ?? undefined,
+    last,
     ageMs,
   };
 }

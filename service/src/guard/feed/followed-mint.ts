@@ -19,7 +19,7 @@ export interface FollowDeps {
   readonly staleAfterMs: number;
   /** How many stopped tokens and subjects are held; about a hundred bytes each. */
   readonly sizeMax: number;
-  /** The mint knows fewer revocations than before: its store was put back to an earlier state. All is read again. */
+  /** The mint has fewer revocations than before, or others: its store was put back to an earlier state, or lost some. All is read again. */
   readonly wentBack: (from: number, to: number) => void;
 }
 

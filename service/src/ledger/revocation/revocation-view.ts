@@ -54,6 +54,11 @@ export class RevocationView implements Revocations {
     return this.#known.epoch;
   }
 
+  /** The revocation with that number, by its id; `undefined`: there is none yet. */
+  get last(): string | undefined {
+    return this.#known.last;
+  }
+
   /** How many tokens, senders, callers, runs and keys are stopped. */
   get size(): number {
     return this.#known.ids.size + this.#known.subjects.size;

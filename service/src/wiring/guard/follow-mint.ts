@@ -154,7 +154,7 @@ function feedReport(log: Log, { stopwatch }: Machine, names: FeedNames) {
     },
     wentBack(from: number, to: number): void {
       const message =
-        "the mint knows fewer revocations than before, as after its store was put back to an earlier state: all that it knows is read again; what was revoked since that state is no longer stopped";
+        "the mint has other or fewer revocations than before, as after its store was put back to an earlier state or lost some in a failover: all that it has is read again; what only this guard knew is no longer stopped";
       log.warn({ event: "guard_feed_went_back", from, to, message });
     },
   };
