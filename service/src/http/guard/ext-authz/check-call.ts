@@ -63,11 +63,12 @@ export function responseTo(outcome: Checked, headers: readonly ClientHeader[]): 
 }
 
 /**
- * The names of what looks like an identity to a server that takes an underscore for a dash, as those behind CGI and WSGI do. Envoy
- * removes after it sets, so the names that are set are not among them: those are replaced.
+ * The names of what looks like an identity to a server that takes an underscore for a dash, as those behind CGI and WSGI do, or any sign
+ * for one, as some do (RFC 9110 section 5.6.2 has the signs of names). Envoy removes after it sets, so the names that are set are not
+ * among them: those are replaced.
  */
 function claimedIdentities(headers: readonly ClientHeader[]): readonly string[] {
-  const names = headers.map(([name]) => name).filter((name) => /^x[-_]auth[-_]/.test(name));
+  const names = headers.map(([name]) => name).filter((name) => /^x[^a-z0-9]auth[^a-z0-9]/.test(name));
   return [...new Set(names)].filter((name) => !SET.has(name));
 }
 
