@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { decodeProtectedHeader } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   mayLeavePostgresOut,
@@ -157,8 +158,10 @@ describe.each([
     expect(seen).toEqual(seen.toSorted((one, other) => one - other));
     expect(seen).toEqual(expect.arrayContaining(made));
     expect(receiver.forged).toEqual([]);
-    const { body } = await admin(first, "/events");
-    expect(body).toMatchObject({ receivers: [{ name: "default", behind: 0, failures: 0, dead: 0 }] });
+    // Its place moves on after the answer of the receiver.
+    await expect
+      .poll(async () => (await admin(first, "/events")).body, { timeout: 30_000 })
+      .toMatchObject({ receivers: [{ name: "default", behind: 0, failures: 0, dead: 0 }] });
     expect((await admin(first, "/readyz")).status).toBe(200);
   });
 
@@ -214,5 +217,25 @@ describe.each([
     });
     await arrived(epoch);
     expect((await admin(first, "/events/replay", { receiver: "nobody" })).status).toBe(404);
+  });
+
+  test("also while the key of events is replaced: both keys are shown, and the one before signs until receivers know the new one", {
+    timeout: 90_000,
+  }, async () => {
+    const [first] = replicas as [RunningService];
+    const shown = async (service: RunningService) => {
+      const { text } = await ask(service.port, { path: "/events/jwks.json" });
+      return (JSON.parse(text) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+    };
+    const before = await shown(first);
+    const { out, err, code } = macpAuthWith(env, "events", "rotate-key", "--json");
+    expect([code, err]).toEqual([0, ""]);
+    const { kid } = JSON.parse(out) as { kid: string };
+    await until(async () => (await shown(first)).includes(kid), 60);
+    expect((await shown(first)).toSorted()).toEqual([...before, kid].toSorted());
+    const rejected = receiver.forged.length;
+    await arrived(await revoke(first, { sender: "agent://rotated" }));
+    expect(decodeProtectedHeader(receiver.texts.at(-1) ?? "").kid).toBe(before[0]);
+    expect(receiver.forged).toHaveLength(rejected);
   });
 });

@@ -1,4 +1,5 @@
 import type { Random } from "../kernel/random.ts";
+import type { PurposeSigner } from "../keys/purposes/purpose-keys.ts";
 import { verificationClaims } from "./event.ts";
 import type { DeliveryFault, ReceiverState } from "./event-cursors.ts";
 import { judgeAnswer } from "./judge-answer.ts";
@@ -9,7 +10,8 @@ import { signEvent } from "./sign-event.ts";
 
 /** What operators ask of the events. */
 export interface OperateEventsDeps
-  extends Pick<SendDeps, "cursors" | "store" | "signer" | "deliver" | "issuer" | "clock" | "lastEpoch"> {
+  extends Pick<SendDeps, "cursors" | "store" | "deliver" | "issuer" | "clock" | "lastEpoch"> {
+  readonly signer: () => Promise<PurposeSigner>;
   readonly receivers: () => readonly EventReceiver[];
   readonly random: Random;
 }
@@ -63,7 +65,8 @@ export async function replayDead(deps: OperateEventsDeps, name: string, limit: n
   for (const { position } of await deps.cursors.dead(name, undefined, limit)) {
     const event = await readEvent(deps.store, position);
     if (event !== undefined) {
-      const verdict = judgeAnswer(await deps.deliver(receiver, await signedEvent(deps, receiver, event)));
+      const signed = await signedEvent(deps, receiver, event, await deps.signer());
+      const verdict = judgeAnswer(await deps.deliver(receiver, signed));
       if (verdict.kind !== "delivered") {
         fault = verdict.fault;
         break;

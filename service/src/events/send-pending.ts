@@ -25,7 +25,8 @@ export interface EventWatch {
 export interface SendDeps extends GiveUpRules {
   readonly cursors: EventCursors;
   readonly store: Pick<RevocationStore, "list" | "changes">;
-  readonly signer: () => Promise<PurposeSigner>;
+  /** `undefined`: no key may sign at the moment, and what is to be sent waits. */
+  readonly signer: () => Promise<PurposeSigner | undefined>;
   readonly deliver: Deliver;
   readonly issuer: string;
   readonly clock: Clock;
@@ -89,7 +90,7 @@ export async function sendPending(
 }
 
 /**
- * One try with the next event; `undefined`: there is none, or another process has the receiver now. Nothing happens when it took too long
+ * One try with the next event; `undefined`: there is none, none can be signed, or another process has the receiver now. Nothing happens when it took too long
  * to make the event, and the lease may end before the try.
  */
 async function sendNext(
@@ -105,7 +106,9 @@ async function sendNext(
     deps.cursors.settle(receiver.name, deps.holder, position, settled);
   if (!receiver.kinds.includes(event.revocation.kind))
     return settle(delivered({ position, next: undefined }));
-  const signed = await signedEvent(deps, receiver, event);
+  const signer = await deps.signer();
+  if (signer === undefined) return undefined;
+  const signed = await signedEvent(deps, receiver, event, signer);
   if (!mayBegin()) return state;
   const verdict = judgeAnswer(await deps.deliver(receiver, signed));
   const settled = settleTry(state, event, verdict, deps, chanceOf(deps.random));
@@ -116,12 +119,13 @@ async function sendNext(
 
 /** The event as a receiver gets it. */
 export async function signedEvent(
-  { signer, issuer, clock }: Pick<SendDeps, "signer" | "issuer" | "clock">,
+  { issuer, clock }: Pick<SendDeps, "issuer" | "clock">,
   receiver: EventReceiver,
   event: RevocationEvent,
+  signer: PurposeSigner,
 ): Promise<string> {
   const claims = revocationClaims(event, receiver, { issuer, now: clock.now() });
-  return signEvent(await signer(), claims);
+  return signEvent(signer, claims);
 }
 
 function report(

@@ -5,7 +5,10 @@ import type { EventClaims } from "./event.ts";
 const EVENT_TYPE = "secevent+jwt";
 
 /** The event as it is sent: a signed JWT. */
-export async function signEvent({ kid, privateKey }: PurposeSigner, claims: EventClaims): Promise<string> {
+export async function signEvent(
+  { kid, privateKey }: Pick<PurposeSigner, "kid" | "privateKey">,
+  claims: EventClaims,
+): Promise<string> {
   // Loaded here: a service without receivers does not need it.
   const { CompactSign } = await import("jose/jws/compact/sign");
   return new CompactSign(Buffer.from(JSON.stringify(claims)))

@@ -21,7 +21,9 @@ Examples:
   macp-auth events list --admin http://127.0.0.1:3201
   macp-auth events dead --receiver orchestrator --admin http://127.0.0.1:3201
   macp-auth events replay orchestrator --admin http://127.0.0.1:3201
-  macp-auth events send-test orchestrator --admin http://127.0.0.1:3201`;
+  macp-auth events send-test orchestrator --admin http://127.0.0.1:3201
+
+rotate-key works on the store of MACP_AUTH_STORE_URL, with the keys of MACP_AUTH_KEK_FILE.`;
 
 /** `macp-auth events …`: who is sent events, and what becomes of those that were given up. */
 export function eventsCommand(world: World): Command {
@@ -31,7 +33,8 @@ export function eventsCommand(world: World): Command {
     .addCommand(listCommand(world))
     .addCommand(deadCommand(world))
     .addCommand(replayCommand(world))
-    .addCommand(testCommand(world));
+    .addCommand(testCommand(world))
+    .addCommand(rotateKeyCommand(world));
 }
 
 /** A command that asks the admin listener. */
@@ -103,6 +106,26 @@ function testCommand(world: World): Command {
       if (json) printJson(world, answer);
       if (!answer.is_delivered) throw couldNot(`${shown(receiver)} did not accept it: ${faultText(answer)}`);
       if (!json) world.out(`${shown(receiver)} accepted it\n`);
+    });
+}
+
+function rotateKeyCommand(world: World): Command {
+  return new Command("rotate-key")
+    .description("make another key that signs events, once receivers can have it; the old one is still shown")
+    .addOption(jsonOption())
+    .action(async ({ json }: { json?: true }) => {
+      const [{ withSealedStore }, { openPurposeKeys }] = await Promise.all([
+        import("../keys/with-sealed-store.ts"),
+        import("../../wiring/open-purpose-keys.ts"),
+      ]);
+      const kid = await withSealedStore(world, "events", (parts) =>
+        openPurposeKeys("events", parts, () => world.clock.nowMs()).rotate(),
+      );
+      if (json) printJson(world, { kid });
+      else
+        world.out(
+          `${kid} is shown within 10 s, and signs events 90 s later; the key before signs until then, and is still shown\n`,
+        );
     });
 }
 

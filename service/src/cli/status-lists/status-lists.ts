@@ -1,10 +1,7 @@
 import { Command } from "commander";
-import type { Sealing } from "../../keys/custody/sealing.ts";
 import { statusListStore } from "../../stores/status-lists.ts";
-import type { SqlDatabase } from "../../wiring/ledger/open-notes.ts";
 import { openPurposeKeys } from "../../wiring/open-purpose-keys.ts";
-import { explainStoreFaults, managedSettings, openExistingStore } from "../keys/store-backend.ts";
-import { couldNot } from "../terminal/command-end.ts";
+import { withSealedStore } from "../keys/with-sealed-store.ts";
 import { counted } from "../terminal/count.ts";
 import { jsonOption, printJson } from "../terminal/json.ts";
 import type { World } from "../terminal/world.ts";
@@ -28,7 +25,9 @@ function closeCommand(world: World): Command {
     .description("after a backup was restored: mint from new lists, so that no index is used twice")
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
-      const lists = await withStore(world, ({ database }) => statusListStore(database).close());
+      const lists = await withSealedStore(world, "status lists", ({ database }) =>
+        statusListStore(database).close(),
+      );
       if (json) printJson(world, { closed: lists });
       else world.out(`closed ${counted(lists, "list")}; they are served until their tokens have expired\n`);
     });
@@ -39,23 +38,10 @@ function rotateKeyCommand(world: World): Command {
     .description("make another key that signs status lists from now on; the old one is still shown")
     .addOption(jsonOption())
     .action(async ({ json }: { json?: true }) => {
-      const kid = await withStore(world, ({ database, sealing }) =>
+      const kid = await withSealedStore(world, "status lists", ({ database, sealing }) =>
         openPurposeKeys("status-lists", { database, sealing }, () => world.clock.nowMs()).rotate(),
       );
       if (json) printJson(world, { kid });
       else world.out(`${kid} signs status lists now; a running service uses it within a second\n`);
     });
-}
-
-async function withStore<T>(
-  world: World,
-  run: (parts: { readonly database: SqlDatabase; readonly sealing: Sealing }) => Promise<T>,
-): Promise<T> {
-  const { database, sealing } = await openExistingStore(managedSettings(world), world, "change");
-  try {
-    if (database.kind !== "sql") throw couldNot("a store in memory has no status lists");
-    return await explainStoreFaults(() => run({ database, sealing }), world);
-  } finally {
-    await database.close();
-  }
 }

@@ -27,6 +27,7 @@ export interface PurposeKeys {
 /** A key that signs with ES256. */
 export interface PurposeSigner {
   readonly kid: Kid;
+  readonly madeAt: EpochMs;
   readonly privateKey: KeyObject;
 }
 
@@ -55,7 +56,8 @@ export function purposeKeys(deps: PurposeKeysDeps): PurposeKeys {
       if (stored === undefined) throw new StoreCorrupt({ what: "row_missing", table: TABLE });
       const key = await opened(deps, stored);
       if (key.d === undefined) throw unreadable();
-      return { kid: stored.kid, privateKey: createPrivateKey({ key, format: "jwk" }) };
+      const { kid, madeAt } = stored;
+      return { kid, madeAt, privateKey: createPrivateKey({ key, format: "jwk" }) };
     },
     publicKeys: async () =>
       Promise.all((await store.keys()).map(async (stored) => publicJwkOf(await opened(deps, stored)))),

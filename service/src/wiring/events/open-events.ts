@@ -13,7 +13,7 @@ import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import type { KnownRevocations } from "../ledger/open-revocation.ts";
 import { openPurposeKeys } from "../open-purpose-keys.ts";
 import { deliverWith } from "./deliver.ts";
-import { servedKeys } from "./served-keys.ts";
+import { REFRESH_SECONDS, servedKeys } from "./served-keys.ts";
 
 /** The events of a running service. */
 export interface OpenEvents {
@@ -72,12 +72,11 @@ export function openEvents(
       log.error({ event: "events_unavailable", receiver, fault: messageOf(thrown) });
     });
   };
-  const served = servedKeys(keys, stopwatch);
+  const served = servedKeys(keys, { stopwatch, nowMs: () => clock.nowMs() });
   const watches: EventWatch[] = [loggingWatch(log)];
   const shared = {
     cursors: eventCursors(database, clock),
     store: revocation.store,
-    signer: () => served.signer(),
     deliver: deliverWith(timers),
     issuer: tokens.issuer,
     clock,
@@ -87,6 +86,7 @@ export function openEvents(
   };
   const sender = new EventSender({
     ...shared,
+    signer: () => Promise.resolve(served.signer()),
     stopwatch,
     giveUpSeconds: events.giveUpSeconds,
     holder: random.bytes(12).toString("base64url"),
@@ -100,9 +100,10 @@ export function openEvents(
   return {
     loops: [
       { name: "events", everyMs: LOOK_MS, run: () => sender.look() },
-      { name: "event keys", everyMs: FAULTS_EVERY_MS, run: refresh },
+      { name: "event keys", everyMs: REFRESH_SECONDS * 1_000, run: refresh },
     ],
-    operating: shared,
+    // What an operator sends by hand does not wait for receivers that have an older set.
+    operating: { ...shared, signer: async () => served.signer() ?? (await keys.signer()) },
     jwks: () => served.jwks(),
     figures: () => sender.figures(),
     watch: (watch) => {
