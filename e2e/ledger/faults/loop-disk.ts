@@ -77,7 +77,8 @@ export async function loopDisk(megabytes = 64): Promise<LoopDisk> {
       runAsRoot("fsfreeze", "--unfreeze", path);
     },
     restart(how = "rw") {
-      runAsRoot("umount", path);
+      // Processes that were killed may have its files open for another moment.
+      runAsRoot("sh", "-c", `for try in $(seq 100); do umount ${path} && exit; sleep 0.2; done; exit 1`);
       if (isCut) {
         runAsRoot("losetup", "--detach", device);
         runAsRoot("mv", cut, image);
