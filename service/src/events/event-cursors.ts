@@ -66,8 +66,8 @@ export interface DeadAfter {
  */
 export interface EventCursors {
   /**
-   * Takes a receiver for some seconds, or goes on with it: of several processes one sends at a time. One that is new begins with the
-   * revocation `start`.
+   * Takes a receiver for some seconds, or goes on with it: of several processes one sends at a time. All ask for as many: one that is held
+   * for more was taken while the clock was ahead, and is free. One that is new begins with the revocation `start`.
    */
   claim(receiver: string, holder: Holder, seconds: number, start: number): Promise<Claimed>;
   /** Records the end of a try. `undefined`: the receiver was taken by another process meanwhile, and nothing is changed. */

@@ -205,6 +205,20 @@ describe("what a receiver is sent", () => {
     expect(accepted.at(-1)).toBe(11);
   });
 
+  test("comes within a minute although the clock of the store was ahead, when a try failed and when its replica was killed", async () => {
+    const sender = new EventSender(depsOf("a"));
+    await pass([sender], 2);
+    clock.move(DAY / 2);
+    answer = () => "no answer";
+    await revokeToken();
+    await pass([sender], 3);
+    expect((await cursors.claim("soc", "a", 15, 0)).kind).toBe("claimed");
+    clock.move(-DAY / 2);
+    answer = () => 202;
+    await pass([new EventSender(depsOf("b"))], 60);
+    expect(accepted).toEqual([1]);
+  });
+
   test("leaves out the kinds that it does not want, and says why only if it may know", async () => {
     receiver = { ...receiver, kinds: ["sender", "undo"], hasReasons: true };
     const sender = new EventSender(depsOf("a"));

@@ -50,8 +50,8 @@ export function judgeAnswer(answer: DeliveryAnswer | NotDelivered): Verdict {
 }
 
 const WAIT_SECONDS_MAX = 60;
-/** What a receiver may ask for. */
-const ASKED_SECONDS_MAX = 300;
+/** What a receiver may ask for: the longest wait between two tries. */
+export const LONGEST_WAIT_SECONDS = 300;
 
 /**
  * How long to wait after this number of failed tries, in whole seconds: doubled each time, and then between half and the whole of it.
@@ -60,5 +60,5 @@ const ASKED_SECONDS_MAX = 300;
 export function waitAfter(failures: number, chance: number, askedSeconds: number | undefined): number {
   const longest = Math.min(2 ** Math.min(failures, 10), WAIT_SECONDS_MAX);
   const own = Math.ceil((longest / 2) * (1 + chance));
-  return Math.max(own, Math.min(askedSeconds ?? 0, ASKED_SECONDS_MAX));
+  return Math.max(own, Math.min(askedSeconds ?? 0, LONGEST_WAIT_SECONDS));
 }

@@ -5,7 +5,13 @@ import type { RevocationStore } from "../ledger/revocation/revocation-store.ts";
 import { type RevocationEvent, revocationClaims } from "./event.ts";
 import type { DeliveryFault, EventCursors, Holder, ReceiverState } from "./event-cursors.ts";
 import type { EventPosition } from "./event-position.ts";
-import { type DeliveryAnswer, judgeAnswer, type NotDelivered, type Verdict } from "./judge-answer.ts";
+import {
+  type DeliveryAnswer,
+  judgeAnswer,
+  LONGEST_WAIT_SECONDS,
+  type NotDelivered,
+  type Verdict,
+} from "./judge-answer.ts";
 import { readEvent } from "./read-event.ts";
 import type { EventReceiver } from "./receiver.ts";
 import { delivered, type GiveUpRules, settleTry } from "./settle-try.ts";
@@ -72,7 +78,7 @@ export async function sendPending(
   const mayBegin = (): boolean => stopwatch.elapsed() - began <= BEGIN_SECONDS_MAX;
   try {
     while (!isStopping()) {
-      const waitSeconds = state.nextTryAt - state.now;
+      const waitSeconds = waitLeft(state);
       if (waitSeconds > 0) return { state, waitSeconds };
       if (state.position.epoch > deps.lastEpoch()) break;
       if (!mayBegin()) {
@@ -87,6 +93,12 @@ export async function sendPending(
   } finally {
     await cursors.release(receiver.name, holder);
   }
+}
+
+/** A wait that is longer than any was noted while the clock was ahead: it is over. */
+function waitLeft({ nextTryAt, now }: ReceiverState): number {
+  const left = nextTryAt - now;
+  return left > LONGEST_WAIT_SECONDS ? 0 : left;
 }
 
 /**

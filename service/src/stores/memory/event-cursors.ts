@@ -29,7 +29,8 @@ export function memoryEventCursors(clock: Clock): EventCursors {
     async claim(receiver, holder, seconds, start) {
       const now = clock.now();
       const held = receivers.get(receiver) ?? newReceiver(receiver, start);
-      const isFree = held.holder === undefined || held.holder === holder || held.heldUntil <= now;
+      const isOver = held.heldUntil <= now || held.heldUntil > after(now, seconds);
+      const isFree = held.holder === undefined || held.holder === holder || isOver;
       receivers.set(receiver, isFree ? { ...held, holder, heldUntil: after(now, seconds) } : held);
       return { kind: isFree ? "claimed" : "held", state: stateOf(receiver) };
     },

@@ -63,6 +63,11 @@ export function describeEventCursors(name: string, open: () => Promise<EventCurs
       expect(await take(one, "a")).toBe("claimed");
     });
 
+    test("it is taken over when it is held for longer than anyone asks for: the clock was ahead, and was set back", async () => {
+      expect((await one.claim("soc", "a", 2 * LEASE_SECONDS, 7)).kind).toBe("claimed");
+      expect(await take(other, "b")).toBe("claimed");
+    });
+
     test("a process that lost it moves nothing, and neither does one that is behind", async () => {
       await take(one, "a");
       await place.age(LEASE_SECONDS + 2);

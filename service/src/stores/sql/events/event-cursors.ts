@@ -29,8 +29,8 @@ export function sqlEventCursors(database: Database): EventCursors {
         );
         const taken = await query(
           `UPDATE ${RECEIVERS} SET holder = $1, held_until = $2
-           WHERE receiver = $3 AND (holder IS NULL OR holder = $4 OR held_until <= $5) RETURNING 1 AS taken`,
-          [holder, now + seconds, receiver, holder, now],
+           WHERE receiver = $3 AND (holder IS NULL OR holder = $4 OR held_until <= $5 OR held_until > $6) RETURNING 1 AS taken`,
+          [holder, now + seconds, receiver, holder, now, now + seconds],
         );
         const state = await stateOf(query, receiver, now);
         return { kind: taken.length === 0 ? "held" : "claimed", state };
