@@ -3,7 +3,6 @@ import { EventSender, type ReceiverFigures } from "../../events/event-sender.ts"
 import type { OperateEventsDeps } from "../../events/operate-events.ts";
 import type { EventReceiver } from "../../events/receiver.ts";
 import type { EventWatch } from "../../events/send-pending.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { RevokeDeps } from "../../ledger/revocation/revoke.ts";
 import { eventCursors } from "../../stores/event-cursors.ts";
@@ -12,6 +11,7 @@ import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import type { KnownRevocations } from "../ledger/open-revocation.ts";
 import { openPurposeKeys } from "../open-purpose-keys.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 import { deliverWith } from "./deliver.ts";
 import { REFRESH_SECONDS, servedKeys } from "./served-keys.ts";
 
@@ -69,7 +69,7 @@ export function openEvents(
   const atTimes = seldom(timers, FAULTS_EVERY_MS);
   const faulted = (receiver: string | undefined, thrown: unknown): void => {
     atTimes(() => {
-      log.error({ event: "events_unavailable", receiver, fault: messageOf(thrown) });
+      log.error({ event: "events_unavailable", receiver, ...faultMembers(thrown) });
     });
   };
   const served = servedKeys(keys, { stopwatch, nowMs: () => clock.nowMs() });

@@ -1,11 +1,11 @@
 import type { Stopwatch } from "../../kernel/clock.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import type { LedgerStore } from "../../ledger/ledger-store.ts";
 import type { LedgerWriter } from "../../ledger/writer.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 
 /** Under load these are some hundreds of entries, which are filed in milliseconds; a question files what is left. */
 const EVERY_MS = 250;
@@ -47,7 +47,7 @@ export function openFiling(
       } catch (thrown) {
         dueSince = underWaySince;
         ofFaults(() => {
-          log.error({ event: "ledger_filing_failed", fault: messageOf(thrown) });
+          log.error({ event: "ledger_filing_failed", ...faultMembers(thrown) });
         });
       } finally {
         underWaySince = undefined;

@@ -1,5 +1,4 @@
 import type { Settings } from "../../config/settings.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Timers } from "../../kernel/timers.ts";
 import { asyncLedger, durableLedger, type Ledger, type LedgerMode } from "../../ledger/ledger.ts";
@@ -11,6 +10,7 @@ import { ledgerQuestions, ledgerStore } from "../../stores/ledger.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 import { openFiling } from "./filing.ts";
 import { type OpenNotes, openNotes } from "./open-notes.ts";
 import { type KnownRevocations, openRevocation } from "./open-revocation.ts";
@@ -183,7 +183,7 @@ function loggingWatch(log: Log, timers: Timers): WriterWatch {
     written: () => undefined,
     failed: (thrown, entries) => {
       ofFaults(() => {
-        log.error({ event: "ledger_unavailable", entries, fault: messageOf(thrown) });
+        log.error({ event: "ledger_unavailable", entries, ...faultMembers(thrown) });
       });
     },
     lost: (kind) => {

@@ -1,6 +1,5 @@
 import type { LedgerSettings } from "../../config/ledger-settings.ts";
 import { type EpochMs, epochMs } from "../../kernel/clock.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import type { Sealing } from "../../keys/custody/sealing.ts";
 import { ledgerName } from "../../ledger/notes/heads-note.ts";
@@ -13,6 +12,7 @@ import type { NoteFigures } from "../../telemetry/ledger-metrics.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 import { openWitness, type Witness } from "./witness.ts";
 
 /** The signed notes of a running service. */
@@ -55,7 +55,7 @@ export function openNotes(
     run: () =>
       round().catch((thrown: unknown) => {
         faults(() => {
-          log.error({ event: "ledger_note_failed", fault: messageOf(thrown) });
+          log.error({ event: "ledger_note_failed", ...faultMembers(thrown) });
         });
       }),
   };

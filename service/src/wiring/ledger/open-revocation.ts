@@ -1,5 +1,4 @@
 import { steadyClock } from "../../kernel/clock.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import type { Freshness } from "../../ledger/ledger.ts";
@@ -10,6 +9,7 @@ import { revocationStore } from "../../stores/revocations.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 
 /** What a replica knows of what is revoked: the last number, how many subjects are stopped, and how old its look is. */
 export type KnownRevocations = Freshness & { readonly epoch: number; readonly size: number };
@@ -51,7 +51,7 @@ export function openRevocation(
     } catch (thrown) {
       if (!(thrown instanceof StoreUnavailable)) throw thrown;
       atTimes(() => {
-        log.error({ event: "revocations_unread", epoch: view.epoch, fault: messageOf(thrown) });
+        log.error({ event: "revocations_unread", epoch: view.epoch, ...faultMembers(thrown) });
       });
     }
   };

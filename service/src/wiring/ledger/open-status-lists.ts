@@ -1,5 +1,4 @@
 import type { Settings } from "../../config/settings.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import type { Machine } from "../../kernel/machine.ts";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { LEEWAY_SECONDS } from "../../ledger/revocation/revocation-store.ts";
@@ -12,6 +11,7 @@ import type { Log } from "../../telemetry/log.ts";
 import { seldom } from "../../telemetry/seldom.ts";
 import type { KeyUpkeep, UpkeepLoop } from "../key-upkeep.ts";
 import { openPurposeKeys } from "../open-purpose-keys.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 
 /** The status lists of a running service. */
 export interface OpenStatusLists {
@@ -62,7 +62,7 @@ export function openStatusLists(
     } catch (thrown) {
       if (!(thrown instanceof StoreUnavailable)) throw thrown;
       atTimes(() => {
-        log.error({ event: "status_lists_unread", fault: messageOf(thrown) });
+        log.error({ event: "status_lists_unread", ...faultMembers(thrown) });
       });
     }
   };

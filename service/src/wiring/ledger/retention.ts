@@ -1,11 +1,11 @@
 import type { Settings } from "../../config/settings.ts";
 import { type Clock, epochMs } from "../../kernel/clock.ts";
-import { messageOf } from "../../kernel/faults.ts";
 import { type PruneDeps, pruneLedger } from "../../ledger/prune/prune-ledger.ts";
 import { pruneStore } from "../../stores/ledger-notes.ts";
 import { keepPartitions } from "../../stores/sql/ledger/partitions.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { UpkeepLoop } from "../key-upkeep.ts";
+import { faultMembers } from "../words/store-fault-words.ts";
 import type { SqlDatabase } from "./open-notes.ts";
 
 const EVERY_MS = 3_600_000;
@@ -36,7 +36,7 @@ export function partitionLoop(
     everyMs: EVERY_MS,
     run: () =>
       round().catch((thrown: unknown) => {
-        log.warn({ event: "ledger_partitions_failed", fault: messageOf(thrown) });
+        log.warn({ event: "ledger_partitions_failed", ...faultMembers(thrown) });
       }),
   };
 }
@@ -70,7 +70,7 @@ export function retentionLoops(
       everyMs: EVERY_MS,
       run: () =>
         round().catch((thrown: unknown) => {
-          log.error({ event: "ledger_prune_failed", fault: messageOf(thrown) });
+          log.error({ event: "ledger_prune_failed", ...faultMembers(thrown) });
         }),
     },
   ];

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { StoreUnavailable } from "../../kernel/store-faults.ts";
 import { type SchemaFault, SchemaUnusable } from "../../stores/sql/migrate.ts";
-import { storeFaultLine } from "./store-fault-words.ts";
+import { SqliteUnavailable } from "../../stores/sqlite/faults.ts";
+import { faultMembers, storeFaultLine } from "./store-fault-words.ts";
 
 test.each<[SchemaFault, string]>([
   [
@@ -22,4 +23,15 @@ test.each<[SchemaFault, string]>([
 
 test("a fault without an engine is shown by its reason", () => {
   expect(storeFaultLine(new StoreUnavailable("unreachable"))).toBe("unreachable");
+});
+
+test("a line of the log says an outage in words, with the fix, and anything else as it was thrown", () => {
+  const fault = new SqliteUnavailable({ kind: "locked", path: "/data/keys.db" });
+  const members = faultMembers(fault);
+  expect(members.fault).toContain("/data/keys.db");
+  expect(`${members.fault}; ${members.fix ?? ""}`).toBe(storeFaultLine(fault));
+  expect(faultMembers(new StoreUnavailable("unreachable", "ledger_deadline"))).toEqual({
+    fault: "ledger_deadline",
+  });
+  expect(faultMembers(new Error("a bug"))).toEqual({ fault: "a bug" });
 });

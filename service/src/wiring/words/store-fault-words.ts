@@ -1,3 +1,4 @@
+import { messageOf } from "../../kernel/faults.ts";
 import { StoreUnavailable, type StoreUnusable } from "../../kernel/store-faults.ts";
 import { PostgresFault, PostgresUnusable } from "../../stores/postgres/faults.ts";
 import { type SchemaFault, SchemaUnusable } from "../../stores/sql/migrate.ts";
@@ -32,6 +33,13 @@ export function storeFaultLine(fault: StoreUnavailable | StoreUnusable): string 
 export function outageLine(thrown: unknown): string {
   if (thrown instanceof StoreUnavailable) return storeFaultWords(thrown).message;
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** The members of a log line about anything that was thrown: an outage of the store is said in words, with its fix where there is one. */
+export function faultMembers(thrown: unknown): { readonly fault: string; readonly fix?: string } {
+  if (!(thrown instanceof StoreUnavailable)) return { fault: messageOf(thrown) };
+  const { message: fault, fix } = storeFaultWords(thrown);
+  return { fault, ...(fix !== undefined && { fix }) };
 }
 
 function schemaFaultWords(fault: SchemaFault): StoreFaultWords {
