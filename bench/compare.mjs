@@ -13,6 +13,20 @@ import { median } from "./stats.mjs";
  * @returns {Promise<Record<string, Round[]>>} By name, one for each round.
  */
 export async function inTurns(loader, subjects, rounds, seconds) {
+  const measured = await measuredInTurns(loader, subjects, rounds, seconds);
+  for (const { stop } of subjects) await stop();
+  return measured;
+}
+
+/**
+ * The same, and leaves them running.
+ * @param {import("./load.mjs").Loader} loader
+ * @param {readonly Subject[]} subjects
+ * @param {number} rounds
+ * @param {number} seconds
+ * @returns {Promise<Record<string, Round[]>>}
+ */
+export async function measuredInTurns(loader, subjects, rounds, seconds) {
   /** @type {Record<string, Round[]>} */
   const measured = Object.fromEntries(subjects.map(({ name }) => [name, []]));
   for (const { shot } of subjects) await loader.fire(shot, { seconds: 1 });
@@ -23,7 +37,6 @@ export async function inTurns(loader, subjects, rounds, seconds) {
       const after = (await processorSeconds(pid)) ?? 0;
       measured[name]?.push({ perSecond, processorUs: ((after - before) * 1e6) / requests });
     }
-  for (const { stop } of subjects) await stop();
   return measured;
 }
 

@@ -7,9 +7,9 @@ import { inTurns, printRows } from "./compare.mjs";
 import { checkpoint } from "./guard/checkpoint.mjs";
 import { rememberedTokens } from "./guard/memory.mjs";
 import { startNginx } from "./guard/nginx.mjs";
-import { pacedTimes } from "./guard/paced.mjs";
 import { startBareServer, startRuntime } from "./guard/runtimes.mjs";
 import { findLoader } from "./load.mjs";
+import { pacedTimes } from "./paced.mjs";
 import { median } from "./stats.mjs";
 
 // Each program that is started ends with this process.
@@ -35,7 +35,10 @@ for (const alg of /** @type {const} */ (["ES256", "RS256"])) {
   console.log(
     `\n/check, ${alg}: ${Math.round(perSecond)} a second, ${processorUs.toFixed(1)} µs of the processor each`,
   );
-  const times = await pacedTimes(guard, perSecond / 2, seconds * 2);
+  const requests = guard.tokens.map(
+    (token) => `GET /check HTTP/1.1\r\nHost: guard\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+  );
+  const times = await pacedTimes(guard.port, requests, perSecond / 2, seconds * 2);
   console.log(
     `  at half of that rate: p50 ${times.p50Ms.toFixed(2)} ms, p99 ${times.p99Ms.toFixed(2)} ms, ${times.rejected} rejected`,
   );

@@ -1,15 +1,18 @@
 // `node bench/ledger.mjs [ROUNDS SECONDS]`, after `npm run build`: what a durable ledger costs. The same service with keys in SQLite,
 // without a ledger and with one, and, where MACP_TEST_POSTGRES_URL names a server, the same over PostgreSQL; in turns; medians, ratios to
-// off, processor time a mint. That of PostgreSQL itself is not counted. Needs wrk. `tools/postgres.sh start DIR` starts a server.
+// off, processor time a mint, and the time of an answer at half of
+// the rate of each. That of PostgreSQL itself is not counted. Needs wrk. `tools/postgres.sh start DIR` starts a server.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import { inTurns, printRatios } from "./compare.mjs";
+import { measuredInTurns, printRatios } from "./compare.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
+import { pacedTimes } from "./paced.mjs";
+import { median } from "./stats.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
 
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
@@ -60,5 +63,33 @@ for (const alg of /** @type {const} */ (["RS256", "ES256"])) {
     running.push({ name, ...one, shot });
   }
   await pause(1_500);
-  printRatios(alg, await inTurns(loader, running, rounds, seconds), "off");
+  const measured = await measuredInTurns(loader, running, rounds, seconds);
+  printRatios(alg, measured, "off");
+  console.log(
+    `\n| ${alg}, at half of the rate | mints/s | p50, ms | p99, ms | rejected |\n|---|---|---|---|---|`,
+  );
+  for (const { name, shot } of running) {
+    const half = median((measured[name] ?? []).map((one) => one.perSecond)) / 2;
+    const { p50Ms, p99Ms, rejected } = await pacedTimes(
+      Number(new URL(shot.url).port),
+      [textOf(shot)],
+      half,
+      seconds * 2,
+    );
+    console.log(
+      `| ${name} | ${Math.round(half)} | ${p50Ms.toFixed(1)} | ${p99Ms.toFixed(1)} | ${rejected} |`,
+    );
+  }
+  for (const { stop } of running) await stop();
+}
+
+/**
+ * A shot as it is sent.
+ * @param {import("./load.mjs").Shot} shot
+ */
+function textOf({ url, method, body = "", headers }) {
+  const { host, pathname } = new URL(url);
+  const all = { ...headers, host, "content-length": String(body.length) };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${pathname} HTTP/1.1\r\n${lines.join("")}\r\n${body}`;
 }

@@ -5,21 +5,19 @@ const CONNECTIONS = 16;
 const TICK_MS = 1;
 
 /**
- * How long answers of `/check` take when it is asked so often, whatever the answers take. The sender is on the same cores: what it
- * waits for its own turn counts too, so this is an upper limit.
- * @param {{ readonly port: number, readonly tokens: readonly string[] }} guard
+ * How long answers take when a service is asked so often, whatever the answers take. The sender is on the same cores: what it waits for
+ * its own turn counts too, so this is an upper limit.
+ * @param {number} port
+ * @param {readonly string[]} requests Of HTTP/1.1, as they are sent, in turns.
  * @param {number} perSecond
  * @param {number} seconds
  */
-export async function pacedTimes({ port, tokens }, perSecond, seconds) {
+export async function pacedTimes(port, requests, perSecond, seconds) {
   /** @type {number[]} */
   const times = [];
   // A service that others kept from its store for a second says so.
   const rejected = { count: 0 };
   const senders = await Promise.all(Array.from({ length: CONNECTIONS }, () => open(port, times, rejected)));
-  const requests = tokens.map(
-    (token) => `GET /check HTTP/1.1\r\nHost: guard\r\nAuthorization: Bearer ${token}\r\n\r\n`,
-  );
   const began = performance.now();
   for (let sent = 0; performance.now() - began < seconds * 1_000; ) {
     const due = ((performance.now() - began) / 1_000) * perSecond;
@@ -57,11 +55,21 @@ function open(port, times, rejected) {
     socket.on("error", reject);
     socket.on("data", (piece) => {
       text += piece.toString("latin1");
-      for (let end = text.indexOf("\r\n\r\n"); end !== -1; end = text.indexOf("\r\n\r\n")) {
+      for (let end = endOf(text); end <= text.length; end = endOf(text)) {
         if (!text.startsWith("HTTP/1.1 200")) rejected.count += 1;
-        text = text.slice(end + 4);
+        text = text.slice(end);
         times.push(performance.now() - (began.shift() ?? Number.NaN));
       }
     });
   });
+}
+
+/**
+ * Where the first answer ends; infinite when its headers are not whole.
+ * @param {string} text
+ */
+function endOf(text) {
+  const end = text.indexOf("\r\n\r\n");
+  if (end === -1) return Number.POSITIVE_INFINITY;
+  return end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? 0);
 }
