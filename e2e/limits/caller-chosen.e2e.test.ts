@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AUTH_REASONS } from "../../service/src/callers/rejection.ts";
 import { PROBLEMS } from "../../service/src/http/problem.ts";
 import { PUBLIC_ROUTES } from "../../service/src/http/public-server.ts";
+import { ENTRY_KINDS } from "../../service/src/ledger/entry.ts";
 import { SCOPES } from "../../service/src/limits/limit-plan.ts";
 import { LIMIT_REASONS } from "../../service/src/limits/limit-reason.ts";
 import { MISS_REASONS } from "../../service/src/policy/judge-grant.ts";
@@ -117,6 +118,10 @@ const VALUES = new Set<string>([
   "ok",
   "rejected",
   "failed",
+  "revoked",
+  "http",
+  "grpc",
+  ...ENTRY_KINDS,
   ...AUTH_REASONS,
   ...Object.keys(PROBLEMS),
   ...LIMIT_REASONS,
