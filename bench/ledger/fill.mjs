@@ -9,12 +9,14 @@ const COLUMNS =
   "chain, seq, at_ms, hour, kind, prev, hash, body, jti, digest, sender, caller, run, parent, root, exp";
 const COUNT_COLUMNS = "hour, chain, kind, caller, entries, until_hour";
 /** @type {typeof import("../../service/src/stores/sql/ledger/schema.ts")} */
-const { LEDGER_TABLES, LEDGER_TAIL } = await import(built("stores/sql/ledger/schema.js"));
+const { LEDGER_RARE_INDEXES, LEDGER_TABLES, LEDGER_TAIL } = await import(
+  built("stores/sql/ledger/schema.js")
+);
 const indexName = (/** @type {string} */ statement) => statement.split(" ")[2] ?? "";
 /** Built when the rows are there, which is faster. A later step of the schema replaces some. */
 const INDEXES = [
   ...new Map(
-    [...LEDGER_TABLES.postgres, ...LEDGER_TAIL.postgres]
+    [...LEDGER_TABLES.postgres, ...LEDGER_TAIL.postgres, ...LEDGER_RARE_INDEXES]
       .filter((statement) => statement.startsWith("CREATE INDEX ledger_entries"))
       .map((statement) => [indexName(statement), statement]),
   ).values(),

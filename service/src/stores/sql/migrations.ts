@@ -2,7 +2,7 @@ import { DEFAULT_KEY_SET } from "../../kernel/ids.ts";
 import type { Dialect } from "./database.ts";
 import { EVENT_TABLES } from "./events/events-schema.ts";
 import { NOTE_TABLES } from "./ledger/notes-schema.ts";
-import { LEDGER_TABLES, LEDGER_TAIL } from "./ledger/schema.ts";
+import { LEDGER_RARE_INDEXES, LEDGER_TABLES, LEDGER_TAIL } from "./ledger/schema.ts";
 import { PURPOSE_KEY_TABLES } from "./purposes/purpose-keys-schema.ts";
 import { STATUS_LIST_TABLES } from "./status-lists/schema.ts";
 
@@ -137,6 +137,11 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 8,
     name: "status lists",
     statements: STATUS_LIST_TABLES,
+  },
+  {
+    version: 9,
+    name: "ledger rare entries",
+    statements: LEDGER_RARE_INDEXES,
   },
 ];
 

@@ -289,8 +289,8 @@ function schemaPromises(stored: () => Stored): void {
     const { place } = stored();
     const { from, to } = await migrateStore(place.location);
     expect(from).toBe(to);
-    await place.sql("UPDATE schema_version SET version = 9");
+    await place.sql("UPDATE schema_version SET version = 999");
     await expect(migrateStore(place.location)).rejects.toThrow(StoreUnusable);
-    await expect(place.open(keks)).rejects.toMatchObject({ fault: { kind: "newer", found: 9, known: to } });
+    await expect(place.open(keks)).rejects.toMatchObject({ fault: { kind: "newer", found: 999, known: to } });
   });
 }

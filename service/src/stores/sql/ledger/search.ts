@@ -8,10 +8,10 @@ import { READ_COLUMNS } from "./entry-row.ts";
 import { hourOf } from "./hours.ts";
 import { Statement } from "./statement.ts";
 
-/** A search over the entries of a time, the newest first, along one index. */
+/** A search over the entries of a time, the newest first, along one index. `rareKind`: the index has also the kind, and no mints. */
 export interface Search {
   /** The column that the index begins with; `undefined`: that of all entries by time. */
-  readonly along: { readonly column: string; readonly key: string } | undefined;
+  readonly along: { readonly column: string; readonly key: string; readonly rareKind?: string } | undefined;
   /** Columns that an entry must have as well. */
   readonly columns: readonly { readonly column: string; readonly key: string }[];
   /** Pieces that its record must contain. */
@@ -39,9 +39,13 @@ export function searchFor(filter: EntryFilter, { after }: Pick<PageAsked, "after
     : ["run", "sender", "caller", ...(kind === "rejection" ? ["kind"] : [])];
   const name = order.find((candidate) => columns.some(({ column }) => column === candidate));
   const position = after && positionOf(after);
+  const rareKind = name !== undefined && WITH_RARE_KINDS.has(name) && kind !== "mint" ? kind : undefined;
+  const found = columns.find(({ column }) => column === name);
   return {
-    along: columns.find(({ column }) => column === name),
-    columns: columns.filter(({ column }) => column !== name),
+    along: found && { ...found, ...(rareKind !== undefined && { rareKind }) },
+    columns: columns.filter(
+      ({ column }) => column !== name && !(column === "kind" && rareKind !== undefined),
+    ),
     pieces: [...pieceOf("kid", kid), ...pieceOf("reason", reason)],
     liveAt: undefined,
     fromMs: from,
@@ -49,6 +53,9 @@ export function searchFor(filter: EntryFilter, { after }: Pick<PageAsked, "after
     after: position,
   };
 }
+
+/** Columns with an index of the entries that are no mints, by kind. */
+const WITH_RARE_KINDS = new Set(["sender", "caller"]);
 
 /** What an entry of this filter has in the columns that repeat its record. */
 function columnsOf({ kind, sender, caller, run, jti, digest }: EntryFilter): Search["columns"] {
@@ -107,8 +114,9 @@ export function pageStatement(search: Search, floorMs: number | undefined, limit
 /** The hour also tells PostgreSQL which partitions there is nothing to look for in. */
 function addTime(statement: Statement, { along, fromMs, toMs }: Search): void {
   if (along !== undefined) statement.add(`${along.column} = ? AND`, along.key);
-  // The index of kinds has only the rare ones.
-  if (along?.column === "kind") statement.add("kind <> 'mint' AND");
+  if (along?.rareKind !== undefined) statement.add("kind = ? AND", along.rareKind);
+  // These indexes have only the rare ones.
+  if (along?.column === "kind" || along?.rareKind !== undefined) statement.add("kind <> 'mint' AND");
   statement.add("at_ms >= ? AND at_ms <= ?", fromMs, toMs);
   statement.add("AND hour >= ? AND hour <= ?", hourOf(fromMs), hourOf(toMs));
 }
