@@ -140,7 +140,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 9,
-    name: "ledger rare entries",
+    name: "rare entries",
     statements: LEDGER_RARE_INDEXES,
   },
 ];
