@@ -33,25 +33,31 @@ const LAST_MS = 8_640_000_000_000_000;
 export function searchFor(filter: EntryFilter, { after }: Pick<PageAsked, "after">): Search {
   const { kind, kid, reason, from = 0, to = LAST_MS } = filter;
   const columns = columnsOf(filter);
-  const isRare = kind !== undefined && kind !== "mint" && kind !== "rejection";
-  const order = isRare
-    ? ["run", "sender", "kind", "caller"]
-    : ["run", "sender", "caller", ...(kind === "rejection" ? ["kind"] : [])];
-  const name = order.find((candidate) => columns.some(({ column }) => column === candidate));
+  const along = alongOf(columns, kind);
+  const isOfIndex = ({ column }: { readonly column: string }) =>
+    column === along?.column || (column === "kind" && along?.rareKind !== undefined);
   const position = after && positionOf(after);
-  const rareKind = name !== undefined && WITH_RARE_KINDS.has(name) && kind !== "mint" ? kind : undefined;
-  const found = columns.find(({ column }) => column === name);
   return {
-    along: found && { ...found, ...(rareKind !== undefined && { rareKind }) },
-    columns: columns.filter(
-      ({ column }) => column !== name && !(column === "kind" && rareKind !== undefined),
-    ),
+    along,
+    columns: columns.filter((one) => !isOfIndex(one)),
     pieces: [...pieceOf("kid", kid), ...pieceOf("reason", reason)],
     liveAt: undefined,
     fromMs: from,
     toMs: Math.min(to - 1, position === undefined ? LAST_MS : endOf(position)),
     after: position,
   };
+}
+
+function alongOf(columns: Search["columns"], kind: EntryFilter["kind"]): Search["along"] {
+  const isRare = kind !== undefined && kind !== "mint" && kind !== "rejection";
+  const order = isRare
+    ? ["run", "sender", "kind", "caller"]
+    : ["run", "sender", "caller", ...(kind === "rejection" ? ["kind"] : [])];
+  const name = order.find((candidate) => columns.some(({ column }) => column === candidate));
+  const found = columns.find(({ column }) => column === name);
+  return found && WITH_RARE_KINDS.has(found.column) && kind !== undefined && kind !== "mint"
+    ? { ...found, rareKind: kind }
+    : found;
 }
 
 /** Columns with an index of the entries that are no mints, by kind. */
