@@ -92,7 +92,7 @@ describe.skipIf(POSTGRES === undefined)(
       const places = await Promise.all(upTo(LANES).map(() => postgresPlace()));
       const urls = places.map(({ url }) => url);
       for (const url of urls) await minted(url, { tokens: 1 });
-      await survives(upTo(KILLS), urls, (kill) => ({ kill }));
+      await survives(upTo(KILLS), urls, (kill) => ({ kill, tokens: 40 * KILLS }));
       for (const place of places) await place.remove();
     });
   },
