@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inTurns, printRatios } from "./compare.mjs";
+import { declaredSecret } from "./declared-secret.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
@@ -14,17 +15,6 @@ import { startServiceForLoad } from "./subjects.mjs";
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
 const folder = mkdtempSync(join(tmpdir(), "macp-auth-bench-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-
-/**
- * A module of the built service; its types are those of its source.
- * @param {string} name
- */
-const built = (name) => import(new URL(`../service/dist/${name}.js`, import.meta.url).href);
-/** @type {typeof import("../service/src/callers/secrets/secret-text.ts")} */
-const { generateSecret } = await built("callers/secrets/secret-text");
-/** @type {typeof import("../service/src/callers/secrets/secret-hash.ts")} */
-const { hashSecret, writeSecretHash } = await built("callers/secrets/secret-hash");
-const random = { bytes: randomBytes };
 
 const ISSUER = "https://issuer.example";
 const workloadKey = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -57,9 +47,9 @@ function documentOf(callers, kind) {
   const declared = names.map((name, index) => {
     if (kind === "workload")
       return `  ${name}: {proofs: [{workload: {issuer: bench, subject: bench-${index}}}]}`;
-    const made = generateSecret(random);
-    if (index === 0) secret = made.reveal();
-    return `  ${name}: {proofs: [{secret: "${writeSecretHash(hashSecret(random, made))}"}]}`;
+    const made = declaredSecret();
+    if (index === 0) secret = made.text;
+    return `  ${name}: {proofs: [{secret: "${made.line}"}]}`;
   });
   const grants = Array.from(
     { length: 10 },

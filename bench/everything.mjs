@@ -31,7 +31,7 @@ const certificates = makeCertificates();
 const rate = "900000/1s";
 const limits = `limits: {global: ${rate}, one_caller: 100, caller: ${rate}, sender: ${rate}, address: ${rate}, connections_per_address: 1000}\n`;
 // Only the load has the certificate; the first mint, which fetch sends, has this secret.
-const secret = await makeSecret();
+const secret = makeSecret();
 const EVERYTHING = {
   ...certificates.settings,
   MACP_AUTH_CONFIG_FILE: certificates.writeDocument("access.yaml", [secret.proof], limits),

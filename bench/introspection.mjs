@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inTurns, printRows } from "./compare.mjs";
+import { declaredSecret } from "./declared-secret.mjs";
 import { makeBenchKey } from "./keys.mjs";
 import { findLoader } from "./load.mjs";
 import { startServiceForLoad } from "./subjects.mjs";
@@ -14,19 +15,8 @@ const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] 
 const folder = mkdtempSync(join(tmpdir(), "macp-auth-bench-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 
-/**
- * A module of the built service; its types are those of its source.
- * @param {string} name
- */
-const built = (name) => import(new URL(`../service/dist/${name}.js`, import.meta.url).href);
-/** @type {typeof import("../service/src/callers/secrets/secret-text.ts")} */
-const { generateSecret } = await built("callers/secrets/secret-text");
-/** @type {typeof import("../service/src/callers/secrets/secret-hash.ts")} */
-const { hashSecret, writeSecretHash } = await built("callers/secrets/secret-hash");
-const random = { bytes: randomBytes };
-
-const secret = generateSecret(random);
-const headers = { authorization: `Bearer ${secret.reveal()}` };
+const secret = declaredSecret();
+const headers = { authorization: `Bearer ${secret.text}` };
 const document = join(folder, "access.yaml");
 writeFileSync(
   document,
@@ -34,7 +24,7 @@ writeFileSync(
 callers:
   bench:
     introspects: [macp-runtime]
-    proofs: [{secret: "${writeSecretHash(hashSecret(random, secret))}"}]
+    proofs: [{secret: "${secret.line}"}]
 grants:
   - {name: all, callers: [bench], senders: ["agent://**"], scopes: {can_start_sessions: true, allowed_modes: ["", macp.mode.decision.v1, macp.mode.task.v1, macp.mode.quorum.v1], max_open_sessions: 20}}
 `,

@@ -10,7 +10,7 @@ import { inTurnsOverTls, makeCertificates, makeSecret } from "./with-certificate
 process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
 const [rounds, seconds] = [Number(process.argv[2] ?? 5), Number(process.argv[3] ?? 3)];
 
-const secret = await makeSecret();
+const secret = makeSecret();
 const certificates = makeCertificates();
 const TLS = certificates.settings;
 const document = certificates.writeDocument("access.yaml", [secret.proof]);

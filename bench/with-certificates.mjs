@@ -1,12 +1,12 @@
 // What benches of client certificates share: the certificates, an access document for their caller, and a load of mints over TLS.
 // Needs openssl, and ab (Debian: apache2-utils).
 import { execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { declaredSecret } from "./declared-secret.mjs";
 import { CONNECTIONS } from "./load.mjs";
 import { processorSeconds } from "./process-use.mjs";
 
@@ -64,22 +64,9 @@ ${more}`,
 }
 
 /** A shared secret of this run, as a proof of an access document and as a header. */
-export async function makeSecret() {
-  /**
-   * A module of the built service; its types are those of its source.
-   * @param {string} name
-   */
-  const built = (name) => import(new URL(`../service/dist/${name}.js`, import.meta.url).href);
-  /** @type {typeof import("../service/src/callers/secrets/secret-text.ts")} */
-  const { generateSecret } = await built("callers/secrets/secret-text");
-  /** @type {typeof import("../service/src/callers/secrets/secret-hash.ts")} */
-  const { hashSecret, writeSecretHash } = await built("callers/secrets/secret-hash");
-  const random = { bytes: randomBytes };
-  const secret = generateSecret(random);
-  return {
-    proof: `secret: "${writeSecretHash(hashSecret(random, secret))}"`,
-    bearer: { authorization: `Bearer ${secret.reveal()}` },
-  };
+export function makeSecret() {
+  const secret = declaredSecret();
+  return { proof: `secret: "${secret.line}"`, bearer: { authorization: `Bearer ${secret.text}` } };
 }
 
 /**
