@@ -313,6 +313,17 @@ describe.each([
     });
     const shown = macpAuth("revoke", "--kid", kid, "--accept-short-lead", "--dry-run");
     expect(shown.out).toContain(`would leave the JWKS: ${kid}\nwould sign from then on: ${next ?? ""}\n`);
+    const unknown = macpAuth("revoke", "--kid", "nobody-s", "--dry-run");
+    expect(unknown.out).toMatch(
+      /^this would stop 0 .*\nno managed key that is served has the kid nobody-s, .*keys list\n$/,
+    );
+    for (const option of ["--jti", "--root"]) {
+      const wrong = macpAuth("revoke", option, "nothing", "--dry-run");
+      expect([wrong.code, wrong.err]).toEqual([
+        2,
+        expect.stringContaining(`${option} must be the id of a token`),
+      ]);
+    }
     const rejected = macpAuth("revoke", "--kid", kid, "--reason", "drill", "--yes");
     expect([rejected.code, rejected.err]).toEqual([1, expect.stringContaining("--accept-short-lead")]);
     // Nothing was changed by any of this.

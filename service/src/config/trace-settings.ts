@@ -41,7 +41,7 @@ export const TracesWritten = z.object({
     .describe(
       "PEM file with the authorities of the receiver, in place of those of the machine; read at startup",
     ),
-  tracesCaFile: path().optional().describe("the same, in place of the other"),
+  tracesCaFile: path().optional().describe("the same, for traces only; if both are set, this one is used"),
   protocol: verbatim().default("http/json").describe("the protocol of the receiver"),
   sampler: verbatim().default("parentbased_always_on").describe("which requests are traced"),
   samplerArg: verbatim()

@@ -104,7 +104,7 @@ export const PROBLEMS = {
   },
   selector_invalid: {
     status: 400,
-    text: "name exactly one of jti, token, sender, run, caller, kid, root, in its form",
+    text: "name exactly one of jti, token, sender, run, caller, kid, root, with a value that a token can have",
   },
   events_off: {
     status: 409,

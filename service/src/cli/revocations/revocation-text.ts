@@ -25,9 +25,11 @@ export function rejectionText({
   return `nothing was stopped, because the key cannot leave the JWKS: ${harmlessLine(outage)}; ${way}`;
 }
 
-/** What would become of the keys, a line each; nothing where no served key is named. */
-export function keyPreviewText(key: KeyPreview | null): string {
-  if (key === null) return "";
+/** What would become of the keys, a line each; nothing where no key is named. `key`: null where the named one is not served. */
+export function keyPreviewText(kid: string | undefined, key: KeyPreview | null): string {
+  if (kid === undefined) return "";
+  if (key === null)
+    return `no managed key that is served has the kid ${shown(kid)}, so the JWKS stays as it is; see: macp-auth keys list\n`;
   const { rejected, changes, still_accepted: still } = key;
   if (rejected !== null) {
     const way =

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { z } from "zod";
+import { parseJti } from "../../kernel/ids.ts";
 import type { PreviewBody, SelectorBody } from "../../ledger/revocation/operator-shapes.ts";
 import type { AdminCall } from "../client/admin-client.ts";
 import { type AdminAddress, adminOptions } from "../client/admin-option.ts";
@@ -74,7 +75,7 @@ async function revokeNow(options: RevokeOptions, world: World): Promise<void> {
   const reach = await call(PreviewAnswer, "POST", "/revocations/preview", selector);
   if (dryRun === true) {
     if (json) printJson(world, reach);
-    else world.out(`this would stop ${reachText(reach)}\n${keyPreviewText(reach.key)}`);
+    else world.out(`this would stop ${reachText(reach)}\n${keyPreviewText(options.kid, reach.key)}`);
     return;
   }
   const rejected = reach.key?.rejected;
@@ -121,6 +122,10 @@ async function selectorOf(options: RevokeOptions, world: World): Promise<Selecto
     throw wrongCall("name exactly one of --jti, --token-file, --sender, --run, --caller, --kid, --root");
   const value = options[name] ?? "";
   if (value.trim() === "") throw wrongCall("what to stop is empty; an empty name would name nothing");
+  if ((name === "jti" || name === "root") && parseJti(value) === undefined)
+    throw wrongCall(
+      `--${name} must be the id of a token, its jti: see token_id in the answer of POST /tokens, or: macp-auth ledger list`,
+    );
   return name === "tokenFile" ? { token: await tokenIn(value, world) } : { [name]: value };
 }
 

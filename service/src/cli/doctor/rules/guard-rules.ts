@@ -9,7 +9,7 @@ import { SECRET_FILE_RULES } from "./secret-file-rules.ts";
 /** In an outage of the mint a revoked token passes for as long. */
 const STALE_SECONDS_MAX = 60;
 
-/** Whoever asks a guard learns which tokens are live. Envoy's listener has no TLS at all. */
+/** Each program that can ask a guard learns which tokens are live. Envoy's listener has no TLS at all. */
 export function guardListensToTheProxyOnly(guard: GuardSettings): readonly Finding[] {
   const check = "guard-listener";
   const doors = [
@@ -58,7 +58,7 @@ function staleIsBounded({ guard }: GuardFacts): readonly Finding[] {
   ];
 }
 
-/** Whoever reads the file may follow what is revoked. */
+/** A user who reads the file can follow what is revoked. */
 function credentialIsPrivate({ guard, userId, now }: GuardFacts): readonly Finding[] {
   if (guard.kind === "rejected" || guard.tokenFile === undefined) return [];
   return judge(SECRET_FILE_RULES, { file: guard.tokenFile, userId, now });
@@ -81,7 +81,7 @@ function mintIsFollowed({ guard }: GuardFacts): readonly Finding[] {
     warn(
       "guard-clock",
       `the clocks of the mint and of this machine differ by ${String(Math.abs(offset))} s`,
-      "synchronise both: tokens expire by the clock here",
+      "synchronise both clocks, for example with chrony: tokens expire by the one that is ahead",
     ),
   ];
 }
